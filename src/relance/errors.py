@@ -1,0 +1,100 @@
+"""What can go wrong, sorted by what the caller does next.
+
+RelanceError
+├── RetryableError            wait, then do the same again
+│   ├── RateLimitedError      … after `retry_after_s`, if the provider said so
+│   └── IndexBusyError        … when the other run has ended
+├── InputError                one document or text is at fault: it becomes a failure, the rest goes on
+│   └── DocumentError         … with the uri it came from
+├── ConfigurationError        fix the spec, the environment or the installation
+│   ├── SpecError             … with file, line and field
+│   └── MissingExtraError     … with the command that installs it
+├── AccountError              bad key, unpaid bill, wrong region: every further call fails too, so the run stops
+└── BudgetError               the work would cost more than `limits` allow
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "AccountError",
+    "BudgetError",
+    "ConfigurationError",
+    "DocumentError",
+    "IndexBusyError",
+    "InputError",
+    "MissingExtraError",
+    "RateLimitedError",
+    "RelanceError",
+    "RetryableError",
+    "SpecError",
+]
+
+
+class RelanceError(Exception):
+    """Anything relance raises on purpose; its text is meant for the user."""
+
+
+class RetryableError(RelanceError):
+    """The same call may succeed later."""
+
+
+class RateLimitedError(RetryableError):
+    """The provider asked for fewer requests."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class IndexBusyError(RetryableError):
+    """Another run holds this index."""
+
+
+class InputError(RelanceError):
+    """The input itself is refused; sending it again is no use."""
+
+
+class DocumentError(InputError):
+    """A document cannot be indexed; `reason` is one plain sentence."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__(f"{uri}: {reason}")
+        self.uri = uri
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[DocumentError], tuple[str, str]]:
+        return type(self), (self.uri, self.reason)
+
+
+class ConfigurationError(RelanceError):
+    """The spec, the environment or the installation has to change."""
+
+
+class SpecError(ConfigurationError):
+    """An index file is wrong; the text lists every problem as `file:line: field: what, and what to do`."""
+
+    def __init__(self, file: Path | str, problems: list[tuple[int | None, str, str]]) -> None:
+        lines = []
+        for line, field, message in problems:
+            where = f"{file}:{line}" if line else str(file)
+            lines.append(f"{where}: {field}: {message}" if field else f"{where}: {message}")
+        super().__init__("\n".join(lines))
+        self.problems = problems
+
+
+class MissingExtraError(ConfigurationError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an extra: pip install 'relance[{extra}]'")
+        self.extra = extra
+
+
+class AccountError(RelanceError):
+    """The provider refuses this account; nothing else will succeed either."""
+
+
+class BudgetError(RelanceError):
+    """The work would cost more than the spec allows."""

@@ -1,0 +1,196 @@
+"""The declaration of an index: what a user writes in `index.yaml`, and what the JSON Schema is made from.
+
+Loading a file (line numbers, `${ENV}`, did-you-mean) is in `spec_file.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from relance.documents import digest
+
+__all__ = [
+    "ChunkingSpec",
+    "EmbeddingSpec",
+    "FilesSource",
+    "IndexSpec",
+    "LimitsSpec",
+    "RowsSpec",
+    "SourceSpec",
+    "StoreSpec",
+]
+
+# Fields that may say ${NAME}: where a thing is and what is secret differ by machine, what an index means does not.
+ENV = {"env": True}
+MIB = 1 << 20
+
+
+class Part(BaseModel):
+    """A section of the spec: unknown keys are refused, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class RowsSpec(Part):
+    """How the rows of a table (JSONL, CSV, TSV, Parquet) become documents."""
+
+    id: str = Field(default="id", title="Id column", examples=["_id"])
+    """Column whose value names a row; unique within the file."""
+    text: list[str] = Field(default=["text"], title="Text columns", min_length=1, examples=[["title", "text"]])
+    """Columns that are joined by a blank line to the text that is indexed; empty ones are left out."""
+    title: str = Field(default="", title="Title column")
+    """Column shown as the title of a hit; without it a text column called `title`, if there is one."""
+    metadata: list[str] = Field(default=[], title="Metadata columns", examples=[["year"]])
+    """Columns kept beside the text, to filter by."""
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _one_column(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class FilesSource(Part):
+    """Files below a folder."""
+
+    type: Literal["files"] = Field(title="Type")
+    root: Path = Field(title="Folder", json_schema_extra=ENV, examples=["./docs"])
+    """Folder to read; relative to the spec file."""
+    include: list[str] = Field(default=["**/*"], title="Include", min_length=1, examples=[["**/*.md", "**/*.pdf"]])
+    """Patterns a path must match one of; `**` crosses folders, a pattern without `/` matches in every folder."""
+    exclude: list[str] = Field(default=[], title="Exclude", examples=[["drafts/**"]])
+    """Patterns that take a path out again."""
+    ignore_files: list[str] = Field(default=[".gitignore", ".relanceignore"], title="Ignore files")
+    """Names of files with .gitignore rules for their folder and below; [] reads none."""
+    hidden: bool = Field(default=False, title="Hidden files")
+    """Whether names that begin with a dot are read."""
+    follow_symlinks: bool = Field(default=False, title="Follow symbolic links")
+    """Whether links are followed; a link that leads out of `root` never is."""
+    max_size: ByteSize = Field(default=ByteSize(64 * MIB), title="Size limit", examples=["20MB"])
+    """A larger file becomes a failure instead of being read (files of rows are streamed and have no limit)."""
+    encoding: str = Field(default="", title="Encoding", examples=["gb18030"])
+    """Encoding of text files without a byte-order mark; empty means: detect."""
+    rows: RowsSpec | None = Field(default=None, title="Rows")
+    """Read each row of a table as a document. Without it, tables are read as one document each."""
+
+
+# One kind of source so far; the next one makes this `Annotated[FilesSource | …, Field(discriminator="type")]`.
+SourceSpec = FilesSource
+
+
+class ChunkingSpec(Part):
+    """How documents are cut."""
+
+    strategy: Literal["auto", "markdown", "text", "code", "whole"] = Field(default="auto", title="Strategy")
+    """`markdown` and `text` cut at the best boundary under the limit, `code` by syntax, `whole` not at all;
+    `auto` takes the one that fits each document."""
+    max_tokens: int = Field(default=256, title="Tokens per chunk", ge=16, le=100_000)
+    """No chunk has more, counted by the embedding model's own tokenizer."""
+    overlap_tokens: int = Field(default=0, title="Overlap", ge=0)
+    """At most this many tokens of a chunk are repeated at the start of the next."""
+    context: list[Literal["title", "headings"]] = Field(default=[], title="Context")
+    """What is put before a chunk's text when it is embedded; the stored text stays the exact span."""
+
+    @model_validator(mode="after")
+    def _overlap_is_smaller(self) -> ChunkingSpec:
+        if self.overlap_tokens > self.max_tokens // 2:
+            msg = f"overlap_tokens ({self.overlap_tokens}) must be at most half of max_tokens ({self.max_tokens})"
+            raise ValueError(msg)
+        return self
+
+
+class EmbeddingSpec(Part):
+    """Which model turns text into vectors, and how hard its service may be pushed."""
+
+    model: str = Field(
+        default="local/wordllama",
+        title="Model",
+        pattern=r"^[a-z0-9_-]+/.+$",
+        examples=["local/wordllama", "local/multilingual-e5-small", "openai/text-embedding-3-small"],
+    )
+    """`provider/model`. `local/…` runs in this process without key or network."""
+    dimension: int = Field(default=0, title="Dimension", ge=0, le=8192)
+    """Length of the vectors; 0 is the model's default."""
+    base_url: str = Field(default="", title="Service address", json_schema_extra=ENV)
+    """Where an OpenAI-compatible service listens, up to and including `/v1`; empty is the provider's own."""
+    api_key: SecretStr = Field(default=SecretStr(""), title="Key", json_schema_extra=ENV, examples=["${MY_KEY}"])
+    """Better not here but in the environment (OPENAI_API_KEY, DASHSCOPE_API_KEY), or as `${NAME}`."""
+    tokenizer: str = Field(default="", title="Tokenizer", examples=["qwen"])
+    """Which tokenizer counts for a model relance does not know; empty is the model's own."""
+    max_input_tokens: int = Field(default=0, title="Longest text", ge=0)
+    """Tokens a single text may have; 0 is the model's limit."""
+    batch_texts: int = Field(default=0, title="Texts per request", ge=0, le=10_000)
+    """0 is the model's limit."""
+    batch_tokens: int = Field(default=0, title="Tokens per request", ge=0)
+    """0 is the model's limit."""
+    max_concurrency: int = Field(default=8, title="Requests in flight", ge=1, le=512)
+    """At most so many at once; fewer while the service refuses some."""
+    requests_per_minute: int = Field(default=0, title="Requests per minute", ge=0)
+    """0 is the model's published limit, or none."""
+    tokens_per_minute: int = Field(default=0, title="Tokens per minute", ge=0)
+    """0 is the model's published limit, or none."""
+    timeout_s: float = Field(default=60.0, title="Timeout", gt=0)
+    """Seconds one request may take."""
+    max_attempts: int = Field(default=6, title="Attempts", ge=1, le=50)
+    """How often one request is tried before its texts are left for the next run."""
+    price_per_million_tokens: float | None = Field(default=None, title="Price", ge=0)
+    """US dollars per million input tokens; without it the built-in price table."""
+
+    @property
+    def provider(self) -> str:
+        """The part of `model` before the slash."""
+        return self.model.partition("/")[0]
+
+
+class StoreSpec(Part):
+    """Where the tables are."""
+
+    uri: str = Field(default="./lancedb", title="Address", json_schema_extra=ENV, examples=["./lancedb", "s3://bucket/x"])
+    """A folder (relative to the spec file), `s3://bucket/path` or another object store, or `db://database`."""
+    storage_options: dict[str, SecretStr] = Field(default={}, title="Storage options", json_schema_extra=ENV)
+    """Passed to the object store: endpoint, region, keys."""
+    api_key: SecretStr = Field(default=SecretStr(""), title="LanceDB Cloud key", json_schema_extra=ENV)
+    """For `db://`; better in the environment as LANCEDB_API_KEY."""
+    retention_days: float = Field(default=7.0, title="Retention", gt=0)
+    """How long old versions are kept: as far back as `relance rollback` can go."""
+    cache_max_bytes: ByteSize = Field(default=ByteSize(4096 * MIB), title="Vector cache", examples=["10GB"])
+    """Size the store of paid-for vectors is pruned to, oldest first, at the end of a run."""
+
+
+class LimitsSpec(Part):
+    """What a run may do before it has to stop."""
+
+    max_cost_usd: float | None = Field(default=None, title="Budget", ge=0)
+    """US dollars a single run may spend; it stops before the first request that would exceed it."""
+    batches_in_flight: int = Field(default=4, title="Batches in flight", ge=1, le=64)
+    """Batches of documents between loading and writing at once; bounds memory."""
+
+
+class IndexSpec(Part):
+    """An index: its sources, how they are cut and embedded, and where the result is kept."""
+
+    name: str = Field(title="Name", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["handbook"])
+    """Names the tables: lower-case letters, digits, `-` and `_`."""
+    description: str = Field(default="", title="Description")
+    """For people."""
+    sources: list[SourceSpec] = Field(title="Sources", min_length=1)
+    """Where documents come from."""
+    chunking: ChunkingSpec = Field(default=ChunkingSpec(), title="Chunking")
+    embedding: EmbeddingSpec = Field(default=EmbeddingSpec(), title="Embedding")
+    store: StoreSpec = Field(default=StoreSpec(), title="Store")
+    limits: LimitsSpec = Field(default=LimitsSpec(), title="Limits")
+    folder: Annotated[Path, Field(exclude=True, title="Folder of the spec")] = Path()
+    """Set by the loader: what relative paths are relative to."""
+
+    def path(self, value: Path | str) -> Path:
+        """Resolve a path of the spec against the spec's folder."""
+        return (self.folder / Path(value).expanduser()).absolute()
+
+
+def fingerprint(*parts: Any) -> str:
+    """Hash settings that decide a result to 16 hex digits; parts are models or JSON values."""
+    plain = [part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts]
+    return digest("fingerprint", json.dumps(plain, sort_keys=True, ensure_ascii=False), size=8)
