@@ -1,0 +1,1 @@
+"""What runs, in order. Start reading in `ingest.py`."""

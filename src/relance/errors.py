@@ -10,7 +10,8 @@ RelanceError
 │   ├── SpecError             … with file, line and field
 │   └── MissingExtraError     … with the command that installs it
 ├── AccountError              bad key, unpaid bill, wrong region: every further call fails too, so the run stops
-└── BudgetError               the work would cost more than `limits` allow
+├── BudgetError               the work would cost more than `limits` allow
+└── StoppedError              somebody asked the run to stop; the next one goes on from here
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "RelanceError",
     "RetryableError",
     "SpecError",
+    "StoppedError",
 ]
 
 
@@ -98,3 +100,7 @@ class AccountError(RelanceError):
 
 class BudgetError(RelanceError):
     """The work would cost more than the spec allows."""
+
+
+class StoppedError(RelanceError):
+    """The run was asked to stop."""

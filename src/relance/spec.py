@@ -5,11 +5,25 @@ Loading a file (line numbers, `${ENV}`, did-you-mean) is in `spec_file.py`.
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from relance.documents import digest
 
@@ -25,38 +39,59 @@ __all__ = [
 ]
 
 # Fields that may say ${NAME}: where a thing is and what is secret differ by machine, what an index means does not.
-ENV = {"env": True}
+ENV: dict[str, JsonValue] = {"env": True}
 MIB = 1 << 20
 
 
 class Part(BaseModel):
     """A section of the spec: unknown keys are refused, values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
-class RowsSpec(Part):
+SIZE = r"^\s*\d*\.?\d+\s*[A-Za-z]*\s*$"
+
+
+def _size(value: Any) -> Any:
+    # Pydantic reads '1,000' as 1 and '20MB or so' as 20 MB: it looks at the beginning only.
+    if isinstance(value, str) and not re.match(SIZE, value):
+        raise PydanticCustomError("byte_size", "expected a size such as 20MB")
+    return value
+
+
+Size = Annotated[
+    ByteSize,
+    BeforeValidator(_size),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": SIZE}, {"type": "integer", "minimum": 0}]}),
+]
+Column = Annotated[str, Field(min_length=1)]
+
+
+class RowsSpec(Part, title="Rows"):
     """How the rows of a table (JSONL, CSV, TSV, Parquet) become documents."""
 
-    id: str = Field(default="id", title="Id column", examples=["_id"])
+    id: Column = Field(default="id", title="Id column", examples=["_id"])
     """Column whose value names a row; unique within the file."""
-    text: list[str] = Field(default=["text"], title="Text columns", min_length=1, examples=[["title", "text"]])
+    text: list[Column] = Field(default=["text"], title="Text columns", min_length=1, examples=[["title", "text"]])
     """Columns that are joined by a blank line to the text that is indexed; empty ones are left out."""
     title: str = Field(default="", title="Title column")
     """Column shown as the title of a hit; without it a text column called `title`, if there is one."""
-    metadata: list[str] = Field(default=[], title="Metadata columns", examples=[["year"]])
+    metadata: list[Column] = Field(default=[], title="Metadata columns", examples=[["year"]])
     """Columns kept beside the text, to filter by."""
 
-    @field_validator("text", mode="before")
+    @field_validator(
+        "text", mode="before", json_schema_input_type=Column | Annotated[list[Column], Field(min_length=1)]
+    )
     @classmethod
     def _one_column(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
 
-class FilesSource(Part):
+class FilesSource(Part, title="Files"):
     """Files below a folder."""
 
-    type: Literal["files"] = Field(title="Type")
+    type: Literal["files"] = Field(title="Type", examples=["files"])
+    """What kind of source this is; `files` reads the files below a folder."""
     root: Path = Field(title="Folder", json_schema_extra=ENV, examples=["./docs"])
     """Folder to read; relative to the spec file."""
     include: list[str] = Field(default=["**/*"], title="Include", min_length=1, examples=[["**/*.md", "**/*.pdf"]])
@@ -69,19 +104,69 @@ class FilesSource(Part):
     """Whether names that begin with a dot are read."""
     follow_symlinks: bool = Field(default=False, title="Follow symbolic links")
     """Whether links are followed; a link that leads out of `root` never is."""
-    max_size: ByteSize = Field(default=ByteSize(64 * MIB), title="Size limit", examples=["20MB"])
+    max_size: Size = Field(default=ByteSize(64 * MIB), title="Size limit", examples=["20MB"])
     """A larger file becomes a failure instead of being read (files of rows are streamed and have no limit)."""
     encoding: str = Field(default="", title="Encoding", examples=["gb18030"])
     """Encoding of text files without a byte-order mark; empty means: detect."""
     rows: RowsSpec | None = Field(default=None, title="Rows")
     """Read each row of a table as a document. Without it, tables are read as one document each."""
 
+    @field_validator("root", mode="before")
+    @classmethod
+    def _root_is_said(cls, value: Any) -> Any:
+        # An empty variable in `root: ${DOCS}` must not index everything that lies beside the spec.
+        if isinstance(value, str) and not value.strip():
+            msg = "is empty; write . for the folder of the spec file"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _patterns_can_match(cls, patterns: list[str], info: ValidationInfo) -> list[str]:
+        for pattern in patterns:
+            if not pattern.strip():
+                msg = "holds an empty pattern"
+            elif pattern.startswith("!"):
+                other = "include" if info.field_name == "exclude" else "exclude"
+                msg = f"{pattern!r} is a negation; put {pattern[1:]!r} under {other}"
+            elif pattern.startswith("#"):
+                msg = f"{pattern!r} is a comment to .gitignore rules and matches nothing; write {'[#]' + pattern[1:]!r}"
+            elif pattern.startswith("./"):
+                msg = f"{pattern!r} matches nothing: patterns are relative to root already; write {pattern[2:]!r}"
+            elif ".." in pattern.split("/"):
+                msg = f"{pattern!r} matches nothing: a pattern cannot leave root; add a source for the other folder"
+            else:
+                continue
+            raise ValueError(msg)
+        return patterns
+
+    @field_validator("ignore_files")
+    @classmethod
+    def _ignore_files_are_names(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if not name or "/" in name:
+                msg = f"{name!r} is not the name of a file; ignore files are looked for in every folder"
+                raise ValueError(msg)
+        return names
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, name: str) -> str:
+        try:
+            text = not name or codecs.lookup(name)._is_text_encoding  # noqa: SLF001  # the only place that tells
+        except (LookupError, ValueError):
+            text = False
+        if not text:
+            msg = f"{name!r} is no text encoding Python knows; examples are utf-8, gb18030, shift_jis, cp1252"
+            raise ValueError(msg)
+        return name
+
 
 # One kind of source so far; the next one makes this `Annotated[FilesSource | …, Field(discriminator="type")]`.
 SourceSpec = FilesSource
 
 
-class ChunkingSpec(Part):
+class ChunkingSpec(Part, title="Chunking"):
     """How documents are cut."""
 
     strategy: Literal["auto", "markdown", "text", "code", "whole"] = Field(default="auto", title="Strategy")
@@ -94,15 +179,17 @@ class ChunkingSpec(Part):
     context: list[Literal["title", "headings"]] = Field(default=[], title="Context")
     """What is put before a chunk's text when it is embedded; the stored text stays the exact span."""
 
-    @model_validator(mode="after")
-    def _overlap_is_smaller(self) -> ChunkingSpec:
-        if self.overlap_tokens > self.max_tokens // 2:
-            msg = f"overlap_tokens ({self.overlap_tokens}) must be at most half of max_tokens ({self.max_tokens})"
+    @field_validator("overlap_tokens")
+    @classmethod
+    def _overlap_is_smaller(cls, overlap: int, info: ValidationInfo) -> int:
+        longest = info.data.get("max_tokens")
+        if longest is not None and overlap > longest // 2:
+            msg = f"must be at most half of max_tokens ({longest}), got {overlap}"
             raise ValueError(msg)
-        return self
+        return overlap
 
 
-class EmbeddingSpec(Part):
+class EmbeddingSpec(Part, title="Embedding"):
     """Which model turns text into vectors, and how hard its service may be pushed."""
 
     model: str = Field(
@@ -114,7 +201,9 @@ class EmbeddingSpec(Part):
     """`provider/model`. `local/…` runs in this process without key or network."""
     dimension: int = Field(default=0, title="Dimension", ge=0, le=8192)
     """Length of the vectors; 0 is the model's default."""
-    base_url: str = Field(default="", title="Service address", json_schema_extra=ENV)
+    base_url: str = Field(
+        default="", title="Service address", json_schema_extra=ENV, examples=["http://127.0.0.1:11434/v1"]
+    )
     """Where an OpenAI-compatible service listens, up to and including `/v1`; empty is the provider's own."""
     api_key: SecretStr = Field(default=SecretStr(""), title="Key", json_schema_extra=ENV, examples=["${MY_KEY}"])
     """Better not here but in the environment (OPENAI_API_KEY, DASHSCOPE_API_KEY), or as `${NAME}`."""
@@ -123,15 +212,15 @@ class EmbeddingSpec(Part):
     max_input_tokens: int = Field(default=0, title="Longest text", ge=0)
     """Tokens a single text may have; 0 is the model's limit."""
     batch_texts: int = Field(default=0, title="Texts per request", ge=0, le=10_000)
-    """0 is the model's limit."""
+    """At most so many texts in one request; 0 is the model's limit."""
     batch_tokens: int = Field(default=0, title="Tokens per request", ge=0)
-    """0 is the model's limit."""
+    """At most so many tokens in one request; 0 is the model's limit."""
     max_concurrency: int = Field(default=8, title="Requests in flight", ge=1, le=512)
     """At most so many at once; fewer while the service refuses some."""
     requests_per_minute: int = Field(default=0, title="Requests per minute", ge=0)
-    """0 is the model's published limit, or none."""
+    """At most so many requests are begun in a minute; 0 is the model's published limit, or none."""
     tokens_per_minute: int = Field(default=0, title="Tokens per minute", ge=0)
-    """0 is the model's published limit, or none."""
+    """At most so many tokens are sent in a minute; 0 is the model's published limit, or none."""
     timeout_s: float = Field(default=60.0, title="Timeout", gt=0)
     """Seconds one request may take."""
     max_attempts: int = Field(default=6, title="Attempts", ge=1, le=50)
@@ -139,28 +228,44 @@ class EmbeddingSpec(Part):
     price_per_million_tokens: float | None = Field(default=None, title="Price", ge=0)
     """US dollars per million input tokens; without it the built-in price table."""
 
+    @field_validator("base_url")
+    @classmethod
+    def _base_url_is_web(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            msg = "must begin with http:// or https://"
+            raise ValueError(msg)
+        return value
+
     @property
     def provider(self) -> str:
         """The part of `model` before the slash."""
         return self.model.partition("/")[0]
 
 
-class StoreSpec(Part):
+class StoreSpec(Part, title="Store"):
     """Where the tables are."""
 
-    uri: str = Field(default="./lancedb", title="Address", json_schema_extra=ENV, examples=["./lancedb", "s3://bucket/x"])
+    uri: str = Field(
+        default="./lancedb",
+        title="Address",
+        min_length=1,
+        json_schema_extra=ENV,
+        examples=["./lancedb", "s3://bucket/path"],
+    )
     """A folder (relative to the spec file), `s3://bucket/path` or another object store, or `db://database`."""
-    storage_options: dict[str, SecretStr] = Field(default={}, title="Storage options", json_schema_extra=ENV)
+    storage_options: dict[str, SecretStr] = Field(
+        default={}, title="Storage options", json_schema_extra=ENV, examples=[{"region": "eu-west-3"}]
+    )
     """Passed to the object store: endpoint, region, keys."""
     api_key: SecretStr = Field(default=SecretStr(""), title="LanceDB Cloud key", json_schema_extra=ENV)
     """For `db://`; better in the environment as LANCEDB_API_KEY."""
     retention_days: float = Field(default=7.0, title="Retention", gt=0)
     """How long old versions are kept: as far back as `relance rollback` can go."""
-    cache_max_bytes: ByteSize = Field(default=ByteSize(4096 * MIB), title="Vector cache", examples=["10GB"])
+    cache_max_bytes: Size = Field(default=ByteSize(4096 * MIB), title="Vector cache", examples=["10GB"])
     """Size the store of paid-for vectors is pruned to, oldest first, at the end of a run."""
 
 
-class LimitsSpec(Part):
+class LimitsSpec(Part, title="Limits"):
     """What a run may do before it has to stop."""
 
     max_cost_usd: float | None = Field(default=None, title="Budget", ge=0)
@@ -169,21 +274,35 @@ class LimitsSpec(Part):
     """Batches of documents between loading and writing at once; bounds memory."""
 
 
-class IndexSpec(Part):
+class IndexSpec(Part, title="relance index"):
     """An index: its sources, how they are cut and embedded, and where the result is kept."""
 
     name: str = Field(title="Name", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["handbook"])
     """Names the tables: lower-case letters, digits, `-` and `_`."""
     description: str = Field(default="", title="Description")
-    """For people."""
+    """What the index is for, in a sentence; shown to people."""
     sources: list[SourceSpec] = Field(title="Sources", min_length=1)
     """Where documents come from."""
     chunking: ChunkingSpec = Field(default=ChunkingSpec(), title="Chunking")
+    """How documents are cut."""
     embedding: EmbeddingSpec = Field(default=EmbeddingSpec(), title="Embedding")
+    """Which model turns text into vectors, and how hard its service may be pushed."""
     store: StoreSpec = Field(default=StoreSpec(), title="Store")
+    """Where the tables are."""
     limits: LimitsSpec = Field(default=LimitsSpec(), title="Limits")
+    """What a run may do before it has to stop."""
     folder: Annotated[Path, Field(exclude=True, title="Folder of the spec")] = Path()
     """Set by the loader: what relative paths are relative to."""
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_differ(cls, sources: list[SourceSpec]) -> list[SourceSpec]:
+        for position, source in enumerate(sources):
+            first = sources.index(source)
+            if first != position:
+                msg = f"sources[{first}] and sources[{position}] are the same; remove one"
+                raise ValueError(msg)
+        return sources
 
     def path(self, value: Path | str) -> Path:
         """Resolve a path of the spec against the spec's folder."""

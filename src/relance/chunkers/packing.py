@@ -1,0 +1,198 @@
+"""Filling chunks: each as full as the limit allows, ending at the best place in its later half."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from relance.chunkers.boundaries import Level, first_line
+from relance.chunkers.characters import whole_character
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from relance.chunkers.boundaries import Boundaries
+    from relance.tokens import Tokenizer
+
+__all__ = ["Span", "pack"]
+
+WORD = re.compile(r"\S")
+# A text of at most so many characters per token of the limit is likely to fit: it is counted before it is searched.
+LIKELY = 6
+# A rest smaller than this part of the limit is not left to stand alone.
+TAIL = 8
+
+
+class Span(NamedTuple):
+    """A cut piece: character offsets and its exact tokens."""
+
+    start: int
+    end: int
+    tokens: int
+
+
+def pack(
+    text: str,
+    boundaries: Callable[[str], Boundaries],
+    tokenizer: Tokenizer,
+    max_tokens: int,
+    overlap_tokens: int = 0,
+) -> list[Span]:
+    """Cut a text into spans of at most `max_tokens`.
+
+    Spans have neither blank lines at their ends nor blanks at the last one; what no span covers is blank. Each repeats
+    at most `overlap_tokens` of the one before. Blocks that fit into a span are never divided.
+    """
+    start = first_line(text)
+    if start is None:
+        return []
+    stop = len(text.rstrip())
+    if stop - start <= max_tokens * LIKELY:
+        tokens = int(tokenizer.count([text[start:stop]])[0])
+        if tokens <= max_tokens:
+            return [Span(start, stop, tokens)]
+    return _Packing(text, stop, boundaries(text), tokenizer, max_tokens, overlap_tokens).run(start)
+
+
+class _Cut(NamedTuple):
+    at: int  # where the next chunk begins, but for the overlap
+    level: int
+
+
+@dataclass(slots=True)
+class _Packing:
+    """The work on one text; offsets are characters, `ends` is where each of its tokens ends."""
+
+    text: str
+    stop: int
+    boundaries: Boundaries
+    tokenizer: Tokenizer
+    limit: int
+    overlap: int
+    ends: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ends = self.tokenizer.boundaries(self.text[: self.stop])
+
+    def run(self, start: int) -> list[Span]:
+        spans: list[Span] = []
+        done = start  # everything before is in a span
+        while True:
+            fitted = self._fit(start, done)
+            if fitted is None:  # with the overlap there is no room for anything new
+                start = done
+                continue
+            span, cut = fitted
+            spans.append(span)
+            if cut.at >= self.stop:
+                return spans
+            done = cut.at
+            start = self._repeat_from(span, cut) if self.overlap else done
+
+    def _fit(self, start: int, done: int) -> tuple[Span, _Cut] | None:
+        """Take the best span from `start` that ends after `done`, counting it exactly."""
+        reach = self._reach(start)
+        while reach > done:
+            cut = self._choose(start, done, reach)
+            if cut is None:
+                return None
+            piece = self.text[start : cut.at].rstrip()
+            if not piece:  # the indentation alone fills the limit
+                return self._fit(cut.at, cut.at)
+            tokens = int(self.tokenizer.count([piece])[0])
+            end = start + len(piece)
+            if tokens <= self.limit or len(piece) == 1:
+                return Span(start, end, tokens), cut
+            # Tokens of a piece are not always those of the text around it. Aim a little lower at the very end, lest a
+            # scrap remain.
+            aim = self.limit - (self.limit // TAIL if end == self.stop else 0)
+            reach = min(end - 1, start + len(piece) * aim // tokens)
+            if start == done:
+                reach = max(reach, start + 1)
+        return None
+
+    def _tokens_before(self, at: int) -> int:
+        return int(np.searchsorted(self.ends, at, "right"))
+
+    def _reach(self, start: int) -> int:
+        """Find where the limit ends, or a little before where a scrap would remain."""
+        before = self._tokens_before(start)
+        rest = len(self.ends) - before
+        if rest <= self.limit:
+            return self.stop
+        tail = self.limit // TAIL
+        tokens = min(self.limit, rest - tail)
+        return max(int(self.ends[before + tokens - 1]), start + 1)
+
+    def _choose(self, start: int, done: int, reach: int) -> _Cut | None:
+        """Choose where to end: never later than `reach`, always after `done`."""
+        if reach >= self.stop:
+            return _Cut(self.stop, 0)
+        word = WORD.search(self.text, reach)
+        latest = word.start() if word else self.stop  # blanks cost nothing: they are not in the span
+        latest = self._before_block(start, latest)
+        if latest <= done:
+            return None
+        positions, levels = self.boundaries.positions, self.boundaries.levels
+        before = self._tokens_before(start)
+        size = self._tokens_before(latest) - before
+        last = int(np.searchsorted(positions, latest, "right"))
+
+        def best(part: float) -> _Cut | None:
+            """Choose among the places after a part of the span: the highest level, then the latest."""
+            fill = before + int(size * part)
+            least = max(done, int(self.ends[fill - 1]) if part and fill else 0)
+            first = int(np.searchsorted(positions, least, "right"))
+            if first >= last:
+                return None
+            at = last - 1 - int(np.argmax(levels[first:last][::-1]))
+            return _Cut(int(positions[at]), int(levels[at]))
+
+        heading = best(0.25)
+        if heading and heading.level >= Level.HEADING:
+            return heading
+        for part in (0.5, 0.25, 0.0):
+            cut = best(part)
+            if cut and cut.level > Level.GLUE:
+                return cut
+        if cut:
+            return cut
+        at = whole_character(self.text, min(latest, reach), done)
+        word = WORD.search(self.text, at)
+        return _Cut(word.start() if word else self.stop, 0)
+
+    def _before_block(self, start: int, latest: int) -> int:
+        """Go back to the start of the block that `latest` would divide, if the block fits into a span of its own."""
+        blocks = self.boundaries.blocks
+        found = int(np.searchsorted(blocks[:, 0], latest, "left")) - 1
+        if found < 0:
+            return latest
+        begin, end = int(blocks[found, 0]), int(blocks[found, 1])
+        if not start < begin < latest < end:
+            return latest
+        if int(self.tokenizer.count([self.text[begin:end].rstrip()])[0]) > self.limit:
+            return latest
+        return begin
+
+    def _repeat_from(self, span: Span, cut: _Cut) -> int:
+        """Find where the next span begins so that it repeats whole sentences, else words, within the overlap."""
+        if cut.level >= Level.HEADING:
+            return cut.at
+        positions = self.boundaries.positions
+        before = self._tokens_before(span.end)
+        least = int(self.ends[max(before - self.overlap - 1, 0)])
+        first = int(np.searchsorted(positions, max(least, span.start + 1), "left"))
+        last = int(np.searchsorted(positions, cut.at, "left"))
+        levels = np.minimum(self.boundaries.levels[first:last], Level.SENTENCE)
+        for at in first + np.lexsort((positions[first:last], -levels)):
+            if self.boundaries.levels[at] == Level.GLUE:
+                break
+            begin = int(positions[at])
+            if int(self.tokenizer.count([self.text[begin : span.end]])[0]) <= self.overlap:
+                return begin
+        return cut.at

@@ -1,0 +1,34 @@
+"""Cutting prose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from relance.chunkers.boundaries import find_boundaries
+from relance.chunkers.packing import pack
+from relance.documents import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from relance.chunkers.boundaries import Boundaries
+    from relance.documents import Document
+    from relance.tokens import Tokenizer
+
+__all__ = ["TextChunker"]
+
+
+@dataclass(slots=True, frozen=True)
+class TextChunker:
+    """Cut at paragraphs, lines, sentences, clauses, words: the best place in the later half of what fits."""
+
+    tokenizer: Tokenizer
+    max_tokens: int
+    overlap_tokens: int = 0
+    boundaries: Callable[[str], Boundaries] = find_boundaries
+
+    def split(self, document: Document) -> list[Chunk]:
+        """See `Chunker`."""
+        spans = pack(document.text, self.boundaries, self.tokenizer, self.max_tokens, self.overlap_tokens)
+        return [Chunk(span.start, span.end, span.tokens) for span in spans]

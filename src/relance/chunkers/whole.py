@@ -1,0 +1,37 @@
+"""Not cutting at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from relance.chunkers.boundaries import find_boundaries
+from relance.chunkers.packing import pack
+from relance.documents import Chunk
+from relance.errors import DocumentError
+
+if TYPE_CHECKING:
+    from relance.documents import Document
+    from relance.tokens import Tokenizer
+
+__all__ = ["WholeChunker"]
+
+
+@dataclass(slots=True, frozen=True)
+class WholeChunker:
+    """One chunk a document; DocumentError where that is more than the limit."""
+
+    tokenizer: Tokenizer
+    max_tokens: int
+
+    def split(self, document: Document) -> list[Chunk]:
+        """See `Chunker`."""
+        spans = pack(document.text, find_boundaries, self.tokenizer, self.max_tokens)
+        if len(spans) > 1:
+            tokens = int(self.tokenizer.count([document.text.strip()])[0])
+            raise DocumentError(
+                document.uri,
+                f"it has {tokens:,} tokens, and a chunk may have {self.max_tokens:,}: "
+                "choose the chunking strategy `text`, or raise max_tokens if the model takes more",
+            )
+        return [Chunk(span.start, span.end, span.tokens) for span in spans]

@@ -1,0 +1,278 @@
+"""The command line.
+
+Exit codes: 0 done, 1 failed or stopped, 2 wrong usage or spec, 3 finished with failures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from relance import __version__
+from relance.control import Control
+from relance.errors import ConfigurationError, InputError, RelanceError
+from relance.terminal import Terminal
+
+__all__ = ["main"]
+
+DONE, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
+
+app = App(
+    name="relance",
+    help="Keep a LanceDB index in step with its sources.",
+    version=__version__,
+    result_action="return_value",
+)
+
+Spec = Annotated[Path, Parameter(help="The index file, or the folder with an index.yaml.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit with its code; a user's mistake is one message, never a traceback."""
+    terminal = Terminal()
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        terminal.problem(f"{error}\nsee `relance --help`")
+        code = USAGE
+    except (ConfigurationError, InputError) as error:
+        terminal.problem(str(error))
+        code = USAGE
+    except RelanceError as error:
+        terminal.problem(str(error))
+        code = FAILED
+    except KeyboardInterrupt:
+        terminal.problem("interrupted; what was committed stays, run again to continue")
+        code = FAILED
+    except BrokenPipeError:
+        code = FAILED
+    sys.exit(code if isinstance(code, int) else DONE)
+
+
+@app.command
+def init(folder: Path = Path(), *, name: str = "") -> int:
+    """Write a commented index.yaml and its JSON Schema into a folder."""
+    from relance.spec_file import SCHEMA_NAME, template
+
+    target = folder / "index.yaml"
+    if target.exists():
+        msg = f"{target} is there already; remove it or name another folder"
+        raise InputError(msg)
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = name or _name_of(folder)
+    target.write_text(template(chosen), encoding="utf-8")
+    _write_schema(folder / SCHEMA_NAME)
+    Terminal().out.print(f"wrote {target}; edit its sources, then: relance ingest {target}")
+    return DONE
+
+
+@app.command
+def schema(*, output: Path | None = None) -> int:
+    """Print the JSON Schema of index files, or write it to a file for an editor to complete from."""
+    from relance.spec_file import json_schema
+
+    if output is None:
+        Terminal().json(json_schema())
+    else:
+        _write_schema(output)
+        Terminal().out.print(f"wrote {output}")
+    return DONE
+
+
+@app.command
+def plan(spec: Spec, *, full: bool = False, only: list[str] | None = None, json: AsJson = False) -> int:
+    """Tell what an ingest would do and cost, without doing it."""
+    from relance.index import Index
+
+    terminal = Terminal(as_json=json)
+    made = Index(spec).plan(full=full, only=only or ()).as_dict()
+    terminal.json(made) if json else terminal.plan(made)
+    return WITH_FAILURES if made["failed"] else DONE
+
+
+@app.command
+def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wait: float = 0.0, direct: bool = False,
+           json: AsJson = False) -> int:  # fmt: skip
+    """Bring the index in step with its sources.
+
+    Parameters
+    ----------
+    full
+        Read and write every document again; vectors are reused all the same.
+    only
+        Uris of documents to look at; the rest is left alone.
+    wait
+        Seconds to wait for another run on this index.
+    direct
+        Run in plain threads, without Prefect and its record of the run.
+    """
+    from relance.spec_file import load_spec
+
+    terminal, control = Terminal(as_json=json), Control()
+    declared = load_spec(spec)
+    with terminal.progress(declared.name, control), _ctrl_c(control, terminal):
+        if direct:
+            from relance.index import Index
+
+            report = Index(declared).ingest(full=full, only=only or (), wait_s=wait, control=control).as_dict()
+        else:
+            report = _through_prefect(str(spec), full=full, only=only or [], wait=wait, control=control)
+    terminal.json(report) if json else terminal.report(report)
+    if report["status"] == "stopped":
+        terminal.note("stopped before the end; run again to continue")
+        return FAILED
+    return WITH_FAILURES if report["failed"] else DONE
+
+
+@app.command
+def search(spec: Spec, query: str, *, k: Annotated[int, Parameter(name=["-k", "--k"])] = 5,
+           mode: Literal["hybrid", "vector", "text"] = "hybrid", where: str | None = None, json: AsJson = False) -> int:  # fmt: skip
+    """Find the chunks that answer a question.
+
+    Parameters
+    ----------
+    k
+        Hits to show.
+    mode
+        By meaning (vector), by words (text), or both with reciprocal rank fusion (hybrid).
+    where
+        SQL condition on columns, e.g. "media_type = 'text/markdown'" or "json_get_int(metadata, 'year') > 2020".
+    """
+    from relance.index import Index
+
+    hits = [hit.as_dict() for hit in Index(spec).search(query, k=k, mode=mode, where=where)]
+    terminal = Terminal(as_json=json)
+    terminal.json(hits) if json else terminal.hits(hits)
+    return DONE
+
+
+@app.command
+def status(spec: Spec, *, json: AsJson = False) -> int:
+    """Describe the index as it is now."""
+    from relance.index import Index
+
+    terminal, described = Terminal(as_json=json), Index(spec).status()
+    if json:
+        terminal.json(described)
+        return DONE
+    last = described.pop("last_run")
+    described["last run"] = f"{last['run_id']}, {last['status']}, {last['ended_at']}" if last else "never"
+    terminal.pairs(str(described.pop("index")), described)
+    return DONE
+
+
+@app.command
+def failures(spec: Spec, *, json: AsJson = False) -> int:
+    """List the documents that could not be indexed, with reasons; the next run tries them again."""
+    from relance.index import Index
+
+    terminal, rows = Terminal(as_json=json), Index(spec).failures()
+    if json:
+        terminal.json(rows)
+    else:
+        terminal.failures(rows, len(rows))
+        terminal.out.print(f"{len(rows):,} failures")
+    return DONE
+
+
+@app.command
+def runs(spec: Spec, *, limit: int = 20, json: AsJson = False) -> int:
+    """List the latest runs, newest first."""
+    from relance.index import Index
+
+    terminal, rows = Terminal(as_json=json), Index(spec).runs(limit)
+    if json:
+        terminal.json(rows)
+    for row in rows if not json else []:
+        changes = ", ".join(f"{row[name]} {name}" for name in ("added", "changed", "removed") if name in row)
+        terminal.out.print(
+            f"{row['run_id']}  {row['ended_at']}  {row['status']}  version {row['table_version']}  {changes}"
+        )
+    return DONE
+
+
+@app.command
+def rollback(spec: Spec, *, run: str = "", json: AsJson = False) -> int:
+    """Put the index back to how a run left it; by default the one before the latest change.
+
+    Parameters
+    ----------
+    run
+        Id of the run to go back to, from `relance runs`.
+    """
+    from relance.index import Index
+
+    terminal, done = Terminal(as_json=json), Index(spec).rollback(run).as_dict()
+    terminal.json(done) if json else terminal.pairs(f"{done['index']}: rolled back", done)
+    return DONE
+
+
+@app.command
+def cache(spec: Spec, *, prune: str = "", json: AsJson = False) -> int:
+    """Show the store of paid-for vectors, or prune it.
+
+    Parameters
+    ----------
+    prune
+        Size to prune to, oldest first, e.g. 500MB; 0 empties it.
+    """
+    from relance.index import Index
+
+    terminal, index = Terminal(as_json=json), Index(spec)
+    shown = index.prune_cache(prune) if prune else index.cache()
+    if json:
+        terminal.json(shown)
+    else:
+        terminal.pairs(
+            "paid-for vectors", {row["space"]: f"{row['vectors']:,} · {row['bytes']:,} bytes" for row in shown}
+        )
+    return DONE
+
+
+def _through_prefect(spec: str, *, full: bool, only: list[str], wait: float, control: Control) -> dict[str, Any]:
+    from relance.launch import has_flows, run_flow
+
+    if not has_flows():
+        msg = "the flows are not installed (they are in a checkout, not in the wheel); pass --direct to run without Prefect"
+        raise ConfigurationError(msg)
+    parameters = {"spec": spec, "mode": "full" if full else "incremental", "only": only, "wait_s": wait}
+    report, startup = run_flow(parameters, control)
+    report["startup"] = startup
+    return report
+
+
+@contextlib.contextmanager
+def _ctrl_c(control: Control, terminal: Terminal) -> Generator[None]:
+    """Let the first Ctrl-C end the run after the batches under way, the second at once."""
+    default: Callable[..., Any] | int | None = signal.getsignal(signal.SIGINT)
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, default)
+        control.stop.set()
+        terminal.err.print("stopping after the batches under way (Ctrl-C again: at once)")
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, default)
+
+
+def _write_schema(path: Path) -> None:
+    import json
+
+    from relance.spec_file import json_schema
+
+    path.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _name_of(folder: Path) -> str:
+    name = "".join(c if c.isascii() and c.isalnum() else "-" for c in folder.absolute().name.lower()).strip("-")
+    return name or "index"

@@ -1,0 +1,176 @@
+"""Comparing what the sources have with what the index holds, in one pass and flat memory."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from relance.documents import Item, document_id
+from relance.errors import DocumentError
+from relance.sources import Source
+from relance.store.failures import Failure
+from relance.store.manifest import Manifest, Snapshot, marker
+
+__all__ = ["Candidate", "Discovery"]
+
+# A batch is a task run: enough chunks to make its overhead vanish, few enough to overlap with the next one.
+_BATCH_ITEMS = 256
+_BATCH_BYTES = 512 * 1024
+
+
+@dataclass(slots=True, frozen=True)
+class Candidate:
+    """An item that is new or may have changed; `known` if the index may hold rows of it."""
+
+    item: Item
+    known: bool
+
+
+@dataclass(slots=True)
+class Discovery:
+    """Finds candidates and spools them to a temporary file, batch by batch.
+
+    Attributes:
+        removed: ids of documents (and containers) that the sources no longer have.
+        containers: files of rows that were read; their manifest row is due when all their rows are in.
+    """
+
+    sources: list[Source]
+    snapshot: Snapshot
+    manifest: Manifest
+    fingerprint: Callable[[Item], str]
+    suspects: set[str] = field(default_factory=set)
+    only: frozenset[str] = frozenset()
+    full: bool = False
+    stopped: Callable[[], bool] = lambda: False
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    batches: int = 0
+    removed: list[str] = field(default_factory=list)
+    containers: list[Item] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    complete: bool = False
+
+    _new: set[int] = field(default_factory=set)
+    _spool: IO[bytes] | None = None
+
+    def run(self) -> None:
+        """List all sources and compare."""
+        self._spool = tempfile.TemporaryFile(prefix="relance-")  # noqa: SIM115  # lives as long as the run
+        pending: list[Candidate] = []
+        size = 0
+        for candidate in self._candidates():
+            weight = max(candidate.item.size, 1)
+            if pending and (len(pending) >= _BATCH_ITEMS or size + weight > _BATCH_BYTES):
+                self._write(pending)
+                pending, size = [], 0
+            pending.append(candidate)
+            size += weight
+        if pending:
+            self._write(pending)
+        if not self.stopped():
+            self.removed = self._removed()
+            self.complete = True
+
+    def read(self) -> Iterator[list[Candidate]]:
+        """Read the batches back, one at a time."""
+        if self._spool is None:
+            return
+        self._spool.seek(0)
+        for _ in range(self.batches):
+            yield pickle.load(self._spool)  # noqa: S301  # our own temporary file, already unlinked
+
+    def close(self) -> None:
+        """Drop the spool."""
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def _write(self, batch: list[Candidate]) -> None:
+        assert self._spool is not None  # noqa: S101  # run() opened it
+        pickle.dump(batch, self._spool, protocol=pickle.HIGHEST_PROTOCOL)
+        self.batches += 1
+
+    def _candidates(self) -> Iterator[Candidate]:
+        for source in self.sources:
+            for item in source.list():
+                if self.stopped():
+                    return
+                if isinstance(item, DocumentError):
+                    self.failures.append(Failure(item.uri, item.reason, "list"))
+                    self._claim(document_id(item.uri))  # what is indexed of it stays
+                elif item.container:
+                    yield from self._rows(source, item)
+                else:
+                    yield from self._compare(item)
+
+    def _rows(self, source: Source, container: Item) -> Iterator[Candidate]:
+        container_id = document_id(container.uri)
+        place = self._claim(container_id)
+        if place is None:
+            return
+        mark = marker(container.version, self.fingerprint(container))
+        wanted = not self.only or any(uri == container.uri or uri.startswith(f"{container.uri}#") for uri in self.only)
+        if place >= 0 and ((self.snapshot.same(place, mark) and not self.full) or not wanted):
+            self.unchanged += self.snapshot.see_children(container_id)
+            return
+        for row in source.rows(container):
+            if isinstance(row, DocumentError):
+                self.failures.append(Failure(row.uri, row.reason, "list"))
+                if row.uri == container.uri:  # the file could not be read: what is indexed of it stays
+                    self.unchanged += self.snapshot.see_children(container_id)
+                    return
+                self._claim(document_id(row.uri))  # an older version of the row stays, too
+            else:
+                yield from self._compare(row)
+        self.containers.append(container)
+
+    def _compare(self, item: Item) -> Iterable[Candidate]:
+        doc_id = document_id(item.uri)
+        place = self._claim(doc_id)
+        if place is None:
+            return ()
+        if self.only and item.uri not in self.only and item.parent not in self.only:
+            self.unchanged += place >= 0
+            return ()
+        if place < 0:
+            self.added += 1
+            return (Candidate(item, known=doc_id in self.suspects),)
+        if self.full or not self.snapshot.same(place, marker(item.version, self.fingerprint(item))):
+            self.changed += 1
+            return (Candidate(item, known=True),)
+        self.unchanged += 1
+        return ()
+
+    def _claim(self, doc_id: str) -> int | None:
+        """Return the document's place in the snapshot (-1: new), or None if another source brought it already."""
+        place = self.snapshot.place(doc_id)
+        if place >= 0:
+            if self.snapshot.seen[place]:
+                return None
+            self.snapshot.seen[place] = True
+            return place
+        key = int(doc_id[:16], 16)
+        if key in self._new:
+            return None
+        self._new.add(key)
+        return -1
+
+    def _removed(self) -> list[str]:
+        gone = self.snapshot.unseen()
+        gone += [doc_id for doc_id in self.suspects if int(doc_id[:16], 16) not in self._new]
+        if not gone:
+            return gone
+        # A folder that cannot be listed has not lost its documents, and `only` says nothing about the others.
+        unlisted = tuple(f"{failure.uri.rstrip('/')}/" for failure in self.failures)
+        if unlisted or self.only:
+            rows = self.manifest.rows(gone)
+            kept = {doc_id for doc_id, row in rows.items()
+                    if row["uri"].startswith(unlisted) or (self.only and row["uri"] not in self.only)}  # fmt: skip
+            gone = [doc_id for doc_id in gone if doc_id not in kept]
+        return gone

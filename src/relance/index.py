@@ -1,0 +1,192 @@
+"""An index as an object: everything the command line does, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ByteSize, TypeAdapter
+
+from relance.batch import Batch
+from relance.control import Control
+from relance.errors import ConfigurationError, InputError, RetryableError, StoppedError
+from relance.ingestion import Ingestion
+from relance.plan import Plan, check_budget, make_plan
+from relance.report import Report
+from relance.rollback import Rollback, roll_back
+from relance.search import Hit, Mode, search_table
+from relance.spec import EmbeddingSpec, IndexSpec
+from relance.spec_file import load_spec
+from relance.store import open_store
+from relance.store.embeddings import describe, prune
+from relance.store.lock import hold
+from relance.store.runs import Runs
+from relance.tables import IndexTables
+
+__all__ = ["Index"]
+
+
+class Index:
+    """A declared index.
+
+    ```python
+    index = relance.Index("index.yaml")
+    report = index.ingest()
+    for hit in index.search("how do I reset a sensor?", k=3):
+        print(hit.uri, hit.text)
+    ```
+    """
+
+    def __init__(self, spec: IndexSpec | str | Path) -> None:
+        self.spec = spec if isinstance(spec, IndexSpec) else load_spec(spec)
+        self._store = open_store(self.spec)
+
+    def plan(self, *, full: bool = False, only: Sequence[str] = ()) -> Plan:
+        """Tell what `ingest` would do and cost; writes nothing."""
+        with Ingestion(self.spec, full=full, only=only, read_only=True) as run:
+            return make_plan(run)
+
+    def ingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
+               control: Control | None = None) -> Report:  # fmt: skip
+        """Bring the index in step with its sources, in threads of this process and without Prefect.
+
+        Args:
+            full: read and write every document again; vectors are reused all the same.
+            only: uris of documents or files of rows to look at; the rest is left alone.
+            wait_s: seconds to wait for another run on this index, before IndexBusyError.
+            control: a way to watch the run and to stop it.
+        """
+        self.check_budget(full=full, only=only)
+        with Ingestion(self.spec, full=full, only=only, wait_s=wait_s, control=control) as run:
+            run.discover()
+            _in_threads(run)
+            return run.finish()
+
+    def check_budget(self, *, full: bool = False, only: Sequence[str] = ()) -> None:
+        """Raise BudgetError if a run would cost more than `limits.max_cost_usd`; free models are not counted."""
+        limit = self.spec.limits.max_cost_usd
+        if limit is not None and self._has_price():
+            check_budget(self.plan(full=full, only=only), limit)
+
+    def search(self, query: str, *, k: int = 10, mode: Mode = "hybrid", where: str | None = None) -> list[Hit]:
+        """Find the `k` best chunks; `where` is a SQL condition on the columns of `table()`."""
+        if not query.strip():
+            msg = "the query is empty"
+            raise InputError(msg)
+        table = self.table()
+        vector = None if mode == "text" else self._embed_query(table, query)
+        return search_table(table, query, vector, mode=mode, k=k, where=where)
+
+    def table(self) -> Any:
+        """Open the LanceDB table that serves the index now."""
+        tables = IndexTables.serving(self._store, self.spec.name)
+        table = tables.chunks.table if tables else None
+        if table is None:
+            msg = f"index {self.spec.name!r} is not in {self._store.uri} yet; run `relance ingest` first"
+            raise ConfigurationError(msg)
+        return table
+
+    def status(self) -> dict[str, Any]:
+        """Describe the index as it is now."""
+        tables = IndexTables.serving(self._store, self.spec.name)
+        runs = Runs(self._store, self.spec.name).latest(1)
+        if tables is None:
+            return {"index": self.spec.name, "documents": 0, "chunks": 0, "failures": 0, "tokens": 0,
+                    "fingerprint": None, "table": None, "table_version": 0, "last_run": None}  # fmt: skip
+        documents, tokens = tables.manifest.totals()
+        table = tables.chunks.table
+        return {
+            "index": self.spec.name,
+            "documents": documents,
+            "chunks": tables.chunks.count(),
+            "failures": len(tables.failures.all()),
+            "tokens": tokens,
+            "fingerprint": tables.name.rpartition("__")[2],
+            "table": tables.name,
+            "table_version": tables.chunks.version,
+            "indexes": [index.name for index in table.list_indices()] if table is not None else [],
+            "interrupted": tables.writer,
+            "last_run": _run_summary(runs[0]) if runs else None,
+        }
+
+    def failures(self) -> list[dict[str, Any]]:
+        """List the documents that could not be indexed, with reasons."""
+        tables = IndexTables.serving(self._store, self.spec.name)
+        return [] if tables is None else tables.failures.all()
+
+    def runs(self, limit: int = 20) -> list[dict[str, Any]]:
+        """List the latest runs, newest first."""
+        return [_run_summary(row) for row in Runs(self._store, self.spec.name).latest(limit)]
+
+    def rollback(self, run_id: str = "") -> Rollback:
+        """Put the index back to how a run left it (default: the one before the last that changed anything)."""
+        return roll_back(self._store, self.spec.name, run_id)
+
+    def cache(self) -> list[dict[str, Any]]:
+        """Describe the store of paid-for vectors, one entry per vector space."""
+        return describe(self._store)
+
+    def prune_cache(self, size: str | int) -> list[dict[str, Any]]:
+        """Prune the store of paid-for vectors to a size such as `500MB`, oldest first; returns what is left."""
+        limit = TypeAdapter(ByteSize).validate_python(size)
+        with hold(self._store, self.spec.name):
+            prune(self._store, max_bytes=int(limit))
+        return self.cache()
+
+    def _embed_query(self, table: Any, query: str) -> NDArray[np.float32]:
+        import json
+
+        from relance.embedding_loop import EmbeddingLoop
+        from relance.providers import open_provider
+
+        # While another model is being built beside, questions go to the one that serves.
+        made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
+        section = self.spec.embedding.model_copy(update=made_by)
+        provider = open_provider(EmbeddingSpec.model_validate(section.model_dump()))
+        with EmbeddingLoop(provider, self.spec.model_copy(update={"embedding": section}), None) as embedder:
+            result = embedder.call([query], input_type="query")
+        if result.failures:
+            raise InputError(result.failures[0])
+        return result.vectors[0]
+
+    def _has_price(self) -> bool:
+        from relance.providers import open_provider
+
+        return bool(open_provider(self.spec.embedding).info.price_per_million_tokens)
+
+
+def _run_summary(row: dict[str, Any]) -> dict[str, Any]:
+    times = {name: row[name].isoformat(timespec="seconds") for name in ("started_at", "ended_at")}
+    return {**row["report"], **times, "run_id": row["run_id"], "status": row["status"], "table": row["table"],
+            "table_version": row["chunks_version"]}  # fmt: skip
+
+
+def _in_threads(run: Ingestion) -> None:
+    """Drive the stages batch by batch, a bounded number at a time; the first fatal error ends it."""
+    running: set[Future[int]] = set()
+    window = run.spec.limits.batches_in_flight
+    with ThreadPoolExecutor(window, thread_name_prefix="relance") as pool:
+        try:
+            for batch in run.batches():
+                running.add(pool.submit(_one, run, batch))
+                if len(running) >= window:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        future.result()
+            for future in running:
+                future.result()
+        except BaseException:
+            run.control.stop.set()
+            raise
+
+
+def _one(run: Ingestion, batch: Batch) -> int:
+    try:
+        return run.upsert(run.embed(run.chunk(run.load(batch))))
+    except (RetryableError, StoppedError) as error:
+        run.abandon(batch, error)
+        return 0

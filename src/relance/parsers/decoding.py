@@ -1,0 +1,139 @@
+"""Bytes to Unicode: byte-order mark, UTF-8, what the file declares, and only then a guess."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+
+from relance.errors import DocumentError
+from relance.parsers.guess import guess, reads_like_language
+
+__all__ = ["ESCAPED", "clean", "codec", "decode", "detect"]
+
+_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Labels mean the superset that browsers read (WHATWG Encoding), because files do.
+_SUPERSETS = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "cp950": "big5hkscs",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+}
+_SAMPLE = 64 * 1024
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+# What `errors="surrogateescape"` makes of a byte that does not fit.
+ESCAPED = re.compile(r"[\udc80-\udcff]")
+
+
+def codec(label: str) -> str:
+    """Name the codec to read a label with; LookupError for a name that is no text encoding."""
+    info = codecs.lookup(label.strip())
+    "".encode(info.name)  # refuses codecs such as rot13, which are no encodings
+    return _SUPERSETS.get(info.name, info.name)
+
+
+def detect(data: bytes, *, declared: str = "", complete: bool = True) -> str | None:
+    """Name the encoding of a text, or None for what is no text.
+
+    Args:
+        data: the text or its beginning.
+        declared: what the text says about itself (HTML, XML); believed if it decodes and UTF-8 does not.
+        complete: False if `data` may end inside a character.
+    """
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return name
+    if b"\0" in data:
+        return _detect_wide(data)
+    if _decodes(data, "utf-8", complete=complete):
+        return "utf-8"
+    if declared and _decodes(data, declared, complete=complete):
+        return declared
+    return "utf-8" if _is_damaged_utf8(data) else guess(data)
+
+
+def decode(data: bytes, uri: str, *, encoding: str = "", declared: str = "") -> str:
+    """Decode a text file; raises DocumentError where it is no text or the encoding cannot be told."""
+    marked = any(data.startswith(mark) for mark, _ in _MARKS)
+    if encoding and not marked:
+        try:
+            return clean(data.decode(codec(encoding)))
+        except UnicodeDecodeError as error:
+            reason = f"not valid {encoding} at byte {error.start}; correct `encoding` of this source or the file"
+            raise DocumentError(uri, reason) from None
+    name = detect(data, declared=declared)
+    if name is None and b"\0" in data:
+        raise DocumentError(uri, _binary(uri))
+    if name is None:
+        raise DocumentError(uri, "its encoding cannot be told; set `encoding` of this source or save it as UTF-8")
+    # A damaged byte costs a character (U+FFFD), not the document.
+    text = data.decode(name, "replace")
+    if len(_CONTROLS.findall(text[:_SAMPLE])) * 200 > min(len(text), _SAMPLE):
+        raise DocumentError(uri, _binary(uri))
+    return clean(text)
+
+
+def clean(text: str) -> str:
+    r"""Normalise to NFC with `\n` line ends, without byte-order mark, control characters or lone surrogates."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _UNSTORABLE.sub("", text.removeprefix("\ufeff"))
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", text))
+
+
+def _binary(uri: str) -> str:
+    name = uri.rpartition("/")[2]
+    stem, dot, extension = name.rpartition(".")
+    return f"binary content in a file named {dot + extension if stem and dot else name}"
+
+
+def _decodes(data: bytes, name: str, *, complete: bool = True) -> bool:
+    try:
+        codecs.getincrementaldecoder(name)().decode(data, final=complete)
+    except (UnicodeDecodeError, LookupError):
+        return False
+    return True
+
+
+def _detect_wide(data: bytes) -> str | None:
+    """Tell UTF-16 and UTF-32 without a mark from binary content by where the zero bytes are."""
+    sample = data[: min(_SAMPLE, len(data) - len(data) % 4 or len(data))]
+    names = ["utf-16-le", "utf-16-be"]
+    if sample[0::2].count(0) > sample[1::2].count(0):
+        names.reverse()
+    if len(sample) % 4 == 0 and not (any(sample[3::4]) and any(sample[0::4])):
+        names = ["utf-32-le", "utf-32-be", *names]
+    for name in names:
+        if _decodes(data, name, complete=False) and _reads_well(sample.decode(name, "ignore")):
+            return name
+    return None
+
+
+def _reads_well(text: str) -> bool:
+    """Whether a text holds hardly anything but letters, marks, digits, punctuation and blanks of one language."""
+    odd = sum(
+        unicodedata.category(character) in {"Cc", "Cn", "Co", "Cs"} and character not in "\t\n\r\f"
+        for character in text
+    )
+    return bool(text) and odd * 100 <= len(text) and reads_like_language(text)
+
+
+def _is_damaged_utf8(data: bytes) -> bool:
+    """Whether nearly all non-ASCII bytes form valid UTF-8: no other encoding does that by accident."""
+    text = data[: 16 * _SAMPLE].decode("utf-8", "replace")
+    damaged = text.count("\ufffd")
+    return sum(character > "\x7f" for character in text) >= damaged * 20

@@ -1,0 +1,97 @@
+"""The change plan: what a run would do and cost, before anything is spent."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from relance.errors import BudgetError
+from relance.store.failures import Failure
+
+if TYPE_CHECKING:
+    from relance.ingestion import Ingestion
+
+__all__ = ["Plan", "check_budget", "make_plan"]
+
+
+@dataclass(slots=True)
+class Plan:
+    """The documents a run would touch, and the tokens, requests and money it would need.
+
+    Attributes:
+        chunks: chunks of added and changed documents; `reused` of them have a vector already.
+        tokens: to be billed, counted exactly by the model's tokenizer.
+        cost_usd: None where no price is known.
+    """
+
+    index: str
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    chunks: int = 0
+    reused: int = 0
+    tokens: int = 0
+    requests: int = 0
+    cost_usd: float | None = 0.0
+    rebuild: bool = False
+    failures: list[Failure] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def make_plan(run: Ingestion) -> Plan:
+    """Read and cut everything that changed, and look up which vectors are there; nothing is written."""
+    from relance.embedder import vector_key
+    from relance.providers.dispatch import pack
+
+    discovery = run.discover()
+    info, plan = run.provider.info, Plan(index=run.spec.name)
+    alias = run.tables.alias
+    plan.rebuild = alias is not None and alias["table"] != run.tables.name
+    embedding = run.spec.embedding
+    max_texts = embedding.batch_texts or info.batch_texts
+    max_tokens = embedding.batch_tokens or info.batch_tokens
+    paid: set[str] = set()
+    touched = 0
+    for batch in run.batches():
+        run.chunk(run.load(batch))
+        touched += len(batch.touched)
+        texts, tokens = run.texts(batch)
+        keys = [vector_key(info.space, "document", text) for text in texts]
+        there = run.vectors.contains(keys)
+        counts = run.provider.tokenizer.count(texts) if tokens is None else tokens
+        fresh = {}
+        for key, known, count in zip(keys, there, counts, strict=True):
+            if not known and key not in paid and key not in fresh:
+                fresh[key] = int(count)
+        paid.update(fresh)
+        plan.chunks += len(texts)
+        plan.reused += len(texts) - len(fresh)
+        plan.tokens += sum(fresh.values())
+        sizes = np.array(list(fresh.values()), dtype=np.int64)
+        plan.requests += sum(1 for _ in pack(sizes, max_texts=max_texts, max_tokens=max_tokens))
+        batch.release()
+    removed = run.tables.manifest.rows(discovery.removed)
+    plan.added, plan.changed = run.report.added, run.report.changed - touched
+    plan.unchanged = run.report.unchanged + touched
+    plan.removed = sum(not row["container"] for row in removed.values())
+    plan.failed, plan.failures = run.report.failed, run.report.failures
+    price = info.price_per_million_tokens
+    plan.cost_usd = None if price is None else plan.tokens * price / 1e6
+    return plan
+
+
+def check_budget(plan: Plan, limit: float | None) -> None:
+    """Raise BudgetError if the plan needs more than `limit` dollars."""
+    if limit is not None and plan.cost_usd is not None and plan.cost_usd > limit:
+        msg = (
+            f"this run needs ${plan.cost_usd:.4f} for {plan.tokens:,} tokens, limits.max_cost_usd is ${limit:g}; "
+            "nothing was spent. Raise the limit, or index less"
+        )
+        raise BudgetError(msg)

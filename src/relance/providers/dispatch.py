@@ -1,0 +1,231 @@
+"""Texts out, vectors in: full requests, several at once, within every limit, tried again where that helps."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relance.errors import ConfigurationError, InputError, RateLimitedError, RetryableError
+from relance.limits import AdaptiveLimit, RateLimit
+from relance.providers import BadReplyError, InputType, Provider
+from relance.spec import EmbeddingSpec
+
+__all__ = ["Dispatcher", "Job", "pack"]
+
+# A service that asks for a longer pause is not waited for here: the batch is left to the next run.
+PATIENCE_S = 300.0
+# Before a refused batch is searched for the guilty text, this many single texts must show that it is not the request
+# itself that is wrong; else a wrong setting would turn every text into a failure, at two requests a text.
+PROBES = 5
+
+
+def pack(tokens: NDArray[np.int64], *, max_texts: int, max_tokens: int) -> Iterator[list[int]]:
+    """Group positions in order into requests of at most so many texts and tokens; 0 is no limit.
+
+    A text that is over `max_tokens` alone gets a request of its own.
+    """
+    batch: list[int] = []
+    total = 0
+    for position, count in enumerate(tokens.tolist()):
+        if batch and ((max_texts and len(batch) >= max_texts) or (max_tokens and total + count > max_tokens)):
+            yield batch
+            batch, total = [], 0
+        batch.append(position)
+        total += count
+    if batch:
+        yield batch
+
+
+@dataclass(slots=True)
+class Job:
+    """The texts of one call, and what has come of them so far.
+
+    Attributes:
+        texts: what to embed, none blank or too long.
+        tokens: count per text, shape (len(texts),); an estimate where the tokenizer is one.
+        input_type: what the texts are.
+        done: called with positions and their checked vectors as soon as a reply is in.
+        failed: called with a position and the reason why this text has no vector.
+        spend: called with the tokens of a request before it is sent; raises BudgetError to stop.
+        stop: asked before each request; true ends the job with RetryableError.
+        billed: tokens as billed, or as counted where the provider does not say.
+        requests: made, including refused and repeated ones.
+        ended: set when no further request may be sent.
+        sending: tasks with a request in flight.
+    """
+
+    texts: list[str]
+    tokens: NDArray[np.int64]
+    input_type: InputType
+    done: Callable[[list[int], NDArray[np.float32]], None]
+    failed: Callable[[int, str], None]
+    spend: Callable[[int], None] | None = None
+    stop: Callable[[], bool] | None = None
+    billed: int = 0
+    requests: int = 0
+    ended: bool = False
+    sending: set[asyncio.Task[Any] | None] = field(default_factory=set)
+
+    def check(self) -> None:
+        """Raise RetryableError when no further request may be sent."""
+        self.ended = self.ended or bool(self.stop and self.stop())
+        if self.ended:
+            raise RetryableError("Embedding was stopped; the next run goes on from here.")
+
+
+class Dispatcher:
+    """Sends jobs to one provider; all jobs share its limits. Belongs to one event loop."""
+
+    def __init__(self, provider: Provider, spec: EmbeddingSpec) -> None:
+        info = provider.info
+        self._provider = provider
+        self._attempts = spec.max_attempts
+        self.max_texts = spec.batch_texts or info.batch_texts
+        self.max_tokens = spec.batch_tokens or info.batch_tokens
+        # A local model uses all cores for one request.
+        self.concurrency = AdaptiveLimit(1 if info.local else spec.max_concurrency)
+        self.request_rate = RateLimit(spec.requests_per_minute or info.requests_per_minute)
+        self.token_rate = RateLimit(spec.tokens_per_minute or info.tokens_per_minute)
+        self._accepted = False
+
+    async def run(self, job: Job) -> None:
+        """Send all of a job's texts.
+
+        The first error that is not one text's fault ends the job: what waits is dropped, what is in flight is
+        still received and handed to `done`, then the error is raised.
+        """
+        batches = pack(job.tokens, max_texts=self.max_texts, max_tokens=self.max_tokens)
+        tasks = [asyncio.create_task(self._batch(job, batch)) for batch in batches]
+        if not tasks:
+            return
+        try:
+            first, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            if rest:
+                job.ended = True
+                for task in rest - job.sending:
+                    task.cancel()
+                await asyncio.wait(rest)
+        finally:  # something is left to end only if we were cancelled ourselves
+            job.ended = True
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        errors = [error for task in [*first, *rest] if not task.cancelled() and (error := task.exception())]
+        if errors:
+            # An error that waiting does not cure says more than one that it may; else the first says most.
+            raise min(errors, key=lambda error: isinstance(error, RetryableError))
+
+    async def _batch(self, job: Job, batch: list[int]) -> None:
+        """Send a batch; if it is refused, search it by halves, so that only the guilty texts fail."""
+        # The slot is kept while a request waits to be tried again: the others queue instead of being refused too.
+        async with self.concurrency:
+            job.check()
+            if job.spend:
+                job.spend(int(job.tokens[batch].sum()))
+            parts = deque([batch])
+            refused = 0
+            probing = len(batch) > 2 * PROBES and not self._accepted
+            while parts:
+                part = parts.popleft()
+                try:
+                    vectors = await self._send(job, part)
+                except InputError as error:
+                    if len(part) == 1:
+                        job.failed(part[0], str(error))
+                        refused += 1
+                        if probing and refused == PROBES and not self._accepted:
+                            msg = f"Every text is refused, so it must be the request that is wrong. {error}"
+                            raise ConfigurationError(msg) from error
+                    else:
+                        parts.extend(_halves(part, probes=PROBES if probing and part is batch else 0))
+                else:
+                    self._accepted = True
+                    self._keep(job, part, vectors)
+            if not refused and len(part) < len(batch):
+                # Nothing was wrong with the texts: the service takes fewer at once than we thought.
+                self.max_texts = min(self.max_texts or len(batch), len(part))
+
+    async def _send(self, job: Job, part: list[int]) -> NDArray[np.float32]:
+        """Make one request, again if need be; return vectors, shape (len(part), dimension)."""
+        import stamina
+
+        bad_replies = 0
+
+        def again(error: Exception) -> bool | float:
+            nonlocal bad_replies
+            bad_replies += isinstance(error, BadReplyError)
+            if job.ended or not isinstance(error, RetryableError) or bad_replies > 1:
+                return False
+            if isinstance(error, RateLimitedError) and (pause := error.retry_after_s) is not None:
+                # A little more, and not the same for all: clocks differ, and so should the moments of the next tries.
+                return pause <= PATIENCE_S and pause + random.uniform(0.0, 0.1 + 0.1 * pause)  # noqa: S311  # jitter
+            return True
+
+        attempts = stamina.retry_context(
+            on=again, attempts=self._attempts, timeout=None, wait_initial=0.5, wait_max=30.0, wait_jitter=0.5
+        )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    return await self._attempt(job, part)
+        except BadReplyError as error:
+            if bad_replies > 1:
+                msg = f"{error} It did so twice: check embedding.model, embedding.dimension and embedding.base_url."
+                raise ConfigurationError(msg) from error
+            raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _attempt(self, job: Job, part: list[int]) -> NDArray[np.float32]:
+        count = int(job.tokens[part].sum())
+        await self.request_rate.acquire()
+        await self.token_rate.acquire(count)
+        job.check()
+        epoch = self.concurrency.epoch
+        task = asyncio.current_task()
+        job.sending.add(task)
+        job.requests += 1
+        try:
+            reply = await self._provider.embed([job.texts[position] for position in part], input_type=job.input_type)
+        except RateLimitedError:
+            self.concurrency.throttled(epoch)
+            raise
+        finally:
+            job.sending.discard(task)
+        self.concurrency.succeeded()
+        job.billed += count if reply.tokens is None else reply.tokens
+        expected = (len(part), self._provider.info.dimension)
+        if reply.vectors.shape != expected:
+            name, shape = self._provider.info.name, reply.vectors.shape
+            raise BadReplyError(f"{name} answered with vectors of shape {shape} instead of {expected}.")
+        return np.asarray(reply.vectors, dtype=np.float32)
+
+    def _keep(self, job: Job, part: list[int], vectors: NDArray[np.float32]) -> None:
+        """Hand on the vectors that are fit to be stored, the rest as failures."""
+        info = self._provider.info
+        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+        good = np.isfinite(norms) & (norms > 0)
+        if info.normalized and np.abs(norms[good] - 1).max(initial=0.0) > 1e-3:
+            vectors = vectors / np.where(good, norms, 1.0)[:, None].astype(np.float32)
+        if good.all():
+            job.done(part, vectors)
+            return
+        for position, norm in zip(np.array(part)[~good].tolist(), norms[~good].tolist(), strict=True):
+            what = "of zeros" if norm == 0 else "with values that are not finite numbers"
+            job.failed(position, f"{info.name} answered with a vector {what} for this text.")
+        if good.any():
+            job.done(np.array(part)[good].tolist(), vectors[good])
+
+
+def _halves(part: list[int], *, probes: int) -> list[list[int]]:
+    """Cut a refused part in two, after so many single texts from all over it."""
+    singles = part[:: len(part) // probes][:probes] if probes else []
+    rest = [position for position in part if position not in singles]
+    half = len(rest) // 2
+    return [*([position] for position in singles), rest[:half], rest[half:]]

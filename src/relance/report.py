@@ -1,0 +1,81 @@
+"""What a run did, in numbers: for the terminal, for Prefect, and for the log of runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from relance.store.failures import Failure
+
+__all__ = ["Report"]
+
+
+@dataclass(slots=True)
+class Report:
+    """The counts of one run.
+
+    Attributes:
+        status: completed | completed with failures | stopped.
+        touched: documents whose version marker changed but not their content; part of `unchanged`.
+        chunks: chunks of added and changed documents; `embedded` of them were bought, `reused` were not.
+        tokens: as billed where the provider says, else counted.
+        seconds: per stage; stages overlap, so they add up to more than `total`.
+    """
+
+    index: str
+    run_id: str
+    status: str = "completed"
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    touched: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    reused: int = 0
+    tokens: int = 0
+    requests: int = 0
+    cost_usd: float = 0.0
+    failed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    table: str = ""
+    table_version: int = 0
+    notes: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def stage(self, name: str) -> Generator[None]:
+        """Add the time a block takes to a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(f"seconds.{name}", time.perf_counter() - began)
+
+    def add(self, name: str, amount: float) -> None:
+        """Add to a counter, from any thread."""
+        with self._lock:
+            if name.startswith("seconds."):
+                stage = name.removeprefix("seconds.")
+                self.seconds[stage] = self.seconds.get(stage, 0.0) + amount
+            else:
+                setattr(self, name, getattr(self, name) + amount)
+
+    def fail(self, failure: Failure) -> None:
+        """Note a failure, from any thread."""
+        with self._lock:
+            self.failures.append(failure)
+            self.failed += 1
+
+    def as_dict(self, *, failures: int = 100) -> dict[str, Any]:
+        """Return plain values; at most so many failures are listed, all are in the failures table."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name[0] != "_"}
+        values["failures"] = [asdict(failure) for failure in self.failures[:failures]]
+        values["seconds"] = {name: round(value, 3) for name, value in self.seconds.items()}
+        values["cost_usd"] = round(self.cost_usd, 6)
+        return values

@@ -1,0 +1,93 @@
+"""Putting an index back to how an earlier run left it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from relance.errors import ConfigurationError, InputError
+from relance.store import Store
+from relance.store.lock import hold
+from relance.store.runs import Runs
+from relance.tables import IndexTables
+
+__all__ = ["Rollback", "roll_back"]
+
+
+@dataclass(slots=True, frozen=True)
+class Rollback:
+    """What was restored: the run, and the table and version that serve now."""
+
+    index: str
+    run_id: str
+    table: str
+    table_version: int
+    chunks: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def roll_back(store: Store, index: str, run_id: str = "") -> Rollback:
+    """Restore chunks, manifest and failures to the versions a run ended with.
+
+    Without `run_id`, that is the latest run whose versions are not today's. LanceDB keeps a version until the
+    retention of the store is over; a run older than that is refused.
+    """
+    with hold(store, index):
+        serving = IndexTables.serving(store, index)
+        if serving is None:
+            msg = f"index {index!r} is not in {store.uri} yet; there is nothing to roll back"
+            raise ConfigurationError(msg)
+        runs = Runs(store, index)
+        target = _choose(runs.latest(limit=10_000), run_id, serving)
+        tables = IndexTables(store, index, target["table"], metadata={})
+        began = datetime.now(UTC)
+        wanted = [target["chunks_version"], target["documents_version"], target["failures_version"]]
+        parts = [tables.chunks.table, tables.manifest.table, tables.failures.table]
+        for table, version in zip(parts, wanted, strict=True):
+            if version and (table is None or version not in {each["version"] for each in table.list_versions()}):
+                msg = f"run {target['run_id']} is past the retention: version {version} was cleaned up"
+                raise InputError(msg)
+        # A crash in between is found by the next run, which repairs what does not fit together.
+        tables.mark("rollback")
+        for table, version in zip(parts, wanted, strict=True):
+            if table is not None and version and table.version != version:
+                table.restore(version)
+        if not wanted[2] and parts[2] is not None:
+            parts[2].delete("true")
+        tables.serve()
+        tables.mark(None)
+        done = Rollback(index, target["run_id"], tables.name, tables.chunks.version, tables.chunks.count())
+        runs.append(
+            run_id=f"rollback-{target['run_id']}",
+            table=tables.name,
+            status="rolled back",
+            started_at=began,
+            ended_at=datetime.now(UTC),
+            versions=tables.versions,
+            report=done.as_dict(),
+        )
+        return done
+
+
+def _choose(runs: list[dict[str, Any]], run_id: str, serving: IndexTables) -> dict[str, Any]:
+    if run_id:
+        for run in runs:
+            if run["run_id"] == run_id:
+                return run
+        msg = f"no run {run_id!r}; `relance status` lists the latest ones"
+        raise InputError(msg)
+    now = (serving.name, serving.chunks.version, serving.manifest.version)
+    # After a rollback the restored version is newest by number: go on from the run that was restored.
+    skip = runs[0]["report"]["run_id"] if runs and runs[0]["status"] == "rolled back" else None
+    for run in runs:
+        if skip is not None:
+            skip = None if run["run_id"] == skip else skip
+            continue
+        if run["status"] != "rolled back" and (run["table"], run["chunks_version"], run["documents_version"]) != now:
+            return run
+    msg = "there is no earlier run to go back to"
+    raise InputError(msg)

@@ -1,0 +1,46 @@
+"""What the environment says; the only file that reads it (and `.env` in the working directory)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from relance.errors import ConfigurationError
+
+__all__ = ["Settings", "read_settings"]
+
+
+class Settings(BaseSettings):
+    """Secrets, and switches for tests and benchmarks. Everything else is in the spec.
+
+    Attributes:
+        openai_api_key: OPENAI_API_KEY.
+        openai_base_url: OPENAI_BASE_URL, used where the spec names no address.
+        dashscope_api_key: DASHSCOPE_API_KEY.
+        lancedb_api_key: LANCEDB_API_KEY.
+        fake_log: RELANCE_FAKE_LOG, file the fake provider appends every request to.
+        fake_delay_s: RELANCE_FAKE_DELAY_S, seconds every request to the fake provider takes.
+    """
+
+    # An empty variable is one that is not set: `OPENAI_API_KEY= relance run` means no key.
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    openai_api_key: SecretStr = SecretStr("")
+    openai_base_url: str = ""
+    dashscope_api_key: SecretStr = SecretStr("")
+    lancedb_api_key: SecretStr = SecretStr("")
+    fake_log: Path | None = Field(default=None, validation_alias="relance_fake_log")
+    fake_delay_s: float = Field(default=0.0, ge=0, validation_alias="relance_fake_delay_s")
+
+
+def read_settings() -> Settings:
+    """Read the environment now; raises ConfigurationError that names the variable, never its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [f"{str(part['loc'][0]).upper()}: {part['msg']}" for part in error.errors()]
+        raise ConfigurationError(f"The environment is wrong: {'; '.join(problems)}.") from None

@@ -1,0 +1,61 @@
+"""The catalog: a few small facts about the store, changed by compare-and-set."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from relance.errors import RetryableError
+from relance.store import schemas
+from relance.store.connection import Store
+
+__all__ = ["Catalog"]
+
+NAME = "relance__catalog"
+
+
+class Catalog:
+    """Keys and JSON values.
+
+    index/<name>   {"table": physical table that serves the index, "previous": the one before}
+    table/<name>   {"writer": run that is writing it}; absent or null when no run was cut short
+    lock/<name>    {"holder", "expires"}: only where the store has no file locks
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return the value of a key, or None."""
+        raw = self._raw(key)
+        return None if raw is None else json.loads(raw)
+
+    def put(self, key: str, value: dict[str, Any], *, expected: dict[str, Any] | None) -> None:
+        """Replace `expected` (None: no such key) by `value`; RetryableError if it has become something else."""
+        import pyarrow as pa
+
+        table = self._store.create(NAME, schemas.CATALOG)
+        row = pa.table({"key": [key], "value": [_dump(value)]}, schema=schemas.CATALOG)
+        merge = table.merge_insert("key")
+        if expected is None:
+            merge = merge.when_not_matched_insert_all()
+        else:
+            quoted = _dump(expected).replace("'", "''")
+            merge = merge.when_matched_update_all(where=f"target.value = '{quoted}'")
+        result = merge.execute(row)
+        if result.num_inserted_rows + result.num_updated_rows != 1:
+            msg = f"{key} was changed by another process at the same moment"
+            raise RetryableError(msg)
+
+    def _raw(self, key: str) -> str | None:
+        from lancedb.expr import col
+
+        table = self._store.open(NAME)
+        if table is None:
+            return None
+        rows = table.search().where(col("key") == key).limit(1).to_list()
+        return rows[0]["value"] if rows else None
+
+
+def _dump(value: dict[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

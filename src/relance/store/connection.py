@@ -1,0 +1,107 @@
+"""One LanceDB connection, set up so that it never works on a stale view."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from relance.errors import ConfigurationError, RelanceError, RetryableError
+from relance.settings import read_settings
+from relance.spec import IndexSpec
+
+__all__ = ["Store", "open_store", "store_error"]
+
+# LanceDB's Rust side warns on stderr about every table it creates; set before its first import.
+os.environ.setdefault("LANCE_LOG", "error")
+
+# Lance reports conflicts only in words (lancedb 0.40 has no exception classes).
+_CONFLICTS = ("commit conflict", "preempted by concurrent", "Too many concurrent writers", "timed out")
+
+
+def store_error(error: Exception, doing: str) -> RelanceError:
+    """Sort an exception of LanceDB's by what to do next."""
+    text = str(error)
+    if any(words in text for words in _CONFLICTS):
+        return RetryableError(f"the store was busy while {doing}: {text[:300]}")
+    return ConfigurationError(f"the store failed while {doing}: {text[:300]}")
+
+
+class Store:
+    """A LanceDB database and the tables relance keeps in it."""
+
+    def __init__(self, uri: str, *, storage_options: dict[str, str], api_key: str) -> None:
+        self.uri = uri
+        self.local = Path(uri) if "://" not in uri else None
+        self._storage_options = storage_options
+        self._api_key = api_key
+        self._db: Any = None
+
+    @property
+    def db(self) -> Any:
+        """The connection, made on first use."""
+        if self._db is None:
+            import lancedb
+
+            options: dict[str, Any] = {"storage_options": self._storage_options or None}
+            if self.uri.startswith("db://"):
+                options = {"api_key": self._api_key or None}
+            try:
+                # Without the interval a handle opened before another commit inserts duplicates and deletes nothing,
+                # silently (lancedb issue 3377).
+                self._db = lancedb.connect(self.uri, read_consistency_interval=timedelta(0), **options)
+            except Exception as error:
+                msg = f"cannot open the store {self.uri}: {str(error)[:300]}; check store.uri and store.storage_options"
+                raise ConfigurationError(msg) from error
+        return self._db
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to open; only known without a request for a local folder."""
+        return self.local is None or self.local.is_dir()
+
+    def tables(self) -> list[str]:
+        """List the names of all tables."""
+        if not self.exists:
+            return []
+        names: list[str] = []
+        while True:
+            page = self.db.list_tables(page_token=names[-1] if names else None, limit=1000).tables
+            fresh = [name for name in page if name not in names]
+            names += fresh
+            if len(page) < 1000 or not fresh:
+                return names
+
+    def open(self, name: str) -> Any | None:
+        """Open a table, or return None if there is none."""
+        if not self.exists:
+            return None
+        try:
+            return self.db.open_table(name)
+        except (ValueError, FileNotFoundError) as error:
+            if "not found" in str(error).lower():
+                return None
+            raise store_error(error, f"opening table {name}") from error
+
+    def create(self, name: str, schema: Any) -> Any:
+        """Create a table if it is missing, and open it."""
+        try:
+            return self.db.create_table(name, schema=schema, exist_ok=True)
+        except Exception as error:
+            raise store_error(error, f"creating table {name} in {self.uri}") from error
+
+    def drop(self, name: str) -> None:
+        """Drop a table if it is there."""
+        self.db.drop_table(name, ignore_missing=True)
+
+
+def open_store(spec: IndexSpec) -> Store:
+    """Open the store of a spec; nothing is created or connected to yet."""
+    section = spec.store
+    uri = section.uri if "://" in section.uri else str(spec.path(section.uri))
+    options = {key: value.get_secret_value() for key, value in section.storage_options.items()}
+    api_key = section.api_key.get_secret_value()
+    if uri.startswith("db://") and not api_key:
+        api_key = read_settings().lancedb_api_key.get_secret_value()
+    return Store(uri, storage_options=options, api_key=api_key)

@@ -1,0 +1,81 @@
+"""Documents that could not be indexed, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from relance.documents import document_id
+from relance.store import schemas
+from relance.store.connection import Store
+
+__all__ = ["Failure", "Failures"]
+
+
+@dataclass(slots=True, frozen=True)
+class Failure:
+    """One document and why it is not in the index, or only in an older version.
+
+    Attributes:
+        stage: list, load, embed.
+        retryable: whether it may pass without anybody doing anything.
+    """
+
+    uri: str
+    reason: str
+    stage: str
+    retryable: bool = False
+
+
+class Failures:
+    """The failures table beside a chunks table."""
+
+    def __init__(self, store: Store, table: str) -> None:
+        self._store = store
+        self.name = f"{table}__failures"
+
+    @property
+    def table(self) -> Any | None:
+        """The LanceDB table, or None before the first failure."""
+        return self._store.open(self.name)
+
+    @property
+    def version(self) -> int:
+        """The table's version; 0 before the first failure."""
+        return self.table.version if self.table is not None else 0
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return all failures, by uri."""
+        return [] if self.table is None else sorted(self.table.search().limit(None).to_list(), key=lambda r: r["uri"])
+
+    def replace(self, failures: list[Failure], *, run_id: str, now: datetime, only: set[str] | None = None) -> None:
+        """Make the table hold exactly `failures`; a failure that was there with the same reason keeps its date.
+
+        `only` limits the replacement to those uris. Commits nothing where nothing changes.
+        """
+        import pyarrow as pa
+
+        old = {row["uri"]: row for row in self.all()}
+        new = {failure.uri: failure for failure in failures}
+        changed = [
+            {
+                "doc_id": document_id(uri),
+                "uri": uri,
+                "stage": failure.stage,
+                "reason": failure.reason,
+                "retryable": failure.retryable,
+                "run_id": run_id,
+                "failed_at": now,
+            }
+            for uri, failure in new.items()
+            if uri not in old or old[uri]["reason"] != failure.reason
+        ]
+        gone = [document_id(uri) for uri in old if uri not in new and (only is None or uri in only)]
+        if changed:
+            table = self._store.create(self.name, schemas.FAILURES)
+            merge = table.merge_insert("doc_id").when_matched_update_all().when_not_matched_insert_all()
+            merge.execute(pa.Table.from_pylist(changed, schema=schemas.FAILURES))
+        if gone and self.table is not None:
+            for condition in schemas.in_lists("doc_id", gone):
+                self.table.delete(condition)

@@ -1,0 +1,106 @@
+"""One run at a time on an index."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from relance.errors import IndexBusyError, RetryableError
+from relance.store.catalog import Catalog
+from relance.store.connection import Store
+
+__all__ = ["hold"]
+
+# A lease outlives a slow commit but not a lunch break; it is renewed three times within its life.
+_LEASE_S = 90.0
+_POLL_S = 0.5
+
+
+@contextlib.contextmanager
+def hold(store: Store, name: str, *, wait_s: float = 0.0) -> Generator[None]:
+    """Hold the index `name` for the length of the block; IndexBusyError if another run has it after `wait_s`.
+
+    A local store is locked by the operating system, which lets go when a process dies however it dies;
+    elsewhere a lease in the catalog is renewed by a thread and expires on its own.
+    """
+    if store.local is not None:
+        with _file_lock(store.local, name, wait_s):
+            yield
+    else:
+        with _lease(Catalog(store), name, wait_s):
+            yield
+
+
+def _holder() -> dict[str, str]:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"pid": str(os.getpid()), "host": socket.gethostname(), "since": since}
+
+
+def _busy(name: str, holder: dict[str, str]) -> IndexBusyError:
+    who = f"process {holder['pid']} on {holder['host']} since {holder['since']}" if holder else "another process"
+    return IndexBusyError(f"index {name!r} is being written by {who}; try again when it is done, or pass --wait")
+
+
+@contextlib.contextmanager
+def _file_lock(folder: Path, name: str, wait_s: float) -> Generator[None]:
+    from filelock import FileLock, Timeout
+
+    locks = folder / ".relance"
+    locks.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(locks / f"{name}.lock", thread_local=False)
+    note = locks / f"{name}.holder.json"
+    try:
+        lock.acquire(timeout=max(wait_s, 0), poll_interval=_POLL_S)
+    except Timeout:
+        holder = {}
+        with contextlib.suppress(OSError, ValueError):
+            holder = json.loads(note.read_text(encoding="utf-8"))
+        raise _busy(name, holder) from None
+    try:
+        note.write_text(json.dumps(_holder()), encoding="utf-8")
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextlib.contextmanager
+def _lease(catalog: Catalog, name: str, wait_s: float) -> Generator[None]:
+    key = f"lock/{name}"
+    mine = _holder()
+    deadline = time.monotonic() + wait_s
+    while True:
+        current = catalog.get(key)
+        if current is None or current["expires"] < time.time():
+            taken = {"holder": mine, "expires": time.time() + _LEASE_S}
+            with contextlib.suppress(RetryableError):
+                catalog.put(key, taken, expected=current)
+                break
+        elif time.monotonic() >= deadline:
+            raise _busy(name, current["holder"])
+        time.sleep(_POLL_S)
+    done = threading.Event()
+
+    def renew() -> None:
+        nonlocal taken
+        while not done.wait(_LEASE_S / 3):
+            longer = {"holder": mine, "expires": time.time() + _LEASE_S}
+            catalog.put(key, longer, expected=taken)
+            taken = longer
+
+    thread = threading.Thread(target=renew, name="relance-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        with contextlib.suppress(RetryableError):
+            catalog.put(key, {"holder": mine, "expires": 0.0}, expected=taken)

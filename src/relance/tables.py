@@ -1,0 +1,100 @@
+"""The tables of one index: which physical ones serve it, and whether they are whole."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from relance.documents import digest
+from relance.providers import ModelInfo
+from relance.spec import IndexSpec
+from relance.store import Store
+from relance.store.catalog import Catalog
+from relance.store.chunks import ChunkTable
+from relance.store.failures import Failures
+from relance.store.manifest import Manifest
+
+__all__ = ["IndexTables", "space_of"]
+
+
+def space_of(info: ModelInfo) -> str:
+    """Name a vector space in eight hex digits."""
+    return digest("space", info.space or info.name, str(info.dimension), size=4)
+
+
+class IndexTables:
+    """The chunks, manifest and failures of an index in one vector space."""
+
+    def __init__(self, store: Store, index: str, name: str, *, dimension: int = 0, metadata: dict[str, str]) -> None:
+        self.index = index
+        self.name = name
+        self.catalog = Catalog(store)
+        self.chunks = ChunkTable(store, name, dimension=dimension, metadata=metadata)
+        self.manifest = Manifest(store, name)
+        self.failures = Failures(store, name)
+
+    @classmethod
+    def for_model(cls, store: Store, spec: IndexSpec, info: ModelInfo) -> IndexTables:
+        """Address the tables that vectors of this model belong into, whether they serve the index yet or not."""
+        embedding = {"model": spec.embedding.model, "dimension": info.dimension}
+        if spec.embedding.base_url:
+            embedding["base_url"] = spec.embedding.base_url
+        metadata = {"relance.index": spec.name, "relance.embedding": json.dumps(embedding)}
+        name = f"{spec.name}__{space_of(info)}"
+        return cls(store, spec.name, name, dimension=info.dimension, metadata=metadata)
+
+    @classmethod
+    def serving(cls, store: Store, index: str) -> IndexTables | None:
+        """Address the tables readers use now, or None before the first run."""
+        alias = Catalog(store).get(f"index/{index}")
+        return None if alias is None else cls(store, index, alias["table"], metadata={})
+
+    @property
+    def alias(self) -> dict[str, Any] | None:
+        """Which table serves the index."""
+        return self.catalog.get(f"index/{self.index}")
+
+    def serve(self) -> None:
+        """Let readers use these tables from now on; one compare-and-set."""
+        current = self.alias
+        if current is None or current["table"] != self.name:
+            previous = current["table"] if current else None
+            self.catalog.put(f"index/{self.index}", {"table": self.name, "previous": previous}, expected=current)
+
+    @property
+    def versions(self) -> tuple[int, int, int]:
+        """The versions of chunks, documents and failures."""
+        return self.chunks.version, self.manifest.version, self.failures.version
+
+    @property
+    def writer(self) -> str | None:
+        """The run that began writing and has not said that it finished, if any."""
+        value = self.catalog.get(f"table/{self.name}")
+        return value["writer"] if value else None
+
+    def mark(self, writer: str | None) -> None:
+        """Note who is writing (None: nobody, all is whole); two commits a run instead of two a batch."""
+        key = f"table/{self.name}"
+        self.catalog.put(key, {"writer": writer}, expected=self.catalog.get(key))
+
+    def torn(self) -> set[str]:
+        """Find documents that an interrupted run left half done, reading three columns of both tables.
+
+        A document is whole when its chunks and its manifest row name the same run and the same number of chunks.
+        """
+        held: dict[str, tuple[str, int]] = {}
+        if self.chunks.table is not None:
+            select = self.chunks.table.search().where("active").select(["doc_id", "run_id"]).limit(None)
+            for batch in select.to_batches():
+                for row in batch.to_pylist():
+                    run, count = held.get(row["doc_id"], (row["run_id"], 0))
+                    held[row["doc_id"]] = (run if run == row["run_id"] else "", count + 1)
+        torn = set(held)
+        for row in self.manifest.all(["doc_id", "run_id", "chunks", "container"]):
+            if row["container"]:
+                continue
+            if held.get(row["doc_id"]) == (row["run_id"], row["chunks"]):
+                torn.discard(row["doc_id"])
+            else:
+                torn.add(row["doc_id"])
+        return torn

@@ -1,0 +1,140 @@
+"""What a person sees: tables on stdout, progress and messages on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Generator
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from relance.control import Control, Progress
+
+__all__ = ["Terminal"]
+
+_SHOWN_FAILURES = 10
+
+
+class Terminal:
+    """The two streams; `as_json` turns results into JSON on stdout and leaves stderr alone."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.out = Console(highlight=False, soft_wrap=True)
+        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def json(self, value: Any) -> None:
+        """Print a value as JSON."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+    def problem(self, message: str) -> None:
+        """Print what went wrong."""
+        self.err.print(f"[bold red]relance:[/] {escape(message)}")
+
+    def note(self, message: str) -> None:
+        """Print what is worth knowing."""
+        if not self.as_json:
+            self.err.print(f"[dim]{escape(message)}[/]")
+
+    def pairs(self, title: str, values: dict[str, Any]) -> None:
+        """Print names and values in two columns."""
+        table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
+        table.add_column(style="cyan")
+        table.add_column()
+        for name, value in values.items():
+            table.add_row(name, escape(str(value)))
+        self.out.print(table)
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Print the closing table of a run."""
+        counts = " · ".join(f"{report[name]:,} {name}" for name in ("added", "changed", "removed", "unchanged"))
+        rows = {
+            "documents": counts,
+            "chunks": f"{report['chunks']:,} written · {report['embedded']:,} embedded · {report['reused']:,} reused",
+            "tokens": f"{report['tokens']:,} in {report['requests']:,} requests",
+            "cost": f"${report['cost_usd']:.4f}",
+            "seconds": " · ".join(f"{stage} {seconds:.2f}" for stage, seconds in report["seconds"].items()),
+            "table": f"{report['table']} version {report['table_version']}",
+            "run": report["run_id"],
+        }
+        if report["failed"]:
+            rows["failures"] = f"{report['failed']:,} (relance failures)"
+        self.pairs(f"{report['index']}: {report['status']}", rows)
+        self.failures(report["failures"][:_SHOWN_FAILURES], report["failed"])
+        for note in report["notes"]:
+            self.err.print(f"[yellow]{escape(note)}[/]")
+
+    def plan(self, plan: dict[str, Any]) -> None:
+        """Print a change plan."""
+        cost = (
+            "unknown: set embedding.price_per_million_tokens"
+            if plan["cost_usd"] is None
+            else f"${plan['cost_usd']:.4f}"
+        )
+        names = ("added", "changed", "removed", "unchanged")
+        rows = {
+            "documents": " · ".join(f"{plan[name]:,} {name}" for name in names),
+            "chunks": f"{plan['chunks']:,}, {plan['reused']:,} of them with a vector already",
+            "to embed": f"{plan['tokens']:,} tokens in {plan['requests']:,} requests",
+            "cost": cost,
+        }
+        if plan["failed"]:
+            rows["failures"] = f"{plan['failed']:,}"
+        title = f"{plan['index']}: plan" + (" (rebuild: another model)" if plan["rebuild"] else "")
+        self.pairs(title, rows)
+        self.failures(plan["failures"][:_SHOWN_FAILURES], plan["failed"])
+
+    def failures(self, failures: list[dict[str, Any]], total: int) -> None:
+        """Print failures with their reasons."""
+        for failure in failures:
+            self.out.print(f"  [red]✗[/] {escape(failure['uri'])}: {escape(failure['reason'])}")
+        if total > len(failures):
+            self.out.print(f"  … and {total - len(failures):,} more")
+
+    def hits(self, hits: list[dict[str, Any]]) -> None:
+        """Print search results, best first."""
+        if not hits:
+            self.out.print("no hits")
+        for rank, hit in enumerate(hits, start=1):
+            where = hit["uri"] + (f", page {hit['page']}" if hit["page"] else "")
+            path = " › ".join(hit["heading_path"])
+            self.out.print(
+                f"[bold]{rank}. {escape(where)}[/]  [dim]{hit['score']:.3f}[/]  {escape(path or hit['title'])}"
+            )
+            text = Text(" ".join(hit["text"].split()))
+            text.truncate(300, overflow="ellipsis")
+            self.out.print(Text("   ") + text)
+
+    @contextlib.contextmanager
+    def progress(self, index: str, control: Control) -> Generator[None]:
+        """Show a bar with counts, rate and time left while a run goes on; nothing where nobody watches."""
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+            TimeRemainingColumn(),
+        )
+        with Bar(*columns, console=self.err, transient=True, disable=not self.err.is_terminal or self.as_json) as bar:
+            task = bar.add_task(f"{index}: starting", total=None, detail="")
+
+            def show(progress: Progress) -> None:
+                elapsed = bar.tasks[0].elapsed or 0.0
+                rate = f" · {progress.chunks / elapsed:,.0f}/s" if elapsed and progress.chunks else ""
+                detail = f"{progress.chunks:,} chunks{rate} · {progress.failures} failures"
+                bar.update(
+                    task, description=f"{index}: {progress.stage}", completed=progress.documents,
+                    total=progress.documents_total, detail=detail,
+                )  # fmt: skip
+
+            control.on_progress = show
+            yield

@@ -1,0 +1,17 @@
+"""Cut documents into chunks."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from relance.batch import Batch
+from relance.ingestion import Ingestion
+from tasks.retries import BATCH
+
+__all__ = ["chunk"]
+
+
+@task(task_run_name="chunk {run.spec.name} {batch.name}", timeout_seconds=1800, **BATCH)
+def chunk(run: Ingestion, batch: Batch) -> int:
+    """Cut the batch's documents; returns the number of chunks."""
+    return sum(map(len, run.chunk(batch).chunks))

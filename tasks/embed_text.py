@@ -1,0 +1,20 @@
+"""Turn chunks into vectors."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from relance.batch import Batch
+from relance.ingestion import Ingestion
+from tasks.retries import BATCH
+
+__all__ = ["embed_text"]
+
+
+@task(task_run_name="embed {run.spec.name} {batch.name}", timeout_seconds=3600, **BATCH)
+def embed_text(run: Ingestion, batch: Batch) -> int:
+    """Find or buy the vectors of the batch; what a failed try has bought is not bought again.
+
+    Returns the documents that have all their vectors.
+    """
+    return len(run.embed(batch).documents)

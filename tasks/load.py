@@ -1,0 +1,17 @@
+"""Read and parse documents."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from relance.batch import Batch
+from relance.ingestion import Ingestion
+from tasks.retries import BATCH
+
+__all__ = ["load"]
+
+
+@task(task_run_name="load {run.spec.name} {batch.name}", timeout_seconds=1800, **BATCH)
+def load(run: Ingestion, batch: Batch) -> int:
+    """Read the batch; what did not really change drops out. Returns the documents left."""
+    return len(run.load(batch).documents)

@@ -1,0 +1,72 @@
+"""Fixtures every layer of tests shares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relance.index import Index
+from relance.spec import IndexSpec
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, address or switch of the developer's reaches a test."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DASHSCOPE_API_KEY", "RELANCE_FAKE_LOG", "RELANCE_FAKE_DELAY_S"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Record every text the fake provider embeds; call it for the list so far."""
+    path = tmp_path / "embedded.jsonl"
+    monkeypatch.setenv("RELANCE_FAKE_LOG", str(path))
+
+    def read() -> list[str]:
+        if not path.exists():
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [text for line in lines for text in json.loads(line)["texts"]]
+
+    return read
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """An empty folder to index."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def make_index(tmp_path: Path, docs: Path) -> Callable[..., Index]:
+    """Declare an index over `docs` with the fake provider; keywords replace sections of the spec."""
+
+    def make(**sections: Any) -> Index:
+        declared = {
+            "name": "notes",
+            "sources": [{"type": "files", "root": str(docs)}],
+            "chunking": {"max_tokens": 64},
+            "embedding": {"model": "fake/hash"},
+            "store": {"uri": str(tmp_path / "db")},
+            "folder": tmp_path,
+        }
+        return Index(IndexSpec.model_validate(declared | sections))
+
+    return make
+
+
+@pytest.fixture(params=["cranfield", "cmrc-zh"])
+def dataset(request: pytest.FixtureRequest) -> Path:
+    """A real retrieval set in BEIR format."""
+    folder = SHARED / request.param
+    if not folder.is_dir():
+        pytest.skip(f"the retrieval set {request.param} is not beside this checkout")
+    return folder
