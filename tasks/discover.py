@@ -11,7 +11,7 @@ from tasks.retries import BATCH
 __all__ = ["discover"]
 
 
-@task(task_run_name="discover {run.spec.name}", timeout_seconds=3600, **BATCH)
+@task(task_run_name="discover {run.spec.name}", **BATCH)
 def discover(run: Ingestion) -> Discovery:
     """Find what is new, changed and gone."""
     found = run.discover()

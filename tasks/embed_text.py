@@ -11,7 +11,7 @@ from tasks.retries import BATCH
 __all__ = ["embed_text"]
 
 
-@task(task_run_name="embed {run.spec.name} {batch.name}", timeout_seconds=3600, **BATCH)
+@task(task_run_name="embed {run.spec.name} {batch.name}", **BATCH)
 def embed_text(run: Ingestion, batch: Batch) -> int:
     """Find or buy the vectors of the batch; what a failed try has bought is not bought again.
 

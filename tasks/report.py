@@ -18,7 +18,7 @@ __all__ = ["finish", "show_plan", "show_report"]
 _LISTED = 200  # an artifact is shown whole, and the failures table has the rest
 
 
-@task(task_run_name="finish {run.spec.name}", timeout_seconds=3600, **STAGE)
+@task(task_run_name="finish {run.spec.name}", **STAGE)
 def finish(run: Ingestion) -> Report:
     """Remove what is gone, refresh indexes, publish, record the run."""
     return run.finish()

@@ -26,6 +26,7 @@ def is_retryable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
 
 
 # Batches are megabytes and their stages may run again: nothing is hashed, cached or persisted by Prefect.
+# No `timeout_seconds`: Prefect cannot interrupt a thread and only warns; every request has its own (`embedding.timeout_s`).
 STAGE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "tags": ["relance"]}
 BATCH: dict[str, Any] = {
     **STAGE,

@@ -126,17 +126,7 @@ class Embedder:
                         claim.set_result(None)
             if others:
                 await asyncio.wait(others.values())
-            left = []
-            for key, future in [*claims.items(), *others.items()]:
-                outcome = future.result()
-                if outcome is None:
-                    left.append(key)  # the other call was cancelled or has failed, so this one has to try
-                elif isinstance(outcome, str):
-                    result.failures |= dict.fromkeys(places[key], outcome)
-                else:
-                    for position in places[key]:
-                        result.vectors[position] = outcome
-                    result.duplicates += len(places[key]) - (key in claims)
+            left = _collect(claims, places, result) + _collect(others, places, result, bought=False)
         result.cost_usd = result.tokens * (info.price_per_million_tokens or 0.0) / 1e6
         return result
 
@@ -153,7 +143,7 @@ class Embedder:
     ) -> None:
         """Settle claims (in the order of their texts) from the store, then from the provider; count into result."""
         keys = list(claims)
-        if self.store is not None:
+        if self.store is not None and keys:
             known = await asyncio.to_thread(self.store.get, keys)
             for key, vector in known.items():
                 claims[key].set_result(vector)
@@ -203,6 +193,22 @@ class Embedder:
             if bounds.sum() <= min(limits, default=bounds.sum()):
                 return bounds
         return await asyncio.to_thread(self.provider.tokenizer.count, texts)
+
+
+def _collect(futures: Claims, places: dict[str, list[int]], result: Embedded, *, bought: bool = True) -> list[str]:
+    """Write outcomes into the result; return the keys that another call, cancelled or failed, has left to this one."""
+    given_up = []
+    for key, future in futures.items():
+        outcome = future.result()
+        if outcome is None:
+            given_up.append(key)
+        elif isinstance(outcome, str):
+            result.failures |= dict.fromkeys(places[key], outcome)
+        else:
+            for position in places[key]:
+                result.vectors[position] = outcome
+            result.duplicates += len(places[key]) - bought
+    return given_up
 
 
 def _sendable(text: str) -> str:

@@ -62,6 +62,8 @@ class Ingestion:
         self._exits = contextlib.ExitStack()
         self._embedder: EmbeddingLoop | None = None
         self._opening = threading.Lock()
+        # Cutting is Python and cannot run twice at once anyway; one batch after the other lets embedding start early.
+        self._cutting = threading.Lock()
         self._writing = threading.Lock()
         self._wrote = False
         self._began = time.perf_counter()
@@ -153,7 +155,7 @@ class Ingestion:
         """Cut the documents."""
         from relance.chunkers import chunk_document
 
-        with self.report.stage("chunk"):
+        with self._cutting, self.report.stage("chunk"):
             known = set(batch.known)
             documents, batch.chunks = batch.documents, []
             batch.documents = []

@@ -75,8 +75,9 @@ def search_table(table: Any, query: str, vector: NDArray[np.float32] | None, *, 
                 score = "_relevance_score"
         if where:
             rows = rows.where(where)
-        columns = _COLUMNS if mode == "hybrid" else [*_COLUMNS, score]
-        found = rows.select(columns).to_list()
+        if mode != "hybrid":  # there, LanceDB warns about the score columns of its own two searches
+            rows = rows.select([*_COLUMNS, score])
+        found = rows.to_list()
     except (ValueError, RuntimeError) as error:
         if where:
             msg = f"the filter is not understood: {_first_line(error)}; columns: {', '.join(table.schema.names)}"

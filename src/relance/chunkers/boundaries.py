@@ -105,7 +105,9 @@ def _within_cjk(kind: NDArray[np.uint16], levels: NDArray[np.int8]) -> None:
         return
     stays = kind & (Kind.SPACE | Kind.EXTENDS | Kind.CLOSES | Kind.STOP | Kind.PAUSE) != 0
     holds = kind & (Kind.SPACE | Kind.OPENS) != 0
-    at = np.flatnonzero((cjk[1:] | cjk[:-1]) & ~stays[1:] & ~holds[:-1]) + 1
+    ends = cjk.copy()
+    ends[1:] |= cjk[:-1] & (kind[1:] & Kind.CLOSES != 0)  # the curly quotes are everybody's
+    at = np.flatnonzero((cjk[1:] | ends[:-1]) & ~stays[1:] & ~holds[:-1]) + 1
     _, last = _ends(kind, at)
     level = np.where(last & Kind.PAUSE != 0, Level.CLAUSE, Level.WORD)
     levels[at] = np.where(last & Kind.STOP != 0, Level.SENTENCE, level)

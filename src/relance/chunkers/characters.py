@@ -31,6 +31,8 @@ class Kind:
 STOPS = ".!?…。！？；．｡؟۔।॥"
 PAUSES = ",;:，、：､،؛"
 JOINER = "\u200d"
+# Code points; a base with more marks than fit in here is no character of any script.
+LONGEST_CHARACTER = 64
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -50,10 +52,11 @@ def kinds(points: NDArray[np.uint32]) -> NDArray[np.uint16]:
 
 def whole_character(text: str, cut: int, floor: int) -> int:
     """Move a cut back to where it divides nothing a reader takes for one character, but never to `floor`."""
+    least = max(floor, cut - LONGEST_CHARACTER)
     at = cut
-    while floor < at < len(text) and _joined(text, at):
+    while least < at < len(text) and _joined(text, at):
         at -= 1
-    return at if at > floor else cut
+    return at if at > least else cut
 
 
 def _joined(text: str, at: int) -> bool:
@@ -64,7 +67,7 @@ def _joined(text: str, at: int) -> bool:
         return True
     if _regional(here) and _regional(before):  # flags are pairs: count how many such letters stand before
         run = at
-        while run > max(0, at - 64) and _regional(text[run - 1]):
+        while run > max(0, at - LONGEST_CHARACTER) and _regional(text[run - 1]):
             run -= 1
         return (at - run) % 2 == 1
     return False
@@ -95,7 +98,7 @@ def _basic_plane() -> NDArray[np.uint16]:
             kind = Kind.OPENS
         elif category in {"Pe", "Pf"} or character in "\"'":
             kind = Kind.CLOSES
-        if 0x2E80 <= point <= 0xA4CF or 0xF900 <= point <= 0xFAFF or 0xFE30 <= point <= 0xFE4F or 0xFF00 <= point:
+        if 0x2E80 <= point <= 0xA4CF or 0xF900 <= point <= 0xFAFF or 0xFE30 <= point <= 0xFE4F or point >= 0xFF00:
             kind |= Kind.CJK
         table[point] = kind
     for characters, kind in ((STOPS, Kind.STOP), (PAUSES, Kind.PAUSE)):

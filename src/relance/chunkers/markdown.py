@@ -46,37 +46,36 @@ class Heading(NamedTuple):
     title: str
 
 
-@dataclass(slots=True)
 class Outline:
     """The skeleton of a Markdown text; blocks are (start, end) of fences, tables and front matter."""
 
-    headings: list[Heading]
-    blocks: list[tuple[int, int]]
+    def __init__(self, headings: list[Heading], blocks: list[tuple[int, int]]) -> None:
+        self.headings = headings
+        self.blocks = blocks
+        self._parents: list[int] = []  # of each heading, -1 for none
+        above: list[int] = []
+        for at, heading in enumerate(headings):
+            while above and headings[above[-1]].depth >= heading.depth:
+                above.pop()
+            self._parents.append(above[-1] if above else -1)
+            above.append(at)
 
     def path(self, text: str, start: int, end: int) -> tuple[str, ...]:
         """Name the section that a span is in, or with whose headings it begins; outermost first."""
-        at = bisect_right(self.headings, start, key=lambda heading: heading.start) - 1
-        if at + 1 < len(self.headings) and not text[start : self.headings[at + 1].start].strip():
-            at += 1  # only indentation before the heading
-        if at < 0:
-            return ()
-        if self.headings[at].start >= start:
-            while (
-                at + 1 < len(self.headings)
-                and self.headings[at + 1].start < end
-                and not text[self.headings[at].end : self.headings[at + 1].start].strip()
-            ):
-                at += 1
+        headings = self.headings
+        at = bisect_right(headings, start, key=lambda heading: heading.start) - 1
+        # A span that begins with headings is in the section of the last of them.
+        begin = start if at < 0 or headings[at].start < start else headings[at].end
+        while (
+            at + 1 < len(headings) and headings[at + 1].start < end and not text[begin : headings[at + 1].start].strip()
+        ):
+            at += 1
+            begin = headings[at].end
         titles: list[str] = []
-        depth = 7
-        while at >= 0 and depth > 1:
-            heading = self.headings[at]
-            if heading.depth < depth:
-                depth = heading.depth
-                if heading.title:
-                    titles.append(heading.title)
-            at -= 1
-        return tuple(reversed(titles))
+        while at >= 0:
+            titles.append(headings[at].title)
+            at = self._parents[at]
+        return tuple(title for title in reversed(titles) if title)
 
 
 @dataclass(slots=True, frozen=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from relance.chunkers.boundaries import Level, first_line
 from relance.chunkers.characters import whole_character
+from relance.chunkers.tokenized import TokenizedText
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
     from relance.chunkers.boundaries import Boundaries
     from relance.tokens import Tokenizer
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Span", "pack"]
 
 WORD = re.compile(r"\S")
-# A text of at most so many characters per token of the limit is likely to fit: it is counted before it is searched.
-LIKELY = 6
 # A rest smaller than this part of the limit is not left to stand alone.
 TAIL = 8
 
@@ -51,12 +48,13 @@ def pack(
     start = first_line(text)
     if start is None:
         return []
-    stop = len(text.rstrip())
-    if stop - start <= max_tokens * LIKELY:
-        tokens = int(tokenizer.count([text[start:stop]])[0])
+    tokenized = TokenizedText(text.rstrip(), tokenizer)
+    stop = len(tokenized.text)
+    if len(tokenized.ends) <= max_tokens:
+        tokens = tokenized.count(start, stop)
         if tokens <= max_tokens:
             return [Span(start, stop, tokens)]
-    return _Packing(text, stop, boundaries(text), tokenizer, max_tokens, overlap_tokens).run(start)
+    return _Packing(text, stop, tokenized, boundaries(text), max_tokens, overlap_tokens).run(start)
 
 
 class _Cut(NamedTuple):
@@ -66,18 +64,14 @@ class _Cut(NamedTuple):
 
 @dataclass(slots=True)
 class _Packing:
-    """The work on one text; offsets are characters, `ends` is where each of its tokens ends."""
+    """The work on one text; offsets are characters."""
 
     text: str
     stop: int
+    tokenized: TokenizedText
     boundaries: Boundaries
-    tokenizer: Tokenizer
     limit: int
     overlap: int
-    ends: NDArray[np.int64] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ends = self.tokenizer.boundaries(self.text[: self.stop])
 
     def run(self, start: int) -> list[Span]:
         spans: list[Span] = []
@@ -104,8 +98,10 @@ class _Packing:
             piece = self.text[start : cut.at].rstrip()
             if not piece:  # the indentation alone fills the limit
                 return self._fit(cut.at, cut.at)
-            tokens = int(self.tokenizer.count([piece])[0])
             end = start + len(piece)
+            if end <= done:  # nothing new but indentation
+                return None
+            tokens = self.tokenized.count(start, end)
             if tokens <= self.limit or len(piece) == 1:
                 return Span(start, end, tokens), cut
             # Tokens of a piece are not always those of the text around it. Aim a little lower at the very end, lest a
@@ -116,18 +112,15 @@ class _Packing:
                 reach = max(reach, start + 1)
         return None
 
-    def _tokens_before(self, at: int) -> int:
-        return int(np.searchsorted(self.ends, at, "right"))
-
     def _reach(self, start: int) -> int:
         """Find where the limit ends, or a little before where a scrap would remain."""
-        before = self._tokens_before(start)
-        rest = len(self.ends) - before
+        before = self.tokenized.before(start)
+        rest = len(self.tokenized.ends) - before
         if rest <= self.limit:
             return self.stop
         tail = self.limit // TAIL
         tokens = min(self.limit, rest - tail)
-        return max(int(self.ends[before + tokens - 1]), start + 1)
+        return max(int(self.tokenized.ends[before + tokens - 1]), start + 1)
 
     def _choose(self, start: int, done: int, reach: int) -> _Cut | None:
         """Choose where to end: never later than `reach`, always after `done`."""
@@ -139,15 +132,15 @@ class _Packing:
         if latest <= done:
             return None
         positions, levels = self.boundaries.positions, self.boundaries.levels
-        before = self._tokens_before(start)
-        size = self._tokens_before(latest) - before
-        last = int(np.searchsorted(positions, latest, "right"))
+        before = self.tokenized.before(start)
+        size = self.tokenized.before(latest) - before
+        last = int(positions.searchsorted(latest, "right"))
 
         def best(part: float) -> _Cut | None:
             """Choose among the places after a part of the span: the highest level, then the latest."""
             fill = before + int(size * part)
-            least = max(done, int(self.ends[fill - 1]) if part and fill else 0)
-            first = int(np.searchsorted(positions, least, "right"))
+            least = max(done, int(self.tokenized.ends[fill - 1]) if part and fill else 0)
+            first = int(positions.searchsorted(least, "right"))
             if first >= last:
                 return None
             at = last - 1 - int(np.argmax(levels[first:last][::-1]))
@@ -167,32 +160,34 @@ class _Packing:
         return _Cut(word.start() if word else self.stop, 0)
 
     def _before_block(self, start: int, latest: int) -> int:
-        """Go back to the start of the block that `latest` would divide, if the block fits into a span of its own."""
+        """Go back to the start of the block that `latest` would divide, or to its end where the span begins with it.
+
+        Blocks that do not fit into a span of their own are divided.
+        """
         blocks = self.boundaries.blocks
-        found = int(np.searchsorted(blocks[:, 0], latest, "left")) - 1
+        found = int(blocks[:, 0].searchsorted(latest, "left")) - 1
         if found < 0:
             return latest
         begin, end = int(blocks[found, 0]), int(blocks[found, 1])
-        if not start < begin < latest < end:
+        end = min(end, self.stop)
+        if not start <= begin < latest < end or self.tokenized.count(begin, end) > self.limit:
             return latest
-        if int(self.tokenizer.count([self.text[begin:end].rstrip()])[0]) > self.limit:
-            return latest
-        return begin
+        return begin if start < begin else end
 
     def _repeat_from(self, span: Span, cut: _Cut) -> int:
         """Find where the next span begins so that it repeats whole sentences, else words, within the overlap."""
         if cut.level >= Level.HEADING:
             return cut.at
         positions = self.boundaries.positions
-        before = self._tokens_before(span.end)
-        least = int(self.ends[max(before - self.overlap - 1, 0)])
-        first = int(np.searchsorted(positions, max(least, span.start + 1), "left"))
-        last = int(np.searchsorted(positions, cut.at, "left"))
+        before = self.tokenized.before(span.end)
+        least = int(self.tokenized.ends[max(before - self.overlap - 1, 0)])
+        first = int(positions.searchsorted(max(least, span.start + 1), "left"))
+        last = int(positions.searchsorted(cut.at, "left"))
         levels = np.minimum(self.boundaries.levels[first:last], Level.SENTENCE)
         for at in first + np.lexsort((positions[first:last], -levels)):
             if self.boundaries.levels[at] == Level.GLUE:
                 break
             begin = int(positions[at])
-            if int(self.tokenizer.count([self.text[begin : span.end]])[0]) <= self.overlap:
+            if self.tokenized.count(begin, span.end) <= self.overlap:
                 return begin
         return cut.at

@@ -18,6 +18,7 @@ _LONGEST = 64 * 1024
 _FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})(?P<info>.*)")
 _ATX = re.compile(r" {0,3}#{1,6}[ \t]+(?P<title>.*?)(?:[ \t]+#+)?[ \t]*")
 _SETEXT = re.compile(r" {0,3}(?:=+|-{2,})[ \t]*")
+_EMPHASIS = re.compile(r"(?P<mark>\*{1,3}|`+|(?<!\w)_{1,3})(?P<words>\S|\S.*?\S)(?P=mark)")
 _LINK = re.compile(r"!?\[(?P<label>[^\]]*)\]\([^)]*\)")
 
 
@@ -69,7 +70,7 @@ def first_heading(text: str) -> str:
 
 
 def _plain(title: str) -> str:
-    return _LINK.sub(r"\g<label>", title).strip().strip("*_`").strip()
+    return _EMPHASIS.sub(r"\g<words>", _LINK.sub(r"\g<label>", title)).strip()
 
 
 def _load_yaml(body: str) -> Any:

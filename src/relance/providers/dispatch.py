@@ -57,7 +57,8 @@ class Job:
         stop: asked before each request; true ends the job with RetryableError.
         billed: tokens as billed, or as counted where the provider does not say.
         requests: made, including refused and repeated ones.
-        ended: set when no further request may be sent.
+        ended: whether no further request may be sent.
+        error: why, if it is for an error.
         sending: tasks with a request in flight.
     """
 
@@ -71,6 +72,7 @@ class Job:
     billed: int = 0
     requests: int = 0
     ended: bool = False
+    error: Exception | None = None
     sending: set[asyncio.Task[Any] | None] = field(default_factory=set)
 
     def check(self) -> None:
@@ -78,6 +80,12 @@ class Job:
         self.ended = self.ended or bool(self.stop and self.stop())
         if self.ended:
             raise RetryableError("Embedding was stopped; the next run goes on from here.")
+
+    def end(self, error: Exception) -> None:
+        """Send nothing more; the first error that waiting does not cure, else the first, is the one to raise."""
+        self.ended = True
+        if self.error is None or (isinstance(self.error, RetryableError) and not isinstance(error, RetryableError)):
+            self.error = error
 
 
 class Dispatcher:
@@ -106,51 +114,55 @@ class Dispatcher:
         if not tasks:
             return
         try:
-            first, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            if rest:
-                job.ended = True
-                for task in rest - job.sending:
+            _, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            if waiting:
+                for task in waiting - job.sending:
                     task.cancel()
-                await asyncio.wait(rest)
+                await asyncio.wait(waiting)
         finally:  # something is left to end only if we were cancelled ourselves
             job.ended = True
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        errors = [error for task in [*first, *rest] if not task.cancelled() and (error := task.exception())]
-        if errors:
-            # An error that waiting does not cure says more than one that it may; else the first says most.
-            raise min(errors, key=lambda error: isinstance(error, RetryableError))
+        if job.error is not None:
+            raise job.error
 
     async def _batch(self, job: Job, batch: list[int]) -> None:
-        """Send a batch; if it is refused, search it by halves, so that only the guilty texts fail."""
         # The slot is kept while a request waits to be tried again: the others queue instead of being refused too.
         async with self.concurrency:
-            job.check()
-            if job.spend:
-                job.spend(int(job.tokens[batch].sum()))
-            parts = deque([batch])
-            refused = 0
-            probing = len(batch) > 2 * PROBES and not self._accepted
-            while parts:
-                part = parts.popleft()
-                try:
-                    vectors = await self._send(job, part)
-                except InputError as error:
-                    if len(part) == 1:
-                        job.failed(part[0], str(error))
-                        refused += 1
-                        if probing and refused == PROBES and not self._accepted:
-                            msg = f"Every text is refused, so it must be the request that is wrong. {error}"
-                            raise ConfigurationError(msg) from error
-                    else:
-                        parts.extend(_halves(part, probes=PROBES if probing and part is batch else 0))
+            try:
+                job.check()
+                if job.spend:
+                    job.spend(int(job.tokens[batch].sum()))
+                await self._search(job, batch)
+            except Exception as error:
+                job.end(error)  # here and not in `run`: the next in line gets this slot before `run` hears of it
+                raise
+
+    async def _search(self, job: Job, batch: list[int]) -> None:
+        """Send a batch; if it is refused, search it by halves, so that only the guilty texts fail."""
+        parts = deque([batch])
+        refused = 0
+        probing = len(batch) > 2 * PROBES and not self._accepted
+        while parts:
+            part = parts.popleft()
+            try:
+                vectors = await self._send(job, part)
+            except InputError as error:
+                if len(part) == 1:
+                    job.failed(part[0], str(error))
+                    refused += 1
+                    if probing and refused == PROBES and not self._accepted:
+                        msg = f"Every text is refused, so it must be the request that is wrong. {error}"
+                        raise ConfigurationError(msg) from error
                 else:
-                    self._accepted = True
-                    self._keep(job, part, vectors)
-            if not refused and len(part) < len(batch):
-                # Nothing was wrong with the texts: the service takes fewer at once than we thought.
-                self.max_texts = min(self.max_texts or len(batch), len(part))
+                    parts.extend(_halves(part, probes=PROBES if probing and part is batch else 0))
+            else:
+                self._accepted = True
+                self._keep(job, part, vectors)
+        if not refused and len(part) < len(batch):
+            # Nothing was wrong with the texts: the service takes fewer at once than we thought.
+            self.max_texts = min(self.max_texts or len(batch), len(part))
 
     async def _send(self, job: Job, part: list[int]) -> NDArray[np.float32]:
         """Make one request, again if need be; return vectors, shape (len(part), dimension)."""

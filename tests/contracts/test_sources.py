@@ -1,0 +1,156 @@
+"""What every source promises, checked over every implementation."""
+
+import inspect
+import threading
+import unicodedata
+
+import pytest
+
+from relance.documents import Content, Document, Item
+from relance.errors import ConfigurationError, DocumentError
+from relance.sources import Source, open_source
+from relance.spec import IndexSpec
+
+
+def files(folder):
+    docs = folder / "docs"
+    (docs / "sub").mkdir(parents=True)
+    (docs / "a.md").write_text("# Alpha\n\ncafe\u0301\r\n", newline="")
+    (docs / "sub/b.txt").write_bytes("中文文本，这是一个测试。".encode("gbk"))
+    (docs / "sub/c.html").write_text("<h1>Gamma</h1><p>Some text about pumps.</p>")
+    (docs / "rows.jsonl").write_text('{"id": 1, "text": "one"}\n{"id": 2, "text": ""}\n{"id": 3, "text": "three"}\n')
+    (docs / "empty.md").touch()
+    (docs / "binary.txt").write_bytes(bytes(range(256)))
+    sources = [{"type": "files", "root": "other"}, {"type": "files", "root": "docs", "rows": {}}]
+    return IndexSpec.model_validate({"name": "t", "sources": sources, "folder": folder})
+
+
+def missing_files(folder):
+    return IndexSpec.model_validate({"name": "t", "sources": [{"type": "files", "root": "nowhere"}], "folder": folder})
+
+
+@pytest.fixture(params=[files], ids=lambda make: make.__name__)
+def source(request, tmp_path) -> Source:
+    return open_source(request.param(tmp_path), 1)
+
+
+def items(source):
+    """List everything, containers and what they hold."""
+    for found in source.list():
+        yield found
+        if isinstance(found, Item) and found.container:
+            yield from source.rows(found)
+
+
+def documents(source):
+    for item in items(source):
+        if isinstance(item, Item) and not item.container:
+            try:
+                content = source.read(item)
+                yield item, content, source.parse(content)
+            except DocumentError:
+                continue
+
+
+def test_it_has_every_method_of_the_seam(source):
+    for name, method in inspect.getmembers(Source, inspect.isfunction):
+        if not name.startswith("_"):
+            ours = inspect.signature(getattr(type(source), name))
+            assert ours.parameters.keys() == inspect.signature(method).parameters.keys()
+
+
+def test_a_listing_is_stable(source):
+    assert [getattr(item, "uri", item) for item in source.list()] == [
+        getattr(item, "uri", item) for item in source.list()
+    ]
+    assert [item for item in items(source) if isinstance(item, Item)] == [
+        item for item in items(source) if isinstance(item, Item)
+    ]
+
+
+def test_uris_are_unique_and_every_item_names_its_source(source):
+    found = [item for item in items(source) if isinstance(item, Item)]
+    assert len(found) > 3
+    assert len({item.uri for item in found}) == len(found)
+    assert {item.source for item in found} == {1}
+    assert all(item.version and item.media_type and item.size >= 0 for item in found)
+
+
+def test_only_rows_have_a_parent_and_a_payload(source):
+    containers = {item.uri for item in source.list() if isinstance(item, Item) and item.container}
+    for item in items(source):
+        if isinstance(item, Item):
+            assert (item.row is None) == (item.parent is None)
+            assert item.parent is None or item.parent in containers
+
+
+def test_a_document_is_where_its_item_said_and_its_text_is_clean(source):
+    found = list(documents(source))
+    assert len(found) > 3
+    for item, content, document in found:
+        assert isinstance(content, Content)
+        assert isinstance(document, Document)
+        assert (document.uri, document.media_type) == (item.uri, item.media_type)
+        assert document.content_hash == content.content_hash
+        assert document.text.strip()
+        assert unicodedata.is_normalized("NFC", document.text)
+        assert not {"\r", "\0"} & set(document.text)
+        assert all(0 <= page <= len(document.text) for page in document.pages)
+        assert list(document.pages) == sorted(document.pages)
+
+
+def test_metadata_are_json(source):
+    import json
+
+    for _, _, document in documents(source):
+        assert json.loads(json.dumps(document.metadata, allow_nan=False)) == document.metadata
+
+
+def test_reading_twice_gives_the_same_hash_and_text(source):
+    first = [(item.uri, content.content_hash, document.text) for item, content, document in documents(source)]
+    assert first == [(item.uri, content.content_hash, document.text) for item, content, document in documents(source)]
+
+
+def test_what_cannot_be_read_is_a_failure_with_its_uri_and_one_sentence(source):
+    failures = []
+    for item in items(source):
+        if isinstance(item, DocumentError):
+            failures.append((item, item.uri))
+        elif not item.container:
+            try:
+                source.parse(source.read(item))
+            except DocumentError as error:
+                failures.append((error, item.uri))
+    assert len(failures) > 1
+    for error, uri in failures:
+        assert error.uri == uri
+        assert error.reason
+        assert "\n" not in error.reason
+        assert "Traceback" not in error.reason
+
+
+def test_every_item_has_a_parser_version(source):
+    for item in items(source):
+        if isinstance(item, Item):
+            assert source.parser_version(item.media_type)
+            assert source.parser_version(item.media_type) == source.parser_version(item.media_type)
+
+
+def test_threads_may_share_it(source):
+    expected = [(item.uri, document.text) for item, _, document in documents(source)]
+    seen: list[list] = []
+    threads = [
+        threading.Thread(target=lambda: seen.append([(item.uri, doc.text) for item, _, doc in documents(source)]))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [expected] * 4
+
+
+@pytest.mark.parametrize("make", [missing_files])
+def test_a_source_that_is_not_there_is_never_taken_for_an_empty_one(make, tmp_path):
+    with pytest.raises(ConfigurationError):
+        list(open_source(make(tmp_path), 0).list())

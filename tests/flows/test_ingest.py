@@ -1,0 +1,179 @@
+"""The ingest flow against a real Prefect server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterName,
+    TaskRunFilter,
+    TaskRunFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, State, TaskRun
+
+from flows.ingest import ingest
+from relance.errors import AccountError, RateLimitedError
+from relance.index import Index
+
+pytestmark = [
+    pytest.mark.flows,
+    # Prefect's own client leaves sockets to the garbage collector; nothing of ours opens any here.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture
+def declare(tmp_path: Path) -> Callable[..., Path]:
+    """Write a spec over twelve documents; keywords replace sections."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for i in range(12):
+        (docs / f"note-{i}.md").write_text(f"# Note {i}\n\nIt is about {'many things ' * 30} and {i}.\n", encoding="utf-8")
+
+    def write(**sections: Any) -> Path:
+        declared = {
+            "name": "flow-notes",
+            "sources": [{"type": "files", "root": "docs"}],
+            "chunking": {"max_tokens": 32},
+            "embedding": {"model": "fake/hash"},
+            "store": {"uri": "db"},
+        }
+        path = tmp_path / "index.yaml"
+        path.write_text(yaml.safe_dump(declared | sections), encoding="utf-8")
+        return path
+
+    return write
+
+
+def run(**parameters: Any) -> State[Any]:
+    return asyncio.run(ingest(**parameters, return_state=True))
+
+
+async def runs_of(spec: Path) -> tuple[FlowRun, list[TaskRun]]:
+    """Return the latest run over a spec and its task runs, once the server has recorded them all."""
+    async with get_client() as client:
+        for _ in range(60):
+            flow_runs = await client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(name=FlowRunFilterName(like_=str(spec)))
+            )
+            flow_run = max(flow_runs, key=lambda each: each.created)
+            task_runs = await client.read_task_runs(
+                task_run_filter=TaskRunFilter(flow_run_id=TaskRunFilterFlowRunId(any_=[flow_run.id]))
+            )
+            if task_runs and all(each.state is not None and each.state.is_final() for each in task_runs):
+                return flow_run, task_runs
+            await asyncio.sleep(0.5)
+    raise AssertionError([each.name for each in task_runs])
+
+
+def test_a_run_is_readable_and_leaves_its_report(declare: Callable[..., Path]) -> None:
+    spec = declare()
+    state = run(spec=str(spec))
+    assert state.is_completed()
+    assert state.name == "Completed"
+    report = asyncio.run(_result(state))
+    assert (report["added"], report["failed"]) == (12, 0)
+    assert Index(spec).status()["documents"] == 12
+    flow_run, task_runs = asyncio.run(runs_of(spec))
+    assert flow_run.name == f"ingest {spec}"
+    names = {each.name for each in task_runs}
+    assert {"discover flow-notes", "embed flow-notes 1/1", "upsert flow-notes 1/1", "finish flow-notes"} <= names
+    assert all("relance" in each.tags for each in task_runs)
+    artifact = asyncio.run(_artifact("ingest-flow-notes"))
+    assert re.search(r"\| added \| 12 \|", artifact)
+
+
+def test_a_run_with_failures_is_not_silently_green(declare: Callable[..., Path], tmp_path: Path) -> None:
+    spec = declare()
+    (tmp_path / "docs" / "bad.md").write_bytes(b"")
+    state = run(spec=str(spec))
+    assert state.is_completed()
+    assert state.name == "Completed With Failures"
+    assert "docs/bad.md" in asyncio.run(_artifact("failures-flow-notes"))
+
+
+def test_planning_writes_nothing(declare: Callable[..., Path], tmp_path: Path) -> None:
+    spec = declare()
+    plan = asyncio.run(_result(run(spec=str(spec), mode="plan")))
+    assert plan["added"] == 12
+    assert not (tmp_path / "db").exists()
+
+
+def test_only_what_may_pass_is_tried_again(declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    from relance.ingestion import Ingestion
+    from tasks.embed_text import embed_text
+
+    monkeypatch.setattr(embed_text, "retry_delay_seconds", [0, 0])
+    calls: list[int] = []
+    real = Ingestion.embed
+
+    def refuse_once(self: Ingestion, batch: Any) -> Any:
+        calls.append(batch.number)
+        if len(calls) == 1:
+            raise RateLimitedError("later")
+        return real(self, batch)
+
+    monkeypatch.setattr(Ingestion, "embed", refuse_once)
+    state = run(spec=str(declare()))
+    assert state.name == "Completed"
+    assert calls == [1, 1]
+
+
+def test_a_provider_that_stays_away_leaves_failures_for_the_next_run(
+    declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from relance.ingestion import Ingestion
+    from tasks.embed_text import embed_text
+
+    monkeypatch.setattr(embed_text, "retry_delay_seconds", [0, 0])
+
+    def refuse(*_: object) -> None:
+        raise RateLimitedError("come back tomorrow")
+
+    spec = declare()
+    with monkeypatch.context() as patch:
+        patch.setattr(Ingestion, "embed", refuse)
+        report = asyncio.run(_result(run(spec=str(spec))))
+    assert (report["failed"], report["added"]) == (12, 0)
+    assert "tomorrow" in Index(spec).failures()[0]["reason"]
+    assert asyncio.run(_result(run(spec=str(spec))))["added"] == 12
+    assert Index(spec).failures() == []
+
+
+def test_a_refused_account_stops_the_run_at_once(
+    declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from relance.ingestion import Ingestion
+
+    calls: list[int] = []
+
+    def refuse(*_: object) -> None:
+        calls.append(1)
+        raise AccountError("the key is not valid")
+
+    monkeypatch.setattr(Ingestion, "embed", refuse)
+    state = run(spec=str(declare()))
+    assert state.is_failed()
+    assert calls == [1]
+    with pytest.raises(AccountError, match="not valid"):
+        asyncio.run(_result(state))
+
+
+async def _result(state: State[Any]) -> Any:
+    return await state.aresult()
+
+
+async def _artifact(key: str) -> str:
+    async with get_client() as client:
+        found = await client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+        return str(found[0].data)
