@@ -21,6 +21,12 @@ from relance.terminal import Terminal
 
 __all__ = ["main"]
 
+_WELCOME = """\
+# Welcome
+
+This document was written by `relance init`, so that there is something to find. Put your own documents beside it.
+"""
+
 DONE, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
 
 app = App(
@@ -28,6 +34,7 @@ app = App(
     help="Keep a LanceDB index in step with its sources.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # it would exit without a word; main says what became of the run
 )
 
 Spec = Annotated[Path, Parameter(help="The index file, or the folder with an index.yaml.")]
@@ -53,23 +60,35 @@ def main(arguments: list[str] | None = None) -> None:
         code = FAILED
     except BrokenPipeError:
         code = FAILED
+    except OSError as error:  # a full disk, a folder that may not be written
+        if error.filename is None:
+            raise
+        terminal.problem(f"{error.filename}: {error.strerror}")
+        code = FAILED
     sys.exit(code if isinstance(code, int) else DONE)
 
 
 @app.command
 def init(folder: Path = Path(), *, name: str = "") -> int:
-    """Write a commented index.yaml and its JSON Schema into a folder."""
-    from relance.spec_file import SCHEMA_NAME, template
+    """Write a commented index.yaml and its JSON Schema into a folder; an empty one gets a first document, too."""
+    from relance.spec_file import SCHEMA_NAME, parse_spec, template
 
     target = folder / "index.yaml"
     if target.exists():
         msg = f"{target} is there already; remove it or name another folder"
         raise InputError(msg)
+    if folder.exists() and not folder.is_dir():
+        msg = f"{folder} is a file; name a folder"
+        raise InputError(msg)
+    text = template(name or _name_of(folder))
+    parse_spec(text, target, folder)  # refuses a name that no table can have
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = name or _name_of(folder)
-    target.write_text(template(chosen), encoding="utf-8")
+    if not any(folder.iterdir()):
+        (folder / "docs").mkdir()
+        (folder / "docs" / "welcome.md").write_text(_WELCOME, encoding="utf-8")
+    target.write_text(text, encoding="utf-8")
     _write_schema(folder / SCHEMA_NAME)
-    Terminal().out.print(f"wrote {target}; edit its sources, then: relance ingest {target}")
+    Terminal().say(f"wrote {target}; edit its sources, then: relance ingest {target}")
     return DONE
 
 
@@ -82,7 +101,7 @@ def schema(*, output: Path | None = None) -> int:
         Terminal().json(json_schema())
     else:
         _write_schema(output)
-        Terminal().out.print(f"wrote {output}")
+        Terminal().say(f"wrote {output}")
     return DONE
 
 
@@ -275,4 +294,4 @@ def _write_schema(path: Path) -> None:
 
 def _name_of(folder: Path) -> str:
     name = "".join(c if c.isascii() and c.isalnum() else "-" for c in folder.absolute().name.lower()).strip("-")
-    return name or "index"
+    return name[:63].rstrip("-") or "index"

@@ -116,7 +116,9 @@ class Discovery:
             return
         mark = marker(container.version, self.fingerprint(container))
         wanted = not self.only or any(uri == container.uri or uri.startswith(f"{container.uri}#") for uri in self.only)
-        if place >= 0 and ((self.snapshot.same(place, mark) and not self.full) or not wanted):
+        # Rows that an interrupted run left half done are no children any more: then the file is read whatever it says.
+        same = self.snapshot.same(place, mark) if place >= 0 and not self.full and not self.suspects else False
+        if same or not wanted:
             self.unchanged += self.snapshot.see_children(container_id)
             return
         for row in source.rows(container):
@@ -128,7 +130,8 @@ class Discovery:
                 self._claim(document_id(row.uri))  # an older version of the row stays, too
             else:
                 yield from self._compare(row)
-        self.containers.append(container)
+        if not self.only or container.uri in self.only:  # otherwise some of its rows were not looked at
+            self.containers.append(container)
 
     def _compare(self, item: Item) -> Iterable[Candidate]:
         doc_id = document_id(item.uri)
@@ -163,14 +166,15 @@ class Discovery:
 
     def _removed(self) -> list[str]:
         gone = self.snapshot.unseen()
-        gone += [doc_id for doc_id in self.suspects if int(doc_id[:16], 16) not in self._new]
+        if not self.only:
+            gone += [doc_id for doc_id in self.suspects if int(doc_id[:16], 16) not in self._new]
         if not gone:
             return gone
         # A folder that cannot be listed has not lost its documents, and `only` says nothing about the others.
         unlisted = tuple(f"{failure.uri.rstrip('/')}/" for failure in self.failures)
         if unlisted or self.only:
-            rows = self.manifest.rows(gone)
+            rows, named = self.manifest.rows(gone), {document_id(uri) for uri in self.only}
             kept = {doc_id for doc_id, row in rows.items()
-                    if row["uri"].startswith(unlisted) or (self.only and row["uri"] not in self.only)}  # fmt: skip
+                    if row["uri"].startswith(unlisted) or (named and not named & {doc_id, row["parent"]})}  # fmt: skip
             gone = [doc_id for doc_id in gone if doc_id not in kept]
         return gone

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ByteSize, TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from relance.batch import Batch
 from relance.control import Control
@@ -18,8 +18,8 @@ from relance.ingestion import Ingestion
 from relance.plan import Plan, check_budget, make_plan
 from relance.report import Report
 from relance.rollback import Rollback, roll_back
-from relance.search import Hit, Mode, search_table
-from relance.spec import EmbeddingSpec, IndexSpec
+from relance.search import MAX_HITS, Hit, Mode, search_table
+from relance.spec import EmbeddingSpec, IndexSpec, Size
 from relance.spec_file import load_spec
 from relance.store import open_store
 from relance.store.embeddings import describe, prune
@@ -77,6 +77,9 @@ class Index:
         if not query.strip():
             msg = "the query is empty"
             raise InputError(msg)
+        if not 1 <= k <= MAX_HITS:
+            msg = f"k must be between 1 and {MAX_HITS:,}, got {k}"
+            raise InputError(msg)
         table = self.table()
         vector = None if mode == "text" else self._embed_query(table, query)
         return search_table(table, query, vector, mode=mode, k=k, where=where)
@@ -120,6 +123,9 @@ class Index:
 
     def runs(self, limit: int = 20) -> list[dict[str, Any]]:
         """List the latest runs, newest first."""
+        if limit < 1:
+            msg = f"limit must be at least 1, got {limit}"
+            raise InputError(msg)
         return [_run_summary(row) for row in Runs(self._store, self.spec.name).latest(limit)]
 
     def rollback(self, run_id: str = "") -> Rollback:
@@ -132,7 +138,11 @@ class Index:
 
     def prune_cache(self, size: str | int) -> list[dict[str, Any]]:
         """Prune the store of paid-for vectors to a size such as `500MB`, oldest first; returns what is left."""
-        limit = TypeAdapter(ByteSize).validate_python(size)
+        try:
+            limit = TypeAdapter(Size).validate_python(size)
+        except ValidationError:
+            msg = f"{size!r} is not a size; write one such as 500MB, or 0 for nothing"
+            raise InputError(msg) from None
         with hold(self._store, self.spec.name):
             prune(self._store, max_bytes=int(limit))
         return self.cache()

@@ -65,7 +65,8 @@ class Ingestion:
         # Cutting is Python and cannot run twice at once anyway; one batch after the other lets embedding start early.
         self._cutting = threading.Lock()
         self._writing = threading.Lock()
-        self._wrote = False
+        self._wrote = False  # something is to be tidied and marked as whole at the end
+        self._marked = False
         self._began = time.perf_counter()
         self._started_at = datetime.now(UTC)
         self._done = 0
@@ -84,7 +85,7 @@ class Ingestion:
             info = self.provider.info
             self.tables = IndexTables.for_model(self.store, self.spec, info)
             self.vectors = EmbeddingStore(self.store, space_of(info), info.dimension)
-            self._suspects: set[str] = set()
+            self._suspects: set[str] = set()  # documents an interrupted run left half done, until they are repaired
         except BaseException:
             self._exits.close()
             raise
@@ -103,14 +104,14 @@ class Ingestion:
         with self.report.stage("discover"):
             if not self._read_only and self.tables.writer is not None:
                 self._suspects = self.tables.torn()
-                self.tables.manifest.delete(sorted(self._suspects))
+                self.tables.manifest.delete(sorted(self.tables.manifest.rows(sorted(self._suspects))))
                 self._wrote = True
             self.discovery = Discovery(
                 sources=self.sources,
                 snapshot=self.tables.manifest.snapshot(),
                 manifest=self.tables.manifest,
                 fingerprint=self._fingerprint,
-                suspects=self._suspects,
+                suspects=set(self._suspects),
                 only=self._only,
                 full=self._full,
                 stopped=self.control.stop.is_set,
@@ -232,6 +233,7 @@ class Ingestion:
                 items = {candidate.item.uri: candidate.item for candidate in batch.candidates}
                 rows = [self._manifest_row(items[each.document.uri], each, now) for each in documents]
                 self.tables.manifest.upsert(rows + batch.touched)
+                self._suspects -= ids
             written = sum(len(chunks) for chunks in batch.chunks)
             self.report.add("chunks", written)
             self.report.add("touched", len(batch.touched))
@@ -269,7 +271,8 @@ class Ingestion:
                 self.tables.chunks.create()  # an empty index can be searched, too
             self._publish()
             if self._wrote:
-                self.tables.mark(None)
+                # What was not repaired (stopped, failed, not among `only`) is the next run's to find again.
+                self.tables.mark(report.run_id if self._suspects else None)
         report.table = self.tables.name
         report.table_version = self.tables.chunks.version
         if stopped:
@@ -320,7 +323,8 @@ class Ingestion:
         known = self._fingerprints.get(key)
         if known is None:
             parser = self.sources[item.source].parser_version(item.media_type)
-            parts = (parser, self.spec.chunking, self.provider.tokenizer.name, space_of(self.provider.info))
+            info = self.provider.info
+            parts = (parser, self.spec.chunking, info.tokenizer, space_of(info))
             known = self._fingerprints[key] = fingerprint(_PIPELINE_VERSION, *parts)
         return known
 
@@ -344,12 +348,12 @@ class Ingestion:
         }
 
     def _begin_writing(self) -> None:
-        if not self._wrote or self._suspects:
+        if not self._marked:
             self.tables.chunks.create()
             if self.tables.alias is None:
                 self.tables.serve()
             self.tables.mark(self.report.run_id)
-            self._wrote, self._suspects = True, set()
+            self._wrote = self._marked = True
 
     def _remove(self, doc_ids: list[str]) -> None:
         if not doc_ids:
@@ -360,10 +364,12 @@ class Ingestion:
         # The manifest first: rows without a manifest entry are found after a crash, the reverse would look whole.
         self.tables.manifest.delete(doc_ids)
         self.tables.chunks.delete(doc_ids)
+        self._suspects.difference_update(doc_ids)
 
     def _finish_containers(self, discovery: Discovery) -> None:
-        failed = {failure.uri.partition("#")[0] for failure in self.report.failures}
-        due = [item for item in discovery.containers if item.uri not in failed]
+        failed = tuple(failure.uri for failure in self.report.failures)
+        due = [item for item in discovery.containers
+               if item.uri not in failed and not any(uri.startswith(f"{item.uri}#") for uri in failed)]  # fmt: skip
         if not due:
             return
         self._begin_writing()
@@ -388,7 +394,8 @@ class Ingestion:
             vectors = self.store.open(table_name(space_of(self.provider.info)))
             if vectors is not None:
                 maintain(vectors, retention=timedelta(hours=1))
-            prune(self.store, max_bytes=int(self.spec.store.cache_max_bytes))
+            with contextlib.suppress(RetryableError):  # another index's run is at it: the next one prunes
+                prune(self.store, max_bytes=int(self.spec.store.cache_max_bytes))
 
     def _publish(self) -> None:
         """Point readers here, unless a rebuild in another vector space is not complete."""

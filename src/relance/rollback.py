@@ -78,7 +78,7 @@ def _choose(runs: list[dict[str, Any]], run_id: str, serving: IndexTables) -> di
         for run in runs:
             if run["run_id"] == run_id:
                 return run
-        msg = f"no run {run_id!r}; `relance status` lists the latest ones"
+        msg = f"no run {run_id!r}; `relance runs` lists the latest ones"
         raise InputError(msg)
     now = (serving.name, serving.chunks.version, serving.manifest.version)
     # After a rollback the restored version is newest by number: go on from the run that was restored.

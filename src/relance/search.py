@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from relance.errors import ConfigurationError, InputError
 
-__all__ = ["Hit", "Mode", "search_table"]
+__all__ = ["MAX_HITS", "Hit", "Mode", "search_table"]
 
 Mode = Literal["vector", "text", "hybrid"]
 
+MAX_HITS = 100_000
 # One bit a dimension loses order; reading ten times the hits exactly wins it back (recall 0.68 → 0.95 at 100,000).
 _REFINE = 10
 # Reciprocal rank fusion, Cormack et al. 2009.
@@ -95,7 +97,7 @@ def _words(query: str) -> Any:
     """Match any of the words, taken literally: a question is not a query language."""
     from lancedb.query import MatchQuery
 
-    return MatchQuery(query, "text")
+    return MatchQuery(query.encode("utf-8", "replace").decode(), "text")  # a terminal may hand over half a character
 
 
 def _hit(row: dict[str, Any], score: str) -> Hit:
@@ -116,4 +118,5 @@ def _hit(row: dict[str, Any], score: str) -> Hit:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["?"])[0][:200]
+    # LanceDB names the place in its own source, too.
+    return re.sub(r", /\S*\.rs:.*", "", (str(error).splitlines() or ["?"])[0])[:200]

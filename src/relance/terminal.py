@@ -32,6 +32,10 @@ class Terminal:
         """Print a value as JSON."""
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
+    def say(self, message: str) -> None:
+        """Print one line of result."""
+        self.out.print(escape(message))
+
     def problem(self, message: str) -> None:
         """Print what went wrong."""
         self.err.print(f"[bold red]relance:[/] {escape(message)}")

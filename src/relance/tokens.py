@@ -80,20 +80,20 @@ class Qwen:
     _seam = re.compile(r".*(?:\S(?= )|\n(?=\S)|[一-鿿](?=[，。、；：！？]))", re.DOTALL)
 
     def __init__(self) -> None:
-        import base64
+        import binascii
         import gzip
         from importlib.resources import files
 
         import tiktoken
 
         fields = gzip.decompress((files("relance") / "tokenizers" / "qwen.tiktoken.gz").read_bytes()).split()
-        tokens = [base64.b64decode(token) for token in fields[::2]]
+        tokens = list(map(binascii.a2b_base64, fields[::2]))
         ranks = dict(zip(tokens, map(int, fields[1::2]), strict=True))
         self._encode = tiktoken.Encoding(
             self.name, pat_str=self._split, mergeable_ranks=ranks, special_tokens={}
         ).encode_ordinary
         self._characters = np.zeros(len(ranks), np.int64)  # rank → characters that begin in the token
-        self._characters[list(ranks.values())] = [characters_begun(token) for token in tokens]
+        self._characters[list(ranks.values())] = characters_begun(tokens)
 
     def boundaries(self, text: str) -> NDArray[np.int64]:
         """See `Tokenizer`."""
@@ -120,9 +120,11 @@ class Qwen:
         yield text[start:]
 
 
-def characters_begun(token: bytes) -> int:
-    """Count the characters whose first byte (in UTF-8) is in a token."""
-    return sum((byte & 0xC0) != 0x80 for byte in token)
+def characters_begun(tokens: list[bytes]) -> NDArray[np.int64]:
+    """Count for each token the characters whose first byte (in UTF-8) is in it; shape (len(tokens),)."""
+    first = (np.frombuffer(b"".join(tokens), np.uint8) & 0xC0) != 0x80
+    ends = np.cumsum(np.fromiter(map(len, tokens), np.int64, count=len(tokens)))
+    return np.diff(np.concatenate([[0], np.cumsum(first)])[ends], prepend=0)
 
 
 Lengths = tuple[int, ...]
@@ -183,7 +185,7 @@ class WordLlama:
         self._characters = [0] * (max(vocabulary.values()) + 1)  # id → characters that begin in the token
         for token, rank in vocabulary.items():
             byte = re.fullmatch("<0x([0-9A-F]{2})>", token)
-            self._characters[rank] = characters_begun(bytes.fromhex(byte[1])) if byte else len(token)
+            self._characters[rank] = characters_begun([bytes.fromhex(byte[1])])[0] if byte else len(token)
         self._pieces = Pieces(self._measure)
 
     def boundaries(self, text: str) -> NDArray[np.int64]:

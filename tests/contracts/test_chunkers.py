@@ -19,7 +19,8 @@ TOKENIZERS = ["qwen", "wordllama", "words", "e5"]
 FAMILY = "👩\u200d👩\u200d👧\u200d👦"
 FRAGMENTS = [
     "word ", "Another sentence ends here. ", "Is it so? ", "e.g. this, that; those: ", "long" * 60,
-    "中文句子没有空格，但是有标点。", "「引用。」他说！", "ภาษาไทยไม่มีช่องว่าง", "العربية ", "ﷺ", FAMILY, "🇩🇪🇫🇷", "e\u0301\u0323", "\u0301",
+    "中文句子没有空格，但是有标点。", "「引用。」他说！",
+    "ภาษาไทยไม่มีช่องว่าง", "العربية ", "ﷺ", FAMILY, "🇩🇪🇫🇷", "e\u0301\u0323", "\u0301",
     "https://example.org/" + "a/" * 40 + " ", "    ", " " * 70, "\n", "\n\n", "\n\n\n\n", "\t",
     "\u2028", "\x1c", "\ufeff", "\ud800", "\0", "|", "`", "[", "}\n",
     "\n# One\n", "\n## Two ##\n\n", "\nSetext\n======\n", "\n\nUnder\n---\n", "\n#notaheading\n", "\n---\n",

@@ -13,7 +13,8 @@ from relance.tokens import TOKENIZERS, open_tokenizer
 
 FRAGMENTS = [
     "the quick brown fox ", "don't WE'LL ", "e.g. this. ", "x=1;\n", "\n\n", "   ", "\t", " \n ", "  \n  y", "12345 ",
-    "…", "!?", "中文分词。", "，", "，没有", "『引用』", "ひらがなカタカナ", "한국어 문장 ", "العربية ", "ไทยไม่มีช่องว่าง", "𠀀𠀁",
+    "…", "!?", "中文分词。", "，", "，没有", "『引用』", "ひらがなカタカナ", "한국어 문장 ",
+    "العربية ", "ไทยไม่มีช่องว่าง", "𠀀𠀁",
     "👩‍👩‍👧‍👦", "🇩🇪", "e\u0301\u0323", "ﷺ", "´ ¨", "\u3000", "\xa0", "\u2028", "\x1c", "\ufeff", "\u200b", "▁", "▁ a",
     "<s>", "<|endoftext|>", "</s>", "\ud800", "\ud83d\ude00", "supercalifragilistic" * 4, "\0", "\r",
     "https://example.org/a_b-c?d=e ",
@@ -50,6 +51,16 @@ def test_parts_of_a_tokenised_text_are_counted_as_if_they_were_alone(name, text,
     start, end = sorted(int(cut * len(text)) for cut in cuts)
     tokenizer = open_tokenizer(name)
     assert TokenizedText(text, tokenizer).count(start, end) == tokenizer.count([text[start:end]])[0]
+
+
+@pytest.mark.parametrize("name", ["qwen", "wordllama", "words"])
+def test_a_blank_after_what_a_tokenizer_takes_for_one_is_no_seam(name):
+    tokenizer = open_tokenizer(name)
+    for text in ("one▁ two " * 60, "x " * 150 + "▁" + " " * 9 + "x " * 150, "字。 ，" * 90):
+        tokenized = TokenizedText(text, tokenizer)
+        for start in range(12):
+            for end in range(len(text) - 12, len(text)):
+                assert tokenized.count(start, end) == tokenizer.count([text[start:end]])[0]
 
 
 def test_boundaries_of_e5_are_near_its_count():

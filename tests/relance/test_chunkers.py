@@ -87,6 +87,13 @@ def test_an_overlap_begins_at_a_sentence_if_one_fits():
     assert chunks[0].endswith(chunks[1][: len("S3 one two three four.")])
 
 
+def test_an_overlap_that_leaves_room_for_nothing_new_is_given_up():
+    text = "\U00036240word 0:<\n 0\x81\U000175c0"
+    chunks = chunk_document(document(text), ChunkingSpec(max_tokens=16, overlap_tokens=8), open_tokenizer("qwen"))
+    assert len(chunks) == 2
+    assert chunks[0].end < chunks[1].end
+
+
 def test_an_overlap_does_not_cross_a_heading():
     text = "# A\n\n" + "one two three. " * 6 + "\n\n# B\n\n" + "four five six. " * 6
     assert cut(text, "markdown", max_tokens=32, overlap_tokens=8)[1].startswith("# B")
@@ -159,6 +166,7 @@ def test_a_chunk_that_begins_with_headings_is_in_the_section_of_the_last_of_them
         ("```\n# never closed\n", []),
         ("``` inline ``` text\n# A\n", ["A"]),
         ("---\na: 1\n# comment\n---\n# A\n", ["A"]),
+        ("---\n\n# A\n\n---\n", ["A"]),
         ("| a |\n|---|\n| # |\n\n# A\n", ["A"]),
         ("#\n# **Bold** _and_ `code_x` <b>tag</b> ![img](u) a_b_c\n", ["", "Bold and code_x tag img a_b_c"]),
     ],

@@ -122,8 +122,10 @@ def _after_blanks(points: NDArray[np.uint32], kind: NDArray[np.uint16], levels: 
         turns[: len(turns) // 2 * 2 : 2],
         turns[1::2],
     )  # of each run of blanks between words, and of what follows
-    keep = kind[at] & Kind.EXTENDS == 0
-    begins, at = begins[keep], at[keep]
+    line_ends = np.flatnonzero(points == ord("\n"))
+    first, after = np.searchsorted(line_ends, begins), np.searchsorted(line_ends, at)
+    keep = (kind[at] & Kind.EXTENDS == 0) | (after > first)  # a mark may belong to a blank, not to a line end
+    begins, at, first, after = begins[keep], at[keep], first[keep], after[keep]
     if not len(at):
         return
 
@@ -135,8 +137,6 @@ def _after_blanks(points: NDArray[np.uint32], kind: NDArray[np.uint16], levels: 
     level = np.where(last & Kind.PAUSE != 0, Level.CLAUSE, Level.WORD)
     level = np.where(stop, Level.SENTENCE, level)
 
-    line_ends = np.flatnonzero(points == ord("\n"))
-    first, after = np.searchsorted(line_ends, begins), np.searchsorted(line_ends, at)
     lines = after - first  # line ends in the run
     broken = lines > 0
     line_start = np.where(first > 0, line_ends[np.maximum(first - 1, 0)] + 1, 0) if len(line_ends) else 0

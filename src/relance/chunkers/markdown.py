@@ -30,7 +30,7 @@ MARK = re.compile(
     r")",
     re.MULTILINE,
 )
-FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?:[^\n]*\n)*?(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
+FRONT_MATTER = re.compile(r"---[ \t]*\n(?=[\w'\"-]+[ \t]*:)(?:[^\n]*\n)*?(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 # Inline code, links and images: blanks in them are bad places to cut.
 INLINE = re.compile(r"`[^`\n]{1,200}`|\[[^\[\]\n]{0,200}\](?:\([^()\n]{0,500}\)|\[[^\[\]\n]{0,100}\])")
 NO_PARAGRAPH = re.compile(r"[ ]{4}|\t|[ ]{0,3}(?:[-*+>|#]|\d{1,9}[.)][ \t])")

@@ -124,11 +124,10 @@ class _Packing:
 
     def _choose(self, start: int, done: int, reach: int) -> _Cut | None:
         """Choose where to end: never later than `reach`, always after `done`."""
-        if reach >= self.stop:
+        latest = self._after_blanks(reach)  # blanks cost nothing: they are not in the span
+        latest = self._beside_block(start, latest)
+        if latest >= self.stop:
             return _Cut(self.stop, 0)
-        word = WORD.search(self.text, reach)
-        latest = word.start() if word else self.stop  # blanks cost nothing: they are not in the span
-        latest = self._before_block(start, latest)
         if latest <= done:
             return None
         positions, levels = self.boundaries.positions, self.boundaries.levels
@@ -156,10 +155,13 @@ class _Packing:
         if cut:
             return cut
         at = whole_character(self.text, min(latest, reach), done)
-        word = WORD.search(self.text, at)
-        return _Cut(word.start() if word else self.stop, 0)
+        return _Cut(self._after_blanks(at), 0)
 
-    def _before_block(self, start: int, latest: int) -> int:
+    def _after_blanks(self, at: int) -> int:
+        word = WORD.search(self.text, at, self.stop)
+        return word.start() if word else self.stop
+
+    def _beside_block(self, start: int, latest: int) -> int:
         """Go back to the start of the block that `latest` would divide, or to its end where the span begins with it.
 
         Blocks that do not fit into a span of their own are divided.
@@ -172,7 +174,7 @@ class _Packing:
         end = min(end, self.stop)
         if not start <= begin < latest < end or self.tokenized.count(begin, end) > self.limit:
             return latest
-        return begin if start < begin else end
+        return begin if start < begin else self._after_blanks(end)
 
     def _repeat_from(self, span: Span, cut: _Cut) -> int:
         """Find where the next span begins so that it repeats whole sentences, else words, within the overlap."""

@@ -33,6 +33,7 @@ class ModelInfo:
         price_per_million_tokens: US dollars; 0.0 for local models.
         normalized: whether vectors have unit length.
         space: names everything that makes two vectors comparable (model, dimension, revision, output type).
+        tokenizer: name of the tokenizer that counts for it; part of what decides a document's chunks.
         local: whether the model runs in this process; calls then block a thread, not a socket.
     """
 
@@ -46,6 +47,7 @@ class ModelInfo:
     price_per_million_tokens: float | None = None
     normalized: bool = True
     space: str = ""
+    tokenizer: str = "qwen"
     local: bool = False
 
 

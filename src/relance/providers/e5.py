@@ -40,6 +40,7 @@ class MultilingualE5Small:
             batch_tokens=4096,
             price_per_million_tokens=0.0,
             space=f"{spec.model}:q4:{DIMENSION}",
+            tokenizer="e5",
             local=True,
         )
         # One thread and always the same: OpenMP keeps a team of workers for every thread that calls it.
@@ -49,7 +50,7 @@ class MultilingualE5Small:
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The model's own tokenizer."""
-        return open_tokenizer("e5")
+        return open_tokenizer(self.info.tokenizer)
 
     async def embed(self, texts: list[str], *, input_type: InputType) -> Reply:
         """Embed texts as questions or as passages."""

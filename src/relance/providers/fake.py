@@ -49,15 +49,15 @@ class FakeHash:
             batch_texts=256,
             price_per_million_tokens=spec.price_per_million_tokens or 0.0,
             space=f"{spec.model}:{dimension}",
+            tokenizer=spec.tokenizer or "words",
         )
-        self._tokenizer = spec.tokenizer or "words"
         self._log: Path | None = settings.fake_log
         self._delay_s = settings.fake_delay_s
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The spec's tokenizer, or one that counts words."""
-        return open_tokenizer(self._tokenizer)
+        return open_tokenizer(self.info.tokenizer)
 
     async def embed(self, texts: list[str], *, input_type: InputType) -> Reply:
         """Embed texts after the delay."""

@@ -42,7 +42,6 @@ class OpenAI:
         self._spec = spec
         known = MODELS.get(spec.model)
         self.info = _info(spec, known)
-        self._tokenizer = spec.tokenizer or "qwen"
         self._encoding = "base64"
         # A model's own dimension is not asked for: servers refuse the parameter for models that cannot shorten.
         self._dimensions = 0 if known and spec.dimension == known.dimension else spec.dimension
@@ -53,7 +52,7 @@ class OpenAI:
 
         OpenAI's own ranks (cl100k) are downloaded by tiktoken at run time, which relance never does.
         """
-        return open_tokenizer(self._tokenizer)
+        return open_tokenizer(self.info.tokenizer)
 
     async def embed(self, texts: list[str], *, input_type: InputType) -> Reply:
         """Embed texts in one request; this protocol does not tell questions from documents."""
@@ -180,6 +179,7 @@ def _info(spec: EmbeddingSpec, known: HostedModel | None) -> ModelInfo:
         batch_tokens=known.batch_tokens * 9 // 10,
         price_per_million_tokens=price,
         space=f"{spec.model}:{dimension}",
+        tokenizer=spec.tokenizer or "qwen",
     )
 
 

@@ -43,6 +43,7 @@ class WordLlama:
             batch_texts=256,
             price_per_million_tokens=0.0,
             space=f"{spec.model}:l2_supercat:{dimension}",
+            tokenizer="wordllama",
             local=True,
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wordllama")
@@ -50,7 +51,7 @@ class WordLlama:
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The model's own tokenizer."""
-        return open_tokenizer("wordllama")
+        return open_tokenizer(self.info.tokenizer)
 
     async def embed(self, texts: list[str], *, input_type: InputType) -> Reply:
         """Embed texts; questions and documents alike."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
-from relance.errors import RetryableError
+from relance.errors import RelanceError, RetryableError
 from relance.store import schemas
-from relance.store.connection import Store
+from relance.store.connection import Store, store_error
 
 __all__ = ["Catalog"]
 
 NAME = "relance__catalog"
+_TRIES = 5
 
 
 class Catalog:
@@ -32,6 +34,21 @@ class Catalog:
 
     def put(self, key: str, value: dict[str, Any], *, expected: dict[str, Any] | None) -> None:
         """Replace `expected` (None: no such key) by `value`; RetryableError if it has become something else."""
+        for attempt in range(_TRIES):
+            try:
+                written = self._put(key, value, expected)
+                break
+            except Exception as error:
+                failure = error if isinstance(error, RelanceError) else store_error(error, f"writing {key}")
+                # Every index of the store writes here, and a commit that conflicts has changed nothing.
+                if attempt + 1 == _TRIES or not isinstance(failure, RetryableError):
+                    raise failure from error
+                time.sleep(0.1 * 2**attempt)
+        if written != 1:
+            msg = f"{key} was changed by another process at the same moment"
+            raise RetryableError(msg)
+
+    def _put(self, key: str, value: dict[str, Any], expected: dict[str, Any] | None) -> int:
         import pyarrow as pa
 
         table = self._store.create(NAME, schemas.CATALOG)
@@ -43,9 +60,7 @@ class Catalog:
             quoted = _dump(expected).replace("'", "''")
             merge = merge.when_matched_update_all(where=f"target.value = '{quoted}'")
         result = merge.execute(row)
-        if result.num_inserted_rows + result.num_updated_rows != 1:
-            msg = f"{key} was changed by another process at the same moment"
-            raise RetryableError(msg)
+        return result.num_inserted_rows + result.num_updated_rows
 
     def _raw(self, key: str) -> str | None:
         from lancedb.expr import col

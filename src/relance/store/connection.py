@@ -17,7 +17,13 @@ __all__ = ["Store", "open_store", "store_error"]
 os.environ.setdefault("LANCE_LOG", "error")
 
 # Lance reports conflicts only in words (lancedb 0.40 has no exception classes).
-_CONFLICTS = ("commit conflict", "preempted by concurrent", "Too many concurrent writers", "timed out")
+_CONFLICTS = (
+    "commit conflict",
+    "preempted by concurrent",
+    "incompatible with concurrent",
+    "Too many concurrent writers",
+    "timed out",
+)
 
 
 def store_error(error: Exception, doing: str) -> RelanceError:
@@ -89,7 +95,14 @@ class Store:
         try:
             return self.db.create_table(name, schema=schema, exist_ok=True)
         except Exception as error:
-            raise store_error(error, f"creating table {name} in {self.uri}") from error
+            # Of two processes that create it at the same moment one fails in spite of exist_ok, and finds the other's.
+            try:
+                table = self.open(name)
+            except RelanceError:
+                table = None
+            if table is None:
+                raise store_error(error, f"creating table {name} in {self.uri}") from error
+            return table
 
     def drop(self, name: str) -> None:
         """Drop a table if it is there."""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relance.errors import RelanceError
 from relance.store import schemas
-from relance.store.connection import Store
+from relance.store.connection import Store, store_error
 
 __all__ = ["EmbeddingStore", "describe", "prune", "table_name"]
 
@@ -115,11 +116,13 @@ class EmbeddingStore:
                 return
             try:
                 self._write(rows)
-            except Exception:
+            except Exception as error:
                 with self._lock:
                     self._buffer = {**rows, **self._buffer}
                     self._flushing = {}
-                raise
+                raise error if isinstance(error, RelanceError) else store_error(
+                    error, f"writing {self._name}"
+                ) from error
             with self._lock:
                 self._flushing = {}
                 if len(self._recent) > _MERGE_KEYS:
@@ -223,7 +226,10 @@ def prune(store: Store, *, max_bytes: int) -> dict[str, int]:
     moment = datetime.fromtimestamp(cutoff / 1e6, UTC)
     dropped = {}
     for name, table in tables.items():
-        result = table.delete(f"created_at <= timestamp '{moment.strftime('%Y-%m-%d %H:%M:%S.%f')}+00:00'")
+        try:
+            result = table.delete(f"created_at <= timestamp '{moment.strftime('%Y-%m-%d %H:%M:%S.%f')}+00:00'")
+        except Exception as error:
+            raise store_error(error, f"pruning {name}") from error
         if result.num_deleted_rows:
             dropped[name] = result.num_deleted_rows
             table.optimize(cleanup_older_than=timedelta(hours=1))

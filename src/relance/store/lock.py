@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import socket
 import threading
@@ -17,6 +18,8 @@ from relance.store.catalog import Catalog
 from relance.store.connection import Store
 
 __all__ = ["hold"]
+
+log = logging.getLogger(__name__)
 
 # A lease outlives a slow commit but not a lunch break; it is renewed three times within its life.
 _LEASE_S = 90.0
@@ -57,7 +60,7 @@ def _file_lock(folder: Path, name: str, wait_s: float) -> Generator[None]:
     lock = FileLock(locks / f"{name}.lock", thread_local=False)
     note = locks / f"{name}.holder.json"
     try:
-        lock.acquire(timeout=max(wait_s, 0), poll_interval=_POLL_S)
+        lock.acquire(timeout=max(0, wait_s), poll_interval=_POLL_S)
     except Timeout:
         holder = {}
         with contextlib.suppress(OSError, ValueError):
@@ -92,8 +95,12 @@ def _lease(catalog: Catalog, name: str, wait_s: float) -> Generator[None]:
         nonlocal taken
         while not done.wait(_LEASE_S / 3):
             longer = {"holder": mine, "expires": time.time() + _LEASE_S}
-            catalog.put(key, longer, expected=taken)
-            taken = longer
+            try:
+                catalog.put(key, longer, expected=taken)
+            except Exception as error:  # there are two more tries before it expires
+                log.warning("could not renew the lease of index %r: %s", name, str(error)[:300])
+            else:
+                taken = longer
 
     thread = threading.Thread(target=renew, name="relance-lease", daemon=True)
     thread.start()
