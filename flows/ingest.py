@@ -71,9 +71,11 @@ async def ingest(
             for batch in run.batches():
                 in_flight.append((batch, start(run, batch)))
                 if len(in_flight) >= declared.limits.batches_in_flight:
-                    await settle(run, *in_flight.popleft())
+                    await settle(run, *in_flight[0])
+                    in_flight.popleft()
             while in_flight:
-                await settle(run, *in_flight.popleft())
+                await settle(run, *in_flight[0])
+                in_flight.popleft()
         except BaseException:
             run.control.stop.set()  # batches already under way end at their next request
             for _, chain in in_flight:

@@ -16,7 +16,7 @@ def discover(run: Ingestion) -> Discovery:
     """Find what is new, changed and gone."""
     found = run.discover()
     get_run_logger().info(
-        "%s: %d added, %d changed, %d removed, %d unchanged, in %d batches",
-        run.spec.name, found.added, found.changed, len(found.removed), found.unchanged, found.batches,
+        "%s: %d to look at in %d batches, %d gone, %d unchanged",
+        run.spec.name, found.candidates, found.batches, len(found.removed), found.unchanged,
     )  # fmt: skip
     return found

@@ -26,7 +26,8 @@ def is_retryable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
 
 
 # Batches are megabytes and their stages may run again: nothing is hashed, cached or persisted by Prefect.
-# No `timeout_seconds`: Prefect cannot interrupt a thread and only warns; every request has its own (`embedding.timeout_s`).
+# No `timeout_seconds`: Prefect cannot interrupt a thread and only warns; every request has its own
+# (`embedding.timeout_s`, at most `embedding.max_attempts` times).
 STAGE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "tags": ["relance"]}
 BATCH: dict[str, Any] = {
     **STAGE,

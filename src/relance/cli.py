@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed or stopped, 2 wrong usage or spec, 3 finished with 
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import sys
 from collections.abc import Callable, Generator
@@ -259,7 +260,7 @@ def _through_prefect(spec: str, *, full: bool, only: list[str], wait: float, con
     from relance.launch import has_flows, run_flow
 
     if not has_flows():
-        msg = "the flows are not installed (they are in a checkout, not in the wheel); pass --direct to run without Prefect"
+        msg = "the flows are in a checkout, not in the wheel; pass --direct to run without Prefect"
         raise ConfigurationError(msg)
     parameters = {"spec": spec, "mode": "full" if full else "incremental", "only": only, "wait_s": wait}
     report, startup = run_flow(parameters, control)
@@ -293,5 +294,5 @@ def _write_schema(path: Path) -> None:
 
 
 def _name_of(folder: Path) -> str:
-    name = "".join(c if c.isascii() and c.isalnum() else "-" for c in folder.absolute().name.lower()).strip("-")
+    name = re.sub("[^a-z0-9]+", "-", folder.absolute().name.lower()).strip("-")
     return name[:63].rstrip("-") or "index"

@@ -34,21 +34,22 @@ class Discovery:
     """Finds candidates and spools them to a temporary file, batch by batch.
 
     Attributes:
+        candidates: documents that are new or may have changed; reading them decides.
+        unchanged: documents that certainly have not.
         removed: ids of documents (and containers) that the sources no longer have.
         containers: files of rows that were read; their manifest row is due when all their rows are in.
+        complete: whether everything was listed, so that `removed` can be trusted.
     """
 
     sources: list[Source]
     snapshot: Snapshot
     manifest: Manifest
     fingerprint: Callable[[Item], str]
-    suspects: set[str] = field(default_factory=set)
     only: frozenset[str] = frozenset()
     full: bool = False
     stopped: Callable[[], bool] = lambda: False
 
-    added: int = 0
-    changed: int = 0
+    candidates: int = 0
     unchanged: int = 0
     batches: int = 0
     removed: list[str] = field(default_factory=list)
@@ -95,6 +96,7 @@ class Discovery:
         assert self._spool is not None  # noqa: S101  # run() opened it
         pickle.dump(batch, self._spool, protocol=pickle.HIGHEST_PROTOCOL)
         self.batches += 1
+        self.candidates += len(batch)
 
     def _candidates(self) -> Iterator[Candidate]:
         for source in self.sources:
@@ -114,38 +116,40 @@ class Discovery:
         place = self._claim(container_id)
         if place is None:
             return
+        if place >= 0 and not self.snapshot.containers[place]:
+            self.snapshot.seen[place] = False  # it was one document before the spec said `rows`: that one is gone
+            place = -1
         mark = marker(container.version, self.fingerprint(container))
         wanted = not self.only or any(uri == container.uri or uri.startswith(f"{container.uri}#") for uri in self.only)
-        # Rows that an interrupted run left half done are no children any more: then the file is read whatever it says.
-        same = self.snapshot.same(place, mark) if place >= 0 and not self.full and not self.suspects else False
-        if same or not wanted:
+        if not wanted or (place >= 0 and not self.full and self.snapshot.same(place, mark)):
             self.unchanged += self.snapshot.see_children(container_id)
             return
+        anonymous = False
         for row in source.rows(container):
+            if self.stopped():
+                return
             if isinstance(row, DocumentError):
                 self.failures.append(Failure(row.uri, row.reason, "list"))
-                if row.uri == container.uri:  # the file could not be read: what is indexed of it stays
-                    self.unchanged += self.snapshot.see_children(container_id)
-                    return
-                self._claim(document_id(row.uri))  # an older version of the row stays, too
+                # Of a row that cannot be told apart, or a file that cannot be read, what is indexed stays.
+                anonymous |= row.uri == container.uri or row.uri.startswith(f"{container.uri}#line-")
+                self._claim(document_id(row.uri))
             else:
                 yield from self._compare(row)
+        if anonymous:
+            self.unchanged += self.snapshot.see_children(container_id)
         if not self.only or container.uri in self.only:  # otherwise some of its rows were not looked at
             self.containers.append(container)
 
     def _compare(self, item: Item) -> Iterable[Candidate]:
-        doc_id = document_id(item.uri)
-        place = self._claim(doc_id)
+        place = self._claim(document_id(item.uri))
         if place is None:
             return ()
         if self.only and item.uri not in self.only and item.parent not in self.only:
             self.unchanged += place >= 0
             return ()
         if place < 0:
-            self.added += 1
-            return (Candidate(item, known=doc_id in self.suspects),)
+            return (Candidate(item, known=False),)
         if self.full or not self.snapshot.same(place, marker(item.version, self.fingerprint(item))):
-            self.changed += 1
             return (Candidate(item, known=True),)
         self.unchanged += 1
         return ()
@@ -166,13 +170,9 @@ class Discovery:
 
     def _removed(self) -> list[str]:
         gone = self.snapshot.unseen()
-        if not self.only:
-            gone += [doc_id for doc_id in self.suspects if int(doc_id[:16], 16) not in self._new]
-        if not gone:
-            return gone
         # A folder that cannot be listed has not lost its documents, and `only` says nothing about the others.
         unlisted = tuple(f"{failure.uri.rstrip('/')}/" for failure in self.failures)
-        if unlisted or self.only:
+        if gone and (unlisted or self.only):
             rows, named = self.manifest.rows(gone), {document_id(uri) for uri in self.only}
             kept = {doc_id for doc_id, row in rows.items()
                     if row["uri"].startswith(unlisted) or (named and not named & {doc_id, row["parent"]})}  # fmt: skip

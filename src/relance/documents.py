@@ -60,10 +60,10 @@ class Content:
 
 @dataclass(slots=True)
 class Document:
-    """A parsed item.
+    r"""A parsed item.
 
     Attributes:
-        text: Unicode in NFC with `\\n` line ends; chunk offsets count its characters.
+        text: Unicode in NFC with `\n` line ends; chunk offsets count its characters.
         syntax: `markdown`, `text`, `row`, or `code:LANGUAGE`; what `chunking.strategy: auto` goes by.
         pages: character offset at which each page begins, for paged formats; else empty.
     """

@@ -85,6 +85,7 @@ class Embedder:
         input_type: InputType,
         tokens: NDArray[np.int64] | None = None,
         spend: Callable[[int], None] | None = None,
+        account: Callable[[Embedded], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> Embedded:
         """Embed texts; those that cannot be are reported in `failures`, never raised.
@@ -93,7 +94,9 @@ class Embedder:
             texts: any number, repeats allowed.
             input_type: whether they are documents or queries.
             tokens: counts by the provider's tokenizer if they are known, shape (len(texts),).
-            spend: called with a request's tokens before it is sent; may raise BudgetError.
+            spend: called with a request's tokens before it is sent, and with as many less than none if it fails; may
+                raise BudgetError.
+            account: called with the result when the call ends, also with an error: what was bought is bought.
             stop: asked before each request; true ends the call with RetryableError.
 
         Raises RetryableError (service away or attempts used up), ConfigurationError, AccountError, or what `spend`
@@ -108,26 +111,30 @@ class Embedder:
             else:
                 result.failures[position] = "The text is blank."
 
-        left = list(places)
-        while left:
-            # No await between looking and claiming, or two calls could claim the same text.
-            others = {key: self._pending[key] for key in left if key in self._pending}
-            claims: Claims = {key: asyncio.get_running_loop().create_future() for key in left if key not in others}
-            self._pending |= claims
-            first = [places[key][0] for key in claims]
-            wanted = [_sendable(texts[position]) for position in first]
-            counts = None if tokens is None else tokens[first]
-            try:
-                await self._obtain(claims, wanted, counts, result, input_type=input_type, spend=spend, stop=stop)
-            finally:
-                for key, claim in claims.items():
-                    del self._pending[key]
-                    if not claim.done():
-                        claim.set_result(None)
-            if others:
-                await asyncio.wait(others.values())
-            left = _collect(claims, places, result) + _collect(others, places, result, bought=False)
-        result.cost_usd = result.tokens * (info.price_per_million_tokens or 0.0) / 1e6
+        try:
+            left = list(places)
+            while left:
+                # No await between looking and claiming, or two calls could claim the same text.
+                others = {key: self._pending[key] for key in left if key in self._pending}
+                claims: Claims = {key: asyncio.get_running_loop().create_future() for key in left if key not in others}
+                self._pending |= claims
+                first = [places[key][0] for key in claims]
+                wanted = [_sendable(texts[position]) for position in first]
+                counts = None if tokens is None else tokens[first]
+                try:
+                    await self._obtain(claims, wanted, counts, result, input_type=input_type, spend=spend, stop=stop)
+                finally:
+                    for key, claim in claims.items():
+                        del self._pending[key]
+                        if not claim.done():
+                            claim.set_result(None)
+                if others:
+                    await asyncio.wait(others.values())
+                left = _collect(claims, places, result) + _collect(others, places, result, bought=False)
+        finally:
+            result.cost_usd = result.tokens * (info.price_per_million_tokens or 0.0) / 1e6
+            if account:
+                account(result)
         return result
 
     async def _obtain(
@@ -177,9 +184,11 @@ class Embedder:
             claims[keys[position]].set_result(reason)
 
         job = Job(texts, counts, input_type, done=done, failed=failed, spend=spend, stop=stop)
-        await self.dispatcher.run(job)
-        result.tokens += job.billed
-        result.requests += job.requests
+        try:
+            await self.dispatcher.run(job)
+        finally:
+            result.tokens += job.billed
+            result.requests += job.requests
 
     async def _count(self, texts: list[str], *, rough: bool) -> NDArray[np.int64]:
         """Count tokens; if rough, the length in bytes will do where even that is within every limit.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +24,21 @@ __all__ = ["EmbeddingLoop"]
 class EmbeddingLoop:
     """Runs an embedder in a thread of its own, so that limits and connections are shared by all batches."""
 
-    def __init__(self, provider: Provider, spec: IndexSpec, store: VectorStore | None,
-                 spend: Callable[[int], None] | None = None, stop: Callable[[], bool] | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        provider: Provider,
+        spec: IndexSpec,
+        store: VectorStore | None,
+        *,
+        spend: Callable[[int], None] | None = None,
+        account: Callable[[Embedded], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
         from relance.embedder import Embedder
 
         self._provider = provider
         self._embedder = Embedder(provider, spec.embedding, store)
-        self._spend = spend
-        self._stop = stop
+        self._hooks: dict[str, Any] = {"spend": spend, "account": account, "stop": stop}
         self._exits = contextlib.ExitStack()
         self._portal: BlockingPortal | None = None
 
@@ -50,7 +57,5 @@ class EmbeddingLoop:
              input_type: InputType = "document") -> Embedded:  # fmt: skip
         """Embed texts and wait for the result."""
         assert self._portal is not None  # noqa: S101  # used inside the with block
-        work = partial(
-            self._embedder.embed, texts, input_type=input_type, tokens=tokens, spend=self._spend, stop=self._stop
-        )
+        work = partial(self._embedder.embed, texts, input_type=input_type, tokens=tokens, **self._hooks)
         return self._portal.call(work)

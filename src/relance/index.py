@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from relance.batch import Batch
 from relance.control import Control
@@ -23,9 +24,8 @@ from relance.spec import EmbeddingSpec, IndexSpec, Size
 from relance.spec_file import load_spec
 from relance.store import open_store
 from relance.store.embeddings import describe, prune
-from relance.store.lock import hold
 from relance.store.runs import Runs
-from relance.tables import IndexTables
+from relance.tables import IndexTables, space_of
 
 __all__ = ["Index"]
 
@@ -45,9 +45,9 @@ class Index:
         self.spec = spec if isinstance(spec, IndexSpec) else load_spec(spec)
         self._store = open_store(self.spec)
 
-    def plan(self, *, full: bool = False, only: Sequence[str] = ()) -> Plan:
-        """Tell what `ingest` would do and cost; writes nothing."""
-        with Ingestion(self.spec, full=full, only=only, read_only=True) as run:
+    def plan(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> Plan:
+        """Tell what `ingest` would do and cost; writes nothing. Raises StoppedError if `control` stops it."""
+        with Ingestion(self.spec, full=full, only=only, read_only=True, control=control) as run:
             return make_plan(run)
 
     def ingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
@@ -60,17 +60,17 @@ class Index:
             wait_s: seconds to wait for another run on this index, before IndexBusyError.
             control: a way to watch the run and to stop it.
         """
-        self.check_budget(full=full, only=only)
+        self.check_budget(full=full, only=only, control=control)
         with Ingestion(self.spec, full=full, only=only, wait_s=wait_s, control=control) as run:
             run.discover()
             _in_threads(run)
             return run.finish()
 
-    def check_budget(self, *, full: bool = False, only: Sequence[str] = ()) -> None:
+    def check_budget(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> None:
         """Raise BudgetError if a run would cost more than `limits.max_cost_usd`; free models are not counted."""
         limit = self.spec.limits.max_cost_usd
-        if limit is not None and self._has_price():
-            check_budget(self.plan(full=full, only=only), limit)
+        if limit is not None and self._price() != 0:
+            check_budget(self.plan(full=full, only=only, control=control), limit)
 
     def search(self, query: str, *, k: int = 10, mode: Mode = "hybrid", where: str | None = None) -> list[Hit]:
         """Find the `k` best chunks; `where` is a SQL condition on the columns of `table()`."""
@@ -143,30 +143,34 @@ class Index:
         except ValidationError:
             msg = f"{size!r} is not a size; write one such as 500MB, or 0 for nothing"
             raise InputError(msg) from None
-        with hold(self._store, self.spec.name):
+        if self._store.exists:
             prune(self._store, max_bytes=int(limit))
         return self.cache()
 
     def _embed_query(self, table: Any, query: str) -> NDArray[np.float32]:
-        import json
-
         from relance.embedding_loop import EmbeddingLoop
         from relance.providers import open_provider
 
-        # While another model is being built beside, questions go to the one that serves.
-        made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
-        section = self.spec.embedding.model_copy(update=made_by)
-        provider = open_provider(EmbeddingSpec.model_validate(section.model_dump()))
-        with EmbeddingLoop(provider, self.spec.model_copy(update={"embedding": section}), None) as embedder:
+        spec = self.spec
+        provider = open_provider(spec.embedding)
+        if space_of(provider.info) != table.name.rpartition("__")[2]:
+            # Another model is being built beside: questions go to the one that serves, and no key to a strange address.
+            made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
+            if made_by.get("base_url") != spec.embedding.base_url:
+                made_by["api_key"] = SecretStr("")
+            section = EmbeddingSpec.model_validate(spec.embedding.model_dump() | made_by)
+            spec = spec.model_copy(update={"embedding": section})
+            provider = open_provider(section)
+        with EmbeddingLoop(provider, spec, None) as embedder:
             result = embedder.call([query], input_type="query")
         if result.failures:
             raise InputError(result.failures[0])
         return result.vectors[0]
 
-    def _has_price(self) -> bool:
+    def _price(self) -> float | None:
         from relance.providers import open_provider
 
-        return bool(open_provider(self.spec.embedding).info.price_per_million_tokens)
+        return open_provider(self.spec.embedding).info.price_per_million_tokens
 
 
 def _run_summary(row: dict[str, Any]) -> dict[str, Any]:

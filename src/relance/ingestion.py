@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,27 +19,25 @@ from relance.batch import Batch
 from relance.control import Control, Progress, current_control
 from relance.discovery import Discovery
 from relance.documents import Item, document_id
-from relance.errors import BudgetError, DocumentError, RelanceError, RetryableError, StoppedError
+from relance.errors import BudgetError, ConfigurationError, DocumentError, RelanceError, RetryableError, StoppedError
 from relance.report import Report
 from relance.sources import open_source
 from relance.spec import IndexSpec, fingerprint
 from relance.store import open_store
 from relance.store.chunks import EmbeddedDocument
-from relance.store.embeddings import EmbeddingStore, prune, table_name
+from relance.store.embeddings import EmbeddingStore
 from relance.store.failures import Failure
 from relance.store.lock import hold
-from relance.store.maintenance import maintain, refresh_indexes
 from relance.store.manifest import marker
 from relance.store.runs import Runs
-from relance.tables import IndexTables, space_of
+from relance.tables import IndexTables
+from relance.writer import Writer
 
 if TYPE_CHECKING:
+    from relance.embedder import Embedded
     from relance.embedding_loop import EmbeddingLoop
 
 __all__ = ["Ingestion"]
-
-# Raised when how documents become chunks changes in a way no setting tells.
-_PIPELINE_VERSION = "1"
 
 
 class Ingestion:
@@ -65,10 +63,7 @@ class Ingestion:
         # Cutting is Python and cannot run twice at once anyway; one batch after the other lets embedding start early.
         self._cutting = threading.Lock()
         self._writing = threading.Lock()
-        self._wrote = False  # something is to be tidied and marked as whole at the end
-        self._marked = False
-        self._began = time.perf_counter()
-        self._started_at = datetime.now(UTC)
+        self._recorded = False
         self._done = 0
         self._reserved = 0
         self._fingerprints: dict[str, str] = {}
@@ -77,47 +72,52 @@ class Ingestion:
         from relance.providers import open_provider
 
         self.store = open_store(self.spec)
+        check_lock = lambda: None  # noqa: E731  # nothing is written, nothing can be lost
         if not self._read_only:
-            self._exits.enter_context(hold(self.store, self.spec.name, wait_s=self._wait_s))
+            check_lock = self._exits.enter_context(hold(self.store, self.spec.name, wait_s=self._wait_s))
+        self._began, self._started_at = time.perf_counter(), datetime.now(UTC)
         try:
             self.sources = [open_source(self.spec, position) for position in range(len(self.spec.sources))]
             self.provider = open_provider(self.spec.embedding)
-            info = self.provider.info
-            self.tables = IndexTables.for_model(self.store, self.spec, info)
-            self.vectors = EmbeddingStore(self.store, space_of(info), info.dimension)
-            self._suspects: set[str] = set()  # documents an interrupted run left half done, until they are repaired
+            self.tables = IndexTables.for_model(self.store, self.spec, self.provider.info)
+            self.writer = Writer(self.store, self.spec.store, self.tables, self.report.run_id, check_lock)
+            self.vectors = EmbeddingStore(self.store, self.tables.space, self.provider.info.dimension)
+            self._exits.callback(self.vectors.close)
         except BaseException:
             self._exits.close()
             raise
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._exits.callback(self.vectors.close)
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self.discovery is not None:
             self._exits.callback(self.discovery.close)
-        self._exits.close()
+        try:
+            if error is not None and not (self._read_only or self._recorded):
+                self.report.status = "failed"
+                self.report.notes.append(str(error)[:500] or type(error).__name__)
+                with contextlib.suppress(Exception):  # the error itself is what the caller has to hear of
+                    self._record()
+        finally:
+            self._exits.close()
 
     # -- stages ------------------------------------------------------------------------------------------------
 
     def discover(self) -> Discovery:
         """Compare the sources with the manifest; repair first what an interrupted run left half done."""
         with self.report.stage("discover"):
-            if not self._read_only and self.tables.writer is not None:
-                self._suspects = self.tables.torn()
-                self.tables.manifest.delete(sorted(self.tables.manifest.rows(sorted(self._suspects))))
-                self._wrote = True
+            if not self._read_only:
+                self.writer.repair()
             self.discovery = Discovery(
                 sources=self.sources,
                 snapshot=self.tables.manifest.snapshot(),
                 manifest=self.tables.manifest,
                 fingerprint=self._fingerprint,
-                suspects=set(self._suspects),
                 only=self._only,
                 full=self._full,
                 stopped=self.control.stop.is_set,
             )
             self.discovery.run()
-            self.report.added, self.report.changed = self.discovery.added, self.discovery.changed
+            self.writer.expect([document_id(item.uri) for item in self.discovery.containers])
             self.report.unchanged = self.discovery.unchanged
             for failure in self.discovery.failures:
                 self.report.fail(failure)
@@ -135,7 +135,7 @@ class Ingestion:
     def load(self, batch: Batch) -> Batch:
         """Read the candidates; parse those whose content or fingerprint really changed."""
         with self.report.stage("load"):
-            batch.documents, batch.touched = [], []
+            batch.documents, batch.touched, failed = [], [], []
             rows = self.tables.manifest.rows(batch.known)
             for candidate in batch.candidates:
                 item = candidate.item
@@ -149,7 +149,8 @@ class Ingestion:
                     else:
                         batch.documents.append(source.parse(content))
                 except DocumentError as error:
-                    self._fail(Failure(error.uri, error.reason, "load"), known=candidate.known)
+                    failed.append(Failure(error.uri, error.reason, "load"))
+            self._fail(failed)
         return batch
 
     def chunk(self, batch: Batch) -> Batch:
@@ -157,21 +158,21 @@ class Ingestion:
         from relance.chunkers import chunk_document
 
         with self._cutting, self.report.stage("chunk"):
-            known = set(batch.known)
-            documents, batch.chunks = batch.documents, []
-            batch.documents = []
-            for document in documents:
+            limit = self.provider.info.max_input_tokens
+            whole, cut, failed = [], [], []
+            for document in batch.documents:
                 try:
-                    chunks = chunk_document(
-                        document, self.spec.chunking, self.provider.tokenizer, self.provider.info.max_input_tokens
-                    )
-                    if not chunks:
-                        raise DocumentError(document.uri, "no text in it")  # noqa: TRY301
+                    chunks = chunk_document(document, self.spec.chunking, self.provider.tokenizer, limit)
                 except DocumentError as error:
-                    self._fail(Failure(error.uri, error.reason, "chunk"), known=document.id in known)
+                    failed.append(Failure(error.uri, error.reason, "chunk"))
+                    continue
+                if chunks:
+                    whole.append(document)
+                    cut.append(chunks)
                 else:
-                    batch.documents.append(document)
-                    batch.chunks.append(chunks)
+                    failed.append(Failure(document.uri, "no text in it", "chunk"))
+            batch.documents, batch.chunks = whole, cut
+            self._fail(failed)
         return batch
 
     def texts(self, batch: Batch) -> tuple[list[str], np.ndarray | None]:
@@ -191,9 +192,9 @@ class Ingestion:
     def embed(self, batch: Batch) -> Batch:
         """Find or buy the vectors; a document with a refused text becomes a failure as a whole."""
         with self.report.stage("embed"):
-            batch.vectors = []
             texts, tokens = self.texts(batch)
             if not texts:
+                batch.vectors = []
                 return batch
             try:
                 result = self.embedder.call(texts, tokens)
@@ -201,43 +202,38 @@ class Ingestion:
                 if self.control.stop.is_set():
                     raise StoppedError(str(error)) from error
                 raise
-            for name in ("embedded", "requests", "tokens", "cost_usd"):
-                self.report.add(name, getattr(result, name))
             self.report.add("reused", result.reused + result.duplicates)
-            known, at = set(batch.known), 0
-            documents, chunked = batch.documents, batch.chunks
-            batch.documents, batch.chunks = [], []
-            for document, chunks in zip(documents, chunked, strict=True):
+            self.vectors.drain()
+            whole, cut, vectors, failed, at = [], [], [], [], 0
+            for document, chunks in zip(batch.documents, batch.chunks, strict=True):
                 span = range(at, at := at + len(chunks))
                 reason = next((result.failures[i] for i in span if i in result.failures), None)
                 if reason is not None:
-                    self._fail(Failure(document.uri, reason, "embed"), known=document.id in known)
+                    failed.append(Failure(document.uri, reason, "embed"))
                     continue
-                batch.documents.append(document)
-                batch.chunks.append(chunks)
-                batch.vectors.append(result.vectors[span.start : span.stop])
+                whole.append(document)
+                cut.append(chunks)
+                vectors.append(result.vectors[span.start : span.stop])
+            batch.documents, batch.chunks, batch.vectors = whole, cut, vectors
+            self._fail(failed)
         return batch
 
     def upsert(self, batch: Batch) -> int:
         """Replace the batch's documents in the table, then in the manifest; returns chunks written."""
         with self._writing, self.report.stage("upsert"):
-            now = datetime.now(UTC)
-            documents = [
-                EmbeddedDocument(*parts) for parts in zip(batch.documents, batch.chunks, batch.vectors, strict=True)
-            ]
+            parts = zip(batch.documents, batch.chunks, batch.vectors, strict=True)
+            documents = [EmbeddedDocument(*each) for each in parts]
+            known = set(batch.known)
             if documents or batch.touched:
-                self._begin_writing()
-                ids = {document.id for document in batch.documents}
-                known = [doc_id for doc_id in batch.known if doc_id in ids]
-                self.tables.chunks.replace(documents, known=known, run_id=self.report.run_id, now=now)
                 items = {candidate.item.uri: candidate.item for candidate in batch.candidates}
-                rows = [self._manifest_row(items[each.document.uri], each, now) for each in documents]
-                self.tables.manifest.upsert(rows + batch.touched)
-                self._suspects -= ids
-            written = sum(len(chunks) for chunks in batch.chunks)
+                rows = [self._manifest_row(items[each.document.uri], each) for each in documents]
+                self.writer.write(documents, rows + batch.touched, known=batch.known)
+            written = sum(len(each.chunks) for each in documents)
+            changed = sum(each.document.id in known for each in documents)
             self.report.add("chunks", written)
+            self.report.add("changed", changed)
+            self.report.add("added", len(documents) - changed)
             self.report.add("touched", len(batch.touched))
-            self.report.add("changed", -len(batch.touched))
             self.report.add("unchanged", len(batch.touched))
             self._done += len(batch.candidates)
             self._progress("ingesting")
@@ -246,49 +242,34 @@ class Ingestion:
 
     def abandon(self, batch: Batch, error: RelanceError) -> None:
         """Note that a batch could not be embedded or written; its documents stay as they were until the next run."""
-        known = set(batch.known)
-        for document in batch.documents if not isinstance(error, StoppedError) else []:
-            self._fail(Failure(document.uri, str(error), "embed", retryable=True), known=document.id in known)
+        if not isinstance(error, StoppedError):
+            self._fail([Failure(document.uri, str(error), "embed", retryable=True) for document in batch.documents])
         batch.release()
 
     def finish(self) -> Report:
         """Remove what is gone, refresh indexes, publish, and record the run."""
-        discovery = self.discovery
+        discovery, report = self.discovery, self.report
         assert discovery is not None  # noqa: S101  # discover() comes first
-        report = self.report
         with report.stage("finish"):
-            stopped = self.control.stop.is_set()
             self.vectors.close()
-            if discovery.complete and not stopped:
-                self._remove(discovery.removed)
-                self._finish_containers(discovery)
+            stopped = self.control.stop.is_set()
             if not stopped:
-                only = set(self._only) if self._only else None
-                self.tables.failures.replace(report.failures, run_id=report.run_id, now=datetime.now(UTC), only=only)
-            if self._wrote:
-                self._tidy()
-            elif self.tables.alias is None:
-                self.tables.chunks.create()  # an empty index can be searched, too
-            self._publish()
-            if self._wrote:
-                # What was not repaired (stopped, failed, not among `only`) is the next run's to find again.
-                self.tables.mark(report.run_id if self._suspects else None)
-        report.table = self.tables.name
-        report.table_version = self.tables.chunks.version
+                if discovery.complete:
+                    report.removed = self.writer.remove(discovery.removed)
+                    self.writer.finish_containers(self._read_containers(discovery), self._versions)
+                self.tables.failures.replace(
+                    report.failures, run_id=report.run_id, now=datetime.now(UTC), only=self._only
+                )
+            self.writer.tidy(bought=report.embedded)
+            waiting = any(failure.retryable for failure in report.failures)
+            note = self.writer.publish(complete=not (stopped or waiting or self._only))
+            self.writer.close()
+            report.notes += [note] if note else []
         if stopped:
             report.status = "stopped"
         elif report.failed:
             report.status = "completed with failures"
-        report.seconds["total"] = time.perf_counter() - self._began
-        Runs(self.store, self.spec.name).append(
-            run_id=report.run_id,
-            table=self.tables.name,
-            status=report.status,
-            started_at=self._started_at,
-            ended_at=datetime.now(UTC),
-            versions=self.tables.versions,
-            report=report.as_dict(),
-        )
+        self._record()
         return report
 
     # -- the embedder ------------------------------------------------------------------------------------------
@@ -300,39 +281,56 @@ class Ingestion:
             if self._embedder is None:
                 from relance.embedding_loop import EmbeddingLoop
 
-                loop = EmbeddingLoop(self.provider, self.spec, self.vectors, self._spend, self.control.stop.is_set)
+                loop = EmbeddingLoop(
+                    self.provider, self.spec, self.vectors,
+                    spend=self._spend, account=self._account, stop=self.control.stop.is_set,
+                )  # fmt: skip
                 self._embedder = self._exits.enter_context(loop)
         return self._embedder
 
     def _spend(self, tokens: int) -> None:
+        """Reserve what a request will cost (a negative number gives it back); called on the one event loop only."""
         limit, price = self.spec.limits.max_cost_usd, self.provider.info.price_per_million_tokens
-        if limit is None or not price:
+        if limit is None:
             return
-        self._reserved += tokens  # called on the one event loop only
-        spent = self._reserved * price / 1e6
-        if spent > limit:
+        if price is None:
             msg = (
-                f"the next request would bring this run to ${spent:.4f}, over limits.max_cost_usd (${limit:g}); stopped"
+                f"limits.max_cost_usd is set, but the price of {self.provider.info.name} is not known; "
+                "set embedding.price_per_million_tokens"
+            )
+            raise ConfigurationError(msg)
+        cost = (self._reserved + tokens) * price / 1e6
+        if tokens > 0 and cost > limit:
+            msg = (
+                f"the next request would bring this run to ${cost:.4f}, over limits.max_cost_usd (${limit:g}); stopped"
             )
             raise BudgetError(msg)
+        self._reserved += tokens
+
+    def _account(self, result: Embedded) -> None:
+        """Count what a call bought, whether it ended well or not."""
+        for name in ("embedded", "requests", "tokens", "cost_usd"):
+            self.report.add(name, getattr(result, name))
 
     # -- details -----------------------------------------------------------------------------------------------
 
     def _fingerprint(self, item: Item) -> str:
+        """Hash everything but its content that decides what becomes of an item."""
+        from relance.chunkers import CHUNKER_VERSION
+
         key = f"{item.source} {item.media_type} {item.container} {item.parent is not None}"
         known = self._fingerprints.get(key)
         if known is None:
             parser = self.sources[item.source].parser_version(item.media_type)
-            info = self.provider.info
-            parts = (parser, self.spec.chunking, info.tokenizer, space_of(info))
-            known = self._fingerprints[key] = fingerprint(_PIPELINE_VERSION, *parts)
+            chunking = (CHUNKER_VERSION, self.spec.chunking, self.provider.info.tokenizer)
+            known = self._fingerprints[key] = fingerprint(parser, *chunking, self.tables.space)
         return known
 
     def _versions(self, item: Item) -> dict[str, Any]:
         mark = self._fingerprint(item)
         return {"version": item.version, "fingerprint": mark, "marker": marker(item.version, mark)}
 
-    def _manifest_row(self, item: Item, embedded: EmbeddedDocument, now: datetime) -> dict[str, Any]:
+    def _manifest_row(self, item: Item, embedded: EmbeddedDocument) -> dict[str, Any]:
         return {
             "doc_id": embedded.document.id,
             "uri": item.uri,
@@ -343,79 +341,37 @@ class Ingestion:
             "chunks": len(embedded.chunks),
             "tokens": sum(chunk.tokens for chunk in embedded.chunks),
             "run_id": self.report.run_id,
-            "updated_at": now,
+            "updated_at": datetime.now(UTC),
             **self._versions(item),
         }
 
-    def _begin_writing(self) -> None:
-        if not self._marked:
-            self.tables.chunks.create()
-            if self.tables.alias is None:
-                self.tables.serve()
-            self.tables.mark(self.report.run_id)
-            self._wrote = self._marked = True
+    def _read_containers(self, discovery: Discovery) -> list[Item]:
+        """Choose the files of rows of which every row is in: a failing one has to be read again."""
+        failed = {failure.uri for failure in self.report.failures}
+        bad = {uri[:at] for uri in failed for at, letter in enumerate(uri) if letter == "#"} | failed
+        return [item for item in discovery.containers if item.uri not in bad]
 
-    def _remove(self, doc_ids: list[str]) -> None:
-        if not doc_ids:
-            return
-        self._begin_writing()
-        rows = self.tables.manifest.rows(doc_ids)
-        self.report.removed = len(doc_ids) - sum(row["container"] for row in rows.values())
-        # The manifest first: rows without a manifest entry are found after a crash, the reverse would look whole.
-        self.tables.manifest.delete(doc_ids)
-        self.tables.chunks.delete(doc_ids)
-        self._suspects.difference_update(doc_ids)
+    def _fail(self, failures: list[Failure]) -> None:
+        for failure in failures:
+            self.report.fail(failure)
 
-    def _finish_containers(self, discovery: Discovery) -> None:
-        failed = tuple(failure.uri for failure in self.report.failures)
-        due = [item for item in discovery.containers
-               if item.uri not in failed and not any(uri.startswith(f"{item.uri}#") for uri in failed)]  # fmt: skip
-        if not due:
-            return
-        self._begin_writing()
-        empty = {"parent": None, "container": True, "content_hash": None, "title": None, "chunks": 0, "tokens": 0}
-        self.tables.manifest.upsert(
-            [
-                {"doc_id": document_id(item.uri), "uri": item.uri, **empty, "run_id": self.report.run_id,
-                 "updated_at": datetime.now(UTC), **self._versions(item)}
-                for item in due
-            ]
-        )  # fmt: skip
-
-    def _tidy(self) -> None:
-        retention = timedelta(days=self.spec.store.retention_days)
-        self.tables.chunks.sweep()
-        if self.tables.chunks.table is not None:
-            refresh_indexes(self.tables.chunks.table, retention=retention)
-            maintain(self.tables.chunks.table, retention=retention)
-        if self.tables.manifest.table is not None:
-            maintain(self.tables.manifest.table, retention=retention)
-        if self.report.embedded:
-            vectors = self.store.open(table_name(space_of(self.provider.info)))
-            if vectors is not None:
-                maintain(vectors, retention=timedelta(hours=1))
-            with contextlib.suppress(RetryableError):  # another index's run is at it: the next one prunes
-                prune(self.store, max_bytes=int(self.spec.store.cache_max_bytes))
-
-    def _publish(self) -> None:
-        """Point readers here, unless a rebuild in another vector space is not complete."""
-        alias = self.tables.alias
-        if alias is not None and alias["table"] == self.tables.name:
-            return
-        unfinished = self.control.stop.is_set() or any(failure.stage == "embed" for failure in self.report.failures)
-        if alias is not None and unfinished:
-            self.report.notes.append(
-                f"readers still use {alias['table']}: {self.tables.name} (another model) is not complete; run again"
-            )
-            return
-        self.tables.chunks.create()
-        self.tables.serve()
-
-    def _fail(self, failure: Failure, *, known: bool) -> None:
-        self.report.fail(failure)
-        self.report.add("changed" if known else "added", -1)
+    def _record(self) -> None:
+        report, tables = self.report, self.tables
+        report.table, report.table_version = tables.name, tables.chunks.version
+        report.served = (tables.alias or {}).get("table") == tables.name
+        report.seconds["total"] = time.perf_counter() - self._began
+        Runs(self.store, self.spec.name).append(
+            run_id=report.run_id,
+            table=tables.name,
+            status=report.status,
+            started_at=self._started_at,
+            ended_at=datetime.now(UTC),
+            versions=tables.versions,
+            report=report.as_dict(),
+        )
+        self._recorded = True
 
     def _progress(self, stage: str) -> None:
-        total = self.discovery.added + self.discovery.changed if self.discovery else 0
+        total = self.discovery.candidates if self.discovery else 0
         report = self.report
         self.control.on_progress(Progress(stage, self._done, total, report.chunks, report.reused, report.failed))

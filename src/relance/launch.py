@@ -39,7 +39,7 @@ def run_flow(parameters: dict[str, Any], control: Control) -> tuple[dict[str, An
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     began = time.perf_counter()
-    ingest = importlib.import_module("flows.ingest").ingest
+    ingest: Any = importlib.import_module("flows.ingest").ingest
     imported = time.perf_counter()
     started: list[float] = []
     watched = control.on_progress

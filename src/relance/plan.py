@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from relance.errors import BudgetError
+from relance.errors import BudgetError, ConfigurationError, StoppedError
 from relance.store.failures import Failure
 
 if TYPE_CHECKING:
@@ -58,10 +58,13 @@ def make_plan(run: Ingestion) -> Plan:
     max_texts = embedding.batch_texts or info.batch_texts
     max_tokens = embedding.batch_tokens or info.batch_tokens
     paid: set[str] = set()
-    touched = 0
     for batch in run.batches():
         run.chunk(run.load(batch))
-        touched += len(batch.touched)
+        known = set(batch.known)
+        changed = sum(document.id in known for document in batch.documents)
+        plan.changed += changed
+        plan.added += len(batch.documents) - changed
+        plan.unchanged += len(batch.touched)
         texts, tokens = run.texts(batch)
         keys = [vector_key(info.space, "document", text) for text in texts]
         there = run.vectors.contains(keys)
@@ -77,9 +80,11 @@ def make_plan(run: Ingestion) -> Plan:
         sizes = np.array(list(fresh.values()), dtype=np.int64)
         plan.requests += sum(1 for _ in pack(sizes, max_texts=max_texts, max_tokens=max_tokens))
         batch.release()
+    if run.control.stop.is_set():
+        msg = "planning was stopped"
+        raise StoppedError(msg)
     removed = run.tables.manifest.rows(discovery.removed)
-    plan.added, plan.changed = run.report.added, run.report.changed - touched
-    plan.unchanged = run.report.unchanged + touched
+    plan.unchanged += run.report.unchanged
     plan.removed = sum(not row["container"] for row in removed.values())
     plan.failed, plan.failures = run.report.failed, run.report.failures
     price = info.price_per_million_tokens
@@ -89,7 +94,12 @@ def make_plan(run: Ingestion) -> Plan:
 
 def check_budget(plan: Plan, limit: float | None) -> None:
     """Raise BudgetError if the plan needs more than `limit` dollars."""
-    if limit is not None and plan.cost_usd is not None and plan.cost_usd > limit:
+    if limit is None:
+        return
+    if plan.cost_usd is None:
+        msg = "limits.max_cost_usd is set, but the model's price is not known; set embedding.price_per_million_tokens"
+        raise ConfigurationError(msg)
+    if plan.cost_usd > limit:
         msg = (
             f"this run needs ${plan.cost_usd:.4f} for {plan.tokens:,} tokens, limits.max_cost_usd is ${limit:g}; "
             "nothing was spent. Raise the limit, or index less"

@@ -19,10 +19,11 @@ class Report:
     """The counts of one run.
 
     Attributes:
-        status: completed | completed with failures | stopped.
+        status: completed | completed with failures | stopped | failed.
         touched: documents whose version marker changed but not their content; part of `unchanged`.
         chunks: chunks of added and changed documents; `embedded` of them were bought, `reused` were not.
         tokens: as billed where the provider says, else counted.
+        served: whether readers used `table` when the run ended.
         seconds: per stage; stages overlap, so they add up to more than `total`.
     """
 
@@ -45,6 +46,7 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     table: str = ""
     table_version: int = 0
+    served: bool = False
     notes: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

@@ -33,31 +33,32 @@ class Rollback:
 def roll_back(store: Store, index: str, run_id: str = "") -> Rollback:
     """Restore chunks, manifest and failures to the versions a run ended with.
 
-    Without `run_id`, that is the latest run whose versions are not today's. LanceDB keeps a version until the
-    retention of the store is over; a run older than that is refused.
+    Without `run_id`, that is the latest run that readers were left with something else by. LanceDB keeps a version
+    until the retention of the store is over; a run older than that is refused.
     """
-    with hold(store, index):
-        serving = IndexTables.serving(store, index)
-        if serving is None:
-            msg = f"index {index!r} is not in {store.uri} yet; there is nothing to roll back"
-            raise ConfigurationError(msg)
+    serving = IndexTables.serving(store, index)
+    if serving is None:
+        msg = f"index {index!r} is not in {store.uri} yet; there is nothing to roll back"
+        raise ConfigurationError(msg)
+    with hold(store, index) as check_lock:
         runs = Runs(store, index)
         target = _choose(runs.latest(limit=10_000), run_id, serving)
         tables = IndexTables(store, index, target["table"], metadata={})
         began = datetime.now(UTC)
-        wanted = [target["chunks_version"], target["documents_version"], target["failures_version"]]
-        parts = [tables.chunks.table, tables.manifest.table, tables.failures.table]
-        for table, version in zip(parts, wanted, strict=True):
+        wanted = (target["chunks_version"], target["documents_version"], target["failures_version"])
+        parts = list(zip((tables.chunks.table, tables.manifest.table, tables.failures.table), wanted, strict=True))
+        for table, version in parts:
             if version and (table is None or version not in {each["version"] for each in table.list_versions()}):
                 msg = f"run {target['run_id']} is past the retention: version {version} was cleaned up"
                 raise InputError(msg)
+        check_lock()
         # A crash in between is found by the next run, which repairs what does not fit together.
         tables.mark("rollback")
-        for table, version in zip(parts, wanted, strict=True):
-            if table is not None and version and table.version != version:
+        for table, version in parts:
+            if table is not None and not version:
+                table.delete("true")  # the table did not exist yet
+            elif table is not None and table.version != version:
                 table.restore(version)
-        if not wanted[2] and parts[2] is not None:
-            parts[2].delete("true")
         tables.serve()
         tables.mark(None)
         done = Rollback(index, target["run_id"], tables.name, tables.chunks.version, tables.chunks.count())
@@ -68,26 +69,30 @@ def roll_back(store: Store, index: str, run_id: str = "") -> Rollback:
             started_at=began,
             ended_at=datetime.now(UTC),
             versions=tables.versions,
-            report=done.as_dict(),
+            report=done.as_dict() | {"restored": list(wanted)},
         )
         return done
 
 
 def _choose(runs: list[dict[str, Any]], run_id: str, serving: IndexTables) -> dict[str, Any]:
+    served = [run for run in runs if run["report"].get("served")]
     if run_id:
         for run in runs:
-            if run["run_id"] == run_id:
+            if run["run_id"] == run_id and run in served:
                 return run
-        msg = f"no run {run_id!r}; `relance runs` lists the latest ones"
+        known = any(run["run_id"] == run_id for run in runs)
+        why = "left no complete index behind" if known else "is not known"
+        msg = f"run {run_id!r} {why}; `relance runs` lists the latest ones"
         raise InputError(msg)
     now = (serving.name, serving.chunks.version, serving.manifest.version)
-    # After a rollback the restored version is newest by number: go on from the run that was restored.
-    skip = runs[0]["report"]["run_id"] if runs and runs[0]["status"] == "rolled back" else None
-    for run in runs:
-        if skip is not None:
-            skip = None if run["run_id"] == skip else skip
-            continue
-        if run["status"] != "rolled back" and (run["table"], run["chunks_version"], run["documents_version"]) != now:
+    # After a rollback the restored versions have new numbers: go on from the run that was restored.
+    if runs and runs[0]["status"] == "rolled back":
+        last = runs[0]["report"]
+        now = (last["table"], *last["restored"][:2])
+        at = next((i for i, run in enumerate(served) if run["run_id"] == last["run_id"]), len(served))
+        served = served[at:]
+    for run in served:
+        if (run["table"], run["chunks_version"], run["documents_version"]) != now:
             return run
     msg = "there is no earlier run to go back to"
     raise InputError(msg)

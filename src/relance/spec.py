@@ -277,8 +277,8 @@ class LimitsSpec(Part, title="Limits"):
 class IndexSpec(Part, title="relance index"):
     """An index: its sources, how they are cut and embedded, and where the result is kept."""
 
-    name: str = Field(title="Name", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["handbook"])
-    """Names the tables: lower-case letters, digits, `-` and `_`."""
+    name: str = Field(title="Name", pattern=r"^[a-z0-9]([_-]?[a-z0-9])*[_-]?$", max_length=63, examples=["handbook"])
+    """Names the tables: lower-case letters and digits, with single `-` and `_` between them."""
     description: str = Field(default="", title="Description")
     """What the index is for, in a sentence; shown to people."""
     sources: list[SourceSpec] = Field(title="Sources", min_length=1)

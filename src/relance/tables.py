@@ -36,9 +36,7 @@ class IndexTables:
     @classmethod
     def for_model(cls, store: Store, spec: IndexSpec, info: ModelInfo) -> IndexTables:
         """Address the tables that vectors of this model belong into, whether they serve the index yet or not."""
-        embedding = {"model": spec.embedding.model, "dimension": info.dimension}
-        if spec.embedding.base_url:
-            embedding["base_url"] = spec.embedding.base_url
+        embedding = {"model": spec.embedding.model, "dimension": info.dimension, "base_url": spec.embedding.base_url}
         metadata = {"relance.index": spec.name, "relance.embedding": json.dumps(embedding)}
         name = f"{spec.name}__{space_of(info)}"
         return cls(store, spec.name, name, dimension=info.dimension, metadata=metadata)
@@ -48,6 +46,11 @@ class IndexTables:
         """Address the tables readers use now, or None before the first run."""
         alias = Catalog(store).get(f"index/{index}")
         return None if alias is None else cls(store, index, alias["table"], metadata={})
+
+    @property
+    def space(self) -> str:
+        """The vector space, as it stands in the tables' names."""
+        return self.name.rpartition("__")[2]
 
     @property
     def alias(self) -> dict[str, Any] | None:
@@ -77,24 +80,25 @@ class IndexTables:
         key = f"table/{self.name}"
         self.catalog.put(key, {"writer": writer}, expected=self.catalog.get(key))
 
-    def torn(self) -> set[str]:
-        """Find documents that an interrupted run left half done, reading three columns of both tables.
+    def torn(self) -> dict[str, str]:
+        """Find documents that an interrupted run left half done (id → uri), reading four columns of both tables.
 
         A document is whole when its chunks and its manifest row name the same run and the same number of chunks.
         """
         held: dict[str, tuple[str, int]] = {}
+        torn: dict[str, str] = {}
         if self.chunks.table is not None:
-            select = self.chunks.table.search().where("active").select(["doc_id", "run_id"]).limit(None)
+            select = self.chunks.table.search().where("active").select(["doc_id", "uri", "run_id"]).limit(None)
             for batch in select.to_batches():
                 for row in batch.to_pylist():
                     run, count = held.get(row["doc_id"], (row["run_id"], 0))
                     held[row["doc_id"]] = (run if run == row["run_id"] else "", count + 1)
-        torn = set(held)
-        for row in self.manifest.all(["doc_id", "run_id", "chunks", "container"]):
+                    torn[row["doc_id"]] = row["uri"]
+        for row in self.manifest.all(["doc_id", "uri", "run_id", "chunks", "container"]):
             if row["container"]:
                 continue
             if held.get(row["doc_id"]) == (row["run_id"], row["chunks"]):
-                torn.discard(row["doc_id"])
+                del torn[row["doc_id"]]
             else:
-                torn.add(row["doc_id"])
+                torn[row["doc_id"]] = row["uri"]
         return torn

@@ -38,7 +38,9 @@ def declare(tmp_path: Path) -> Callable[..., Path]:
     docs = tmp_path / "docs"
     docs.mkdir()
     for i in range(12):
-        (docs / f"note-{i}.md").write_text(f"# Note {i}\n\nIt is about {'many things ' * 30} and {i}.\n", encoding="utf-8")
+        (docs / f"note-{i}.md").write_text(
+            f"# Note {i}\n\nIt is about {'many things ' * 30} and {i}.\n", encoding="utf-8"
+        )
 
     def write(**sections: Any) -> Path:
         declared = {
@@ -150,9 +152,7 @@ def test_a_provider_that_stays_away_leaves_failures_for_the_next_run(
     assert Index(spec).failures() == []
 
 
-def test_a_refused_account_stops_the_run_at_once(
-    declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_account_stops_the_run_at_once(declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     from relance.ingestion import Ingestion
 
     calls: list[int] = []

@@ -391,7 +391,7 @@ def test_a_rollback_brings_back_what_an_earlier_run_left(make_index: Make, docs:
     index.ingest()
     assert rows(index) == second
     assert len(log()) == paid, "going forth again costs nothing"
-    with pytest.raises(Exception, match="no run"):
+    with pytest.raises(Exception, match="not known"):
         index.rollback("nonsense")
 
 

@@ -21,6 +21,8 @@ __all__ = ["Dispatcher", "Job", "pack"]
 
 # A service that asks for a longer pause is not waited for here: the batch is left to the next run.
 PATIENCE_S = 300.0
+STOPPED = "Embedding was stopped; the next run goes on from here."
+POLL_S = 0.2
 # Before a refused batch is searched for the guilty text, this many single texts must show that it is not the request
 # itself that is wrong; else a wrong setting would turn every text into a failure, at two requests a text.
 PROBES = 5
@@ -79,7 +81,7 @@ class Job:
         """Raise RetryableError when no further request may be sent."""
         self.ended = self.ended or bool(self.stop and self.stop())
         if self.ended:
-            raise RetryableError("Embedding was stopped; the next run goes on from here.")
+            raise RetryableError(STOPPED)
 
     def end(self, error: Exception) -> None:
         """Send nothing more; the first error that waiting does not cure, else the first, is the one to raise."""
@@ -114,7 +116,12 @@ class Dispatcher:
         if not tasks:
             return
         try:
-            _, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            waiting = set(tasks)
+            while waiting and not job.ended:
+                # Woken now and then, for a request may wait minutes to be tried again.
+                _, waiting = await asyncio.wait(waiting, timeout=POLL_S, return_when=asyncio.FIRST_EXCEPTION)
+                if waiting and job.stop and job.stop():
+                    job.end(RetryableError(STOPPED))
             if waiting:
                 for task in waiting - job.sending:
                     task.cancel()
@@ -130,12 +137,16 @@ class Dispatcher:
     async def _batch(self, job: Job, batch: list[int]) -> None:
         # The slot is kept while a request waits to be tried again: the others queue instead of being refused too.
         async with self.concurrency:
+            tokens = 0
             try:
                 job.check()
                 if job.spend:
                     job.spend(int(job.tokens[batch].sum()))
+                    tokens = int(job.tokens[batch].sum())
                 await self._search(job, batch)
             except Exception as error:
+                if job.spend:
+                    job.spend(-tokens)
                 job.end(error)  # here and not in `run`: the next in line gets this slot before `run` hears of it
                 raise
 

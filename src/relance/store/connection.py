@@ -112,7 +112,8 @@ class Store:
 def open_store(spec: IndexSpec) -> Store:
     """Open the store of a spec; nothing is created or connected to yet."""
     section = spec.store
-    uri = section.uri if "://" in section.uri else str(spec.path(section.uri))
+    uri = section.uri.removeprefix("file://")
+    uri = uri if "://" in uri else str(spec.path(uri))
     options = {key: value.get_secret_value() for key, value in section.storage_options.items()}
     api_key = section.api_key.get_secret_value()
     if uri.startswith("db://") and not api_key:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from relance.errors import RelanceError
 from relance.store import schemas
 from relance.store.connection import Store, store_error
+from relance.store.maintenance import compact
 
-__all__ = ["EmbeddingStore", "describe", "prune", "table_name"]
+__all__ = ["PREFIX", "EmbeddingStore", "describe", "prune", "table_name"]
 
 PREFIX = "relance__vectors__"
 _FLUSH_S = 0.4  # bought vectors are on disk this long after the reply at the latest, plus one commit
@@ -101,9 +102,11 @@ class EmbeddingStore:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._flush_regularly, name="relance-vectors", daemon=True)
                 self._thread.start()
-            full = len(self._buffer) >= _FLUSH_ROWS
         self._wake.set()
-        if full:
+
+    def drain(self) -> None:
+        """Wait while more is buffered than memory should hold; for threads, never for the event loop."""
+        if len(self._buffer) >= _FLUSH_ROWS:
             self.flush()
 
     def flush(self) -> None:
@@ -120,8 +123,8 @@ class EmbeddingStore:
                 with self._lock:
                     self._buffer = {**rows, **self._buffer}
                     self._flushing = {}
-                raise error if isinstance(error, RelanceError) else store_error(
-                    error, f"writing {self._name}"
+                raise (
+                    error if isinstance(error, RelanceError) else store_error(error, f"writing {self._name}")
                 ) from error
             with self._lock:
                 self._flushing = {}
@@ -157,7 +160,7 @@ class EmbeddingStore:
         )
         self._commits += 1
         if self._commits % _COMPACT_COMMITS == 0:
-            self._table.optimize(cleanup_older_than=timedelta(hours=1))
+            compact(self._table, retention=timedelta(hours=1))
 
     def _flush_regularly(self) -> None:
         while not self._closed:
@@ -165,7 +168,8 @@ class EmbeddingStore:
             self._wake.clear()
             if self._closed:
                 return
-            time.sleep(_FLUSH_S)
+            if len(self._buffer) < _FLUSH_ROWS:
+                time.sleep(_FLUSH_S)
             try:
                 self.flush()
             except Exception as error:
@@ -232,5 +236,5 @@ def prune(store: Store, *, max_bytes: int) -> dict[str, int]:
             raise store_error(error, f"pruning {name}") from error
         if result.num_deleted_rows:
             dropped[name] = result.num_deleted_rows
-            table.optimize(cleanup_older_than=timedelta(hours=1))
+            compact(table, retention=timedelta(hours=1))
     return dropped

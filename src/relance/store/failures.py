@@ -49,10 +49,12 @@ class Failures:
         """Return all failures, by uri."""
         return [] if self.table is None else sorted(self.table.search().limit(None).to_list(), key=lambda r: r["uri"])
 
-    def replace(self, failures: list[Failure], *, run_id: str, now: datetime, only: set[str] | None = None) -> None:
+    def replace(
+        self, failures: list[Failure], *, run_id: str, now: datetime, only: frozenset[str] = frozenset()
+    ) -> None:
         """Make the table hold exactly `failures`; a failure that was there with the same reason keeps its date.
 
-        `only` limits the replacement to those uris. Commits nothing where nothing changes.
+        `only` limits the replacement to those uris and the rows of those files. Commits nothing where nothing changes.
         """
         import pyarrow as pa
 
@@ -71,7 +73,11 @@ class Failures:
             for uri, failure in new.items()
             if uri not in old or old[uri]["reason"] != failure.reason
         ]
-        gone = [document_id(uri) for uri in old if uri not in new and (only is None or uri in only)]
+        gone = [
+            document_id(uri)
+            for uri in old
+            if uri not in new and (not only or uri in only or uri.rpartition("#")[0] in only)
+        ]
         if changed:
             table = self._store.create(self.name, schemas.FAILURES)
             merge = table.merge_insert("doc_id").when_matched_update_all().when_not_matched_insert_all()

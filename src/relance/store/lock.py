@@ -9,11 +9,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from relance.errors import IndexBusyError, RetryableError
+from relance.errors import IndexBusyError, RelanceError, RetryableError
 from relance.store.catalog import Catalog
 from relance.store.connection import Store
 
@@ -27,18 +27,20 @@ _POLL_S = 0.5
 
 
 @contextlib.contextmanager
-def hold(store: Store, name: str, *, wait_s: float = 0.0) -> Generator[None]:
+def hold(store: Store, name: str, *, wait_s: float = 0.0) -> Generator[Callable[[], None]]:
     """Hold the index `name` for the length of the block; IndexBusyError if another run has it after `wait_s`.
+
+    Yields a check to be called before each write, which raises RelanceError when the hold was lost.
 
     A local store is locked by the operating system, which lets go when a process dies however it dies;
     elsewhere a lease in the catalog is renewed by a thread and expires on its own.
     """
     if store.local is not None:
         with _file_lock(store.local, name, wait_s):
-            yield
+            yield lambda: None
     else:
-        with _lease(Catalog(store), name, wait_s):
-            yield
+        with _lease(Catalog(store), name, wait_s) as check:
+            yield check
 
 
 def _holder() -> dict[str, str]:
@@ -75,7 +77,7 @@ def _file_lock(folder: Path, name: str, wait_s: float) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _lease(catalog: Catalog, name: str, wait_s: float) -> Generator[None]:
+def _lease(catalog: Catalog, name: str, wait_s: float) -> Generator[Callable[[], None]]:
     key = f"lock/{name}"
     mine = _holder()
     deadline = time.monotonic() + wait_s
@@ -102,10 +104,15 @@ def _lease(catalog: Catalog, name: str, wait_s: float) -> Generator[None]:
             else:
                 taken = longer
 
+    def check() -> None:
+        if time.time() >= float(taken["expires"]):
+            msg = f"the lease on index {name!r} could not be renewed in time and another run may write; run again"
+            raise RelanceError(msg)
+
     thread = threading.Thread(target=renew, name="relance-lease", daemon=True)
     thread.start()
     try:
-        yield
+        yield check
     finally:
         done.set()
         thread.join()

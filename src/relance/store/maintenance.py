@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-__all__ = ["maintain", "refresh_indexes"]
+__all__ = ["compact", "compact_if_due", "refresh_indexes"]
 
 log = logging.getLogger(__name__)
 
@@ -16,10 +16,10 @@ _UNINDEXED_ROWS = 5000  # brute force over so many costs 11-29 ms a query; then 
 _TRIES = 3
 
 
-def maintain(table: Any, *, retention: timedelta) -> None:
-    """Compact small files and drop versions older than `retention`, if enough has gathered."""
-    if table.stats()["fragment_stats"]["num_small_fragments"] > _SMALL_FRAGMENTS:
-        _optimize(table, retention)
+def compact_if_due(table: Any | None, *, retention: timedelta) -> None:
+    """Compact a table (None: there is none yet) if enough small files have gathered."""
+    if table is not None and table.stats()["fragment_stats"]["num_small_fragments"] > _SMALL_FRAGMENTS:
+        compact(table, retention=retention)
 
 
 def refresh_indexes(table: Any, *, retention: timedelta) -> None:
@@ -40,7 +40,7 @@ def refresh_indexes(table: Any, *, retention: timedelta) -> None:
         return
     behind = max((_unindexed(table, index.name) for index in table.list_indices()), default=0)
     if behind > max(_UNINDEXED_ROWS, rows // 10):
-        _optimize(table, retention)
+        compact(table, retention=retention)
 
 
 def _unindexed(table: Any, name: str) -> int:
@@ -48,7 +48,8 @@ def _unindexed(table: Any, name: str) -> int:
     return stats.num_unindexed_rows if stats else 0
 
 
-def _optimize(table: Any, retention: timedelta) -> None:
+def compact(table: Any, *, retention: timedelta) -> None:
+    """Compact small files, extend indexes and drop versions older than `retention`; a lost race is only logged."""
     for attempt in range(_TRIES):
         try:
             table.optimize(cleanup_older_than=retention)

@@ -74,6 +74,12 @@ class Manifest:
         except Exception as error:
             raise store_error(error, f"writing {self.name}") from error
 
+    def forget_markers(self, ids: Sequence[str]) -> None:
+        """Let rows look changed to the next run, whatever becomes of this one."""
+        if self.table is not None and self.rows(ids):
+            for condition in schemas.in_lists("doc_id", ids):
+                self.table.update(where=condition, values={"marker": 0})
+
     def delete(self, ids: Sequence[str]) -> None:
         """Forget documents."""
         if self.table is not None:
@@ -135,8 +141,8 @@ class Snapshot:
         return int(self._markers[place]) == mark
 
     def see_children(self, container_id: str) -> int:
-        """Take all rows of a container as seen; returns how many."""
-        mask = self._parents == np.uint64(int(container_id[:16], 16))
+        """Take all rows of a container as seen; returns how many were not yet."""
+        mask = (self._parents == np.uint64(int(container_id[:16], 16))) & ~self.seen
         self.seen |= mask
         return int(mask.sum())
 

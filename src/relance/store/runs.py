@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from relance.store import schemas
 from relance.store.connection import Store
+from relance.store.maintenance import compact
 
 __all__ = ["Runs"]
 
@@ -42,7 +43,7 @@ class Runs:
         }
         runs.add(pa.Table.from_pylist([row], schema=schemas.RUNS))
         if runs.version % _COMPACT_AFTER == 0:
-            runs.optimize()
+            compact(runs, retention=timedelta(days=1))
 
     def latest(self, limit: int = 20) -> list[dict[str, Any]]:
         """Return the latest runs, newest first, `report` parsed."""
@@ -52,7 +53,7 @@ class Runs:
         if table is None:
             return []
         rows = table.search().where(col("index") == self._index).limit(None).to_list()
-        rows.sort(key=lambda row: row["started_at"], reverse=True)
+        rows.sort(key=lambda row: row["ended_at"], reverse=True)
         for row in rows[:limit]:
             row["report"] = json.loads(row["report"])
         return rows[:limit]
