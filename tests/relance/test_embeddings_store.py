@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from relance.documents import digest
 from relance.errors import ConfigurationError, RelanceError
-from relance.store import Store
+from relance.store import Store, embeddings
 from relance.store.embeddings import EmbeddingStore, describe, prune
 
 DIMENSION = 8
@@ -239,10 +239,15 @@ def test_an_error_in_the_background_is_raised_where_the_next_vectors_are_put(
     assert open_().contains(keys(0, 3)).all(), "what could not be written was kept for the next try"
 
 
-def test_a_large_put_is_committed_at_once(open_: Open) -> None:
+def test_draining_commits_a_large_buffer_and_leaves_a_small_one(open_: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embeddings, "_FLUSH_S", 2.0)
     store = open_(dimension=1)
     many = 5000
-    store.put(keys(0, many), np.arange(many, dtype=np.float32)[:, None])
+    store.put(keys(0, 1), np.zeros((1, 1), np.float32))
+    store.drain()
+    assert not open_(dimension=1).contains(keys(0, 1)).any()
+    store.put(keys(1, many), np.arange(1, many, dtype=np.float32)[:, None])
+    store.drain()
     assert open_(dimension=1).contains(keys(0, many)).all()
     store.close()
 

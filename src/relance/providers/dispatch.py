@@ -145,7 +145,7 @@ class Dispatcher:
                     tokens = int(job.tokens[batch].sum())
                 await self._search(job, batch)
             except Exception as error:
-                if job.spend:
+                if job.spend and tokens:
                     job.spend(-tokens)
                 job.end(error)  # here and not in `run`: the next in line gets this slot before `run` hears of it
                 raise
