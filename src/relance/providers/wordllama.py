@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ class WordLlama:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _embed(self, texts: list[str]) -> Reply:
-        tokenizer, weights = self._model
+        tokenizer, weights = _load(self.info.dimension)
         encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         vectors = np.zeros((len(texts), weights.shape[1]), dtype=np.float32)
         tokens = 0
@@ -75,24 +75,24 @@ class WordLlama:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
         return Reply(vectors, tokens=tokens)
 
-    @cached_property
-    def _model(self) -> tuple[HuggingFaceTokenizer, NDArray[np.float32]]:
-        from safetensors import safe_open
-        from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-        package = importlib.util.find_spec("wordllama")
-        if package is None or not package.submodule_search_locations:
-            raise ConfigurationError("local/wordllama: the package is missing: pip install wordllama")
-        folder = Path(package.submodule_search_locations[0])
-        try:
-            with safe_open(folder / "weights/l2_supercat_256.safetensors", framework="np") as file:
-                weights = file.get_tensor("embedding.weight")
-            tokenizer = HuggingFaceTokenizer.from_file(str(folder / "tokenizers/l2_supercat_tokenizer_config.json"))
-        except Exception as error:  # tokenizers raises bare Exception for a missing file
-            msg = (
-                f"local/wordllama: the installed wordllama has no usable model files ({error}); reinstall 0.4.0.post1."
-            )
-            raise ConfigurationError(msg) from error
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        return tokenizer, np.ascontiguousarray(weights[:, : self.info.dimension], dtype=np.float32)
+@cache
+def _load(dimension: int) -> tuple[HuggingFaceTokenizer, NDArray[np.float32]]:
+    """Read the model; once per process, for a question alone would wait for it a third of a second."""
+    from safetensors import safe_open
+    from tokenizers import Tokenizer as HuggingFaceTokenizer
+
+    package = importlib.util.find_spec("wordllama")
+    if package is None or not package.submodule_search_locations:
+        raise ConfigurationError("local/wordllama: the package is missing: pip install wordllama")
+    folder = Path(package.submodule_search_locations[0])
+    try:
+        with safe_open(folder / "weights/l2_supercat_256.safetensors", framework="np") as file:
+            weights = file.get_tensor("embedding.weight")
+        tokenizer = HuggingFaceTokenizer.from_file(str(folder / "tokenizers/l2_supercat_tokenizer_config.json"))
+    except Exception as error:  # tokenizers raises bare Exception for a missing file
+        msg = f"local/wordllama: the installed wordllama has no usable model files ({error}); reinstall 0.4.0.post1."
+        raise ConfigurationError(msg) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer, np.ascontiguousarray(weights[:, :dimension], dtype=np.float32)

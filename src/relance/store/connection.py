@@ -49,7 +49,10 @@ class Store:
         """The connection, made on first use."""
         if self._db is None:
             import lancedb
+            import pyarrow as pa
 
+            # Arrow's own allocator keeps what it once had: 60-100 MB over a run of 6,000 × 1,024 (measured).
+            pa.set_memory_pool(pa.system_memory_pool())
             options: dict[str, Any] = {"storage_options": self._storage_options or None}
             if self.uri.startswith("db://"):
                 options = {"api_key": self._api_key or None}

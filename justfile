@@ -1,0 +1,27 @@
+# The commands CI runs, and a few more.
+default: check
+
+# Lint, types and all tests
+check: lint types test
+
+lint:
+    uv run -q --group dev ruff check .
+    uv run -q --group dev ruff format --check .
+
+types:
+    uv run -q --group dev ty check
+
+test *arguments:
+    uv run -q --group dev pytest {{arguments}}
+
+# Everything but what needs a Prefect server or takes long
+fast:
+    uv run -q --group dev pytest -m "not flows and not slow"
+
+# Mend what can be mended by itself
+fix:
+    uv run -q --group dev ruff check --fix .
+    uv run -q --group dev ruff format .
+
+bench:
+    uv run -q --group dev python benchmarks/ingest.py
