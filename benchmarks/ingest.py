@@ -116,7 +116,7 @@ def relance_run(spec: str, _: str) -> dict[str, Any]:
     import lancedb  # noqa: F401
     import pyarrow as pa  # noqa: F401
 
-    import relance.embedder
+    import relance.embedder  # noqa: F401
     from relance.chunkers import chunk_document  # noqa: F401
     from relance.index import Index
     from relance.sources import files  # noqa: F401
@@ -144,6 +144,7 @@ def script_run(spec: str, folder: str) -> dict[str, Any]:
     import pyarrow as pa
 
     from relance.chunkers import chunk_document
+    from relance.errors import DocumentError
     from relance.providers import open_provider
     from relance.sources import open_source
     from relance.spec_file import load_spec
@@ -155,13 +156,14 @@ def script_run(spec: str, folder: str) -> dict[str, Any]:
         provider = open_provider(declared.embedding)
         source = open_source(declared, 0)
         for item in source.list():
+            if isinstance(item, DocumentError):
+                raise item
             document = source.parse(source.read(item))
             for chunk in chunk_document(document, declared.chunking, provider.tokenizer, 0):
                 texts.append(document.text[chunk.start : chunk.end])
                 uris.append(document.uri)
-        parts = []
-        for at in range(0, len(texts), 256):
-            parts.append(asyncio.run(provider.embed(texts[at : at + 256], input_type="document")).vectors)
+        calls = (provider.embed(texts[at : at + 256], input_type="document") for at in range(0, len(texts), 256))
+        parts = [asyncio.run(call).vectors for call in calls]
         vectors = pa.FixedSizeListArray.from_arrays(np.concatenate(parts).reshape(-1), 1024)
         data = pa.table({"uri": uris, "text": texts, "vector": vectors})
         lancedb.connect(f"{folder}/db").create_table("bench", data=data, mode="overwrite")
@@ -209,7 +211,8 @@ def render(table: dict[str, dict[str, dict[str, Any]]]) -> str:
             f"| {ours['commits']:.0f} / {theirs['commits']:.0f} |"
         )
     chunks = table["cold"]["relance"]["chunks"]
-    return "\n".join([*lines, "", f"{chunks:.0f} chunks of 1,024 dimensions; medians; where two figures: ours / script"])
+    lines += ["", f"{chunks:.0f} chunks of 1,024 dimensions; medians; where two figures: ours / script"]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

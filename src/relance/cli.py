@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 @app.command
-def init(folder: Path = Path(), *, name: str = "") -> int:
+def init(folder: Path = Path(), *, name: str = "", json: AsJson = False) -> int:
     """Write a commented index.yaml and its JSON Schema into a folder; an empty one gets a first document, too."""
     from relance.spec_file import SCHEMA_NAME, parse_spec, template
 
@@ -89,12 +89,15 @@ def init(folder: Path = Path(), *, name: str = "") -> int:
         (folder / "docs" / "welcome.md").write_text(_WELCOME, encoding="utf-8")
     target.write_text(text, encoding="utf-8")
     _write_schema(folder / SCHEMA_NAME)
-    Terminal().say(f"wrote {target}; edit its sources, then: relance ingest {target}")
+    if json:
+        Terminal(as_json=True).json({"spec": str(target), "schema": str(folder / SCHEMA_NAME)})
+    else:
+        Terminal().say(f"wrote {target}; edit its sources, then: relance ingest {target}")
     return DONE
 
 
 @app.command
-def schema(*, output: Path | None = None) -> int:
+def schema(*, output: Path | None = None, json: AsJson = False) -> int:
     """Print the JSON Schema of index files, or write it to a file for an editor to complete from."""
     from relance.spec_file import json_schema
 
@@ -102,7 +105,10 @@ def schema(*, output: Path | None = None) -> int:
         Terminal().json(json_schema())
     else:
         _write_schema(output)
-        Terminal().say(f"wrote {output}")
+        if json:
+            Terminal(as_json=True).json({"schema": str(output)})
+        else:
+            Terminal().say(f"wrote {output}")
     return DONE
 
 
@@ -152,8 +158,15 @@ def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wai
 
 
 @app.command
-def search(spec: Spec, query: str, *, k: Annotated[int, Parameter(name=["-k", "--k"])] = 5,
-           mode: Literal["hybrid", "vector", "text"] = "hybrid", where: str | None = None, json: AsJson = False) -> int:  # fmt: skip
+def search(
+    spec: Spec,
+    query: str,
+    *,
+    k: Annotated[int, Parameter(name=["-k", "--k"])] = 5,
+    mode: Literal["hybrid", "vector", "text"] = "hybrid",
+    where: str | None = None,
+    json: AsJson = False,
+) -> int:
     """Find the chunks that answer a question.
 
     Parameters

@@ -27,7 +27,10 @@ def blocks(language: str) -> list[str]:
 def checkout(tmp_path: Path) -> Path:
     """A copy of what git would clone."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     )
     for name in listed.stdout.decode().split("\0"):
         source, target = ROOT / name, tmp_path / "relance" / name

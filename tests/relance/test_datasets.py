@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from relance.index import Index
+from relance.search import Mode
 
 Make = Callable[..., Index]
 Log = Callable[[], list[str]]
@@ -61,7 +62,7 @@ def test_the_whole_set_is_in_and_stays_in_step(make_index: Make, docs: Path, dat
 
 
 @pytest.mark.parametrize("mode", ["vector", "text", "hybrid"])
-def test_known_answers_are_found(make_index: Make, docs: Path, dataset: Path, mode: str) -> None:
+def test_known_answers_are_found(make_index: Make, docs: Path, dataset: Path, mode: Mode) -> None:
     """Enough of the known answers are among the first ten; the bar is well below what was measured."""
     index = declare(make_index, docs, dataset, "local/wordllama")
     index.ingest()

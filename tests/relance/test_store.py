@@ -229,7 +229,7 @@ def test_the_table_holds_the_last_version_of_every_document(
 
 
 def test_rows_carry_what_was_given_exactly(store: Store) -> None:
-    metadata = {"year": 1999, "quote": "it's \"so\" \\ 文\u2028", "none": None, "list": [1, {"a": 2}]}
+    metadata = {"year": 1999, "quote": 'it\'s "so" \\ 文\u2028', "none": None, "list": [1, {"a": 2}]}
     given_ = embedded("a", ["one", "two words"], metadata)
     given_.document.pages = (0, 4)
     table = chunk_table(store)
@@ -324,7 +324,7 @@ def test_a_marker_is_64_bits_of_version_and_fingerprint(a: tuple[str, str], b: t
 
 def test_a_failure_keeps_the_date_of_its_reason_and_costs_one_commit(store: Store) -> None:
     failures = Failures(store, "t")
-    one, two = Failure("a", "empty", "load"), Failure("b", "it's \"bad\"", "chunk")
+    one, two = Failure("a", "empty", "load"), Failure("b", 'it\'s "bad"', "chunk")
     failures.replace([one, two], run_id="1", now=NOW)
     version, later = failures.version, NOW + timedelta(days=1)
     failures.replace([two, one], run_id="2", now=later)

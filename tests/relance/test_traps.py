@@ -35,7 +35,9 @@ def write(docs: Path, name: str, *paragraphs: str) -> Path:
 
 def fill(docs: Path, n: int, word: str = "first") -> None:
     for i in range(n):
-        write(docs, f"{i}.md", *[f"Paragraph {part} of note {i} in its {word} version, with words." for part in range(4)])
+        write(
+            docs, f"{i}.md", *[f"Paragraph {part} of note {i} in its {word} version, with words." for part in range(4)]
+        )
 
 
 def save_rows(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from relance.errors import IndexBusyError, RelanceError, RetryableError
 from relance.store.catalog import Catalog
@@ -84,7 +85,7 @@ def _lease(catalog: Catalog, name: str, wait_s: float) -> Generator[Callable[[],
     while True:
         current = catalog.get(key)
         if current is None or current["expires"] < time.time():
-            taken = {"holder": mine, "expires": time.time() + _LEASE_S}
+            taken: dict[str, Any] = {"holder": mine, "expires": time.time() + _LEASE_S}
             with contextlib.suppress(RetryableError):
                 catalog.put(key, taken, expected=current)
                 break
@@ -105,7 +106,7 @@ def _lease(catalog: Catalog, name: str, wait_s: float) -> Generator[Callable[[],
                 taken = longer
 
     def check() -> None:
-        if time.time() >= float(taken["expires"]):
+        if time.time() >= taken["expires"]:
             msg = f"the lease on index {name!r} could not be renewed in time and another run may write; run again"
             raise RelanceError(msg)
 
