@@ -17,7 +17,7 @@ from relance.store.manifest import Manifest, Snapshot, marker
 __all__ = ["Candidate", "Discovery"]
 
 # A batch is a task run: enough chunks to make its overhead vanish, few enough to overlap with the next one.
-_BATCH_ITEMS = 256
+_BATCH_ITEMS = 1000
 _BATCH_BYTES = 512 * 1024
 
 

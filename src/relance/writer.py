@@ -11,7 +11,7 @@ from relance.spec import StoreSpec
 from relance.store import Store
 from relance.store.chunks import EmbeddedDocument
 from relance.store.embeddings import PREFIX, prune
-from relance.store.maintenance import compact_if_due, refresh_indexes
+from relance.store.maintenance import compact, compact_if_due, refresh_indexes
 from relance.tables import IndexTables
 
 __all__ = ["Writer"]
@@ -32,6 +32,9 @@ class Writer:
         self._spec = spec
         self._run_id = run_id
         self._check_lock = check_lock
+        self._retention = timedelta(days=spec.retention_days)
+        self._commits = 0
+        self._compact_at = 32
         self._begun = False
         self._half_done: set[str] = set()
         self._containers: Sequence[str] = ()
@@ -68,6 +71,12 @@ class Writer:
         self.tables.chunks.replace(documents, known=known, run_id=self._run_id, now=datetime.now(UTC))
         self.tables.manifest.upsert(rows)
         self._half_done -= ids
+        self._commits += 1
+        if self._commits >= self._compact_at:
+            # Every commit reads a little of every file there is. Ever rarer, or rewriting would cost more than it saves.
+            for table in (self.tables.chunks.table, self.tables.manifest.table):
+                compact(table, retention=self._retention)
+            self._compact_at *= 2
 
     def remove(self, doc_ids: list[str]) -> int:
         """Delete documents and containers; returns how many documents that were."""
@@ -99,8 +108,7 @@ class Writer:
         """Sweep tombstones, refresh indexes, compact, and keep the store of vectors within its size."""
         if not self.wrote:
             return
-        retention = timedelta(days=self._spec.retention_days)
-        tables = self.tables
+        tables, retention = self.tables, self._retention
         tables.chunks.sweep()
         if tables.chunks.table is not None:
             refresh_indexes(tables.chunks.table, retention=retention)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,21 +56,34 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     return call
 
 
-@pytest.fixture
-def spec(tmp_path: Path) -> Path:
-    """A spec with two documents."""
-    path = tmp_path / "index.yaml"
+def declare(folder: Path) -> Path:
+    """Write a spec and two documents."""
+    path = folder / "index.yaml"
     path.write_text(SPEC.format(price=""), encoding="utf-8")
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs/rivers.md").write_text("# Rivers\n\nA gauge tells how high the river is.\n", encoding="utf-8")
-    (tmp_path / "docs/bridges.md").write_text("# Bridges\n\nA bridge spans the river.\n", encoding="utf-8")
+    (folder / "docs").mkdir()
+    (folder / "docs/rivers.md").write_text("# Rivers\n\nA gauge tells how high the river is.\n", encoding="utf-8")
+    (folder / "docs/bridges.md").write_text("# Bridges\n\nA bridge spans the river.\n", encoding="utf-8")
     return path
 
 
 @pytest.fixture
-def ingested(spec: Path) -> Path:
-    Index(spec).ingest()
-    return spec
+def spec(tmp_path: Path) -> Path:
+    return declare(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an index that was ingested once."""
+    folder = tmp_path_factory.mktemp("pattern")
+    Index(declare(folder)).ingest()
+    return folder
+
+
+@pytest.fixture
+def ingested(pattern: Path, tmp_path: Path) -> Path:
+    """The spec of a copy of it."""
+    shutil.copytree(pattern, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "index.yaml"
 
 
 def one_message(ran: Ran) -> str:

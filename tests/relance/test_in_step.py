@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from relance.control import Control
 from relance.index import Index
@@ -74,6 +74,15 @@ class FolderAndIndex(RuleBasedStateMachine):
 
     def there(self, *candidates: str) -> bool:
         return all((self.docs / name).exists() for name in candidates)
+
+    @initialize()
+    def begin(self) -> None:
+        for i, name in enumerate(NAMES):
+            self.save(name, "\n\n".join(PARAGRAPHS[i:] + PARAGRAPHS[:i]))
+        for name in TABLES:
+            self.save_rows(name, {f"row {i}": PARAGRAPHS[i] for i in range(3)})
+        self.ingest()
+        self.before = rows_by_uri(self.index())
 
     @rule(name=names, text=contents)
     def write(self, name: str, text: str) -> None:
@@ -243,7 +252,7 @@ def rows_by_uri(index: Index) -> dict[str, list[dict[str, Any]]]:
 
 TestInStep = FolderAndIndex.TestCase
 TestInStep.settings = settings(
-    max_examples=EXPLORE or 8,
+    max_examples=EXPLORE or 6,
     stateful_step_count=14,
     derandomize=not EXPLORE,
     database=None,

