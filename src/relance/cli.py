@@ -309,3 +309,7 @@ def _write_schema(path: Path) -> None:
 def _name_of(folder: Path) -> str:
     name = re.sub("[^a-z0-9]+", "-", folder.absolute().name.lower()).strip("-")
     return name[:63].rstrip("-") or "index"
+
+
+if __name__ == "__main__":
+    main()

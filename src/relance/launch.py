@@ -38,22 +38,25 @@ def run_flow(parameters: dict[str, Any], control: Control) -> tuple[dict[str, An
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    began = time.perf_counter()
-    ingest: Any = importlib.import_module("flows.ingest").ingest
-    imported = time.perf_counter()
-    started: list[float] = []
-    watched = control.on_progress
+    laps = {"": time.perf_counter()}
+    server: Any = importlib.import_module("flows.server")
+    with server.temporary_server(control.stop.is_set) as wait_for_server:
+        ingest: Any = importlib.import_module("flows.ingest").ingest
+        importlib.import_module("lancedb")
+        laps["imports"] = time.perf_counter()
+        wait_for_server()
+        laps["server"] = time.perf_counter()
+        watched = control.on_progress
 
-    def on_progress(progress: Any) -> None:
-        if not started:
-            started.append(time.perf_counter())
-        watched(progress)
+        def on_progress(progress: Any) -> None:
+            laps.setdefault("first task", time.perf_counter())
+            watched(progress)
 
-    control.on_progress = on_progress
-    token = current_control.set(control)
-    try:
-        outcome = asyncio.run(ingest(**parameters))
-    finally:
-        current_control.reset(token)
-    first = started[0] if started else time.perf_counter()
-    return outcome, {"imports": round(imported - began, 2), "server and first task": round(first - imported, 2)}
+        control.on_progress = on_progress
+        token = current_control.set(control)
+        try:
+            outcome = asyncio.run(ingest(**parameters))
+        finally:
+            current_control.reset(token)
+    moments = list(laps.items())
+    return outcome, {name: round(at - moments[i][1], 2) for i, (name, at) in enumerate(moments[1:])}

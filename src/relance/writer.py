@@ -34,7 +34,7 @@ class Writer:
         self._check_lock = check_lock
         self._retention = timedelta(days=spec.retention_days)
         self._commits = 0
-        self._compact_at = 32
+        self._compact_at = 256
         self._begun = False
         self._half_done: set[str] = set()
         self._containers: Sequence[str] = ()
@@ -73,7 +73,7 @@ class Writer:
         self._half_done -= ids
         self._commits += 1
         if self._commits >= self._compact_at:
-            # Every commit reads a little of every file there is. Ever rarer, or rewriting would cost more than it saves.
+            # Every commit reads a little of every file there is; rarer and rarer, or rewriting would cost too much.
             for table in (self.tables.chunks.table, self.tables.manifest.table):
                 compact(table, retention=self._retention)
             self._compact_at *= 2

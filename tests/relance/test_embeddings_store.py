@@ -156,7 +156,10 @@ import sys
 import numpy as np
 from relance.store import Store
 from relance.store.embeddings import EmbeddingStore
-store = EmbeddingStore(Store(sys.argv[1], storage_options={}, api_key=""), "s", 8)
+connected = Store(sys.argv[1], storage_options={}, api_key="")
+connected.db
+store = EmbeddingStore(connected, "s", 8)
+print("begins", flush=True)
 with np.load(sys.argv[2]) as given:
     for i in range(0, 60, 10):
         store.put(given["keys"][i : i + 10].tolist(), given["vectors"][i : i + 10])
@@ -168,10 +171,16 @@ store.close()
 def test_processes_that_write_the_same_keys_leave_the_right_vectors(open_: Open, tmp_path: Path) -> None:
     np.savez(tmp_path / "given.npz", keys=keys(0, 60), vectors=vectors(0, 60))
     command = [sys.executable, "-c", PUTTER, str(tmp_path / "db"), str(tmp_path / "given.npz")]
-    others = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    for other in others:
-        _, errors = other.communicate(timeout=120)
-        assert other.returncode == 0, errors
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "begins\n"
+    ours = open_()
+    for i in range(0, 60, 10):
+        ours.put(keys(i, i + 10), vectors(i, i + 10))
+        ours.flush()
+    ours.close()
+    _, errors = other.communicate(timeout=120)
+    assert other.returncode == 0, errors
     found = open_().get(keys(0, 60))
     np.testing.assert_array_equal(np.stack([found[key] for key in keys(0, 60)]), vectors(0, 60))
 
