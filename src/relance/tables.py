@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from relance import __version__
 from relance.documents import digest
 from relance.providers import ModelInfo
 from relance.spec import IndexSpec
@@ -37,7 +38,12 @@ class IndexTables:
     def for_model(cls, store: Store, spec: IndexSpec, info: ModelInfo) -> IndexTables:
         """Address the tables that vectors of this model belong into, whether they serve the index yet or not."""
         embedding = {"model": spec.embedding.model, "dimension": info.dimension, "base_url": spec.embedding.base_url}
-        metadata = {"relance.index": spec.name, "relance.embedding": json.dumps(embedding)}
+        metadata = {
+            "relance.index": spec.name,
+            "relance.version": __version__,
+            "relance.fingerprint": space_of(info),
+            "relance.embedding": json.dumps(embedding),
+        }
         name = f"{spec.name}__{space_of(info)}"
         return cls(store, spec.name, name, dimension=info.dimension, metadata=metadata)
 

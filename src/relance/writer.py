@@ -11,7 +11,7 @@ from relance.spec import StoreSpec
 from relance.store import Store
 from relance.store.chunks import EmbeddedDocument
 from relance.store.embeddings import PREFIX, prune
-from relance.store.maintenance import compact, compact_if_due, refresh_indexes
+from relance.store.maintenance import compact, compact_if_due, index_lookups, refresh_indexes
 from relance.tables import IndexTables
 
 __all__ = ["Writer"]
@@ -115,7 +115,9 @@ class Writer:
         for table in (tables.chunks.table, tables.manifest.table, tables.failures.table, tables.catalog.table):
             compact_if_due(table, retention=retention)
         if bought:
-            compact_if_due(self._store.open(PREFIX + tables.space), retention=timedelta(hours=1))
+            vectors = self._store.open(PREFIX + tables.space)
+            index_lookups(vectors, "key")
+            compact_if_due(vectors, retention=timedelta(hours=1))
             prune(self._store, max_bytes=int(self._spec.cache_max_bytes))
 
     def publish(self, *, complete: bool) -> str | None:

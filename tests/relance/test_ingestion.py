@@ -463,3 +463,29 @@ def test_no_row_ever_lacks_a_vector(make_index: Make, docs: Path) -> None:
     assert table["vector"].null_count == 0
     vectors = np.array(table["vector"].to_pylist(), dtype=np.float32)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+
+
+def test_a_table_says_what_made_it(make_index: Make, docs: Path) -> None:
+    fill(docs, 1)
+    index = make_index()
+    index.ingest()
+    said = {key.decode(): value.decode() for key, value in index.table().schema.metadata.items()}
+    assert said["relance.index"] == "notes"
+    assert said["relance.fingerprint"] == index.status()["fingerprint"]
+    assert json.loads(said["relance.embedding"])["model"] == "fake/hash"
+
+
+def test_large_tables_are_indexed_for_look_ups(make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from relance.store import maintenance
+
+    monkeypatch.setattr(maintenance, "_LOOKUP_ROWS", 10)
+    fill(docs, 20)
+    index = make_index()
+    index.ingest()
+    assert "doc_id_idx" in index.status()["indexes"]
+    write(docs, "note-3.md", "Changed after the index was made.")
+    (docs / "note-4.md").unlink()
+    index.ingest()
+    fresh = make_index(store={"uri": str(docs.parent / "fresh")})
+    fresh.ingest()
+    assert rows(index) == rows(fresh)

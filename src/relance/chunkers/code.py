@@ -101,7 +101,7 @@ class SyntaxChunker:
 
         try:
             # Versions from 1.0 on have no `bindings` in them: they would download grammars during a run.
-            pack = import_module("tree_sitter_language_pack")
+            pack: Any = import_module("tree_sitter_language_pack")
             import_module("tree_sitter_language_pack.bindings")
         except ImportError as error:
             raise MissingExtraError("the chunking strategy `code`", "code") from error
