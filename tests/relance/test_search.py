@@ -94,7 +94,6 @@ def test_scores_fall_and_a_vector_score_is_the_cosine(notes: Index, mode: Mode) 
     ("where", "ids"),
     [
         ("json_get_int(metadata, 'year') > 2016", {17, 18, 19}),
-        ("json_get_int(metadata, 'year') = 2003 OR json_get_int(metadata, 'year') = 2005", {3, 5}),
         ("json_get_string(metadata, 'place') = 'weir' AND json_get_int(metadata, 'year') < 2004", {0, 2}),
         ("json_get_float(metadata, 'depth') BETWEEN 1.0 AND 1.5", {4, 5, 6}),
         ("json_get_bool(metadata, 'dry')", {0}),

@@ -362,11 +362,8 @@ def test_a_handle_from_before_another_process_wrote_duplicates_nothing(
 Middle = Callable[[Index, Path], None]
 
 
-def only_another(index: Index, _: Path) -> None:
+def only_another_and_stopped_at_once(index: Index, _: Path) -> None:
     index.ingest(only=["docs/3.md"])
-
-
-def stopped_at_once(index: Index, _: Path) -> None:
     control = Control()
     control.stop.set()
     assert index.ingest(control=control).status == "stopped"
@@ -385,7 +382,7 @@ def killed_again(index: Index, docs: Path) -> None:
         index.ingest()
 
 
-@pytest.mark.parametrize("middle", [only_another, stopped_at_once, one_is_bad_for_a_while, killed_again])
+@pytest.mark.parametrize("middle", [only_another_and_stopped_at_once, one_is_bad_for_a_while, killed_again])
 def test_what_a_killed_run_left_is_repaired_by_whichever_run_can(
     make_index: Make, docs: Path, middle: Middle, in_step: Callable[[Index], None]
 ) -> None:
