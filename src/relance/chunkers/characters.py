@@ -42,7 +42,10 @@ def code_points(text: str) -> NDArray[np.uint32]:
 
 def kinds(points: NDArray[np.uint32]) -> NDArray[np.uint16]:
     """Give the `Kind` of each code point, same shape."""
-    found = _basic_plane()[np.minimum(points, 0xFFFF)]
+    basic = np.minimum(points, 0xFFFF)
+    for block in np.flatnonzero(np.bincount(basic >> 8, minlength=256)):
+        _learn(int(block))
+    found = _basic_plane[basic]
     if len(points) and points.max() > 0xFFFF:
         found[(points >= 0x20000) & (points < 0x40000)] = Kind.LETTER | Kind.CJK
         tones = (points >= 0x1F3FB) & (points <= 0x1F3FF)
@@ -77,10 +80,14 @@ def _regional(character: str) -> bool:
     return ord(character) in range(0x1F1E6, 0x1F200)
 
 
+_basic_plane = np.zeros(0x10000, np.uint16)  # filled block by block, as texts need them
+
+
 @cache
-def _basic_plane() -> NDArray[np.uint16]:
+def _learn(block: int) -> None:
+    """Look up the kinds of 256 characters; all 65,536 would take a sixth of a second."""
     table = np.zeros(0x10000, np.uint16)
-    for point in range(0xFFFF):  # the last one stands for everything above
+    for point in range(block << 8, min((block + 1) << 8, 0xFFFF)):  # the last one stands for everything above
         character = chr(point)
         category = unicodedata.category(character)
         if category == "Cn":
@@ -103,4 +110,4 @@ def _basic_plane() -> NDArray[np.uint16]:
         table[point] = kind
     for characters, kind in ((STOPS, Kind.STOP), (PAUSES, Kind.PAUSE)):
         table[[ord(character) for character in characters]] |= kind
-    return table
+    _basic_plane[block << 8 : (block + 1) << 8] = table[block << 8 : (block + 1) << 8]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,7 +54,7 @@ class EmbeddingStore:
         self._table: Any = None
         self._commits = 0
         self._wake = threading.Event()
-        self._closed = False
+        self._closing = threading.Event()
         self._error: Exception | None = None
         self._thread: threading.Thread | None = None
 
@@ -135,7 +134,7 @@ class EmbeddingStore:
 
     def close(self) -> None:
         """Commit the rest and stop the thread."""
-        self._closed = True
+        self._closing.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
@@ -163,13 +162,13 @@ class EmbeddingStore:
             compact(self._table, retention=timedelta(hours=1))
 
     def _flush_regularly(self) -> None:
-        while not self._closed:
+        while True:
             self._wake.wait()
             self._wake.clear()
-            if self._closed:
+            if self._closing.is_set():
                 return
             if len(self._buffer) < _FLUSH_ROWS:
-                time.sleep(_FLUSH_S)
+                self._closing.wait(_FLUSH_S)
             try:
                 self.flush()
             except Exception as error:
