@@ -15,6 +15,7 @@ from relance.documents import Chunk, Document, chunk_ids
 from relance.errors import RelanceError
 from relance.store import schemas
 from relance.store.connection import Store, store_error
+from relance.store.handle import Handle
 
 __all__ = ["ChunkTable", "EmbeddedDocument"]
 
@@ -28,26 +29,12 @@ class EmbeddedDocument:
     vectors: NDArray[np.float32]
 
 
-class ChunkTable:
+class ChunkTable(Handle):
     """A physical chunks table: the chunks of one index in one vector space."""
 
     def __init__(self, store: Store, name: str, *, dimension: int, metadata: dict[str, str]) -> None:
-        self._store = store
-        self.name = name
+        super().__init__(store, name)
         self._schema_args = (dimension, metadata)
-        self._table: Any = None
-
-    @property
-    def table(self) -> Any | None:
-        """The LanceDB table, or None before it was created."""
-        if self._table is None:
-            self._table = self._store.open(self.name)
-        return self._table
-
-    @property
-    def version(self) -> int:
-        """The table's version; 0 before it was created."""
-        return self.table.version if self.table is not None else 0
 
     def create(self) -> Any:
         """Create the table if it is missing."""

@@ -9,6 +9,7 @@ from typing import Any
 from relance.documents import document_id
 from relance.store import schemas
 from relance.store.connection import Store
+from relance.store.handle import Handle
 
 __all__ = ["Failure", "Failures"]
 
@@ -28,22 +29,11 @@ class Failure:
     retryable: bool = False
 
 
-class Failures:
+class Failures(Handle):
     """The failures table beside a chunks table."""
 
     def __init__(self, store: Store, table: str) -> None:
-        self._store = store
-        self.name = f"{table}__failures"
-
-    @property
-    def table(self) -> Any | None:
-        """The LanceDB table, or None before the first failure."""
-        return self._store.open(self.name)
-
-    @property
-    def version(self) -> int:
-        """The table's version; 0 before the first failure."""
-        return self.table.version if self.table is not None else 0
+        super().__init__(store, f"{table}__failures")
 
     def all(self) -> list[dict[str, Any]]:
         """Return all failures, by uri."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from relance.documents import digest
 from relance.store import schemas
 from relance.store.connection import Store, store_error
+from relance.store.handle import Handle
 
 __all__ = ["Manifest", "Snapshot", "marker"]
 
@@ -20,25 +21,11 @@ def marker(version: str, fingerprint: str) -> int:
     return int.from_bytes(bytes.fromhex(digest("marker", version, fingerprint, size=8)), "little", signed=True)
 
 
-class Manifest:
+class Manifest(Handle):
     """The documents table beside a chunks table."""
 
     def __init__(self, store: Store, table: str) -> None:
-        self._store = store
-        self.name = f"{table}__documents"
-        self._table: Any = None
-
-    @property
-    def table(self) -> Any | None:
-        """The LanceDB table, or None before the first write."""
-        if self._table is None:
-            self._table = self._store.open(self.name)
-        return self._table
-
-    @property
-    def version(self) -> int:
-        """The table's version; 0 before the first write."""
-        return self.table.version if self.table is not None else 0
+        super().__init__(store, f"{table}__documents")
 
     def snapshot(self) -> Snapshot:
         """Read what a run compares the sources with."""
