@@ -68,7 +68,8 @@ class Writer:
         ids = {each.document.id for each in documents}
         self._half_done |= ids
         known = [doc_id for doc_id in known if doc_id in ids]
-        self.tables.chunks.replace(documents, known=known, run_id=self._run_id, now=datetime.now(UTC))
+        if documents:
+            self.tables.chunks.replace(documents, known=known, run_id=self._run_id, now=datetime.now(UTC))
         self.tables.manifest.upsert(rows)
         self._half_done -= ids
         self._commits += 1
