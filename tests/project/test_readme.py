@@ -44,14 +44,15 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.mark.timeout(600)
 def test_the_first_command_installs_indexes_and_finds(checkout: Path, tmp_path: Path) -> None:
     """Run in a fresh copy with an empty home; only the cache of downloads is shared."""
-    uv = shutil.which("uv")
+    uv = os.environ.get("UV") or shutil.which("uv")
     if uv is None:
         pytest.skip("uv is not on PATH")
     install, *steps = blocks("sh")[0].strip().split(" && ")
     assert install == "pip install -q uv"
     cache = subprocess.run([uv, "cache", "dir"], check=True, capture_output=True, text=True).stdout.strip()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "VIRTUAL_ENV"))}
-    environment |= {"HOME": str(tmp_path / "home"), "UV_CACHE_DIR": cache, "COLUMNS": "100"}
+    path = f"{Path(uv).parent}{os.pathsep}{os.environ['PATH']}"
+    environment |= {"HOME": str(tmp_path / "home"), "UV_CACHE_DIR": cache, "COLUMNS": "100", "PATH": path}
     (tmp_path / "home").mkdir()
     done = subprocess.run(
         " && ".join(steps), shell=True, cwd=checkout, env=environment, capture_output=True, text=True, check=False
