@@ -177,17 +177,13 @@ class Ingestion:
 
     def texts(self, batch: Batch) -> tuple[list[str], np.ndarray | None]:
         """Return what is embedded for each chunk of the batch, and its tokens where they are known already."""
-        from relance.chunkers import context_prefix
+        from relance.chunkers import embedding_text
 
-        with_context = bool(self.spec.chunking.context)
-        texts: list[str] = []
-        for document, chunks in zip(batch.documents, batch.chunks, strict=True):
-            for chunk in chunks:
-                prefix = context_prefix(document, chunk, self.spec.chunking) if with_context else ""
-                texts.append(prefix + document.text[chunk.start : chunk.end])
-        if with_context:
-            return texts, None
-        return texts, np.array([chunk.tokens for chunks in batch.chunks for chunk in chunks], dtype=np.int64)
+        spec = self.spec.chunking
+        parts = [(document, chunk) for document, chunks in zip(batch.documents, batch.chunks, strict=True)
+                 for chunk in chunks]  # fmt: skip
+        texts = [embedding_text(document, chunk, spec) for document, chunk in parts]
+        return texts, None if spec.context else np.array([chunk.tokens for _, chunk in parts], dtype=np.int64)
 
     def embed(self, batch: Batch) -> Batch:
         """Find or buy the vectors; a document with a refused text becomes a failure as a whole."""

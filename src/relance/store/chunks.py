@@ -88,13 +88,6 @@ class ChunkTable(Handle):
         if self.table is not None and self.table.count_rows("active = false"):
             self.table.delete("active = false")
 
-    def document_ids(self) -> set[str]:
-        """Return the ids of all documents that have rows; reads one column of the whole table."""
-        if self.table is None:
-            return set()
-        batches = self.table.search().select(["doc_id"]).limit(None).to_batches()
-        return {doc_id for batch in batches for doc_id in batch["doc_id"].unique().to_pylist()}
-
     def _rows_of(self, doc_ids: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for condition in schemas.in_lists("doc_id", doc_ids):

@@ -112,10 +112,6 @@ class Store:
                 raise store_error(error, f"creating table {name} in {self.uri}") from error
             return table
 
-    def drop(self, name: str) -> None:
-        """Drop a table if it is there."""
-        self.db.drop_table(name, ignore_missing=True)
-
 
 def open_store(spec: IndexSpec) -> Store:
     """Open the store of a spec; nothing is created or connected to yet."""
