@@ -493,11 +493,11 @@ def test_large_tables_are_indexed_for_look_ups(make_index: Make, docs: Path, mon
 
 def test_context_is_embedded_and_not_stored(make_index: Make, docs: Path, log: Log) -> None:
     write(docs, "guide.md", "## Floods", PARAGRAPHS[0], "## Droughts", PARAGRAPHS[1])
-    index = make_index(chunking={"max_tokens": 64, "context": ["title", "headings"]})
+    index = make_index(chunking={"max_tokens": 32, "context": ["title", "headings"]})
     plan, report = index.plan(), index.ingest()
     assert (plan.tokens, plan.chunks) == (report.tokens, report.chunks)
     assert any(text.startswith("guide.md › Droughts\n") for text in log())
     for row in rows(index):
         assert (docs / "guide.md").read_text(encoding="utf-8")[row["start_char"] : row["end_char"]] == row["text"]
-    plain = make_index(chunking={"max_tokens": 64})
+    plain = make_index(chunking={"max_tokens": 32})
     assert plain.plan().changed == 1, "context decides the vectors, so it is part of the fingerprint"
