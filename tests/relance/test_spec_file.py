@@ -342,7 +342,7 @@ source = st.fixed_dictionaries(
 )
 indexes = st.fixed_dictionaries(
     {
-        "name": st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True),
+        "name": st.from_regex(r"[a-z0-9]([_-]?[a-z0-9]){0,30}[_-]?", fullmatch=True),
         "sources": st.lists(source, min_size=1, max_size=3, unique_by=lambda part: Path(part["root"])),
     },
     optional={
