@@ -108,7 +108,7 @@ class Index:
             "chunks": tables.chunks.count(),
             "failures": len(tables.failures.all()),
             "tokens": tokens,
-            "fingerprint": tables.name.rpartition("__")[2],
+            "fingerprint": tables.space,
             "table": tables.name,
             "table_version": tables.chunks.version,
             "indexes": [index.name for index in table.list_indices()] if table is not None else [],

@@ -219,13 +219,13 @@ class Ingestion:
         with self._writing, self.report.stage("upsert"):
             parts = zip(batch.documents, batch.chunks, batch.vectors, strict=True)
             documents = [EmbeddedDocument(*each) for each in parts]
-            known = set(batch.known)
+            known = batch.known
             if documents or batch.touched:
                 items = {candidate.item.uri: candidate.item for candidate in batch.candidates}
                 rows = [self._manifest_row(items[each.document.uri], each) for each in documents]
-                self.writer.write(documents, rows + batch.touched, known=batch.known)
+                self.writer.write(documents, rows + batch.touched, known=known)
             written = sum(len(each.chunks) for each in documents)
-            changed = sum(each.document.id in known for each in documents)
+            changed = len({each.document.id for each in documents}.intersection(known))
             self.report.add("chunks", written)
             self.report.add("changed", changed)
             self.report.add("added", len(documents) - changed)

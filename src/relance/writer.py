@@ -10,7 +10,7 @@ from relance.documents import Item, document_id
 from relance.spec import StoreSpec
 from relance.store import Store
 from relance.store.chunks import EmbeddedDocument
-from relance.store.embeddings import PREFIX, prune
+from relance.store.embeddings import prune, table_name
 from relance.store.maintenance import compact, compact_if_due, index_lookups, refresh_indexes
 from relance.tables import IndexTables
 
@@ -116,7 +116,7 @@ class Writer:
         for table in (tables.chunks.table, tables.manifest.table, tables.failures.table, tables.catalog.table):
             compact_if_due(table, retention=retention)
         if bought:
-            vectors = self._store.open(PREFIX + tables.space)
+            vectors = self._store.open(table_name(tables.space))
             index_lookups(vectors, "key")
             compact_if_due(vectors, retention=timedelta(hours=1))
             prune(self._store, max_bytes=int(self._spec.cache_max_bytes))

@@ -20,8 +20,8 @@ from relance.index import Index
 
 KILLS = 30
 SEED = int(os.environ.get("RELANCE_CHAOS_SEED", "20261122"))
-# Vectors are committed every 0.4 s; on a busy machine the commit itself takes up to a second more.
-FLUSH_S = 1.5
+# Vectors are committed every 0.4 s; on a busy machine the commit itself takes a moment more.
+FLUSH_S = 1.0
 
 WORDS = "river gauge flood satellite sensor battery antenna ferry bridge lock weir basin spring delta storm".split()
 

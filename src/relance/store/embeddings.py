@@ -14,7 +14,7 @@ from relance.store import schemas
 from relance.store.connection import Store, store_error
 from relance.store.maintenance import compact
 
-__all__ = ["PREFIX", "EmbeddingStore", "describe", "prune", "table_name"]
+__all__ = ["EmbeddingStore", "describe", "prune", "table_name"]
 
 PREFIX = "relance__vectors__"
 _FLUSH_S = 0.4  # bought vectors are on disk this long after the reply at the latest, plus one commit
