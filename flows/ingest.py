@@ -1,4 +1,4 @@
-"""The main path: discover → load → chunk → embed → upsert → report.
+"""The main path: discover → load → chunk → embed → upsert → report, for the texts of an index, then for its media.
 
 Deployed as the module entrypoint `flows.ingest.ingest`; `relance ingest SPEC` runs it in its own process.
 """
@@ -19,9 +19,11 @@ from relance.batch import Batch
 from relance.errors import RetryableError, StoppedError
 from relance.index import Index
 from relance.ingestion import Ingestion
+from relance.parts import combine, parts
 from relance.spec_file import load_spec
 from tasks.chunk import chunk
 from tasks.discover import discover
+from tasks.embed_media import embed_media
 from tasks.embed_text import embed_text
 from tasks.load import load
 from tasks.report import finish, show_plan, show_report
@@ -64,35 +66,44 @@ async def ingest(
         return plan.as_dict()
     await asyncio.to_thread(Index(declared).check_budget, full=full, only=only)
 
-    with Ingestion(declared, full=full, only=only, wait_s=wait_s) as run:
-        await result(discover.submit(run))
-        in_flight: deque[tuple[Batch, Chain]] = deque()
-        try:
-            for batch in run.batches():
-                in_flight.append((batch, start(run, batch)))
-                if len(in_flight) >= declared.limits.batches_in_flight:
-                    await settle(run, *in_flight[0])
-                    in_flight.popleft()
-            while in_flight:
-                await settle(run, *in_flight[0])
-                in_flight.popleft()
-        except BaseException:
-            run.control.stop.set()  # batches already under way end at their next request
-            for _, chain in in_flight:
-                await asyncio.to_thread(chain[-1].wait)
-            raise
-        report = await result(finish.submit(run))
+    reports = []
+    for part in parts(declared, full=full, only=only, wait_s=wait_s):
+        with part as run:
+            await result(discover.submit(run))
+            await all_batches(run)
+            reports.append(await result(finish.submit(run)))
+    report = combine(reports)
 
     show_report(report)
     if report.status == "completed":
         return report.as_dict()
-    return Completed(name=report.status.title(), message=f"{report.failed} failures", data=report.as_dict())
+    failed = report.failed + (report.media.failed if report.media else 0)
+    return Completed(name=report.status.title(), message=f"{failed} failures", data=report.as_dict())
+
+
+async def all_batches(run: Ingestion) -> None:
+    """Send the batches through the stages, a bounded number at a time."""
+    in_flight: deque[tuple[Batch, Chain]] = deque()
+    try:
+        for batch in run.batches():
+            in_flight.append((batch, start(run, batch)))
+            if len(in_flight) >= run.spec.limits.batches_in_flight:
+                await settle(run, *in_flight[0])
+                in_flight.popleft()
+        while in_flight:
+            await settle(run, *in_flight[0])
+            in_flight.popleft()
+    except BaseException:
+        run.control.stop.set()  # batches already under way end at their next request
+        for _, chain in in_flight:
+            await asyncio.to_thread(chain[-1].wait)
+        raise
 
 
 def start(run: Ingestion, batch: Batch) -> Chain:
     """Submit the stages of one batch, each waiting for the one before it."""
     chain: Chain = []
-    for stage in (load, chunk, embed_text, upsert):
+    for stage in (load, chunk, embed_media if run.media else embed_text, upsert):
         chain.append(stage.submit(run, batch, return_state=False, wait_for=chain[-1:]))  # ty: ignore[no-matching-overload]
     return chain
 

@@ -7,6 +7,7 @@ from prefect import task
 from relance.batch import Batch
 from relance.ingestion import Ingestion
 from tasks.retries import BATCH
+from tasks.shared_limits import share_of_rates
 
 __all__ = ["embed_text"]
 
@@ -17,4 +18,5 @@ def embed_text(run: Ingestion, batch: Batch) -> int:
 
     Returns the documents that have all their vectors.
     """
-    return len(run.embed(batch).documents)
+    with share_of_rates(run):
+        return len(run.embed(batch).documents)

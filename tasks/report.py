@@ -27,27 +27,33 @@ def finish(run: Ingestion) -> Report:
 @task(task_run_name="report {report.index}", **STAGE)
 def show_report(report: Report) -> None:
     """Publish the summary and the failures; the same key for every run, so that the UI shows a history."""
-    values = report.as_dict(failures=_LISTED)
-    get_run_logger().info(
-        "%s: %s: %d added, %d changed, %d removed, %d chunks (%d reused), %d tokens, $%.4f, %d failures",
-        report.index, report.status, report.added, report.changed, report.removed, report.chunks, report.reused,
-        report.tokens, report.cost_usd, report.failed,
-    )  # fmt: skip
-    create_markdown_artifact(_markdown(values), key=_key("ingest", report.index), description=report.status)
-    if report.failures:
-        rows = [asdict(failure) for failure in report.failures[:_LISTED]]
-        create_table_artifact(rows, key=_key("failures", report.index), description=f"{report.failed} failures")
+    for part in (report, report.media):
+        if part is None:
+            continue
+        name = f"{part.index} media" if part.part == "media" else part.index
+        get_run_logger().info(
+            "%s: %s: %d added, %d changed, %d removed, %d chunks (%d reused), %d tokens, $%.4f, %d failures",
+            name, part.status, part.added, part.changed, part.removed, part.chunks, part.reused, part.tokens,
+            part.cost_usd, part.failed,
+        )  # fmt: skip
+        values = part.as_dict(failures=_LISTED)
+        create_markdown_artifact(_markdown(values), key=_key("ingest", name), description=part.status)
+        if part.failures:
+            rows = [asdict(failure) for failure in part.failures[:_LISTED]]
+            create_table_artifact(rows, key=_key("failures", name), description=f"{part.failed} failures")
 
 
 @task(task_run_name="plan {plan.index}", **STAGE)
 def show_plan(plan: Plan) -> None:
     """Publish a change plan."""
-    values = {name: value for name, value in plan.as_dict().items() if name != "failures"}
-    create_markdown_artifact(_markdown(values), key=_key("plan", plan.index), description="change plan")
+    for part, name in ((plan, plan.index), (plan.media, f"{plan.index} media")):
+        if part is not None:
+            values = {key: value for key, value in part.as_dict().items() if key not in {"failures", "media"}}
+            create_markdown_artifact(_markdown(values), key=_key("plan", name), description="change plan")
 
 
 def _key(kind: str, index: str) -> str:
-    return f"{kind}-{index.replace('_', '-')}"
+    return f"{kind}-{index.replace('_', '-').replace(' ', '-')}"
 
 
 def _markdown(values: dict[str, Any]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relance.discovery import Candidate
 from relance.documents import Chunk, Document, document_id
+
+if TYPE_CHECKING:
+    from relance.sparse import Sparse
 
 __all__ = ["Batch"]
 
@@ -27,6 +30,7 @@ class Batch:
         self.documents: list[Document] = []
         self.chunks: list[list[Chunk]] = []
         self.vectors: list[NDArray[np.float32]] = []
+        self.sparse: list[list[Sparse | None]] = []
         self.touched: list[dict[str, Any]] = []
 
     @property
@@ -41,7 +45,8 @@ class Batch:
 
     def release(self) -> None:
         """Let go of everything."""
-        self.candidates, self.documents, self.chunks, self.vectors, self.touched = [], [], [], [], []
+        self.candidates, self.documents, self.chunks, self.touched = [], [], [], []
+        self.vectors, self.sparse = [], []
 
     def __repr__(self) -> str:
         return f"<batch {self.name}: {len(self.candidates)} candidates, {len(self.documents)} documents>"

@@ -120,7 +120,7 @@ def plan(spec: Spec, *, full: bool = False, only: list[str] | None = None, json:
     terminal = Terminal(as_json=json)
     made = Index(spec).plan(full=full, only=only or ()).as_dict()
     terminal.json(made) if json else terminal.plan(made)
-    return WITH_FAILURES if made["failed"] else DONE
+    return WITH_FAILURES if made["failed"] or made.get("media", {}).get("failed") else DONE
 
 
 @app.command
@@ -154,35 +154,87 @@ def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wai
     if report["status"] == "stopped":
         terminal.note("stopped before the end; run again to continue")
         return FAILED
-    return WITH_FAILURES if report["failed"] else DONE
+    return WITH_FAILURES if report["status"] == "completed with failures" else DONE
 
 
 @app.command
 def search(
     spec: Spec,
-    query: str,
+    query: str = "",
     *,
+    image: str = "",
     k: Annotated[int, Parameter(name=["-k", "--k"])] = 5,
-    mode: Literal["hybrid", "vector", "text"] = "hybrid",
+    mode: Literal["hybrid", "vector", "text", "sparse"] = "hybrid",
     where: str | None = None,
     json: AsJson = False,
 ) -> int:
-    """Find the chunks that answer a question.
+    """Find the chunks that answer a question, and the images and videos that fit it.
 
     Parameters
     ----------
+    image
+        Ask with a picture instead of words: a file or an address.
     k
-        Hits to show.
+        Hits to show, of texts and of media.
     mode
-        By meaning (vector), by words (text), or both with reciprocal rank fusion (hybrid).
+        By meaning (vector), by words (text), by weighted terms (sparse, where the index has them), or all of those
+        with reciprocal rank fusion (hybrid).
     where
         SQL condition on columns, e.g. "media_type = 'text/markdown'" or "json_get_int(metadata, 'year') > 2020".
     """
     from relance.index import Index
 
-    hits = [hit.as_dict() for hit in Index(spec).search(query, k=k, mode=mode, where=where)]
-    terminal = Terminal(as_json=json)
-    terminal.json(hits) if json else terminal.hits(hits)
+    index, terminal = Index(spec), Terminal(as_json=json)
+    hits = [] if image else [hit.as_dict() for hit in index.search(query, k=k, mode=mode, where=where)]
+    if index.spec.media is None and not image:
+        terminal.json(hits) if json else terminal.hits(hits)
+        return DONE
+    # Pictures have captions and vectors, no terms: asked by terms, they are looked for by everything they have.
+    other: Literal["hybrid", "vector", "text"] = "hybrid" if mode == "sparse" else mode
+    media = [hit.as_dict() for hit in index.search_media(query, image=image, k=k, mode=other, where=where)]
+    if json:
+        terminal.json({"hits": hits, "media": media})
+    else:
+        if not image:
+            terminal.hits(hits)
+        terminal.media_hits(media)
+    return DONE
+
+
+@app.command
+def emulator(*, host: str = "127.0.0.1", port: int = 8765, vectors: str = "local/wordllama", files: Path | None = None,
+             limits: Literal["off", "published"] = "off", latency_ms: float = 0.0) -> int:  # fmt: skip
+    """Serve a stand-in for DashScope on this machine, to try everything without a key.
+
+    Parameters
+    ----------
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 takes a free one.
+    vectors
+        Local model the vectors are made by, or `hash` for quick ones without meaning.
+    files
+        Folder that is served below /files, for pictures and videos that are given by address.
+    limits
+        Whether requests over the published rates are refused, as the service does.
+    latency_ms
+        Milliseconds every request takes at least.
+    """
+    from relance.emulator.serve import EmulatorConfig, serve
+
+    if files is not None and not files.is_dir():
+        msg = f"{files} is not a folder"
+        raise InputError(msg)
+    config = EmulatorConfig(host=host, port=port, vectors=vectors, files=files, limits=limits, base_ms=latency_ms)
+    terminal = Terminal()
+
+    def ready(address: str) -> None:
+        terminal.say(f"serving DashScope's protocol at {address}; in another terminal:")
+        terminal.say(f"  export DASHSCOPE_BASE_URL={address}/api/v1")
+        terminal.say("  relance ingest examples/gallery")
+
+    serve(config, ready=ready)
     return DONE
 
 
@@ -195,9 +247,12 @@ def status(spec: Spec, *, json: AsJson = False) -> int:
     if json:
         terminal.json(described)
         return DONE
-    last = described.pop("last_run")
-    described["last run"] = f"{last['run_id']}, {last['status']}, {last['ended_at']}" if last else "never"
-    terminal.pairs(str(described.pop("index")), described)
+    media = described.pop("media", None)
+    for part in [described, media] if media else [described]:
+        last = part.pop("last_run")
+        part["last run"] = f"{last['run_id']}, {last['status']}, {last['ended_at']}" if last else "never"
+        name = str(part.pop("index"))
+        terminal.pairs(f"{name}: media" if part is media else name, part)
     return DONE
 
 

@@ -14,11 +14,11 @@ from relance.sources import Source
 from relance.store.failures import Failure
 from relance.store.manifest import Manifest, Snapshot, marker
 
-__all__ = ["Candidate", "Discovery"]
+__all__ = ["BATCH_BYTES", "BATCH_ITEMS", "Candidate", "Discovery"]
 
 # A batch is a task run: enough chunks to make its overhead vanish, few enough to overlap with the next one.
-_BATCH_ITEMS = 1000
-_BATCH_BYTES = 512 * 1024
+BATCH_ITEMS = 1000
+BATCH_BYTES = 512 * 1024
 
 
 @dataclass(slots=True, frozen=True)
@@ -48,6 +48,8 @@ class Discovery:
     only: frozenset[str] = frozenset()
     full: bool = False
     stopped: Callable[[], bool] = lambda: False
+    batch_items: int = BATCH_ITEMS
+    batch_bytes: int = BATCH_BYTES
 
     candidates: int = 0
     unchanged: int = 0
@@ -67,7 +69,7 @@ class Discovery:
         size = 0
         for candidate in self._candidates():
             weight = max(candidate.item.size, 1)
-            if pending and (len(pending) >= _BATCH_ITEMS or size + weight > _BATCH_BYTES):
+            if pending and (len(pending) >= self.batch_items or size + weight > self.batch_bytes):
                 self._write(pending)
                 pending, size = [], 0
             pending.append(candidate)
@@ -121,7 +123,8 @@ class Discovery:
             place = -1
         mark = marker(container.version, self.fingerprint(container))
         wanted = not self.only or any(uri == container.uri or uri.startswith(f"{container.uri}#") for uri in self.only)
-        if not wanted or (place >= 0 and not self.full and self.snapshot.same(place, mark)):
+        same = place >= 0 and not self.full and self.snapshot.same(place, mark)
+        if not wanted or (same and not container.live):
             self.unchanged += self.snapshot.see_children(container_id)
             return
         anonymous = False
@@ -137,7 +140,7 @@ class Discovery:
                 yield from self._compare(row)
         if anonymous:
             self.unchanged += self.snapshot.see_children(container_id)
-        if not self.only or container.uri in self.only:  # otherwise some of its rows were not looked at
+        if not same and (not self.only or container.uri in self.only):  # else some of its rows were not looked at
             self.containers.append(container)
 
     def _compare(self, item: Item) -> Iterable[Candidate]:
@@ -149,7 +152,7 @@ class Discovery:
             return ()
         if place < 0:
             return (Candidate(item, known=False),)
-        if self.full or not self.snapshot.same(place, marker(item.version, self.fingerprint(item))):
+        if self.full or item.live or not self.snapshot.same(place, marker(item.version, self.fingerprint(item))):
             return (Candidate(item, known=True),)
         self.unchanged += 1
         return ()

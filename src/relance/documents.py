@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["Chunk", "Content", "Document", "Item", "chunk_ids", "digest", "document_id"]
+__all__ = [
+    "Chunk",
+    "Content",
+    "Document",
+    "Item",
+    "Media",
+    "MediaDocument",
+    "MediaKind",
+    "chunk_ids",
+    "digest",
+    "document_id",
+]
+
+MediaKind = Literal["image", "video", "images"]
 
 
 def digest(*parts: str | bytes, size: int = 16) -> str:
@@ -37,6 +50,7 @@ class Item:
         container: True for a file of rows: it is no document itself, `Source.rows` lists what it holds.
         row: the payload of a row, as the source read it.
         parent: uri of the container a row came from.
+        live: whether it may change without its version changing (what is behind an address), so that every run looks.
     """
 
     uri: str
@@ -47,6 +61,35 @@ class Item:
     container: bool = False
     row: dict[str, Any] | None = None
     parent: str | None = None
+    live: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Media:
+    """An image, a video, or several images of one thing, as it is embedded.
+
+    Attributes:
+        kind: what it is; `images` are several views of one thing that get one vector together.
+        urls: addresses the service fetches itself.
+        data: else the files themselves, sent as Base64.
+        media_types: of `data`, e.g. `image/png`.
+        content_hash: names the content, so that the same picture under two addresses is bought once.
+        caption: fused with the picture into one vector where the spec asks for that; else empty.
+        tokens: what it will probably be billed as.
+    """
+
+    kind: MediaKind
+    urls: tuple[str, ...] = ()
+    data: tuple[bytes, ...] = ()
+    media_types: tuple[str, ...] = ()
+    content_hash: str = ""
+    caption: str = ""
+    tokens: int = 0
+
+    @property
+    def identity(self) -> str:
+        """Everything that decides its vector, as text: what stands in a vector's key instead of a text."""
+        return f"\0{self.kind}\0{self.content_hash}\0{self.caption}"
 
 
 @dataclass(slots=True, frozen=True)
@@ -81,6 +124,27 @@ class Document:
     def id(self) -> str:
         """The document's id."""
         return document_id(self.uri)
+
+
+@dataclass(slots=True)
+class MediaDocument(Document):
+    """An image, a video, or several images of one thing; `text` is its caption, `heading_path` where it was shown.
+
+    Attributes:
+        media: what is embedded.
+        url: where people can see it: an address, or the path of a file.
+        width: pixels, 0 where unknown (several images); as `height`.
+        duration_s: seconds, of videos.
+        size: bytes.
+    """
+
+    media: Media = Media("image")
+    url: str = ""
+    heading_path: tuple[str, ...] = ()
+    width: int = 0
+    height: int = 0
+    duration_s: float | None = None
+    size: int = 0
 
 
 @dataclass(slots=True, frozen=True)

@@ -1,4 +1,4 @@
-"""The one event loop all embedding requests of a run share, and the door to it from the stages' threads."""
+"""The door from the stages' threads to an embedder on the process's event loop."""
 
 from __future__ import annotations
 
@@ -10,52 +10,67 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relance.event_loop import event_loop
 from relance.providers import InputType, Provider
-from relance.spec import IndexSpec
+from relance.spec import EmbeddingSpec
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
-    from relance.embedder import Embedded, VectorStore
+    from relance.embedder import Embedded, Embedder, VectorStore
+    from relance.limits import RateLimit
+    from relance.money import Purse
 
 __all__ = ["EmbeddingLoop"]
 
 
 class EmbeddingLoop:
-    """Runs an embedder in a thread of its own, so that limits and connections are shared by all batches."""
+    """Runs an embedder on the event loop, so that limits and connections are shared by all batches."""
 
     def __init__(
         self,
         provider: Provider,
-        spec: IndexSpec,
+        spec: EmbeddingSpec,
         store: VectorStore | None,
         *,
-        spend: Callable[[int], None] | None = None,
+        purse: Purse | None = None,
         account: Callable[[Embedded], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> None:
-        from relance.embedder import Embedder
-
         self._provider = provider
-        self._embedder = Embedder(provider, spec.embedding, store)
-        self._hooks: dict[str, Any] = {"spend": spend, "account": account, "stop": stop}
+        self._spec = spec
+        self._store = store
+        self._hooks: dict[str, Any] = {"purse": purse, "account": account, "stop": stop}
         self._exits = contextlib.ExitStack()
         self._portal: BlockingPortal | None = None
+        self._embedder: Embedder | None = None
 
     def __enter__(self) -> Self:
-        from anyio.from_thread import start_blocking_portal
-
-        self._portal = self._exits.enter_context(start_blocking_portal())
+        with contextlib.ExitStack() as exits:
+            self._portal = exits.enter_context(event_loop())
+            exits.callback(self._portal.call, self._provider.aclose)
+            self._embedder = self._portal.call(self._open)
+            self._exits = exits.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._portal is not None:
-            self._portal.call(self._provider.aclose)
         self._exits.close()
 
-    def call(self, texts: list[str], tokens: NDArray[np.int64] | None = None, *,
+    def call(self, inputs: list[Any], tokens: NDArray[np.int64] | None = None, *,
              input_type: InputType = "document") -> Embedded:  # fmt: skip
-        """Embed texts and wait for the result."""
+        """Embed texts or Media and wait for the result."""
         assert self._portal is not None  # noqa: S101  # used inside the with block
-        work = partial(self._embedder.embed, texts, input_type=input_type, tokens=tokens, **self._hooks)
+        assert self._embedder is not None  # noqa: S101
+        work = partial(self._embedder.embed, inputs, input_type=input_type, tokens=tokens, **self._hooks)
         return self._portal.call(work)
+
+    @property
+    def rates(self) -> tuple[RateLimit, RateLimit]:
+        """The limits of requests and tokens per minute, shared by everybody who calls the same service."""
+        assert self._embedder is not None  # noqa: S101  # used inside the with block
+        return self._embedder.dispatcher.request_rate, self._embedder.dispatcher.token_rate
+
+    async def _open(self) -> Embedder:
+        from relance.embedder import Embedder
+
+        return Embedder(self._provider, self._spec, self._store, shared=True)

@@ -5,27 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from relance.batch import Batch
 from relance.control import Control
-from relance.errors import ConfigurationError, InputError, RetryableError, StoppedError
+from relance.documents import Media
+from relance.errors import ConfigurationError, InputError, RelanceError, RetryableError, StoppedError
 from relance.ingestion import Ingestion
+from relance.parts import combine, parts
 from relance.plan import Plan, check_budget, make_plan
 from relance.report import Report
 from relance.rollback import Rollback, roll_back
 from relance.search import MAX_HITS, Hit, Mode, search_table
-from relance.spec import EmbeddingSpec, IndexSpec, Size
+from relance.spec import IndexSpec, Size
 from relance.spec_file import load_spec
 from relance.store import open_store
 from relance.store.embeddings import describe, prune
 from relance.store.runs import Runs
-from relance.tables import IndexTables, space_of
+from relance.tables import IndexTables, part_name, space_of
+
+if TYPE_CHECKING:
+    from relance.embedder import Vector
+    from relance.media_search import MediaHit
 
 __all__ = ["Index"]
 
@@ -47,8 +52,13 @@ class Index:
 
     def plan(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> Plan:
         """Tell what `ingest` would do and cost; writes nothing. Raises StoppedError if `control` stops it."""
-        with Ingestion(self.spec, full=full, only=only, read_only=True, control=control) as run:
-            return make_plan(run)
+        plans = []
+        for part in parts(self.spec, full=full, only=only, read_only=True, control=control):
+            with part as run:
+                plans.append(make_plan(run))
+        plan, *media = plans
+        plan.media = media[0] if media else None
+        return plan
 
     def ingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
                control: Control | None = None) -> Report:  # fmt: skip
@@ -61,42 +71,66 @@ class Index:
             control: a way to watch the run and to stop it.
         """
         self.check_budget(full=full, only=only, control=control)
-        with Ingestion(self.spec, full=full, only=only, wait_s=wait_s, control=control) as run:
-            run.discover()
-            _in_threads(run)
-            return run.finish()
+        reports = []
+        for part in parts(self.spec, full=full, only=only, wait_s=wait_s, control=control):
+            with part as run:
+                run.discover()
+                _in_threads(run)
+                reports.append(run.finish())
+        return combine(reports)
 
     def check_budget(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> None:
         """Raise BudgetError if a run would cost more than `limits.max_cost_usd`; free models are not counted."""
         limit = self.spec.limits.max_cost_usd
-        if limit is not None and self._price() != 0:
+        if limit is not None and not self._is_free():
             check_budget(self.plan(full=full, only=only, control=control), limit)
 
     def search(self, query: str, *, k: int = 10, mode: Mode = "hybrid", where: str | None = None) -> list[Hit]:
         """Find the `k` best chunks; `where` is a SQL condition on the columns of `table()`."""
-        if not query.strip():
-            msg = "the query is empty"
-            raise InputError(msg)
-        if not 1 <= k <= MAX_HITS:
-            msg = f"k must be between 1 and {MAX_HITS:,}, got {k}"
-            raise InputError(msg)
+        _check(query, k)
         table = self.table()
-        vector = None if mode == "text" else self._embed_query(table, query)
+        vector = None if mode == "text" else self._embed(table, query)
         return search_table(table, query, vector, mode=mode, k=k, where=where)
 
-    def table(self) -> Any:
-        """Open the LanceDB table that serves the index now."""
-        tables = IndexTables.serving(self._store, self.spec.name)
+    def search_media(self, query: str = "", *, image: str | Path = "", k: int = 10, mode: Mode = "hybrid",
+                     where: str | None = None) -> list[MediaHit]:  # fmt: skip
+        """Find the `k` best images and videos by words, or by a picture (a file or an address)."""
+        from relance.media_search import search_media
+
+        if bool(query.strip()) == bool(str(image)):
+            msg = "ask with words or with an image, one of them"
+            raise InputError(msg)
+        _check(query or "image", k)
+        table = self.table(media=True)
+        if image:
+            return search_media(
+                table, "", self._embed(table, self._picture(str(image))), mode="vector", k=k, where=where
+            )
+        vector = None if mode == "text" else self._embed(table, query)
+        return search_media(table, query, vector, mode=mode, k=k, where=where)
+
+    def table(self, *, media: bool = False) -> Any:
+        """Open the LanceDB table that serves the index now, or the one with its media."""
+        tables = IndexTables.serving(self._store, self.spec.name, media=media)
         table = tables.chunks.table if tables else None
         if table is None:
-            msg = f"index {self.spec.name!r} is not in {self._store.uri} yet; run `relance ingest` first"
+            what = "the media of index" if media else "index"
+            msg = f"{what} {self.spec.name!r} is not in {self._store.uri} yet; run `relance ingest` first"
+            if media and self.spec.media is None:
+                msg = f"index {self.spec.name!r} has no media; add a `media` section to its spec"
             raise ConfigurationError(msg)
         return table
 
     def status(self) -> dict[str, Any]:
         """Describe the index as it is now."""
-        tables = IndexTables.serving(self._store, self.spec.name)
-        runs = Runs(self._store, self.spec.name).latest(1)
+        described = self._status(media=False)
+        if self.spec.media is not None:
+            described["media"] = self._status(media=True)
+        return described
+
+    def _status(self, *, media: bool) -> dict[str, Any]:
+        tables = IndexTables.serving(self._store, self.spec.name, media=media)
+        runs = Runs(self._store, part_name(self.spec.name, media=media)).latest(1)
         if tables is None:
             return {"index": self.spec.name, "documents": 0, "chunks": 0, "failures": 0, "tokens": 0,
                     "fingerprint": None, "table": None, "table_version": 0, "last_run": None}  # fmt: skip
@@ -118,19 +152,26 @@ class Index:
 
     def failures(self) -> list[dict[str, Any]]:
         """List the documents that could not be indexed, with reasons."""
-        tables = IndexTables.serving(self._store, self.spec.name)
-        return [] if tables is None else tables.failures.all()
+        parts = (IndexTables.serving(self._store, self.spec.name, media=media) for media in (False, True))
+        return [row for tables in parts if tables is not None for row in tables.failures.all()]
 
     def runs(self, limit: int = 20) -> list[dict[str, Any]]:
         """List the latest runs, newest first."""
         if limit < 1:
             msg = f"limit must be at least 1, got {limit}"
             raise InputError(msg)
-        return [_run_summary(row) for row in Runs(self._store, self.spec.name).latest(limit)]
+        rows = [row for media in (False, True)
+                for row in Runs(self._store, part_name(self.spec.name, media=media)).latest(limit)]  # fmt: skip
+        rows.sort(key=lambda row: row["ended_at"], reverse=True)
+        return [_run_summary(row) for row in rows[:limit]]
 
     def rollback(self, run_id: str = "") -> Rollback:
         """Put the index back to how a run left it (default: the one before the last that changed anything)."""
-        return roll_back(self._store, self.spec.name, run_id)
+        done = roll_back(self._store, self.spec.name, run_id)
+        media = part_name(self.spec.name, media=True)
+        if any(run["run_id"] == done.run_id for run in Runs(self._store, media).latest(10_000)):
+            done = replace(done, media=roll_back(self._store, media, run_id=done.run_id))
+        return done
 
     def cache(self) -> list[dict[str, Any]]:
         """Describe the store of paid-for vectors, one entry per vector space."""
@@ -147,30 +188,62 @@ class Index:
             prune(self._store, max_bytes=int(limit))
         return self.cache()
 
-    def _embed_query(self, table: Any, query: str) -> NDArray[np.float32]:
+    def _embed(self, table: Any, question: str | Media) -> Vector:
+        """Embed a question with the model the table was made by."""
         from relance.embedding_loop import EmbeddingLoop
         from relance.providers import open_provider
 
-        spec = self.spec
-        provider = open_provider(spec.embedding)
+        media = "url" in table.schema.names
+        section = self.spec.media.embedding if media and self.spec.media else self.spec.embedding
+        provider = open_provider(section)
         if space_of(provider.info) != table.name.rpartition("__")[2]:
             # Another model is being built beside: questions go to the one that serves, and no key to a strange address.
             made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
-            if made_by.get("base_url") != spec.embedding.base_url:
+            if made_by.get("base_url") != section.base_url:
                 made_by["api_key"] = SecretStr("")
-            section = EmbeddingSpec.model_validate(spec.embedding.model_dump() | made_by)
-            spec = spec.model_copy(update={"embedding": section})
+            section = type(section).model_validate(section.model_dump() | made_by)
             provider = open_provider(section)
-        with EmbeddingLoop(provider, spec, None) as embedder:
-            result = embedder.call([query], input_type="query")
+        with EmbeddingLoop(provider, section, None) as embedder:
+            result = embedder.call([question], input_type="query")
         if result.failures:
             raise InputError(result.failures[0])
-        return result.vectors[0]
+        return result.vectors[0], result.sparse[0] if result.sparse else None
 
-    def _price(self) -> float | None:
+    def _picture(self, image: str) -> Media:
+        """Read or fetch an image to ask with."""
+        from relance.fetch import FetchPolicy
+        from relance.media.lookup import Look, Lookup
         from relance.providers import open_provider
 
-        return open_provider(self.spec.embedding).info.price_per_million_tokens
+        assert self.spec.media is not None  # noqa: S101  # table(media=True) found one
+        info = open_provider(self.spec.media.embedding).info
+        if info.media_rules is None:
+            msg = f"media.embedding.model: {info.name} embeds texts only; name a multimodal model"
+            raise ConfigurationError(msg)
+        fetch = self.spec.media.fetch
+        policy = FetchPolicy(allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s)
+        look = Look(image, (image,), lambda path: Path(path).expanduser().read_bytes(), lambda _: "", {})
+        with Lookup(policy, info.media_rules, send=self.spec.media.send, scale=True) as lookup:
+            found = lookup.see([look])[0]
+        if found is None or isinstance(found, RelanceError):
+            raise found or InputError(f"{image}: it cannot be read")
+        tokens = info.media_tokens.get(found.kind, 0)
+        return Media(found.kind, found.urls, found.data, found.media_types, found.content_hash, tokens=tokens)
+
+    def _is_free(self) -> bool:
+        from relance.providers import open_provider
+
+        sections = [self.spec.embedding] + ([self.spec.media.embedding] if self.spec.media else [])
+        return all(open_provider(section).info.price_per_million_tokens == 0 for section in sections)
+
+
+def _check(query: str, k: int) -> None:
+    if not query.strip():
+        msg = "the query is empty"
+        raise InputError(msg)
+    if not 1 <= k <= MAX_HITS:
+        msg = f"k must be between 1 and {MAX_HITS:,}, got {k}"
+        raise InputError(msg)
 
 
 def _run_summary(row: dict[str, Any]) -> dict[str, Any]:

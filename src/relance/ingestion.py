@@ -17,20 +17,22 @@ import numpy as np
 
 from relance.batch import Batch
 from relance.control import Control, Progress, current_control
-from relance.discovery import Discovery
+from relance.discovery import BATCH_BYTES, BATCH_ITEMS, Discovery
 from relance.documents import Item, document_id
-from relance.errors import BudgetError, ConfigurationError, DocumentError, RelanceError, RetryableError, StoppedError
+from relance.errors import DocumentError, RelanceError, RetryableError, StoppedError
+from relance.money import Budget, Purse
 from relance.report import Report
-from relance.sources import open_source
-from relance.spec import IndexSpec, fingerprint
+from relance.sources import Source, open_source
+from relance.spec import EmbeddingSpec, IndexSpec, fingerprint
 from relance.store import open_store
 from relance.store.chunks import EmbeddedDocument
 from relance.store.embeddings import EmbeddingStore
 from relance.store.failures import Failure
 from relance.store.lock import hold
 from relance.store.manifest import marker
+from relance.store.quota import FreeQuota
 from relance.store.runs import Runs
-from relance.tables import IndexTables
+from relance.tables import IndexTables, part_name
 from relance.writer import Writer
 
 if TYPE_CHECKING:
@@ -41,17 +43,25 @@ __all__ = ["Ingestion"]
 
 
 class Ingestion:
-    """A run; a context manager that holds the index, its provider and its tables while it lasts.
+    """A run over the texts of an index; a context manager that holds the index, its provider and its tables while it lasts.
 
     The stages `load`, `chunk`, `embed` and `upsert` take and return the same batch and may run in any thread, several
     batches at a time; running a stage again on the same batch is harmless.
     """
 
+    media = False
+    batch_items = BATCH_ITEMS
+    batch_bytes = BATCH_BYTES
+
     def __init__(self, spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
-                 read_only: bool = False, control: Control | None = None) -> None:  # fmt: skip
+                 read_only: bool = False, control: Control | None = None, budget: Budget | None = None,
+                 run_id: str = "") -> None:  # fmt: skip
         self.spec = spec
         self.control = control or current_control.get() or Control()
-        self.report = Report(index=spec.name, run_id=uuid.uuid4().hex[:12])
+        self.budget = budget or Budget(spec.limits.max_cost_usd)
+        self.report = Report(
+            index=spec.name, run_id=run_id or uuid.uuid4().hex[:12], part="media" if self.media else "text"
+        )  # fmt: skip
         self.discovery: Discovery | None = None
         self._full = full
         self._only = frozenset(only)
@@ -65,7 +75,6 @@ class Ingestion:
         self._writing = threading.Lock()
         self._recorded = False
         self._done = 0
-        self._reserved = 0
         self._fingerprints: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -74,19 +83,31 @@ class Ingestion:
         self.store = open_store(self.spec)
         check_lock = lambda: None  # noqa: E731  # nothing is written, nothing can be lost
         if not self._read_only:
-            check_lock = self._exits.enter_context(hold(self.store, self.spec.name, wait_s=self._wait_s))
+            part = part_name(self.spec.name, media=self.media)
+            check_lock = self._exits.enter_context(hold(self.store, part, wait_s=self._wait_s))
         self._began, self._started_at = time.perf_counter(), datetime.now(UTC)
         try:
-            self.sources = [open_source(self.spec, position) for position in range(len(self.spec.sources))]
-            self.provider = open_provider(self.spec.embedding)
-            self.tables = IndexTables.for_model(self.store, self.spec, self.provider.info)
+            self.sources = self._open_sources()
+            self.provider = open_provider(self.embedding)
+            info = self.provider.info
+            self.tables = IndexTables.for_model(self.store, self.spec, info, media=self.media)
+            self.quota = FreeQuota(self.tables.catalog, info, self.embedding.free_tokens)
+            self.purse = Purse(info, self.budget, free_tokens=self.quota.left())
             self.writer = Writer(self.store, self.spec.store, self.tables, self.report.run_id, check_lock)
-            self.vectors = EmbeddingStore(self.store, self.tables.space, self.provider.info.dimension)
+            self.vectors = EmbeddingStore(self.store, self.tables.space, info.dimension, sparse=info.sparse)
             self._exits.callback(self.vectors.close)
         except BaseException:
             self._exits.close()
             raise
         return self
+
+    @property
+    def embedding(self) -> EmbeddingSpec:
+        """The section of the spec that names this part's model."""
+        return self.spec.embedding
+
+    def _open_sources(self) -> list[Source]:
+        return [open_source(self.spec, position) for position in range(len(self.spec.sources))]
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self.discovery is not None:
@@ -115,6 +136,8 @@ class Ingestion:
                 only=self._only,
                 full=self._full,
                 stopped=self.control.stop.is_set,
+                batch_items=self.batch_items,
+                batch_bytes=self.batch_bytes,
             )
             self.discovery.run()
             self.writer.expect([document_id(item.uri) for item in self.discovery.containers])
@@ -175,7 +198,7 @@ class Ingestion:
             self._fail(failed)
         return batch
 
-    def texts(self, batch: Batch) -> tuple[list[str], np.ndarray | None]:
+    def inputs(self, batch: Batch) -> tuple[list[Any], np.ndarray | None]:
         """Return what is embedded for each chunk of the batch, and its tokens where they are known already."""
         from relance.chunkers import embedding_text
 
@@ -188,19 +211,19 @@ class Ingestion:
     def embed(self, batch: Batch) -> Batch:
         """Find or buy the vectors; a document with a refused text becomes a failure as a whole."""
         with self.report.stage("embed"):
-            texts, tokens = self.texts(batch)
-            if not texts:
-                batch.vectors = []
+            inputs, tokens = self.inputs(batch)
+            if not inputs:
+                batch.vectors, batch.sparse = [], []
                 return batch
             try:
-                result = self.embedder.call(texts, tokens)
+                result = self.embedder.call(inputs, tokens)
             except RetryableError as error:
                 if self.control.stop.is_set():
                     raise StoppedError(str(error)) from error
                 raise
             self.report.add("reused", result.reused + result.duplicates)
             self.vectors.drain()
-            whole, cut, vectors, failed, at = [], [], [], [], 0
+            whole, cut, vectors, sparse, failed, at = [], [], [], [], [], 0
             for document, chunks in zip(batch.documents, batch.chunks, strict=True):
                 span = range(at, at := at + len(chunks))
                 reason = next((result.failures[i] for i in span if i in result.failures), None)
@@ -210,14 +233,15 @@ class Ingestion:
                 whole.append(document)
                 cut.append(chunks)
                 vectors.append(result.vectors[span.start : span.stop])
-            batch.documents, batch.chunks, batch.vectors = whole, cut, vectors
+                sparse.append(result.sparse[span.start : span.stop])
+            batch.documents, batch.chunks, batch.vectors, batch.sparse = whole, cut, vectors, sparse
             self._fail(failed)
         return batch
 
     def upsert(self, batch: Batch) -> int:
         """Replace the batch's documents in the table, then in the manifest; returns chunks written."""
         with self._writing, self.report.stage("upsert"):
-            parts = zip(batch.documents, batch.chunks, batch.vectors, strict=True)
+            parts = zip(batch.documents, batch.chunks, batch.vectors, batch.sparse, strict=True)
             documents = [EmbeddedDocument(*each) for each in parts]
             known = batch.known
             if documents or batch.touched:
@@ -278,30 +302,11 @@ class Ingestion:
                 from relance.embedding_loop import EmbeddingLoop
 
                 loop = EmbeddingLoop(
-                    self.provider, self.spec, self.vectors,
-                    spend=self._spend, account=self._account, stop=self.control.stop.is_set,
+                    self.provider, self.embedding, self.vectors,
+                    purse=self.purse, account=self._account, stop=self.control.stop.is_set,
                 )  # fmt: skip
                 self._embedder = self._exits.enter_context(loop)
         return self._embedder
-
-    def _spend(self, tokens: int) -> None:
-        """Reserve what a request will cost (a negative number gives it back); called on the one event loop only."""
-        limit, price = self.spec.limits.max_cost_usd, self.provider.info.price_per_million_tokens
-        if limit is None:
-            return
-        if price is None:
-            msg = (
-                f"limits.max_cost_usd is set, but the price of {self.provider.info.name} is not known; "
-                "set embedding.price_per_million_tokens"
-            )
-            raise ConfigurationError(msg)
-        cost = (self._reserved + tokens) * price / 1e6
-        if tokens > 0 and cost > limit:
-            msg = (
-                f"the next request would bring this run to ${cost:.4f}, over limits.max_cost_usd (${limit:g}); stopped"
-            )
-            raise BudgetError(msg)
-        self._reserved += tokens
 
     def _account(self, result: Embedded) -> None:
         """Count what a call bought, whether it ended well or not."""
@@ -356,7 +361,8 @@ class Ingestion:
         report.table, report.table_version = tables.name, tables.chunks.version
         report.served = (tables.alias or {}).get("table") == tables.name
         report.seconds["total"] = time.perf_counter() - self._began
-        Runs(self.store, self.spec.name).append(
+        self.quota.use(report.tokens)
+        Runs(self.store, tables.index).append(
             run_id=report.run_id,
             table=tables.name,
             status=report.status,

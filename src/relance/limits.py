@@ -1,6 +1,6 @@
 """How hard a service is pushed: requests in flight that adapt to it, and rates per minute that it publishes.
 
-Both belong to one event loop, are fair (first come, first served) and survive the cancellation of a waiter.
+All belong to one event loop, are fair (first come, first served) and survive the cancellation of a waiter.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import TracebackType
 
-__all__ = ["AdaptiveLimit", "RateLimit"]
+__all__ = ["AdaptiveLimit", "Limits", "RateLimit", "shared_limits"]
+
+# Part of a limit that is left unused where requests are evenly spread.
+SPARE = 0.03
 
 
 class AdaptiveLimit:
@@ -84,20 +88,25 @@ class AdaptiveLimit:
 class RateLimit:
     """A token bucket for a limit per minute; 0 is no limit.
 
-    Services enforce such limits per second as well, so the bucket holds one second's worth and no more. An amount
-    larger than that is let through when the bucket is full and is paid back before the next.
+    Services enforce such limits per second as well, so the bucket holds one second's worth and no more, or with
+    `even` little more than a single unit: then no second sees more than its share. An amount larger than what it holds
+    is let through when it is full and is paid back before the next.
+
+    Attributes:
+        share: part of the limit that is ours, where other processes use the same account; 0 < share ≤ 1.
     """
 
     def __init__(
         self,
         per_minute: float,
         *,
+        even: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        # 61.1 and not 60: a burst plus sixty seconds of refilling then stay within the limit of any one minute.
-        self._rate = per_minute / 61.1
-        self._capacity = max(1.0, per_minute / 60)
+        self._per_second = per_minute / 60
+        self._even = even
+        self.share = 1.0
         self._level = self._capacity
         self._clock = clock
         self._sleep = sleep
@@ -105,16 +114,27 @@ class RateLimit:
         self._turn = asyncio.Lock()
 
     def __bool__(self) -> bool:
-        return bool(self._rate)
+        return bool(self._per_second)
+
+    @property
+    def _rate(self) -> float:
+        # 61.1 and not 60: a burst plus sixty seconds of refilling then stay within the limit of any one minute.
+        return self._per_second * self.share * (1 - SPARE if self._even else 60 / 61.1)
+
+    @property
+    def _capacity(self) -> float:
+        # What is spared lets those catch up whom a busy event loop wakes late: with a single unit and no more, 30
+        # requests a second became 28, and 100 became 83 (measured).
+        second = self._per_second * self.share
+        return 1 + SPARE * second if self._even else max(1.0, second)
 
     async def acquire(self, amount: float = 1.0) -> None:
         """Wait until `amount` may be spent, then spend it."""
-        if not self._rate or not amount:
+        if not self or not amount:
             return
         async with self._turn:  # held while sleeping: the next in line waits behind, whatever it wants
-            enough = min(amount, self._capacity)
             # A hair of tolerance: a sleep of exactly the missing time may refill to 0.9999… by rounding.
-            while (missing := enough - self._refill()) > 1e-9 * self._capacity:
+            while (missing := min(amount, self._capacity) - self._refill()) > 1e-9 * self._capacity:
                 await self._sleep(missing / self._rate)
             self._level -= amount
 
@@ -123,3 +143,37 @@ class RateLimit:
         self._level = min(self._capacity, self._level + (now - self._filled) * self._rate)
         self._filled = now
         return self._level
+
+
+@dataclass(slots=True, frozen=True)
+class Limits:
+    """What bounds the requests to one model of one service."""
+
+    concurrency: AdaptiveLimit
+    requests: RateLimit
+    tokens: RateLimit
+
+    @classmethod
+    def of(cls, *, concurrency: int, requests_per_minute: float, tokens_per_minute: float) -> Limits:
+        """Make limits; a rate of 0 is none."""
+        return cls(AdaptiveLimit(concurrency), RateLimit(requests_per_minute, even=True), RateLimit(tokens_per_minute))
+
+
+_shared: dict[asyncio.AbstractEventLoop, dict[tuple[object, ...], Limits]] = {}
+
+
+def shared_limits(service: tuple[str, ...], **rates: float) -> Limits:
+    """Return the limits everybody on the running event loop shares who calls this service by these rates.
+
+    Args:
+        service: model and address: what the provider counts by.
+        rates: as for `Limits.of`.
+    """
+    for loop in list(_shared):  # no weak references: a lock that was waited for holds its loop
+        if loop.is_closed():
+            _shared.pop(loop, None)
+    known = _shared.setdefault(asyncio.get_running_loop(), {})
+    key = (*service, *sorted(rates.items()))
+    if key not in known:
+        known[key] = Limits.of(**rates)  # ty: ignore[invalid-argument-type]  # the count of requests is whole
+    return known[key]

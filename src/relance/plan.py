@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relance.errors import BudgetError, ConfigurationError, StoppedError
+from relance.money import cost_usd
 from relance.store.failures import Failure
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ class Plan:
 
     Attributes:
         chunks: chunks of added and changed documents; `reused` of them have a vector already.
-        tokens: to be billed, counted exactly by the model's tokenizer.
-        cost_usd: None where no price is known.
+        tokens: to be billed, counted exactly by the model's tokenizer (of media: roughly).
+        free_tokens: how many of them are still covered by `embedding.free_tokens`.
+        cost_usd: of the others; None where no price is known.
     """
 
     index: str
@@ -36,13 +38,24 @@ class Plan:
     reused: int = 0
     tokens: int = 0
     requests: int = 0
+    free_tokens: int = 0
     cost_usd: float | None = 0.0
     rebuild: bool = False
     failures: list[Failure] = field(default_factory=list)
+    media: Plan | None = None
+
+    @property
+    def total_usd(self) -> float | None:
+        """Dollars for texts and media together; None where a price is not known."""
+        costs = [plan.cost_usd for plan in (self, self.media) if plan is not None]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return asdict(self)
+        values = asdict(self)
+        if self.media is None:
+            del values["media"]
+        return values
 
 
 def make_plan(run: Ingestion) -> Plan:
@@ -54,7 +67,7 @@ def make_plan(run: Ingestion) -> Plan:
     info, plan = run.provider.info, Plan(index=run.spec.name)
     alias = run.tables.alias
     plan.rebuild = alias is not None and alias["table"] != run.tables.name
-    embedding = run.spec.embedding
+    embedding = run.embedding
     max_texts = embedding.batch_texts or info.batch_texts
     max_tokens = embedding.batch_tokens or info.batch_tokens
     paid: set[str] = set()
@@ -65,7 +78,7 @@ def make_plan(run: Ingestion) -> Plan:
         plan.changed += changed
         plan.added += len(batch.documents) - changed
         plan.unchanged += len(batch.touched)
-        texts, tokens = run.texts(batch)
+        texts, tokens = run.inputs(batch)
         keys = [vector_key(info.space, "document", text) for text in texts]
         there = run.vectors.contains(keys)
         counts = run.provider.tokenizer.count(texts) if tokens is None else tokens
@@ -87,8 +100,8 @@ def make_plan(run: Ingestion) -> Plan:
     plan.unchanged += run.report.unchanged
     plan.removed = sum(not row["container"] for row in removed.values())
     plan.failed, plan.failures = run.report.failed, run.report.failures
-    price = info.price_per_million_tokens
-    plan.cost_usd = None if price is None else plan.tokens * price / 1e6
+    plan.free_tokens = min(run.quota.left(), plan.tokens)
+    plan.cost_usd = cost_usd(plan.tokens, info.price_per_million_tokens, free=plan.free_tokens)
     return plan
 
 
@@ -96,12 +109,14 @@ def check_budget(plan: Plan, limit: float | None) -> None:
     """Raise BudgetError if the plan needs more than `limit` dollars."""
     if limit is None:
         return
-    if plan.cost_usd is None:
+    total = plan.total_usd
+    if total is None:
         msg = "limits.max_cost_usd is set, but the model's price is not known; set embedding.price_per_million_tokens"
         raise ConfigurationError(msg)
-    if plan.cost_usd > limit:
+    if total > limit:
+        tokens = plan.tokens + (plan.media.tokens if plan.media else 0)
         msg = (
-            f"this run needs ${plan.cost_usd:.4f} for {plan.tokens:,} tokens, limits.max_cost_usd is ${limit:g}; "
+            f"this run needs ${total:.4f} for {tokens:,} tokens, limits.max_cost_usd is ${limit:g}; "
             "nothing was spent. Raise the limit, or index less"
         )
         raise BudgetError(msg)

@@ -16,9 +16,11 @@ __all__ = ["Report"]
 
 @dataclass(slots=True)
 class Report:
-    """The counts of one run.
+    """The counts of one run over the texts of an index, or over its media.
 
     Attributes:
+        part: text | media.
+        media: what the same run did to the media, in the report of the texts.
         status: completed | completed with failures | stopped | failed.
         touched: documents whose version marker changed but not their content; part of `unchanged`.
         chunks: chunks of added and changed documents; `embedded` of them were bought, `reused` were not.
@@ -29,6 +31,7 @@ class Report:
 
     index: str
     run_id: str
+    part: str = "text"
     status: str = "completed"
     added: int = 0
     changed: int = 0
@@ -48,6 +51,7 @@ class Report:
     table_version: int = 0
     served: bool = False
     notes: list[str] = field(default_factory=list)
+    media: Report | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @contextmanager
@@ -74,9 +78,19 @@ class Report:
             self.failures.append(failure)
             self.failed += 1
 
+    def include(self, media: Report) -> None:
+        """Take in what the run did to the media; the status of both together is the worse one."""
+        self.media = media
+        order = ["completed", "completed with failures", "stopped", "failed"]
+        self.status = max(self.status, media.status, key=order.index)
+
     def as_dict(self, *, failures: int = 100) -> dict[str, Any]:
         """Return plain values; at most so many failures are listed, all are in the failures table."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name[0] != "_"}
+        if self.media is None:
+            del values["media"]
+        else:
+            values["media"] = self.media.as_dict(failures=failures)
         values["failures"] = [asdict(failure) for failure in self.failures[:failures]]
         values["seconds"] = {name: round(value, 3) for name, value in self.seconds.items()}
         values["cost_usd"] = round(self.cost_usd, 6)

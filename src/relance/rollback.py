@@ -17,17 +17,21 @@ __all__ = ["Rollback", "roll_back"]
 
 @dataclass(slots=True, frozen=True)
 class Rollback:
-    """What was restored: the run, and the table and version that serve now."""
+    """What was restored: the run, and the table and version that serve now; `media` the same for those."""
 
     index: str
     run_id: str
     table: str
     table_version: int
     chunks: int
+    media: Rollback | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return asdict(self)
+        values = asdict(self)
+        if self.media is None:
+            del values["media"]
+        return values
 
 
 def roll_back(store: Store, index: str, run_id: str = "") -> Rollback:
@@ -43,7 +47,7 @@ def roll_back(store: Store, index: str, run_id: str = "") -> Rollback:
     with hold(store, index) as check_lock:
         runs = Runs(store, index)
         target = _choose(runs.latest(limit=10_000), run_id, serving)
-        tables = IndexTables(store, index, target["table"], metadata={})
+        tables = IndexTables(store, index, target["table"])
         began = datetime.now(UTC)
         wanted = (target["chunks_version"], target["documents_version"], target["failures_version"])
         parts = list(zip((tables.chunks.table, tables.manifest.table, tables.failures.table), wanted, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from relance.errors import ConfigurationError
@@ -19,6 +19,9 @@ class Settings(BaseSettings):
         openai_api_key: OPENAI_API_KEY.
         openai_base_url: OPENAI_BASE_URL, used where the spec names no address.
         dashscope_api_key: DASHSCOPE_API_KEY.
+        dashscope_base_url: DASHSCOPE_BASE_URL or DASHSCOPE_HTTP_BASE_URL, as the official clients know them; used
+            where the spec names no address, e.g. to try everything with `relance emulator`.
+        dashscope_workspace_id: DASHSCOPE_WORKSPACE_ID.
         lancedb_api_key: LANCEDB_API_KEY.
         fake_log: RELANCE_FAKE_LOG, file the fake provider appends every request to.
         fake_delay_s: RELANCE_FAKE_DELAY_S, seconds every request to the fake provider takes.
@@ -32,6 +35,10 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr = SecretStr("")
     openai_base_url: str = ""
     dashscope_api_key: SecretStr = SecretStr("")
+    dashscope_base_url: str = Field(
+        default="", validation_alias=AliasChoices("dashscope_base_url", "dashscope_http_base_url")
+    )
+    dashscope_workspace_id: str = ""
     lancedb_api_key: SecretStr = SecretStr("")
     fake_log: Path | None = Field(default=None, validation_alias="relance_fake_log")
     fake_delay_s: float = Field(default=0.0, ge=0, validation_alias="relance_fake_delay_s")

@@ -30,9 +30,12 @@ from relance.documents import digest
 __all__ = [
     "ChunkingSpec",
     "EmbeddingSpec",
+    "FetchSpec",
     "FilesSource",
     "IndexSpec",
     "LimitsSpec",
+    "MediaEmbeddingSpec",
+    "MediaSpec",
     "RowsSpec",
     "SourceSpec",
     "StoreSpec",
@@ -78,6 +81,11 @@ class RowsSpec(Part, title="Rows"):
     """Column shown as the title of a hit; without it a text column called `title`, if there is one."""
     metadata: list[Column] = Field(default=[], title="Metadata columns", examples=[["year"]])
     """Columns kept beside the text, to filter by."""
+    url: str = Field(default="", title="Media column", examples=["image_url"])
+    """Column with the address (or the path from the spec's folder) of an image or video; several in one row, as a list
+    or as a JSON list, are views of one thing. With it and without `text`, rows are media and nothing else."""
+    caption: str = Field(default="", title="Caption column", examples=["caption"])
+    """Column with the words that belong to the picture; searched by words, and fused with it if `media.fuse` is on."""
 
     @field_validator(
         "text", mode="before", json_schema_input_type=Column | Annotated[list[Column], Field(min_length=1)]
@@ -110,6 +118,10 @@ class FilesSource(Part, title="Files"):
     """Encoding of text files without a byte-order mark; empty means: detect."""
     rows: RowsSpec | None = Field(default=None, title="Rows")
     """Read each row of a table as a document. Without it, tables are read as one document each."""
+    public_url: str = Field(
+        default="", title="Public address", json_schema_extra=ENV, examples=["https://cdn.example.com/media/"]
+    )
+    """Where the services can fetch this folder's files; local videos need it, because they are sent by address only."""
 
     @field_validator("root", mode="before")
     @classmethod
@@ -196,15 +208,29 @@ class EmbeddingSpec(Part, title="Embedding"):
         default="local/wordllama",
         title="Model",
         pattern=r"^[a-z0-9_-]+/.+$",
-        examples=["local/wordllama", "local/multilingual-e5-small", "openai/text-embedding-3-small"],
+        examples=["local/wordllama", "dashscope/text-embedding-v4", "openai/text-embedding-3-small"],
     )
     """`provider/model`. `local/…` runs in this process without key or network."""
+    region: Literal["singapore", "beijing", "hongkong", "us"] = Field(default="singapore", title="Region")
+    """Where DashScope is called; a key works in its own region only, and prices and limits differ."""
+    workspace: str = Field(default="", title="Workspace", json_schema_extra=ENV, examples=["ws-1a2b3c"])
+    """DashScope workspace that is billed; empty is the key's own (or DASHSCOPE_WORKSPACE_ID)."""
+    output_type: Literal["dense", "sparse", "dense&sparse"] = Field(default="dense", title="Vectors")
+    """Which vectors are stored: `dense` by meaning, `sparse` by weighted terms, or both (DashScope v3, v4, qwen3.7)."""
+    instruct: str = Field(
+        default="", title="Instruction", examples=["Given a question, retrieve passages that answer it"]
+    )
+    """What queries are for, in English, for models that take an instruction; documents are embedded without."""
+    mode: Literal["online", "batch"] = Field(default="online", title="Mode")
+    """`batch` sends what has to be embedded as files that are worked off within a day, at half the price."""
+    free_tokens: int = Field(default=0, title="Free tokens", ge=0, examples=[1_000_000])
+    """Tokens the account has left for nothing; what this store has used since counts against them."""
     dimension: int = Field(default=0, title="Dimension", ge=0, le=8192)
     """Length of the vectors; 0 is the model's default."""
     base_url: str = Field(
         default="", title="Service address", json_schema_extra=ENV, examples=["http://127.0.0.1:11434/v1"]
     )
-    """Where an OpenAI-compatible service listens, up to and including `/v1`; empty is the provider's own."""
+    """Where the service listens, up to and including `/v1`; empty is the provider's own (of `region`)."""
     api_key: SecretStr = Field(default=SecretStr(""), title="Key", json_schema_extra=ENV, examples=["${MY_KEY}"])
     """Better not here but in the environment (OPENAI_API_KEY, DASHSCOPE_API_KEY), or as `${NAME}`."""
     tokenizer: str = Field(default="", title="Tokenizer", examples=["qwen"])
@@ -240,6 +266,50 @@ class EmbeddingSpec(Part, title="Embedding"):
     def provider(self) -> str:
         """The part of `model` before the slash."""
         return self.model.partition("/")[0]
+
+
+class MediaEmbeddingSpec(EmbeddingSpec, title="Media embedding"):
+    """Which model turns images and videos, and the questions about them, into vectors."""
+
+    model: str = Field(
+        default="dashscope/tongyi-embedding-vision-plus",
+        title="Model",
+        pattern=r"^[a-z0-9_-]+/.+$",
+        examples=["dashscope/tongyi-embedding-vision-plus", "dashscope/multimodal-embedding-v1"],
+    )
+    """`provider/model` of a multimodal model."""
+    fuse: bool = Field(default=False, title="Fuse")
+    """Embed picture and caption into one vector, with models that can."""
+    fps: float = Field(default=0.0, title="Frames", ge=0, le=1)
+    """Share of a video's frames that is looked at; 0 is the model's default."""
+
+
+class FetchSpec(Part, title="Fetching"):
+    """How files behind addresses are fetched."""
+
+    allow: list[str] = Field(default=[], title="Allowed hosts", examples=[["media.intranet.example", "*.corp.example"]])
+    """Hosts that may be fetched from although their addresses are private; `*.` stands for any subdomain."""
+    max_size: Size = Field(default=ByteSize(64 * MIB), title="Size limit", examples=["20MB"])
+    """A larger file becomes a failure instead of being fetched."""
+    timeout_s: float = Field(default=60.0, title="Timeout", gt=0)
+    """Seconds one file may take."""
+    connections: int = Field(default=16, title="Connections", ge=1, le=256)
+    """Files fetched at once."""
+
+
+class MediaSpec(Part, title="Media"):
+    """Images and videos: files, addresses in tables, and what Markdown and HTML documents show."""
+
+    embedding: MediaEmbeddingSpec = Field(default=MediaEmbeddingSpec(), title="Embedding")
+    """Which model turns images and videos, and the questions about them, into vectors."""
+    references: bool = Field(default=True, title="References")
+    """Whether the pictures that Markdown and HTML documents show are indexed, with alt text and heading."""
+    oversize: Literal["refuse", "scale"] = Field(default="refuse", title="Oversize")
+    """What becomes of images over the model's limits: a failure that says so, or a smaller copy that is sent."""
+    send: Literal["auto", "url", "data"] = Field(default="auto", title="Send")
+    """Whether the service gets an image's address or the image itself; `auto` sends public addresses as they are."""
+    fetch: FetchSpec = Field(default=FetchSpec(), title="Fetching")
+    """How files behind addresses are fetched."""
 
 
 class StoreSpec(Part, title="Store"):
@@ -287,6 +357,8 @@ class IndexSpec(Part, title="relance index"):
     """How documents are cut."""
     embedding: EmbeddingSpec = Field(default=EmbeddingSpec(), title="Embedding")
     """Which model turns text into vectors, and how hard its service may be pushed."""
+    media: MediaSpec | None = Field(default=None, title="Media")
+    """Index images and videos too; without it they are passed over."""
     store: StoreSpec = Field(default=StoreSpec(), title="Store")
     """Where the tables are."""
     limits: LimitsSpec = Field(default=LimitsSpec(), title="Limits")

@@ -1,4 +1,7 @@
-"""The tables of one index: which physical ones serve it, and whether they are whole."""
+"""The tables of one index: which physical ones serve it, and whether they are whole.
+
+An index has one set of tables for its texts, and one for its media if the spec declares those.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from relance import __version__
 from relance.documents import digest
 from relance.providers import ModelInfo
 from relance.spec import IndexSpec
-from relance.store import Store
+from relance.store import Store, schemas
 from relance.store.catalog import Catalog
 from relance.store.chunks import ChunkTable
 from relance.store.failures import Failures
 from relance.store.manifest import Manifest
 
-__all__ = ["IndexTables", "space_of"]
+__all__ = ["IndexTables", "part_name", "space_of"]
 
 
 def space_of(info: ModelInfo) -> str:
@@ -23,35 +26,44 @@ def space_of(info: ModelInfo) -> str:
     return digest("space", info.space or info.name, str(info.dimension), size=4)
 
 
+def part_name(index: str, *, media: bool) -> str:
+    """Name a part of an index in the catalog and the log of runs: its texts have the index's own name."""
+    return f"{index}/media" if media else index
+
+
 class IndexTables:
     """The chunks, manifest and failures of an index in one vector space."""
 
-    def __init__(self, store: Store, index: str, name: str, *, dimension: int = 0, metadata: dict[str, str]) -> None:
+    def __init__(self, store: Store, index: str, name: str, schema: Any = None) -> None:
         self.index = index
         self.name = name
         self.catalog = Catalog(store)
-        self.chunks = ChunkTable(store, name, dimension=dimension, metadata=metadata)
+        self.chunks = ChunkTable(store, name, schema)
         self.manifest = Manifest(store, name)
         self.failures = Failures(store, name)
 
     @classmethod
-    def for_model(cls, store: Store, spec: IndexSpec, info: ModelInfo) -> IndexTables:
+    def for_model(cls, store: Store, spec: IndexSpec, info: ModelInfo, *, media: bool = False) -> IndexTables:
         """Address the tables that vectors of this model belong into, whether they serve the index yet or not."""
-        embedding = {"model": spec.embedding.model, "dimension": info.dimension, "base_url": spec.embedding.base_url}
+        section = spec.media.embedding if media and spec.media else spec.embedding
+        embedding = {"model": section.model, "dimension": info.dimension, "base_url": section.base_url,
+                     "region": section.region, "output_type": section.output_type}  # fmt: skip
         metadata = {
             "relance.index": spec.name,
             "relance.version": __version__,
             "relance.fingerprint": space_of(info),
             "relance.embedding": json.dumps(embedding),
         }
-        name = f"{spec.name}__{space_of(info)}"
-        return cls(store, spec.name, name, dimension=info.dimension, metadata=metadata)
+        name = f"{spec.name}__{'media__' if media else ''}{space_of(info)}"
+        schema = schemas.chunks(info.dimension, metadata, sparse=info.sparse, media=media)
+        return cls(store, part_name(spec.name, media=media), name, schema)
 
     @classmethod
-    def serving(cls, store: Store, index: str) -> IndexTables | None:
+    def serving(cls, store: Store, index: str, *, media: bool = False) -> IndexTables | None:
         """Address the tables readers use now, or None before the first run."""
+        index = part_name(index, media=media)
         alias = Catalog(store).get(f"index/{index}")
-        return None if alias is None else cls(store, index, alias["table"], metadata={})
+        return None if alias is None else cls(store, index, alias["table"])
 
     @property
     def space(self) -> str:

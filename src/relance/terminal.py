@@ -57,9 +57,10 @@ class Terminal:
     def report(self, report: dict[str, Any]) -> None:
         """Print the closing table of a run."""
         counts = " · ".join(f"{report[name]:,} {name}" for name in ("added", "changed", "removed", "unchanged"))
+        things, chunks = ("media", "rows") if report["part"] == "media" else ("documents", "chunks")
         rows = {
-            "documents": counts,
-            "chunks": f"{report['chunks']:,} written · {report['embedded']:,} embedded · {report['reused']:,} reused",
+            things: counts,
+            chunks: f"{report['chunks']:,} written · {report['embedded']:,} embedded · {report['reused']:,} reused",
             "tokens": f"{report['tokens']:,} in {report['requests']:,} requests",
             "cost": f"${report['cost_usd']:.4f}",
             "seconds": " · ".join(f"{stage} {seconds:.2f}" for stage, seconds in report["seconds"].items()),
@@ -68,12 +69,15 @@ class Terminal:
         }
         if report["failed"]:
             rows["failures"] = f"{report['failed']:,} (relance failures)"
-        self.pairs(f"{report['index']}: {report['status']}", rows)
+        title = f"{report['index']}: media" if report["part"] == "media" else report["index"]
+        self.pairs(f"{title}: {report['status']}", rows)
         self.failures(report["failures"][:_SHOWN_FAILURES], report["failed"])
         for note in report["notes"]:
             self.err.print(f"[yellow]{escape(note)}[/]")
+        if report.get("media"):
+            self.report(report["media"])
 
-    def plan(self, plan: dict[str, Any]) -> None:
+    def plan(self, plan: dict[str, Any], part: str = "plan") -> None:
         """Print a change plan."""
         cost = (
             "unknown: set embedding.price_per_million_tokens"
@@ -89,9 +93,13 @@ class Terminal:
         }
         if plan["failed"]:
             rows["failures"] = f"{plan['failed']:,}"
-        title = f"{plan['index']}: plan" + (" (rebuild: another model)" if plan["rebuild"] else "")
+        if plan["free_tokens"]:
+            rows["free"] = f"{plan['free_tokens']:,} of the tokens are covered by embedding.free_tokens"
+        title = f"{plan['index']}: {part}" + (" (rebuild: another model)" if plan["rebuild"] else "")
         self.pairs(title, rows)
         self.failures(plan["failures"][:_SHOWN_FAILURES], plan["failed"])
+        if plan.get("media"):
+            self.plan(plan["media"], part="plan of its media")
 
     def failures(self, failures: list[dict[str, Any]], total: int) -> None:
         """Print failures with their reasons."""
@@ -113,6 +121,20 @@ class Terminal:
             text = Text(" ".join(hit["text"].split()))
             text.truncate(300, overflow="ellipsis")
             self.out.print(Text("   ") + text)
+
+    def media_hits(self, hits: list[dict[str, Any]]) -> None:
+        """Print images and videos, best first."""
+        if not hits:
+            self.out.print("no images or videos found")
+        for rank, hit in enumerate(hits, start=1):
+            size = f"{hit['width']}×{hit['height']}" if hit["width"] else ""
+            length = f"{hit['duration_s']:.1f} s" if hit["duration_s"] else ""
+            what = " ".join(part for part in (hit["kind"], size, length) if part)
+            self.out.print(f"[bold]{rank}. {escape(hit['url'])}[/]  [dim]{hit['score']:.3f}[/]  {what}")
+            words = hit["caption"] or hit["title"]
+            where = " › ".join(hit["heading_path"])
+            if words or where:
+                self.out.print(Text("   " + " · ".join(part for part in (words, where) if part)))
 
     @contextlib.contextmanager
     def progress(self, index: str, control: Control) -> Generator[None]:

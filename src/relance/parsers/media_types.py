@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 from functools import lru_cache
 
-__all__ = ["CSV", "JSONL", "PARQUET", "TABLES", "TSV", "UNKNOWN", "language_of", "media_type_of"]
+__all__ = ["CSV", "JSONL", "PARQUET", "TABLES", "TSV", "UNKNOWN", "is_media", "language_of", "media_type_of"]
 
 UNKNOWN = "application/octet-stream"
 CSV = "text/csv"
@@ -16,6 +16,17 @@ TABLES = frozenset({CSV, TSV, JSONL, PARQUET})
 
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
 _TYPES = {
+    # Python's own table has no name for these, or another one than `relance.media.sniff`.
+    "ico": "image/x-icon",
+    "icns": "image/icns",
+    "sgi": "image/sgi",
+    "dib": "image/x-dib",
+    "heif": "image/heic",
+    "mkv": "video/x-matroska",
+    "flv": "video/x-flv",
+    "m4v": "video/mp4",
+    "mpg": "video/mpeg",
+    "wmv": "video/x-ms-wmv",
     "txt": "text/plain",
     "text": "text/plain",
     "log": "text/plain",
@@ -145,6 +156,11 @@ def media_type_of(path: str) -> str:
         return _NAMES[name]
     stem, dot, extension = name.rpartition(".")
     return _by_extension(extension) if dot and stem else UNKNOWN
+
+
+def is_media(media_type: str) -> bool:
+    """Whether it is an image or a video."""
+    return media_type.startswith(("image/", "video/"))
 
 
 def language_of(media_type: str) -> str:

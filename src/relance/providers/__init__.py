@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relance.documents import Media
 from relance.errors import ConfigurationError, RetryableError
 from relance.spec import EmbeddingSpec
 from relance.tokens import Tokenizer
 
-__all__ = ["BadReplyError", "InputType", "ModelInfo", "Provider", "Reply", "open_provider"]
+if TYPE_CHECKING:
+    from relance.media.rules import MediaRules
+    from relance.sparse import Sparse
+
+__all__ = ["BadReplyError", "Input", "InputType", "ModelInfo", "Provider", "Reply", "open_provider"]
+
+# What is embedded: a text, or for a multimodal model an image or video.
+Input = str | Media
 
 # Retrieval models embed a question and a passage differently, so nobody may leave this out.
 InputType = Literal["document", "query"]
@@ -35,6 +44,12 @@ class ModelInfo:
         space: names everything that makes two vectors comparable (model, dimension, revision, output type).
         tokenizer: name of the tokenizer that counts for it; part of what decides a document's chunks.
         local: whether the model runs in this process; calls then block a thread, not a socket.
+        sparse: whether replies hold sparse vectors as well (or only them, if `dimension` is 0).
+        modalities: what it embeds: `text`, `image`, `video`, `images`.
+        media_per_request: how many of a kind a single request may carry; a kind that is not named has no limit.
+        media_rules: what images and videos have to be like.
+        media_tokens: what one of a kind is billed as, roughly.
+        region: where the service is, for messages and prices; empty where there is only one place.
     """
 
     name: str
@@ -49,6 +64,12 @@ class ModelInfo:
     space: str = ""
     tokenizer: str = "qwen"
     local: bool = False
+    sparse: bool = False
+    modalities: frozenset[str] = frozenset({"text"})
+    media_per_request: Mapping[str, int] = field(default_factory=dict)
+    media_rules: MediaRules | None = None
+    media_tokens: Mapping[str, int] = field(default_factory=dict)
+    region: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,12 +77,16 @@ class Reply:
     """What one request brought.
 
     Attributes:
-        vectors: float32, shape (texts, dimension).
+        vectors: float32, shape (inputs, dimension).
         tokens: as billed, or None where the provider does not say.
+        sparse: a sparse vector per input, from models that make them.
+        cost_usd: where it does not follow from `tokens`, because pictures and words have different prices.
     """
 
     vectors: NDArray[np.float32]
     tokens: int | None = None
+    sparse: list[Sparse] | None = None
+    cost_usd: float | None = None
 
 
 class BadReplyError(RetryableError):
@@ -84,10 +109,10 @@ class Provider(Protocol):
         """The model's tokenizer, loaded at first use: a query can often do without."""
         ...
 
-    async def embed(self, texts: list[str], *, input_type: InputType) -> Reply:
-        """Embed texts in one request.
+    async def embed(self, inputs: list[Any], /, *, input_type: InputType) -> Reply:
+        """Embed texts (str), or Media where the model takes them (`ModelInfo.modalities`), in one request.
 
-        Raises RetryableError, InputError (the texts are refused), ConfigurationError or AccountError.
+        Raises RetryableError, InputError (the inputs are refused), ConfigurationError or AccountError.
         """
         ...
 
@@ -119,6 +144,11 @@ def open_provider(spec: EmbeddingSpec) -> Provider:
             from relance.settings import read_settings
 
             return OpenAI(spec, read_settings())
+        case ["dashscope", _]:
+            from relance.providers.dashscope import open_dashscope
+            from relance.settings import read_settings
+
+            return open_dashscope(spec, read_settings())
         case _:
             raise ConfigurationError(_unknown(spec.model))
 

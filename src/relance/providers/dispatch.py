@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relance.documents import Media
 from relance.errors import ConfigurationError, InputError, RateLimitedError, RetryableError
-from relance.limits import AdaptiveLimit, RateLimit
-from relance.providers import BadReplyError, InputType, Provider
+from relance.limits import Limits, shared_limits
+from relance.money import Purse, cost_usd
+from relance.providers import BadReplyError, Input, InputType, Provider, Reply
 from relance.spec import EmbeddingSpec
+
+if TYPE_CHECKING:
+    from relance.sparse import Sparse
 
 __all__ = ["Dispatcher", "Job", "pack"]
 
@@ -28,18 +33,29 @@ POLL_S = 0.2
 PROBES = 5
 
 
-def pack(tokens: NDArray[np.int64], *, max_texts: int, max_tokens: int) -> Iterator[list[int]]:
-    """Group positions in order into requests of at most so many texts and tokens; 0 is no limit.
+def pack(tokens: NDArray[np.int64], *, max_texts: int, max_tokens: int, kinds: Sequence[str] = (),
+         max_of_kind: Mapping[str, int] | None = None) -> Iterator[list[int]]:  # fmt: skip
+    """Group positions in order into requests of at most so many inputs and tokens; 0 is no limit.
 
-    A text that is over `max_tokens` alone gets a request of its own.
+    An input that is over `max_tokens` alone gets a request of its own. Where `kinds` says what each input is
+    (`image`, `video`, …), a request holds at most `max_of_kind` of each.
     """
     batch: list[int] = []
     total = 0
+    held: Counter[str] = Counter()
     for position, count in enumerate(tokens.tolist()):
-        if batch and ((max_texts and len(batch) >= max_texts) or (max_tokens and total + count > max_tokens)):
+        kind = kinds[position] if kinds else ""
+        most = max_of_kind.get(kind, 0) if max_of_kind else 0
+        if batch and (
+            (max_texts and len(batch) >= max_texts)
+            or (max_tokens and total + count > max_tokens)
+            or (most and held[kind] >= most)
+        ):
             yield batch
             batch, total = [], 0
+            held.clear()
         batch.append(position)
+        held[kind] += 1
         total += count
     if batch:
         yield batch
@@ -47,31 +63,33 @@ def pack(tokens: NDArray[np.int64], *, max_texts: int, max_tokens: int) -> Itera
 
 @dataclass(slots=True)
 class Job:
-    """The texts of one call, and what has come of them so far.
+    """The inputs of one call, and what has come of them so far.
 
     Attributes:
-        texts: what to embed, none blank or too long.
-        tokens: count per text, shape (len(texts),); an estimate where the tokenizer is one.
-        input_type: what the texts are.
-        done: called with positions and their checked vectors as soon as a reply is in.
-        failed: called with a position and the reason why this text has no vector.
-        spend: called with the tokens of a request before it is sent; raises BudgetError to stop.
+        inputs: what to embed, none blank or too long.
+        tokens: count per input, shape (len(inputs),); an estimate where the tokenizer is one.
+        input_type: what the inputs are.
+        done: called with positions, their checked vectors and sparse vectors as soon as a reply is in.
+        failed: called with a position and the reason why this input has no vector.
+        purse: pays each request before it is sent, or stops the job with BudgetError.
         stop: asked before each request; true ends the job with RetryableError.
         billed: tokens as billed, or as counted where the provider does not say.
+        cost_usd: of what was billed, by the provider's price; 0.0 where none is known.
         requests: made, including refused and repeated ones.
         ended: whether no further request may be sent.
         error: why, if it is for an error.
         sending: tasks with a request in flight.
     """
 
-    texts: list[str]
+    inputs: list[Input]
     tokens: NDArray[np.int64]
     input_type: InputType
-    done: Callable[[list[int], NDArray[np.float32]], None]
+    done: Callable[[list[int], NDArray[np.float32], list[Sparse] | None], None]
     failed: Callable[[int, str], None]
-    spend: Callable[[int], None] | None = None
+    purse: Purse | None = None
     stop: Callable[[], bool] | None = None
     billed: int = 0
+    cost_usd: float = 0.0
     requests: int = 0
     ended: bool = False
     error: Exception | None = None
@@ -91,18 +109,25 @@ class Job:
 
 
 class Dispatcher:
-    """Sends jobs to one provider; all jobs share its limits. Belongs to one event loop."""
+    """Sends jobs to one provider; all jobs share its limits. Belongs to one event loop.
 
-    def __init__(self, provider: Provider, spec: EmbeddingSpec) -> None:
+    With `shared` (made on that loop) it shares them with every other dispatcher there that calls the same service.
+    """
+
+    def __init__(self, provider: Provider, spec: EmbeddingSpec, *, shared: bool = False) -> None:
         info = provider.info
         self._provider = provider
         self._attempts = spec.max_attempts
         self.max_texts = spec.batch_texts or info.batch_texts
         self.max_tokens = spec.batch_tokens or info.batch_tokens
-        # A local model uses all cores for one request.
-        self.concurrency = AdaptiveLimit(1 if info.local else spec.max_concurrency)
-        self.request_rate = RateLimit(spec.requests_per_minute or info.requests_per_minute)
-        self.token_rate = RateLimit(spec.tokens_per_minute or info.tokens_per_minute)
+        rates = {
+            # A local model uses all cores for one request.
+            "concurrency": 1 if info.local else spec.max_concurrency,
+            "requests_per_minute": spec.requests_per_minute or info.requests_per_minute,
+            "tokens_per_minute": spec.tokens_per_minute or info.tokens_per_minute,
+        }
+        limits = shared_limits((info.name, info.region, spec.base_url), **rates) if shared else Limits.of(**rates)
+        self.concurrency, self.request_rate, self.token_rate = limits.concurrency, limits.requests, limits.tokens
         self._accepted = False
 
     async def run(self, job: Job) -> None:
@@ -111,7 +136,11 @@ class Dispatcher:
         The first error that is not one text's fault ends the job: what waits is dropped, what is in flight is
         still received and handed to `done`, then the error is raised.
         """
-        batches = pack(job.tokens, max_texts=self.max_texts, max_tokens=self.max_tokens)
+        most = self._provider.info.media_per_request
+        kinds = [value.kind if isinstance(value, Media) else "text" for value in job.inputs] if most else ()
+        batches = pack(
+            job.tokens, max_texts=self.max_texts, max_tokens=self.max_tokens, kinds=kinds, max_of_kind=most
+        )  # fmt: skip
         tasks = [asyncio.create_task(self._batch(job, batch)) for batch in batches]
         if not tasks:
             return
@@ -137,16 +166,10 @@ class Dispatcher:
     async def _batch(self, job: Job, batch: list[int]) -> None:
         # The slot is kept while a request waits to be tried again: the others queue instead of being refused too.
         async with self.concurrency:
-            tokens = 0
             try:
                 job.check()
-                if job.spend:
-                    job.spend(int(job.tokens[batch].sum()))
-                    tokens = int(job.tokens[batch].sum())
                 await self._search(job, batch)
             except Exception as error:
-                if job.spend and tokens:
-                    job.spend(-tokens)
                 job.end(error)  # here and not in `run`: the next in line gets this slot before `run` hears of it
                 raise
 
@@ -158,7 +181,7 @@ class Dispatcher:
         while parts:
             part = parts.popleft()
             try:
-                vectors = await self._send(job, part)
+                reply = await self._send(job, part)
             except InputError as error:
                 if len(part) == 1:
                     job.failed(part[0], str(error))
@@ -170,13 +193,13 @@ class Dispatcher:
                     parts.extend(_halves(part, probes=PROBES if probing and part is batch else 0))
             else:
                 self._accepted = True
-                self._keep(job, part, vectors)
+                self._keep(job, part, reply)
         if not refused and len(part) < len(batch):
             # Nothing was wrong with the texts: the service takes fewer at once than we thought.
             self.max_texts = min(self.max_texts or len(batch), len(part))
 
-    async def _send(self, job: Job, part: list[int]) -> NDArray[np.float32]:
-        """Make one request, again if need be; return vectors, shape (len(part), dimension)."""
+    async def _send(self, job: Job, part: list[int]) -> Reply:
+        """Make one request, again if need be; return a reply with vectors of shape (len(part), dimension)."""
         import stamina
 
         bad_replies = 0
@@ -205,45 +228,63 @@ class Dispatcher:
             raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _attempt(self, job: Job, part: list[int]) -> NDArray[np.float32]:
+    async def _attempt(self, job: Job, part: list[int]) -> Reply:
         count = int(job.tokens[part].sum())
-        await self.request_rate.acquire()
+        # Requests come last: they are spread evenly, and those that wait for tokens would leave in a bunch.
         await self.token_rate.acquire(count)
+        await self.request_rate.acquire()
         job.check()
+        if job.purse:
+            job.purse.reserve(count)
+        billed, paid = 0, None
         epoch = self.concurrency.epoch
         task = asyncio.current_task()
         job.sending.add(task)
         job.requests += 1
         try:
-            reply = await self._provider.embed([job.texts[position] for position in part], input_type=job.input_type)
+            reply = await self._provider.embed([job.inputs[position] for position in part], input_type=job.input_type)
+            billed, paid = count if reply.tokens is None else reply.tokens, reply.cost_usd
         except RateLimitedError:
             self.concurrency.throttled(epoch)
             raise
         finally:
             job.sending.discard(task)
+            if job.purse:
+                paid = job.purse.settle(count, billed, paid)
         self.concurrency.succeeded()
-        job.billed += count if reply.tokens is None else reply.tokens
-        expected = (len(part), self._provider.info.dimension)
+        info = self._provider.info
+        job.billed += billed
+        job.cost_usd += (cost_usd(billed, info.price_per_million_tokens) or 0.0) if paid is None else paid
+        expected = (len(part), info.dimension)
         if reply.vectors.shape != expected:
-            name, shape = self._provider.info.name, reply.vectors.shape
-            raise BadReplyError(f"{name} answered with vectors of shape {shape} instead of {expected}.")
-        return np.asarray(reply.vectors, dtype=np.float32)
+            raise BadReplyError(
+                f"{info.name} answered with vectors of shape {reply.vectors.shape} instead of {expected}."
+            )
+        if info.sparse and len(reply.sparse or ()) != len(part):
+            msg = f"{info.name} answered with {len(reply.sparse or ())} sparse vectors for {len(part)} texts."
+            raise BadReplyError(msg)
+        return reply
 
-    def _keep(self, job: Job, part: list[int], vectors: NDArray[np.float32]) -> None:
+    def _keep(self, job: Job, part: list[int], reply: Reply) -> None:
         """Hand on the vectors that are fit to be stored, the rest as failures."""
         info = self._provider.info
+        vectors, sparse = np.asarray(reply.vectors, dtype=np.float32), reply.sparse
+        if not info.dimension:  # sparse vectors only; those were checked where they were made
+            job.done(part, vectors, sparse)
+            return
         norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
         good = np.isfinite(norms) & (norms > 0)
         if info.normalized and np.abs(norms[good] - 1).max(initial=0.0) > 1e-3:
             vectors = vectors / np.where(good, norms, 1.0)[:, None].astype(np.float32)
         if good.all():
-            job.done(part, vectors)
+            job.done(part, vectors, sparse)
             return
         for position, norm in zip(np.array(part)[~good].tolist(), norms[~good].tolist(), strict=True):
             what = "of zeros" if norm == 0 else "with values that are not finite numbers"
             job.failed(position, f"{info.name} answered with a vector {what} for this text.")
         if good.any():
-            job.done(np.array(part)[good].tolist(), vectors[good])
+            kept = None if sparse is None else [each for each, fit in zip(sparse, good, strict=True) if fit]
+            job.done(np.array(part)[good].tolist(), vectors[good], kept)
 
 
 def _halves(part: list[int], *, probes: int) -> list[list[int]]:

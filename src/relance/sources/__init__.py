@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from relance.documents import Content, Document, Item
 from relance.errors import DocumentError
 from relance.spec import IndexSpec, SourceSpec
 
-__all__ = ["Source", "open_source"]
+if TYPE_CHECKING:
+    from relance.sources.media import MediaFiles
+
+__all__ = ["Source", "open_media_source", "open_source"]
 
 
 class Source(Protocol):
@@ -47,4 +50,14 @@ def open_source(spec: IndexSpec, position: int) -> Source:
         case "files":
             from relance.sources.files import Files
 
-            return Files(section, root=spec.path(section.root), base=spec.folder, position=position)
+            root, skip_media = spec.path(section.root), spec.media is not None
+            return Files(section, root=root, base=spec.folder, position=position, skip_media=skip_media)
+
+
+def open_media_source(spec: IndexSpec, position: int) -> MediaFiles:
+    """Open the media of the source at a position of `spec.sources`."""
+    from relance.sources.media import MediaFiles
+
+    section: SourceSpec = spec.sources[position]
+    assert spec.media is not None  # noqa: S101  # nobody asks for the media of an index without
+    return MediaFiles(section, root=spec.path(section.root), base=spec.path("."), position=position, media=spec.media)

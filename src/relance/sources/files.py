@@ -15,7 +15,7 @@ from relance.documents import Content, Document, Item, digest
 from relance.errors import ConfigurationError, DocumentError
 from relance.parsers import Raw, has_parser, parse, parser_version, refusal
 from relance.parsers.decoding import codec
-from relance.parsers.media_types import TABLES, language_of, media_type_of
+from relance.parsers.media_types import TABLES, is_media, language_of, media_type_of
 from relance.sources.ignore import Rules
 from relance.sources.rows import list_rows, parse_row, read_row
 from relance.sources.walk import inside, walk
@@ -35,8 +35,10 @@ class Files:
     listing opens nothing; whether it really changed is decided by the hash of its bytes.
     """
 
-    def __init__(self, section: FilesSource, root: Path, base: Path, position: int) -> None:
+    def __init__(self, section: FilesSource, root: Path, base: Path, position: int, *,
+                 skip_media: bool = False) -> None:  # fmt: skip
         """Prepare to read; both folders are absolute. ConfigurationError for a bad pattern or encoding."""
+        self._skip_media = skip_media
         relative = Path(os.path.relpath(root, base)).as_posix()
         self._prefix = "" if relative == "." else relative + "/"
         self._section, self._root, self._position = section, root, position
@@ -51,8 +53,19 @@ class Files:
     def list(self) -> Iterator[Item | DocumentError]:
         """Stream the files that patterns, ignore files and policies let through, in ascending order of uri.
 
-        With the default `include`, files of a type that holds no text (images, archives, unknown) are passed over.
+        With the default `include`, files of a type that holds no text (images, archives, unknown) are passed over, and
+        where the index has media, images and videos are in any case: they are `MediaFiles`' business.
         """
+        rows = self._section.rows
+        only_media = rows is not None and rows.url and "text" not in rows.model_fields_set
+        for item in self._files():
+            if isinstance(item, Item) and self._skip_media and is_media(item.media_type):
+                continue
+            if isinstance(item, Item) and item.container and only_media:
+                continue
+            yield item
+
+    def _files(self) -> Iterator[Item | DocumentError]:
         if not self._root.exists():
             raise ConfigurationError(f"the folder {self._root} does not exist; is it mounted, is `root` right?")
         if not self._root.is_dir():
@@ -98,19 +111,24 @@ class Files:
             return read_row(item)
         if reason := refusal(item.media_type):
             raise DocumentError(item.uri, reason)
+        data = self._read_path(self._root / item.uri.removeprefix(self._prefix), item.uri, self._real_root)
+        return Content(item, data, digest("file", data))
+
+    def _read_path(self, path: Path, uri: str, real_root: str) -> bytes:
+        """Read a file that lies inside a folder (resolved); DocumentError with a plain reason."""
         limit = self._section.max_size
         try:
-            with self._open(item.uri) as (stream, size):
+            with _Opened(path, uri, real_root) as (stream, size):
                 data = stream.read(limit + 1) if size <= limit else b""
         except OSError as error:
-            raise DocumentError(item.uri, _reason(error)) from None
+            raise DocumentError(uri, _reason(error)) from None
         if size > limit or len(data) > limit:  # the latter: it is growing right now
             large = ByteSize(max(size, len(data))).human_readable()
             reason = f"{large} is more than max_size ({limit.human_readable()}); raise max_size or exclude it"
-            raise DocumentError(item.uri, reason)
+            raise DocumentError(uri, reason)
         if not data:
-            raise DocumentError(item.uri, "empty file")
-        return Content(item, data, digest("file", data))
+            raise DocumentError(uri, "empty file")
+        return data
 
     def parse(self, content: Content) -> Document:
         """Turn a file or row into text."""

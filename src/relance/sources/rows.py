@@ -14,10 +14,10 @@ from relance.sources.seen import SeenIds
 from relance.sources.tables import Record, Table, read_records
 from relance.spec import RowsSpec
 
-__all__ = ["list_rows", "parse_row", "read_row"]
+__all__ = ["RefusedRowError", "list_rows", "parse_row", "read_row", "row_id", "row_metadata", "row_text"]
 
 
-class _RefusedError(Exception):
+class RefusedRowError(Exception):
     """A row cannot be a document; the text says why."""
 
 
@@ -62,8 +62,8 @@ def _row(record: Record, container: Item, spec: RowsSpec, seen: SeenIds) -> Item
     if record.problem:
         return DocumentError(line, record.problem)
     try:
-        name = _id(record.values, spec.id)
-    except _RefusedError as refused:
+        name = row_id(record.values, spec.id)
+    except RefusedRowError as refused:
         return DocumentError(line, str(refused))
     first = seen.first(name, record.number)
     if first != record.number:  # not at `path#id`: that is the first row's, which is in order
@@ -71,58 +71,61 @@ def _row(record: Record, container: Item, spec: RowsSpec, seen: SeenIds) -> Item
     uri = f"{container.uri}#{name}"
     try:
         return _item(uri, record.values, container, spec)
-    except _RefusedError as refused:
+    except RefusedRowError as refused:
         return DocumentError(uri, str(refused))
 
 
 def _item(uri: str, values: dict[str, Any], container: Item, spec: RowsSpec) -> Item:
-    parts = [part for column in spec.text if (part := _text(values, column))]
+    parts = [part for column in spec.text if (part := row_text(values, column))]
     if not parts:
         have = ", ".join(list(values)[:20])
         known = any(column in values for column in spec.text)
         named = ", ".join(spec.text)
-        raise _RefusedError(f"no text in {named}" if known else f"no text column {named}; this row has: {have}")
+        raise RefusedRowError(f"no text in {named}" if known else f"no text column {named}; this row has: {have}")
     title_column = spec.title or ("title" if "title" in spec.text else "")
     row: dict[str, Any] = {
         "text": "\n\n".join(parts),
-        "title": " ".join(_text(values, title_column).split()),
-        "metadata": {column: _metadata(values, column) for column in spec.metadata},
+        "title": " ".join(row_text(values, title_column).split()),
+        "metadata": {column: row_metadata(values, column) for column in spec.metadata},
     }
     version = digest("row", row["text"], row["title"], json.dumps(row["metadata"], sort_keys=True))
     size = len(row["text"].encode())
     return Item(uri, version, container.media_type, size, container.source, row=row, parent=container.uri)
 
 
-def _id(values: dict[str, Any], column: str) -> str:
+def row_id(values: dict[str, Any], column: str) -> str:
+    """Read the name of a row; raises RefusedRowError."""
     value = values.get(column)
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # what a column of integers with gaps becomes in a data frame
     if value is None or value == "":
         msg = f"no id in column {column!r}"
-        raise _RefusedError(msg)
+        raise RefusedRowError(msg)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         msg = f"the id in column {column!r} is a {type(value).__name__}, not text or a whole number"
-        raise _RefusedError(msg)
+        raise RefusedRowError(msg)
     name = clean(str(value)).strip()
     if not name:
         msg = f"the id in column {column!r} is blank"
-        raise _RefusedError(msg)
+        raise RefusedRowError(msg)
     return name
 
 
-def _text(values: dict[str, Any], column: str) -> str:
+def row_text(values: dict[str, Any], column: str) -> str:
+    """Read a cell as text, empty where there is none; raises RefusedRowError."""
     value = values.get(column)
     if value is None or value != value:  # noqa: PLR0124  # NaN is how data frames write an empty cell
         return ""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         msg = f"column {column!r} holds a {type(value).__name__}, not text"
-        raise _RefusedError(msg)
+        raise RefusedRowError(msg)
     return clean(str(value)).strip()
 
 
-def _metadata(values: dict[str, Any], column: str) -> Any:
+def row_metadata(values: dict[str, Any], column: str) -> Any:
+    """Read a cell as a JSON value; raises RefusedRowError."""
     try:
         return json_value(values.get(column))
     except ValueError as error:
         msg = f"column {column!r} {error}"
-        raise _RefusedError(msg) from None
+        raise RefusedRowError(msg) from None

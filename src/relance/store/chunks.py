@@ -4,42 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relance.documents import Chunk, Document, chunk_ids
+from relance.documents import Chunk, Document, MediaDocument, chunk_ids
 from relance.errors import RelanceError
 from relance.store import schemas
 from relance.store.connection import Store, store_error
 from relance.store.handle import Handle
+
+if TYPE_CHECKING:
+    from relance.sparse import Sparse
 
 __all__ = ["ChunkTable", "EmbeddedDocument"]
 
 
 @dataclass(slots=True, frozen=True)
 class EmbeddedDocument:
-    """A document ready to be written; `vectors` is float32, shape (len(chunks), dimension)."""
+    """A document ready to be written.
+
+    Attributes:
+        vectors: float32, shape (len(chunks), dimension).
+        sparse: sparse vectors beside them, from models that make those.
+    """
 
     document: Document
     chunks: list[Chunk]
     vectors: NDArray[np.float32]
+    sparse: list[Sparse | None] = field(default_factory=list)
 
 
 class ChunkTable(Handle):
-    """A physical chunks table: the chunks of one index in one vector space."""
+    """A physical chunks table: the chunks (or the media) of one index in one vector space."""
 
-    def __init__(self, store: Store, name: str, *, dimension: int, metadata: dict[str, str]) -> None:
+    def __init__(self, store: Store, name: str, schema: Any = None) -> None:
         super().__init__(store, name)
-        self._schema_args = (dimension, metadata)
+        self._schema = schema
 
     def create(self) -> Any:
         """Create the table if it is missing."""
         if self.table is None:
-            self._table = self._store.create(self.name, schemas.chunks(*self._schema_args))
+            self._table = self._store.create(self.name, self._schema)
         return self._table
 
     def count(self) -> int:
@@ -58,6 +67,8 @@ class ChunkTable(Handle):
         table = self.create()
         stale = self._rows_of(known)
         columns = _columns(documents, run_id, now)
+        if "url" in table.schema.names:
+            columns |= _media_columns(documents)
         for chunk_id in columns["id"]:
             stale.pop(chunk_id, None)
         data = _table(columns, documents, schema := table.schema)
@@ -96,8 +107,21 @@ class ChunkTable(Handle):
         return found
 
 
+def _media_columns(documents: list[EmbeddedDocument]) -> dict[str, list[Any]]:
+    media = [each.document for each in documents if isinstance(each.document, MediaDocument)]
+    return {
+        "url": [each.url for each in media],
+        "kind": [each.media.kind for each in media],
+        "width": [each.width or None for each in media],
+        "height": [each.height or None for each in media],
+        "duration_s": [each.duration_s for each in media],
+        "bytes": [each.size for each in media],
+        "content_hash": [each.media.content_hash for each in media],
+    }
+
+
 def _columns(documents: list[EmbeddedDocument], run_id: str, now: datetime) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in schemas.chunks(1, {}).names if name != "vector"}
+    columns: dict[str, list[Any]] = {name: [] for name in schemas.chunks(0, {}).names}
     for embedded in documents:
         document, chunks = embedded.document, embedded.chunks
         doc_id = document.id
@@ -131,11 +155,16 @@ def _pages(document: Document, chunks: list[Chunk]) -> list[int | None]:
 def _table(columns: dict[str, list[Any]], documents: list[EmbeddedDocument], schema: Any) -> Any:
     import pyarrow as pa
 
-    vector = schema.field("vector").type
-    flat = np.concatenate([np.zeros((0, vector.list_size), np.float32)] + [d.vectors for d in documents])
     arrays = {name: _json(values) if name == "metadata" else pa.array(values, schema.field(name).type)
               for name, values in columns.items()}  # fmt: skip
-    arrays["vector"] = pa.FixedSizeListArray.from_arrays(np.ascontiguousarray(flat).reshape(-1), vector.list_size)
+    if "vector" in schema.names:
+        size = schema.field("vector").type.list_size
+        flat = np.concatenate([np.zeros((0, size), np.float32)] + [d.vectors for d in documents])
+        arrays["vector"] = pa.FixedSizeListArray.from_arrays(np.ascontiguousarray(flat).reshape(-1), size)
+    if "sparse" in schema.names:
+        from relance.sparse import to_arrow
+
+        arrays["sparse"] = to_arrow([sparse for d in documents for sparse in d.sparse])
     return pa.table([arrays[name] for name in schema.names], schema=_write_schema(schema))
 
 

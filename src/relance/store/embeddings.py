@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,11 @@ from relance.store import schemas
 from relance.store.connection import Store, store_error
 from relance.store.maintenance import compact
 
-__all__ = ["EmbeddingStore", "describe", "prune", "table_name"]
+if TYPE_CHECKING:
+    from relance.embedder import Vector
+    from relance.sparse import Sparse
+
+__all__ = ["EmbeddingStore", "dense_matrix", "describe", "prune", "table_name"]
 
 PREFIX = "relance__vectors__"
 _FLUSH_S = 0.4  # bought vectors are on disk this long after the reply at the latest, plus one commit
@@ -41,16 +45,18 @@ class EmbeddingStore:
     second, so a killed run loses what arrived within the last moment and nothing more.
     """
 
-    def __init__(self, store: Store, space: str, dimension: int) -> None:
+    def __init__(self, store: Store, space: str, dimension: int, *, sparse: bool = False) -> None:
         self._store = store
         self._name = table_name(space)
         self._dimension = dimension
+        self._schema = schemas.vectors(dimension, sparse=sparse)
+        self._columns = [name for name in ("key", "vector", "sparse") if name in self._schema.names]
         self._lock = threading.Lock()
         self._commit = threading.Lock()
         self._known: NDArray[np.uint64] | None = None  # sorted; eight bytes a key, so a million cost 8 MB
         self._recent: set[int] = set()
-        self._buffer: dict[str, NDArray[np.float32]] = {}
-        self._flushing: dict[str, NDArray[np.float32]] = {}
+        self._buffer: dict[str, Vector] = {}
+        self._flushing: dict[str, Vector] = {}
         self._table: Any = None
         self._commits = 0
         self._wake = threading.Event()
@@ -71,10 +77,10 @@ class EmbeddingStore:
                 found |= known[places] == prefixes
         return found
 
-    def get(self, keys: list[str]) -> dict[str, NDArray[np.float32]]:
+    def get(self, keys: list[str]) -> dict[str, Vector]:
         """Return the vectors there are for `keys`."""
         wanted = [key for key, there in zip(keys, self.contains(keys), strict=True) if there]
-        found: dict[str, NDArray[np.float32]] = {}
+        found: dict[str, Vector] = {}
         with self._lock:
             for buffer in (self._buffer, self._flushing):
                 found.update({key: buffer[key] for key in wanted if key in buffer})
@@ -82,21 +88,23 @@ class EmbeddingStore:
         missing = [key for key in wanted if key not in found]
         if missing and table is not None:
             for condition in schemas.in_lists("key", missing):
-                rows = table.search().where(condition).select(["key", "vector"]).limit(None).to_arrow()
-                values = rows["vector"].combine_chunks()
-                matrix = values.values.to_numpy(zero_copy_only=False).reshape(-1, self._dimension)
-                start = values.offset
-                for i, name in enumerate(rows["key"].to_pylist()):
-                    found[name] = matrix[start + i]
+                rows = table.search().where(condition).select(self._columns).limit(None).to_arrow()
+                names = rows["key"].to_pylist()
+                matrix = dense_matrix(rows["vector"]) if self._dimension else np.zeros((len(names), 0), np.float32)
+                sparse = self._sparse(rows)
+                found.update({name: (matrix[i], sparse[i]) for i, name in enumerate(names)})
         return found
 
-    def put(self, keys: list[str], vectors: NDArray[np.float32]) -> None:
-        """Keep vectors, shape (len(keys), dimension); returns at once, errors of earlier commits are raised here."""
+    def put(self, keys: list[str], vectors: NDArray[np.float32], sparse: list[Sparse] | None = None) -> None:
+        """Keep vectors, shape (len(keys), dimension), and sparse ones where the space has them; returns at once.
+
+        Errors of earlier commits are raised here.
+        """
         if self._error is not None:
             raise self._error
         with self._lock:
-            for key, vector in zip(keys, vectors, strict=True):
-                self._buffer[key] = vector
+            for at, key in enumerate(keys):
+                self._buffer[key] = (vectors[at], sparse[at] if sparse else None)
             self._recent.update(int(prefix) for prefix in _prefixes(keys))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._flush_regularly, name="relance-vectors", daemon=True)
@@ -140,26 +148,31 @@ class EmbeddingStore:
             self._thread.join()
         self.flush()
 
-    def _write(self, rows: dict[str, NDArray[np.float32]]) -> None:
+    def _write(self, rows: dict[str, Vector]) -> None:
         import pyarrow as pa
 
         if self._table is None:
-            self._table = self._store.create(self._name, schemas.vectors(self._dimension))
-        flat = np.ascontiguousarray(np.stack(list(rows.values())), dtype=np.float32).reshape(-1)
-        now = pa.scalar(datetime.now(UTC), schemas.vectors(1).field("created_at").type)
-        self._table.add(
-            pa.table(
-                [
-                    pa.array(list(rows)),
-                    pa.repeat(now, len(rows)),
-                    pa.FixedSizeListArray.from_arrays(flat, self._dimension),
-                ],
-                schema=schemas.vectors(self._dimension),
-            )
-        )
+            self._table = self._store.create(self._name, self._schema)
+        now = pa.scalar(datetime.now(UTC), self._schema.field("created_at").type)
+        columns = {"key": pa.array(list(rows)), "created_at": pa.repeat(now, len(rows))}
+        if self._dimension:
+            flat = np.ascontiguousarray(np.stack([dense for dense, _ in rows.values()]), dtype=np.float32).reshape(-1)
+            columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self._dimension)
+        if "sparse" in self._columns:
+            from relance.sparse import to_arrow
+
+            columns["sparse"] = to_arrow([sparse for _, sparse in rows.values()])
+        self._table.add(pa.table([columns[name] for name in self._schema.names], schema=self._schema))
         self._commits += 1
         if self._commits % _COMPACT_COMMITS == 0:
             compact(self._table, retention=timedelta(hours=1))
+
+    def _sparse(self, rows: Any) -> list[Sparse | None]:
+        if "sparse" not in self._columns:
+            return [None] * rows.num_rows
+        from relance.sparse import from_arrow
+
+        return from_arrow(rows["sparse"].combine_chunks())
 
     def _flush_regularly(self) -> None:
         while True:
@@ -201,7 +214,18 @@ def _tables(store: Store) -> dict[str, Any]:
 
 
 def _row_bytes(table: Any) -> int:
-    return 4 * table.schema.field("vector").type.list_size + 48  # key and date beside the vector
+    names = table.schema.names
+    dense = 4 * table.schema.field("vector").type.list_size if "vector" in names else 0
+    # Key and date beside the vector; a sparse vector has some hundred pairs of eight bytes.
+    return dense + 48 + (800 if "sparse" in names else 0)
+
+
+def dense_matrix(column: Any) -> NDArray[np.float32]:
+    """View a column of vectors as a matrix, shape (rows, dimension)."""
+    values = column.combine_chunks()
+    width = values.type.list_size
+    flat = values.values.to_numpy(zero_copy_only=False)
+    return flat[values.offset * width : (values.offset + len(values)) * width].reshape(-1, width)
 
 
 def prune(store: Store, *, max_bytes: int) -> dict[str, int]:

@@ -60,8 +60,9 @@ def _file_lock(folder: Path, name: str, wait_s: float) -> Generator[None]:
 
     locks = folder / ".relance"
     locks.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(locks / f"{name}.lock", thread_local=False)
-    note = locks / f"{name}.holder.json"
+    file = name.replace("/", "__")
+    lock = FileLock(locks / f"{file}.lock", thread_local=False)
+    note = locks / f"{file}.holder.json"
     try:
         lock.acquire(timeout=max(0, wait_s), poll_interval=_POLL_S)
     except Timeout:

@@ -36,7 +36,7 @@ def refresh_indexes(table: Any, *, retention: timedelta) -> None:
         if rows and "text" not in indexes:
             # icu cuts Chinese and Japanese into words; stemming and stop words are English only.
             table.create_index("text", config=FTS(base_tokenizer="icu", stem=False, remove_stop_words=False))
-        if rows >= VECTOR_INDEX_ROWS and "vector" not in indexes:
+        if rows >= VECTOR_INDEX_ROWS and "vector" in table.schema.names and "vector" not in indexes:
             table.create_index("vector", config=IvfRq(distance_type="cosine"))
     except Exception as error:
         log.warning("could not create an index on %s, searches scan instead: %s", table.name, str(error)[:300])

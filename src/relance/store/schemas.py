@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["CATALOG", "DOCUMENTS", "FAILURES", "RUNS", "chunks", "in_lists", "key", "vectors"]
+__all__ = ["CATALOG", "DOCUMENTS", "FAILURES", "RUNS", "SPARSE", "chunks", "in_lists", "key", "vectors"]
 
 # LanceDB plans an IN list by parsing it: 35 ms for a thousand values, 1.2 s for ten thousand (measured).
 _IN_LIST = 1000
@@ -68,8 +68,24 @@ FAILURES = pa.schema(
 )
 
 
-def chunks(dimension: int, metadata: dict[str, str]) -> pa.Schema:
-    """Describe a chunks table; `metadata` (what made it) is fixed at creation."""
+# What a row of a media table has beside a chunk's columns, where its `text` is the caption.
+MEDIA_COLUMNS = [
+    pa.field("url", pa.string()),
+    pa.field("kind", pa.string()),
+    pa.field("width", pa.int32()),
+    pa.field("height", pa.int32()),
+    pa.field("duration_s", pa.float32()),
+    pa.field("bytes", pa.int64()),
+    pa.field("content_hash", pa.string()),
+]
+SPARSE = pa.struct([pa.field("indices", pa.list_(pa.int32())), pa.field("values", pa.list_(pa.float32()))])
+
+
+def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, media: bool = False) -> pa.Schema:
+    """Describe a chunks table, or a media table; `metadata` (what made it) is fixed at creation.
+
+    A dimension of 0 means: no dense vectors.
+    """
     return pa.schema(
         [
             key("id"),
@@ -88,21 +104,22 @@ def chunks(dimension: int, metadata: dict[str, str]) -> pa.Schema:
             pa.field("run_id", pa.string()),
             pa.field("updated_at", _TIME),
             pa.field("active", pa.bool_(), nullable=False),  # false: a tombstone waiting for the sweep
-            pa.field("vector", pa.list_(pa.float32(), dimension)),
+            *(MEDIA_COLUMNS if media else []),
+            *_vector_columns(dimension, sparse=sparse),
         ],
         metadata=metadata,
     )
 
 
-def vectors(dimension: int) -> pa.Schema:
+def vectors(dimension: int, *, sparse: bool = False) -> pa.Schema:
     """Describe an embedding store's table."""
-    return pa.schema(
-        [
-            pa.field("key", pa.string(), nullable=False),
-            pa.field("created_at", _TIME),
-            pa.field("vector", pa.list_(pa.float32(), dimension)),
-        ]
-    )
+    fields = [pa.field("key", pa.string(), nullable=False), pa.field("created_at", _TIME)]
+    return pa.schema(fields + _vector_columns(dimension, sparse=sparse))
+
+
+def _vector_columns(dimension: int, *, sparse: bool) -> list[pa.Field]:
+    dense = [pa.field("vector", pa.list_(pa.float32(), dimension))] if dimension else []
+    return [*dense, *([pa.field("sparse", SPARSE)] if sparse else [])]
 
 
 def in_lists(column: str, values: Sequence[str]) -> Iterable[Any]:

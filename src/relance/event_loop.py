@@ -1,0 +1,39 @@
+"""The one event loop of the process: requests of all runs share it, and with it limits and connections."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+
+__all__ = ["event_loop"]
+
+_lock = threading.Lock()
+_users = 0
+_open: tuple[Any, BlockingPortal] | None = None
+
+
+@contextlib.contextmanager
+def event_loop() -> Generator[BlockingPortal]:
+    """Give access to the loop's thread; it ends with its last user."""
+    global _users, _open  # noqa: PLW0603  # one per process is the point
+    with _lock:
+        if _open is None:
+            from anyio.from_thread import start_blocking_portal
+
+            manager = start_blocking_portal()
+            _open = (manager, manager.__enter__())
+        _users += 1
+        portal = _open[1]
+    try:
+        yield portal
+    finally:
+        with _lock:
+            _users -= 1
+            ended, _open = (_open, None) if not _users else (None, _open)
+        if ended is not None:
+            ended[0].__exit__(None, None, None)

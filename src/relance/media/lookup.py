@@ -1,0 +1,243 @@
+"""Looking at images and videos: files read, addresses asked, contents checked, before anything is spent on them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from relance.documents import MediaKind, digest
+from relance.errors import DocumentError, InputError, RelanceError
+from relance.event_loop import event_loop
+from relance.fetch import FetchPolicy
+from relance.media import Facts
+from relance.media.rules import MediaRules
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+
+    from relance.fetch import Fetcher
+
+__all__ = ["Found", "Look", "Lookup", "Seen", "guess"]
+
+Send = Literal["auto", "url", "data"]
+
+
+@dataclass(slots=True, frozen=True)
+class Seen:
+    """What an address had the last time: what to ask by, and what it was."""
+
+    etag: str = ""
+    last_modified: str = ""
+    size: int = 0
+    content_hash: str = ""
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """As JSON holds it."""
+        return astuple(self)
+
+
+@dataclass(slots=True, frozen=True)
+class Look:
+    """One thing to look at.
+
+    Attributes:
+        uri: its name in the index.
+        places: addresses, `data:` URIs and paths; several are views of one thing.
+        read: gives the bytes of a path.
+        public_url: gives the address of a path, or "".
+        known: what the addresses had the last time, if nothing else has changed.
+    """
+
+    uri: str
+    places: tuple[str, ...]
+    read: Callable[[str], bytes]
+    public_url: Callable[[str], str]
+    known: dict[str, Seen]
+
+
+@dataclass(slots=True, frozen=True)
+class Found:
+    """What was there.
+
+    Attributes:
+        urls, data, media_types: as in `Media`: what will be sent.
+        content_hash: of all parts together.
+        shown: where people can see it.
+        width, height: of the first part, as `duration_s`.
+        size: bytes of all parts.
+        known: what to ask the addresses by the next time.
+    """
+
+    kind: MediaKind
+    content_hash: str
+    shown: str
+    urls: tuple[str, ...] = ()
+    data: tuple[bytes, ...] = ()
+    media_types: tuple[str, ...] = ()
+    media_type: str = ""
+    width: int = 0
+    height: int = 0
+    duration_s: float | None = None
+    size: int = 0
+    known: dict[str, Seen] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class _Part:
+    """A file that was looked at and may be sent."""
+
+    facts: Facts
+    content_hash: str
+    url: str
+    data: bytes
+
+
+class Lookup:
+    """Looks at many things at once, on the process's event loop; a context manager."""
+
+    def __init__(self, policy: FetchPolicy, rules: MediaRules, *, send: Send = "auto", scale: bool = False) -> None:
+        self._policy = policy
+        self._rules = rules
+        self._send = send
+        self._scale = scale
+        self._exits = contextlib.ExitStack()
+        self._portal: BlockingPortal | None = None
+        self._fetcher: Fetcher | None = None
+
+    def __enter__(self) -> Self:
+        self._portal = self._exits.enter_context(event_loop())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._portal is not None and self._fetcher is not None:
+            self._portal.call(self._fetcher.aclose)
+        self._exits.close()
+
+    def see(self, looks: list[Look]) -> list[Found | RelanceError | None]:
+        """Look; None stands for what has not changed, an error for what cannot be had or used."""
+        assert self._portal is not None  # noqa: S101  # used inside the with block
+        return self._portal.call(self._see_all, looks)
+
+    async def _see_all(self, looks: list[Look]) -> list[Found | RelanceError | None]:
+        import asyncio
+
+        if self._fetcher is None:
+            from relance.fetch import Fetcher
+
+            self._fetcher = Fetcher(self._policy)
+        return await asyncio.gather(*(self._see(look) for look in looks))
+
+    async def _see(self, look: Look) -> Found | RelanceError | None:
+        from anyio.to_thread import run_sync
+
+        # A thing of several parts is asked for anew as a whole: it has one vector, so one new part changes it.
+        known = look.known if len(look.places) == 1 and set(look.places) <= set(look.known) else {}
+        parts: list[_Part] = []
+        memory: dict[str, Seen] = {}
+        try:
+            for place in look.places:
+                url, data = "", b""
+                if "://" in place and not place.startswith("data:"):
+                    assert self._fetcher is not None  # noqa: S101  # _see_all opened it
+                    before = known.get(place, Seen())
+                    fetched = await self._fetcher.fetch(
+                        place, etag=before.etag, last_modified=before.last_modified, max_bytes=self._policy.max_bytes
+                    )
+                    if fetched.unchanged or (before.content_hash and fetched.content_hash == before.content_hash):
+                        return None
+                    url, data = place, fetched.data
+                    memory[place] = Seen(fetched.etag, fetched.last_modified, fetched.size, fetched.content_hash)
+                part = await run_sync(self._part, look, place, url, data)
+                parts.append(part)
+        except DocumentError as error:
+            return error
+        except InputError as error:
+            return DocumentError(look.uri, str(error))
+        except RelanceError as error:
+            return error
+        return self._found(look, parts, memory)
+
+    def _part(self, look: Look, place: str, url: str, data: bytes) -> _Part:
+        """Check one file and decide how it is sent."""
+        from relance.media.inspect import inspect
+        from relance.media.references import data_url
+        from relance.media.rules import check
+
+        if not url:
+            data = data_url(place) if place.startswith("data:") else look.read(place)
+        facts = inspect(data, look.uri)
+        content_hash = digest("file", data)
+        if facts.kind == "video":
+            check(facts, self._rules)
+            address = url or look.public_url(place)
+            if not address:
+                reason = "a video is sent by its address only; set `public_url` of this source, or list its address"
+                raise DocumentError(look.uri, reason)
+            return _Part(facts, content_hash, address, b"")
+        inline = not url or self._send == "data" or (self._send == "auto" and self._is_private(url))
+        if self._scale:
+            from relance.media.scale import scale
+
+            smaller, scaled = scale(data, facts, self._rules)
+            if smaller is not data:
+                return _Part(scaled, content_hash, "", smaller)
+        check(facts, self._rules, inline=inline)
+        return _Part(facts, content_hash, "" if inline else url, data if inline else b"")
+
+    def _is_private(self, url: str) -> bool:
+        """Whether a host is one that only we can reach: those are named under `media.fetch.allow`."""
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return self._policy.allows((parts.hostname or "").lower(), port)
+
+    def _found(self, look: Look, parts: list[_Part], memory: dict[str, Seen]) -> Found | DocumentError:
+        first = parts[0].facts
+        kind: MediaKind = first.kind
+        if len(parts) > 1:
+            if any(part.facts.kind == "video" for part in parts):
+                return DocumentError(
+                    look.uri, "several views of one thing can be images only; give a video its own row"
+                )
+            kind = "images"
+            if len({bool(part.url) for part in parts}) > 1:
+                return DocumentError(
+                    look.uri, "some of its images have public addresses and some do not; set media.send"
+                )
+        size = sum(part.facts.size for part in parts)
+        hashes = [part.content_hash for part in parts]
+        return Found(
+            kind=kind,
+            content_hash=hashes[0] if len(hashes) == 1 else digest("images", *hashes),
+            shown=look.places[0] if not look.places[0].startswith("data:") else look.uri,
+            urls=tuple(part.url for part in parts if part.url),
+            data=tuple(part.data for part in parts if part.data),
+            media_types=tuple(part.facts.media_type for part in parts if part.data),
+            media_type=first.media_type,
+            width=first.width,
+            height=first.height,
+            duration_s=first.duration_s if kind == "video" else None,
+            size=size,
+            known=memory,
+        )
+
+
+def guess(look: Look) -> Found | RelanceError | None:
+    """Say what `see` would probably find, without fetching: what is known is unchanged, the rest is new."""
+    if set(look.places) <= set(look.known):
+        return None
+    from relance.parsers.media_types import media_type_of
+
+    kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in look.places}
+    kind: MediaKind = "images" if len(look.places) > 1 else ("video" if kinds == {"video"} else "image")
+    hashes = []
+    for place in look.places:
+        try:
+            hashes.append(digest("file", look.read(place)) if "://" not in place else digest("address", place))
+        except DocumentError as error:
+            return error
+    content_hash = hashes[0] if len(hashes) == 1 else digest("images", *hashes)
+    return Found(kind, content_hash, look.places[0])

@@ -1,0 +1,180 @@
+"""The part of a run that keeps images and videos in step: looked at, checked, embedded, written beside the texts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from relance.batch import Batch
+from relance.discovery import Candidate, Discovery
+from relance.documents import Chunk, Document, Item, Media, MediaDocument, MediaKind, digest, document_id
+from relance.errors import ConfigurationError, DocumentError, InputError, RelanceError, RetryableError
+from relance.fetch import FetchPolicy
+from relance.ingestion import Ingestion
+from relance.media.lookup import Look, Lookup, Seen, guess
+from relance.sources import Source, open_media_source
+from relance.sources.media import MediaFiles
+from relance.spec import EmbeddingSpec, MediaSpec
+from relance.store.failures import Failure
+
+__all__ = ["MediaIngestion"]
+
+
+class MediaIngestion(Ingestion):
+    """A run over the media of an index.
+
+    It differs in what a document is: not bytes that are parsed and cut, but files and addresses that are looked at.
+    `version` of a manifest row is `ROW VERSION|JSON` with what is known of each address, so that the next run can ask
+    whether it has changed instead of fetching it again.
+    """
+
+    media = True
+    batch_items = 64  # the pictures of a batch are in memory at once
+    batch_bytes = 16 << 20
+
+    @property
+    def embedding(self) -> EmbeddingSpec:
+        """The section of the spec that names the multimodal model."""
+        return self._section.embedding
+
+    @property
+    def _section(self) -> MediaSpec:
+        assert self.spec.media is not None  # noqa: S101  # nobody makes one for an index without
+        return self.spec.media
+
+    def _open_sources(self) -> list[Source]:
+        return [open_media_source(self.spec, position) for position in range(len(self.spec.sources))]
+
+    def discover(self) -> Discovery:
+        """Compare the sources with the manifest; refuse a model that takes no pictures before anything is read."""
+        info = self.provider.info
+        if info.media_rules is None:
+            msg = f"media.embedding.model: {info.name} embeds texts only; name a multimodal model"
+            raise ConfigurationError(msg)
+        fetch = self._section.fetch
+        policy = FetchPolicy(
+            allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s,
+            connections=fetch.connections,
+        )  # fmt: skip
+        lookup = Lookup(policy, info.media_rules, send=self._section.send, scale=self._section.oversize == "scale")
+        self._known: dict[str, str] = {}
+        self._lookup = self._exits.enter_context(lookup)
+        return super().discover()
+
+    def load(self, batch: Batch) -> Batch:
+        """Look at the candidates: read files, ask for addresses; keep those that changed."""
+        with self.report.stage("load"):
+            batch.documents, batch.touched, failed, unchanged = [], [], [], 0
+            rows = self.tables.manifest.rows(batch.known)
+            looks: list[tuple[Candidate, Look]] = []
+            for candidate in batch.candidates:
+                try:
+                    look = self._look(candidate.item, rows.get(document_id(candidate.item.uri)))
+                except DocumentError as error:
+                    failed.append(Failure(error.uri, error.reason, "load"))
+                else:
+                    looks.append((candidate, look))
+            if self._read_only:
+                seen = [guess(look) for _, look in looks]
+            else:
+                seen = self._lookup.see([look for _, look in looks])
+            for (candidate, look), found in zip(looks, seen, strict=True):
+                item = candidate.item
+                row = rows.get(document_id(item.uri))
+                if isinstance(found, RelanceError):
+                    reason = found.reason if isinstance(found, DocumentError) else str(found)
+                    retry = isinstance(found, RetryableError)
+                    if not isinstance(found, (InputError, RetryableError)):
+                        raise found
+                    failed.append(Failure(item.uri, reason, "load", retryable=retry))
+                elif found is None:  # the address still has what it had
+                    unchanged += 1
+                else:
+                    self._take(batch, item, row, look, found)
+            self.report.add("unchanged", unchanged)
+            self._fail(failed)
+        return batch
+
+    def chunk(self, batch: Batch) -> Batch:
+        """Give each document its one row: the caption, and what it will probably be billed as."""
+        batch.chunks = [[Chunk(0, len(document.text), _media(document).tokens, _path(document))]
+                        for document in batch.documents]  # fmt: skip
+        return batch
+
+    def inputs(self, batch: Batch) -> tuple[list[Any], np.ndarray | None]:
+        """Return the media of the batch, and their tokens."""
+        media = [_media(document) for document in batch.documents]
+        return media, np.array([each.tokens for each in media], dtype=np.int64)
+
+    def embed(self, batch: Batch) -> Batch:
+        """Find or buy the vectors, then let go of the pictures."""
+        super().embed(batch)
+        for document in batch.documents:
+            if isinstance(document, MediaDocument):
+                media = document.media
+                document.media = Media(media.kind, media.urls, content_hash=media.content_hash, tokens=media.tokens)
+        return batch
+
+    def _look(self, item: Item, row: dict[str, Any] | None) -> Look:
+        """Say what has to be read or asked for to know an item, and what was known of it."""
+        source = self.sources[item.source]
+        assert isinstance(source, MediaFiles)  # noqa: S101  # _open_sources made them
+        places = item.row["urls"] if item.row is not None else [item.uri]
+        known: dict[str, Seen] = {}
+        if row is not None and not self._full:
+            version, _, memory = (row["version"] or "").partition("|")
+            if memory and version == item.version and row["fingerprint"] == self._fingerprint(item):
+                known = {url: Seen(*values) for url, values in json.loads(memory).items()}
+        return Look(item.uri, tuple(places), source.read_file, source.public_url, known)
+
+    def _take(self, batch: Batch, item: Item, row: dict[str, Any] | None, look: Look, found: Any) -> None:
+        """Make a document of what was seen, unless it is what the index has."""
+        payload = item.row or {"caption": "", "title": "", "heading_path": [], "metadata": {}}
+        content_hash = digest("media", found.content_hash, json.dumps(payload, ensure_ascii=False, sort_keys=True))
+        self._known[item.uri] = json.dumps({url: seen.values for url, seen in found.known.items()})
+        same = row is not None and row["content_hash"] == content_hash
+        if row is not None and same and not self._full and row["fingerprint"] == self._fingerprint(item):
+            batch.touched.append({**row, **self._versions(item)})
+            return
+        info = self.provider.info
+        kind: MediaKind = found.kind
+        if kind not in info.modalities:
+            batch_failure = f"{info.name} takes no {'several images at once' if kind == 'images' else kind + 's'}"
+            self._fail([Failure(item.uri, batch_failure, "load")])
+            return
+        fused = payload["caption"] if self._section.embedding.fuse else ""
+        media = Media(
+            kind, found.urls, found.data, found.media_types, found.content_hash, fused,
+            tokens=info.media_tokens.get(kind, 0) * max(1, len(look.places)),
+        )  # fmt: skip
+        metadata = {"path": item.parent or item.uri, "media_type": found.media_type, **payload["metadata"]}
+        batch.documents.append(
+            MediaDocument(
+                uri=item.uri, text=payload["caption"], media_type=found.media_type, content_hash=content_hash,
+                title=payload["title"] or _name(look.places[0]), syntax="media", metadata=metadata, media=media,
+                url=found.shown, heading_path=tuple(payload["heading_path"]), width=found.width, height=found.height,
+                duration_s=found.duration_s, size=found.size,
+            )
+        )  # fmt: skip
+
+    def _versions(self, item: Item) -> dict[str, Any]:
+        versions = super()._versions(item)
+        return versions | {"version": f"{item.version}|{self._known.get(item.uri, '')}"}
+
+
+def _media(document: Document) -> Media:
+    assert isinstance(document, MediaDocument)  # noqa: S101  # load() made them
+    return document.media
+
+
+def _path(document: Document) -> tuple[str, ...]:
+    return document.heading_path if isinstance(document, MediaDocument) else ()
+
+
+def _name(place: str) -> str:
+    """Name a picture nobody has named by its file."""
+    if place.startswith("data:"):
+        return ""
+    return place.partition("?")[0].rstrip("/").rpartition("/")[2]

@@ -1,0 +1,36 @@
+"""The parts of an index a run goes through: its texts, and its media if the spec declares any."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+
+from relance.control import Control
+from relance.ingestion import Ingestion
+from relance.money import Budget
+from relance.report import Report
+from relance.spec import IndexSpec
+
+__all__ = ["combine", "parts"]
+
+
+def parts(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
+          read_only: bool = False, control: Control | None = None) -> Iterator[Ingestion]:  # fmt: skip
+    """Make the runs over the parts, one after the other; they share a run id and a budget."""
+    kinds = [Ingestion]
+    if spec.media is not None:
+        from relance.media_ingestion import MediaIngestion
+
+        kinds.append(MediaIngestion)
+    budget, run_id = Budget(spec.limits.max_cost_usd), uuid.uuid4().hex[:12]
+    for kind in kinds:
+        yield kind(spec, full=full, only=only, wait_s=wait_s, read_only=read_only, control=control, budget=budget,
+                   run_id=run_id)  # fmt: skip
+
+
+def combine(reports: list[Report]) -> Report:
+    """Put the reports of the parts into one: the texts', with the media's inside."""
+    first, *others = reports
+    for media in others:
+        first.include(media)
+    return first

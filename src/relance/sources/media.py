@@ -1,0 +1,166 @@
+"""Images and videos: files, addresses in tables, and what documents show."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from relance.documents import Content, Document, Item, digest
+from relance.errors import DocumentError
+from relance.parsers.media_types import TABLES, is_media
+from relance.sources.files import Files
+from relance.sources.media_rows import list_media_rows
+from relance.sources.walk import inside
+from relance.spec import FilesSource, MediaSpec, fingerprint
+
+__all__ = ["MediaFiles"]
+
+_DOCUMENTS = frozenset({"text/markdown", "text/html", "application/xhtml+xml"})
+_SHOWS = (b"![", b"<img", b"<IMG", b"<video", b"<source", b"<picture")
+
+
+class MediaFiles(Files):
+    """The media of a `files` source.
+
+    An item is a file, or a row `path#id` whose payload says `urls` (addresses, paths from the spec's folder, or `data:`
+    URIs), `caption`, `title`, `heading_path` and `metadata`. What is behind an address may change without a sign, so
+    tables and documents are read on every run (`live`), as far as they show anything.
+    """
+
+    def __init__(self, section: FilesSource, root: Path, base: Path, position: int, media: MediaSpec) -> None:
+        super().__init__(section, root, base, position)
+        self._media = media
+        self._base = base
+
+    def list(self) -> Iterator[Item | DocumentError]:
+        """Stream media files, and the tables and documents that name media."""
+        for item in self._files():
+            if isinstance(item, DocumentError):
+                yield item
+            elif is_media(item.media_type):
+                yield _as(item, container=False)
+            elif item.media_type in TABLES:
+                if self._section.rows is not None and self._section.rows.url:
+                    yield _as(item, container=True)
+            elif item.media_type in _DOCUMENTS and self._media.references and self._shows(item):
+                yield _as(item, container=True)
+
+    def rows(self, container: Item) -> Iterator[Item | DocumentError]:
+        """Stream the media that a table or document names."""
+        if container.media_type in TABLES:
+            yield from self._table(container)
+        else:
+            yield from self._references(container)
+
+    def read(self, item: Item) -> Content:
+        """Read a file; of a row its payload only, for fetching is done for many at once."""
+        if item.row is not None:
+            return Content(item, json.dumps(item.row, ensure_ascii=False).encode(), item.version)
+        data = self.read_file(item.uri)
+        return Content(item, data, digest("file", data))
+
+    def read_file(self, uri: str) -> bytes:
+        """Read a local file by its path from the spec's folder; DocumentError unless it is there or in the source."""
+        path = self._base / uri
+        real = os.path.realpath(path)
+        if not (inside(real, os.path.realpath(self._base)) or inside(real, self._real_root)):
+            raise DocumentError(uri, "it leads out of the folder of the spec and of this source")
+        return self._read_path(path, uri, real)
+
+    def public_url(self, uri: str) -> str:
+        """Say where a service can fetch a local file; empty if the spec does not say so."""
+        prefix = self._section.public_url
+        if not prefix or not uri.startswith(self._prefix):
+            return ""
+        from urllib.parse import quote
+
+        return f"{prefix.rstrip('/')}/{quote(uri.removeprefix(self._prefix))}"
+
+    def parse(self, content: Content) -> Document:
+        """Media are not parsed."""
+        raise DocumentError(content.item.uri, "no text in it")
+
+    def parser_version(self, media_type: str) -> str:
+        """Name the options that decide what is embedded of such an item."""
+        rows = self._section.rows
+        version = f"media-1/{self._media.oversize}"
+        return f"{version}/{fingerprint(rows)}" if rows is not None and media_type in TABLES else version
+
+    def _wanted(self, path: str) -> bool:
+        from relance.parsers.media_types import media_type_of
+
+        if self._include is not None:
+            return bool(self._include.verdict(path))
+        media_type = media_type_of(path)
+        return is_media(media_type) or media_type in _DOCUMENTS or media_type in TABLES
+
+    def _shows(self, item: Item) -> bool:
+        try:
+            data = self._read_path(self._base / item.uri, item.uri, self._real_root)
+        except DocumentError:
+            return False  # the texts' part of the run says why it cannot be read
+        return any(sign in data for sign in _SHOWS)
+
+    def _table(self, container: Item) -> Iterator[Item | DocumentError]:
+        assert self._section.rows is not None  # noqa: S101  # list() looked
+        try:
+            with self._open(container.uri) as (stream, _):
+                rows = list_media_rows(stream, container, self._section.rows, encoding=self._encoding)
+                yield from (each if isinstance(each, DocumentError) else self._dated(each) for each in rows)
+        except DocumentError as error:
+            yield error
+        except OSError as error:
+            yield DocumentError(container.uri, (error.strerror or str(error)).lower())
+
+    def _references(self, container: Item) -> Iterator[Item | DocumentError]:
+        from relance.media.references import references, resolve
+
+        try:
+            data = self._read_path(self._base / container.uri, container.uri, self._real_root)
+            found = references(data, container.media_type, container.uri, self._encoding)
+        except DocumentError as error:
+            yield error
+            return
+        for each in found:
+            place = resolve(each.url, container.uri)
+            if not place:
+                continue  # it leads out of the folder, or is nothing one could look at
+            name = f"data:{digest('data', place)}" if place.startswith("data:") else each.url
+            row = {
+                "urls": [place],
+                "caption": each.alt or each.caption or each.title,
+                "title": each.title or (each.heading_path[-1] if each.heading_path else ""),
+                "heading_path": list(each.heading_path),
+                "metadata": {"shown_in": container.uri},
+            }
+            uri = f"{container.uri}#{name}"
+            version, source = _row_version(row), container.source
+            yield self._dated(Item(uri, version, container.media_type, 0, source, row=row, parent=container.uri))
+
+    def _dated(self, item: Item) -> Item:
+        """Let a row change with its local files, and be looked at in every run if it has addresses."""
+        assert item.row is not None  # noqa: S101  # rows only
+        places: list[str] = item.row["urls"]
+        version, size = item.version, 0
+        for place in places:
+            if "://" in place or place.startswith("data:"):
+                continue
+            try:
+                status = (self._base / place).stat()
+            except OSError:
+                continue  # reading it will say so
+            version = digest("dated", version, f"{status.st_mtime_ns:x}-{status.st_size:x}")
+            size += status.st_size
+        live = any("://" in place for place in places)
+        return Item(item.uri, version, item.media_type, size, item.source, row=item.row, parent=item.parent, live=live)
+
+
+def _as(item: Item, *, container: bool) -> Item:
+    return Item(item.uri, item.version, item.media_type, item.size, item.source, container=container, live=container)
+
+
+def _row_version(row: dict[str, Any]) -> str:
+    return digest("media row", json.dumps(row, ensure_ascii=False, sort_keys=True))

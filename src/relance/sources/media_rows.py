@@ -1,0 +1,78 @@
+"""Rows of a table as media: an address, or several of one thing, with caption and metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from relance.documents import Item, digest
+from relance.errors import DocumentError
+from relance.media.references import resolve
+from relance.sources.rows import RefusedRowError, row_id, row_metadata, row_text
+from relance.sources.seen import SeenIds
+from relance.sources.tables import Table, read_records
+from relance.spec import RowsSpec
+
+__all__ = ["list_media_rows"]
+
+
+def list_media_rows(
+    stream: BinaryIO, container: Item, spec: RowsSpec, *, encoding: str = "", max_row: int = 1 << 26
+) -> Iterator[Item | DocumentError]:
+    """Stream the rows of an open table as media items, in order of the file; errors as those of `list_rows`."""
+    others = [name for name in (spec.caption, spec.title) if name]
+    needed = tuple(dict.fromkeys([spec.id, spec.url, *others]))
+    table = Table(stream, container.uri, needed, tuple(spec.metadata), encoding=encoding, max_row=max_row)
+    seen = SeenIds()
+    for record in read_records(table, container.media_type):
+        line = f"{container.uri}#line-{record.number}"
+        if record.problem:
+            yield DocumentError(line, record.problem)
+            continue
+        try:
+            name = row_id(record.values, spec.id)
+        except RefusedRowError as refused:
+            yield DocumentError(line, str(refused))
+            continue
+        first = seen.first(name, record.number)
+        if first != record.number:
+            yield DocumentError(line, f"the id {name!r} was already used in line {first}")
+            continue
+        uri = f"{container.uri}#{name}"
+        try:
+            row = _payload(record.values, container, spec)
+        except RefusedRowError as refused:
+            yield DocumentError(uri, str(refused))
+            continue
+        version = digest("media row", json.dumps(row, ensure_ascii=False, sort_keys=True))
+        yield Item(uri, version, container.media_type, 0, container.source, row=row, parent=container.uri)
+
+
+def _payload(values: dict[str, Any], container: Item, spec: RowsSpec) -> dict[str, Any]:
+    places = [resolve(each, container.uri) for each in _addresses(values.get(spec.url), spec.url)]
+    if not all(places):
+        raise RefusedRowError(f"column {spec.url!r} holds no http address and no path below the spec's folder")
+    caption = row_text(values, spec.caption) if spec.caption else ""
+    title = row_text(values, spec.title) if spec.title else ""
+    return {
+        "urls": places,
+        "caption": caption,
+        "title": " ".join(title.split()),
+        "heading_path": [],
+        "metadata": {column: row_metadata(values, column) for column in spec.metadata},
+    }
+
+
+def _addresses(value: Any, column: str) -> list[str]:
+    """Read one address or several: a list, a list written as JSON, or a single one."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise RefusedRowError(f"column {column!r} begins like a JSON list and is none") from None
+    several = value if isinstance(value, list) else [value]
+    addresses = [each.strip() for each in several if isinstance(each, str) and each.strip()]
+    if not addresses or len(addresses) != len(several):
+        raise RefusedRowError(f"no address in column {column!r}")
+    return addresses
