@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from relance.documents import MediaKind, digest
 from relance.errors import DocumentError, InputError, RelanceError
@@ -18,9 +17,9 @@ from relance.media.rules import MediaRules
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
-    from relance.fetch import Fetcher
+    from relance.fetch import Fetched, Fetcher
 
-__all__ = ["Found", "Look", "Lookup", "Seen", "guess"]
+__all__ = ["Found", "Look", "Lookup", "Seen", "guess", "is_address"]
 
 Send = Literal["auto", "url", "data"]
 
@@ -49,7 +48,8 @@ class Look:
         places: addresses, `data:` URIs and paths; several are views of one thing.
         read: gives the bytes of a path.
         public_url: gives the address of a path, or "".
-        known: what the addresses had the last time, if nothing else has changed.
+        known: what the addresses had the last time.
+        same: whether nothing but what is behind the addresses can have changed since.
     """
 
     uri: str
@@ -57,6 +57,12 @@ class Look:
     read: Callable[[str], bytes]
     public_url: Callable[[str], str]
     known: dict[str, Seen]
+    same: bool = False
+
+    @property
+    def addresses(self) -> list[str]:
+        """Those of the places that have to be asked, each once."""
+        return [place for place in dict.fromkeys(self.places) if is_address(place)]
 
 
 @dataclass(slots=True, frozen=True)
@@ -134,51 +140,59 @@ class Lookup:
     async def _see(self, look: Look) -> Found | RelanceError | None:
         from anyio.to_thread import run_sync
 
-        # A thing of several parts is asked for anew as a whole: it has one vector, so one new part changes it.
-        known = look.known if len(look.places) == 1 and set(look.places) <= set(look.known) else {}
-        parts: list[_Part] = []
-        memory: dict[str, Seen] = {}
         try:
-            for place in look.places:
-                url, data = "", b""
-                if "://" in place and not place.startswith("data:"):
-                    assert self._fetcher is not None  # noqa: S101  # _see_all opened it
-                    before = known.get(place, Seen())
-                    fetched = await self._fetcher.fetch(
-                        place, etag=before.etag, last_modified=before.last_modified, max_bytes=self._policy.max_bytes
-                    )
-                    if fetched.unchanged or (before.content_hash and fetched.content_hash == before.content_hash):
-                        return None
-                    url, data = place, fetched.data
-                    memory[place] = Seen(fetched.etag, fetched.last_modified, fetched.size, fetched.content_hash)
-                part = await run_sync(self._part, look, place, url, data)
-                parts.append(part)
+            fetched = await self._fetch(look)
+            if fetched is None:
+                return None
+            parts = [await run_sync(self._part, look, place, fetched.get(place)) for place in look.places]
         except DocumentError as error:
             return error
         except InputError as error:
             return DocumentError(look.uri, str(error))
         except RelanceError as error:
             return error
-        return self._found(look, parts, memory)
+        return self._found(look, parts, {place: _seen(each) for place, each in fetched.items()})
 
-    def _part(self, look: Look, place: str, url: str, data: bytes) -> _Part:
+    async def _fetch(self, look: Look) -> dict[str, Fetched] | None:
+        """Fetch all addresses, or return None if they still have what they had."""
+        assert self._fetcher is not None  # noqa: S101  # _see_all opened it
+        addresses = look.addresses
+        known = look.known if look.same and set(addresses) <= set(look.known) else {}
+        fetched: dict[str, Fetched] = {}
+        for place in addresses:
+            before = known.get(place, Seen())
+            fetched[place] = await self._fetcher.fetch(place, etag=before.etag, last_modified=before.last_modified)
+        # The same content under new validators is written down: the next run can then ask by them.
+        if known and all(each.unchanged or _seen(each) == known[place] for place, each in fetched.items()):
+            return None
+        for place, each in fetched.items():  # a thing of several parts has one vector: one that is new needs them all
+            if each.unchanged:
+                fetched[place] = await self._fetcher.fetch(place)
+        return fetched
+
+    def _part(self, look: Look, place: str, fetched: Fetched | None) -> _Part:
         """Check one file and decide how it is sent."""
         from relance.media.inspect import inspect
         from relance.media.references import data_url
         from relance.media.rules import check
 
-        if not url:
-            data = data_url(place) if place.startswith("data:") else look.read(place)
+        if fetched is not None:
+            data, address = fetched.data, place
+        elif place.startswith("data:"):
+            data, address = data_url(place), ""
+        else:
+            data, address = look.read(place), look.public_url(place)
         facts = inspect(data, look.uri)
         content_hash = digest("file", data)
         if facts.kind == "video":
             check(facts, self._rules)
-            address = url or look.public_url(place)
             if not address:
                 reason = "a video is sent by its address only; set `public_url` of this source, or list its address"
                 raise DocumentError(look.uri, reason)
             return _Part(facts, content_hash, address, b"")
-        inline = not url or self._send == "data" or (self._send == "auto" and self._is_private(url))
+        if self._send == "auto" and (fetched is None or self._is_private(place)):
+            address = ""
+        inline = not address or self._send == "data"
         if self._scale:
             from relance.media.scale import scale
 
@@ -186,13 +200,15 @@ class Lookup:
             if smaller is not data:
                 return _Part(scaled, content_hash, "", smaller)
         check(facts, self._rules, inline=inline)
-        return _Part(facts, content_hash, "" if inline else url, data if inline else b"")
+        return _Part(facts, content_hash, "" if inline else address, data if inline else b"")
 
     def _is_private(self, url: str) -> bool:
         """Whether a host is one that only we can reach: those are named under `media.fetch.allow`."""
-        parts = urlsplit(url)
+        from relance.fetch.urls import canonical_host, split
+
+        parts = split(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        return self._policy.allows((parts.hostname or "").lower(), port)
+        return self._policy.allows(canonical_host(parts.raw_host.decode("ascii")), port)
 
     def _found(self, look: Look, parts: list[_Part], memory: dict[str, Seen]) -> Found | DocumentError:
         first = parts[0].facts
@@ -225,19 +241,37 @@ class Lookup:
         )
 
 
+def is_address(place: str) -> bool:
+    """Whether a place is asked over the network."""
+    return place[:8].lower().startswith(("http://", "https://"))
+
+
 def guess(look: Look) -> Found | RelanceError | None:
     """Say what `see` would probably find, without fetching: what is known is unchanged, the rest is new."""
-    if set(look.places) <= set(look.known):
+    addresses = look.addresses
+    if look.same and addresses and set(addresses) <= set(look.known):
         return None
     from relance.parsers.media_types import media_type_of
 
     kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in look.places}
     kind: MediaKind = "images" if len(look.places) > 1 else ("video" if kinds == {"video"} else "image")
-    hashes = []
-    for place in look.places:
-        try:
-            hashes.append(digest("file", look.read(place)) if "://" not in place else digest("address", place))
-        except DocumentError as error:
-            return error
+    try:
+        hashes = [_guessed_hash(look, place) for place in look.places]
+    except DocumentError as error:
+        return error
+    except InputError as error:
+        return DocumentError(look.uri, str(error))
     content_hash = hashes[0] if len(hashes) == 1 else digest("images", *hashes)
     return Found(kind, content_hash, look.places[0])
+
+
+def _guessed_hash(look: Look, place: str) -> str:
+    from relance.media.references import data_url
+
+    if is_address(place):
+        return look.known[place].content_hash if place in look.known else digest("address", place)
+    return digest("file", data_url(place) if place.startswith("data:") else look.read(place))
+
+
+def _seen(fetched: Fetched) -> Seen:
+    return Seen(fetched.etag, fetched.last_modified, fetched.size, fetched.content_hash)

@@ -11,7 +11,7 @@ from relance.parsers import Parsed, Raw
 from relance.parsers.decoding import codec, decode
 from relance.parsers.markdown import first_heading
 
-__all__ = ["VERSION", "parse"]
+__all__ = ["VERSION", "declared_encoding", "parse"]
 
 VERSION = "html-1/trafilatura"
 
@@ -40,7 +40,7 @@ def parse(raw: Raw) -> Parsed:
     except ImportError:
         raise MissingExtraError("Reading HTML", "documents") from None
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs every short page as an error
-    source = _XML_DECLARATION.sub("", decode(raw.data, raw.uri, encoding=raw.encoding, declared=_declared(raw.data)))
+    source = _XML_DECLARATION.sub("", decode(raw.data, raw.uri, encoding=raw.encoding, declared=declared_encoding(raw.data)))
     try:
         tree = html.document_fromstring(source)
     except (etree.ParserError, ValueError):
@@ -62,7 +62,7 @@ def parse(raw: Raw) -> Parsed:
     return Parsed(text, title=first_heading(text) or str(titles), syntax="markdown", metadata=_language(tree))
 
 
-def _declared(data: bytes) -> str:
+def declared_encoding(data: bytes) -> str:
     found = _DECLARED.search(data, 0, 4096)
     try:
         return codec(found[1].decode("ascii", "replace")) if found else ""

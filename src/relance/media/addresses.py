@@ -1,0 +1,81 @@
+"""Where a document's references lead: an address, a path, or the bytes themselves."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import posixpath
+import re
+from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
+
+from relance.errors import InputError
+
+__all__ = ["data_url", "join", "resolve", "tidy"]
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BLANKS_IN_URL = re.compile(r"[\t\n\r]")
+_LONGEST_DATA_URL = 10_485_760  # characters; what DashScope takes of one, see MediaRules.max_data_uri
+
+
+def tidy(url: str) -> str:
+    """Take out of an address what browsers take out: blanks around it, tabs and line ends inside."""
+    return _BLANKS_IN_URL.sub("", url.strip())
+
+
+def join(base: str, url: str) -> str:
+    """Join an address with the one it is relative to; as it is where that cannot be done."""
+    try:
+        return urljoin(base, url)
+    except ValueError:  # an unfinished IPv6 address
+        return url
+
+
+def resolve(url: str, document_uri: str, root: str = "") -> str:
+    """Make a document's reference usable: an http(s) address, a path relative to the spec folder, or `data:image/…`.
+
+    Args:
+        url: as a document has it; `//host/…` becomes https, query and fragment of a path are dropped.
+        document_uri: path of the document relative to the spec folder, or its http(s) address.
+        root: the folder a path may not leave, relative to the spec folder, which it is by default; `/…` begins there.
+
+    Returns:
+        Empty for what cannot be fetched or must not be: other schemes, paths that lead out of `root`.
+    """
+    url = tidy(url)
+    scheme = _SCHEME.match(url)
+    if scheme:
+        fetched = scheme[1].lower() in {"http", "https"} or url[:11].lower() == "data:image/"
+        return url if fetched else ""
+    try:
+        if url.startswith("//"):
+            return urljoin("https:", url) if urlsplit(url).hostname else ""
+        if document_uri.lower().startswith(("http://", "https://")):
+            return urljoin(document_uri, url) if url else ""
+    except ValueError:  # an unfinished IPv6 address
+        return ""
+    path = unquote(re.split("[?#]", url, maxsplit=1)[0]).replace("\\", "/")
+    if path.rpartition("/")[2] in {"", ".", ".."} or _CONTROL.search(path):  # a folder is no picture
+        return ""
+    folder = root if path.startswith("/") else posixpath.dirname(document_uri)
+    path = posixpath.normpath(posixpath.join(folder, path.lstrip("/")))
+    root = posixpath.normpath(root)
+    inside = path.split("/")[0] != ".." if root == "." else path.startswith(f"{root}/")
+    return path if inside else ""
+
+
+def data_url(url: str, max_length: int = _LONGEST_DATA_URL) -> bytes:
+    """Decode a `data:` URL; InputError if it is none, damaged, or longer than so many characters."""
+    head, comma, payload = url.partition(",")
+    if not head[:5].lower() == "data:" or not comma:
+        raise InputError("a data: URL has the form data:TYPE;base64,CONTENT; correct it")
+    if len(url) > max_length:
+        raise InputError(f"a data: URL of {len(url):,} characters, more than {max_length:,}; use a file or an address")
+    data = unquote_to_bytes(payload)
+    if not head.lower().rstrip().endswith(";base64"):
+        return data
+    data = b"".join(data.split()).rstrip(b"=")  # padding is optional in browsers
+    try:
+        return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError("a data: URL whose Base64 is damaged; write the content again") from None
