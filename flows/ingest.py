@@ -25,6 +25,7 @@ from tasks.chunk import chunk
 from tasks.discover import discover
 from tasks.embed_media import embed_media
 from tasks.embed_text import embed_text
+from tasks.fill import fill
 from tasks.load import load
 from tasks.report import finish, show_plan, show_report
 from tasks.upsert import upsert
@@ -70,6 +71,8 @@ async def ingest(
     for part in parts(declared, full=full, only=only, wait_s=wait_s):
         with part as run:
             await result(discover.submit(run))
+            if run.embedding.mode == "batch":
+                await result(fill.submit(run))
             await all_batches(run)
             reports.append(await result(finish.submit(run)))
     report = combine(reports)

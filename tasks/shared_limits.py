@@ -62,7 +62,8 @@ def _slots_of(name: str) -> int:
     with _lock:
         read_at, slots = _slots.get(name, (0.0, 0))
         if not read_at or time.monotonic() - read_at > _REMEMBERED_S:
-            with get_client(sync_client=True) as client:
+            # With settings of its own it is a client of our own: the run's is shared by threads and not ours to close.
+            with get_client({"timeout": 30.0}, sync_client=True) as client:
                 try:
                     limit = client.read_global_concurrency_limit_by_name(name)
                     slots = limit.limit if limit.active else 0

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
+from relance.emulator import EmulatorConfig, running
 from relance.index import Index
 from relance.spec import IndexSpec
 
@@ -23,7 +25,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 # Fast ones first, and what leaves processes and sockets of other people's behind last.
-ORDER = ["relance", "contracts", "project", "chaos", "flows"]
+ORDER = ["relance", "emulator", "contracts", "project", "chaos", "flows"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, address or switch of the developer's reaches a test."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DASHSCOPE_API_KEY", "RELANCE_FAKE_LOG", "RELANCE_FAKE_DELAY_S"):
+    others = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "RELANCE_FAKE_LOG", "RELANCE_FAKE_DELAY_S")
+    for name in [*others, *(name for name in os.environ if name.startswith("DASHSCOPE_"))]:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -86,3 +89,46 @@ def dataset(request: pytest.FixtureRequest) -> Path:
     if not folder.is_dir():
         pytest.skip(f"the retrieval set {request.param} is not beside this checkout")
     return folder
+
+
+class Emulator:
+    """A running DashScope emulator, as tests see it."""
+
+    def __init__(self, url: str, control: httpx.Client) -> None:
+        self.url = url
+        self._control = control
+
+    def reset(self) -> None:
+        """Forget requests, faults, uploads, files, batches and tasks."""
+        self._ask("POST", "reset")
+
+    def faults(self, rules: list[dict[str, Any]]) -> None:
+        """Script what goes wrong from now on; see `relance.emulator.faults.Fault`."""
+        self._ask("POST", "faults", rules)
+
+    def stats(self) -> dict[str, Any]:
+        """Return what has been counted since the last reset."""
+        return self._ask("GET", "stats")
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the latest 200 requests, oldest first."""
+        return self._ask("GET", "requests")["requests"]
+
+    def _ask(self, method: str, name: str, content: Any = None) -> Any:
+        response = self._control.request(method, f"{self.url}/_emulator/{name}", json=content)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+@pytest.fixture(scope="session")
+def emulator_server() -> Generator[Emulator]:
+    """One emulator for all tests: meaningful vectors, no limits, no delay."""
+    with running(EmulatorConfig(record=200)) as url, httpx.Client(trust_env=False) as control:
+        yield Emulator(url, control)
+
+
+@pytest.fixture
+def emulator(emulator_server: Emulator) -> Emulator:
+    """A DashScope emulator that knows nothing of earlier tests."""
+    emulator_server.reset()
+    return emulator_server

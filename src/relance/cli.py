@@ -280,9 +280,8 @@ def runs(spec: Spec, *, limit: int = 20, json: AsJson = False) -> int:
         terminal.json(rows)
     for row in rows if not json else []:
         changes = ", ".join(f"{row[name]} {name}" for name in ("added", "changed", "removed") if name in row)
-        terminal.out.print(
-            f"{row['run_id']}  {row['ended_at']}  {row['status']}  version {row['table_version']}  {changes}"
-        )
+        version = f"{'media ' if row.get('part') == 'media' else ''}version {row['table_version']}"
+        terminal.out.print(f"{row['run_id']}  {row['ended_at']}  {row['status']}  {version}  {changes}")
     return DONE
 
 
@@ -298,7 +297,12 @@ def rollback(spec: Spec, *, run: str = "", json: AsJson = False) -> int:
     from relance.index import Index
 
     terminal, done = Terminal(as_json=json), Index(spec).rollback(run).as_dict()
-    terminal.json(done) if json else terminal.pairs(f"{done['index']}: rolled back", done)
+    if json:
+        terminal.json(done)
+        return DONE
+    media = done.pop("media", None)
+    for part in [done, media] if media else [done]:
+        terminal.pairs(f"{part.pop('index')}: rolled back", part)
     return DONE
 
 

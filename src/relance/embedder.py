@@ -197,6 +197,8 @@ class Embedder:
         def failed(position: int, reason: str) -> None:
             claims[keys[position]].set_result(reason)
 
+        extra = [0 if isinstance(value, Media) else self.provider.info.tokens_per_text for value in inputs]
+        counts = counts + np.array(extra, dtype=np.int64)
         job = Job(inputs, counts, input_type, done=done, failed=failed, purse=purse, stop=stop)
         try:
             await self.dispatcher.run(job)

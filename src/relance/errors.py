@@ -3,6 +3,7 @@
 RelanceError
 ├── RetryableError            wait, then do the same again
 │   ├── RateLimitedError      … after `retry_after_s`, if the provider said so
+│   ├── SuspectInputError     … and if that does not help, it is one of the inputs
 │   └── IndexBusyError        … when the other run has ended
 ├── InputError                one document or text is at fault: it becomes a failure, the rest goes on
 │   └── DocumentError         … with the uri it came from
@@ -31,6 +32,7 @@ __all__ = [
     "RetryableError",
     "SpecError",
     "StoppedError",
+    "SuspectInputError",
 ]
 
 
@@ -48,6 +50,10 @@ class RateLimitedError(RetryableError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class SuspectInputError(RetryableError):
+    """The service fell over while it worked on this input; if it does so again and again, it is the input."""
 
 
 class IndexBusyError(RetryableError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,14 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from relance.batch import Batch
 from relance.control import Control
 from relance.documents import Media
-from relance.errors import ConfigurationError, InputError, RelanceError, RetryableError, StoppedError
+from relance.errors import (
+    ConfigurationError,
+    DocumentError,
+    InputError,
+    RelanceError,
+    RetryableError,
+    StoppedError,
+)
 from relance.ingestion import Ingestion
 from relance.parts import combine, parts
 from relance.plan import Plan, check_budget, make_plan
@@ -75,6 +81,8 @@ class Index:
         for part in parts(self.spec, full=full, only=only, wait_s=wait_s, control=control):
             with part as run:
                 run.discover()
+                if run.embedding.mode == "batch":
+                    run.fill()
                 _in_threads(run)
                 reports.append(run.finish())
         return combine(reports)
@@ -111,13 +119,14 @@ class Index:
 
     def table(self, *, media: bool = False) -> Any:
         """Open the LanceDB table that serves the index now, or the one with its media."""
+        if media and self.spec.media is None:
+            msg = f"index {self.spec.name!r} has no media; add a `media` section to its spec"
+            raise ConfigurationError(msg)
         tables = IndexTables.serving(self._store, self.spec.name, media=media)
         table = tables.chunks.table if tables else None
         if table is None:
             what = "the media of index" if media else "index"
             msg = f"{what} {self.spec.name!r} is not in {self._store.uri} yet; run `relance ingest` first"
-            if media and self.spec.media is None:
-                msg = f"index {self.spec.name!r} has no media; add a `media` section to its spec"
             raise ConfigurationError(msg)
         return table
 
@@ -152,7 +161,8 @@ class Index:
 
     def failures(self) -> list[dict[str, Any]]:
         """List the documents that could not be indexed, with reasons."""
-        parts = (IndexTables.serving(self._store, self.spec.name, media=media) for media in (False, True))
+        declared = (False, True) if self.spec.media is not None else (False,)
+        parts = (IndexTables.serving(self._store, self.spec.name, media=media) for media in declared)
         return [row for tables in parts if tables is not None for row in tables.failures.all()]
 
     def runs(self, limit: int = 20) -> list[dict[str, Any]]:
@@ -167,11 +177,7 @@ class Index:
 
     def rollback(self, run_id: str = "") -> Rollback:
         """Put the index back to how a run left it (default: the one before the last that changed anything)."""
-        done = roll_back(self._store, self.spec.name, run_id)
-        media = part_name(self.spec.name, media=True)
-        if any(run["run_id"] == done.run_id for run in Runs(self._store, media).latest(10_000)):
-            done = replace(done, media=roll_back(self._store, media, run_id=done.run_id))
-        return done
+        return roll_back(self._store, self.spec.name, run_id)
 
     def cache(self) -> list[dict[str, Any]]:
         """Describe the store of paid-for vectors, one entry per vector space."""
@@ -222,7 +228,7 @@ class Index:
             raise ConfigurationError(msg)
         fetch = self.spec.media.fetch
         policy = FetchPolicy(allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s)
-        look = Look(image, (image,), lambda path: Path(path).expanduser().read_bytes(), lambda _: "", {})
+        look = Look(image, (image,), _read, lambda _: "", {})
         with Lookup(policy, info.media_rules, send=self.spec.media.send, scale=True) as lookup:
             found = lookup.see([look])[0]
         if found is None or isinstance(found, RelanceError):
@@ -235,6 +241,13 @@ class Index:
 
         sections = [self.spec.embedding] + ([self.spec.media.embedding] if self.spec.media else [])
         return all(open_provider(section).info.price_per_million_tokens == 0 for section in sections)
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise DocumentError(path, (error.strerror or str(error)).lower()) from None
 
 
 def _check(query: str, k: int) -> None:

@@ -36,6 +36,7 @@ from relance.tables import IndexTables, part_name
 from relance.writer import Writer
 
 if TYPE_CHECKING:
+    from relance.bulk import FillReport
     from relance.embedder import Embedded
     from relance.embedding_loop import EmbeddingLoop
 
@@ -43,7 +44,7 @@ __all__ = ["Ingestion"]
 
 
 class Ingestion:
-    """A run over the texts of an index; a context manager that holds the index, its provider and its tables while it lasts.
+    """A run over the texts of an index; a context manager that holds index, provider and tables while it lasts.
 
     The stages `load`, `chunk`, `embed` and `upsert` take and return the same batch and may run in any thread, several
     batches at a time; running a stage again on the same batch is harmless.
@@ -75,6 +76,7 @@ class Ingestion:
         self._writing = threading.Lock()
         self._recorded = False
         self._done = 0
+        self._filled = self._filled_tokens = 0
         self._fingerprints: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -146,6 +148,18 @@ class Ingestion:
                 self.report.fail(failure)
         self._progress("discovered")
         return self.discovery
+
+    def fill(self) -> FillReport:
+        """Buy what is missing by batch files at half the price, before the documents go through the stages.
+
+        May take a day; a run that is stopped or killed meanwhile leaves its order to the next one. Raises
+        RetryableError where the service is away: embedding online instead would pay twice.
+        """
+        from relance.bulk import changed_texts, fill
+
+        filled = fill(self, changed_texts(self))
+        self._filled, self._filled_tokens = filled.embedded, filled.tokens
+        return filled
 
     def batches(self) -> Iterator[Batch]:
         """Stream the batches of what may have changed, until done or stopped."""
@@ -221,7 +235,10 @@ class Ingestion:
                 if self.control.stop.is_set():
                     raise StoppedError(str(error)) from error
                 raise
-            self.report.add("reused", result.reused + result.duplicates)
+            with self._opening:  # what was bought in bulk is found in the store now, and was counted when it came
+                filled = min(self._filled, result.reused)
+                self._filled -= filled
+            self.report.add("reused", result.reused - filled + result.duplicates)
             self.vectors.drain()
             whole, cut, vectors, sparse, failed, at = [], [], [], [], [], 0
             for document, chunks in zip(batch.documents, batch.chunks, strict=True):
@@ -317,15 +334,17 @@ class Ingestion:
 
     def _fingerprint(self, item: Item) -> str:
         """Hash everything but its content that decides what becomes of an item."""
-        from relance.chunkers import CHUNKER_VERSION
-
         key = f"{item.source} {item.media_type} {item.container} {item.parent is not None}"
         known = self._fingerprints.get(key)
         if known is None:
             parser = self.sources[item.source].parser_version(item.media_type)
-            chunking = (CHUNKER_VERSION, self.spec.chunking, self.provider.info.tokenizer)
-            known = self._fingerprints[key] = fingerprint(parser, *chunking, self.tables.space)
+            known = self._fingerprints[key] = fingerprint(parser, *self._cutting_rules(), self.tables.space)
         return known
+
+    def _cutting_rules(self) -> tuple[Any, ...]:
+        from relance.chunkers import CHUNKER_VERSION
+
+        return CHUNKER_VERSION, self.spec.chunking, self.provider.info.tokenizer
 
     def _versions(self, item: Item) -> dict[str, Any]:
         mark = self._fingerprint(item)
@@ -361,7 +380,7 @@ class Ingestion:
         report.table, report.table_version = tables.name, tables.chunks.version
         report.served = (tables.alias or {}).get("table") == tables.name
         report.seconds["total"] = time.perf_counter() - self._began
-        self.quota.use(report.tokens)
+        self.quota.use(report.tokens - self._filled_tokens)  # free quotas are not for batches
         Runs(self.store, tables.index).append(
             run_id=report.run_id,
             table=tables.name,

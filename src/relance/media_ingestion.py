@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,9 +114,12 @@ class MediaIngestion(Ingestion):
         super().embed(batch)
         for document in batch.documents:
             if isinstance(document, MediaDocument):
-                media = document.media
-                document.media = Media(media.kind, media.urls, content_hash=media.content_hash, tokens=media.tokens)
+                document.media = replace(document.media, data=(), media_types=())
         return batch
+
+    def _cutting_rules(self) -> tuple[Any, ...]:
+        """Media are not cut."""
+        return ()
 
     def _look(self, item: Item, row: dict[str, Any] | None) -> Look:
         """Say what has to be read or asked for to know an item, and what was known of it."""
@@ -123,11 +127,17 @@ class MediaIngestion(Ingestion):
         assert isinstance(source, MediaFiles)  # noqa: S101  # _open_sources made them
         places = item.row["urls"] if item.row is not None else [item.uri]
         known: dict[str, Seen] = {}
-        if row is not None and not self._full:
+        same = False
+        if row is not None:
             version, _, memory = (row["version"] or "").partition("|")
-            if memory and version == item.version and row["fingerprint"] == self._fingerprint(item):
-                known = {url: Seen(*values) for url, values in json.loads(memory).items()}
-        return Look(item.uri, tuple(places), source.read_file, source.public_url, known)
+            known = {url: Seen(*values) for url, values in json.loads(memory or "{}").items()}
+            same = version == item.version and row["fingerprint"] == self._fingerprint(item) and not self._full
+        return Look(item.uri, tuple(places), source.read_file, self._public_url, known, same)
+
+    def _public_url(self, path: str) -> str:
+        """Say where a service can fetch a file: a document may show one that lies in another source."""
+        sources = (source for source in self.sources if isinstance(source, MediaFiles))
+        return next((url for source in sources if (url := source.public_url(path))), "")
 
     def _take(self, batch: Batch, item: Item, row: dict[str, Any] | None, look: Look, found: Any) -> None:
         """Make a document of what was seen, unless it is what the index has."""
@@ -141,8 +151,8 @@ class MediaIngestion(Ingestion):
         info = self.provider.info
         kind: MediaKind = found.kind
         if kind not in info.modalities:
-            batch_failure = f"{info.name} takes no {'several images at once' if kind == 'images' else kind + 's'}"
-            self._fail([Failure(item.uri, batch_failure, "load")])
+            what = "one image at a time; give each its own row" if kind == "images" else f"no {kind}s"
+            self._fail([Failure(item.uri, f"{info.name} takes {what}", "load")])
             return
         fused = payload["caption"] if self._section.embedding.fuse else ""
         media = Media(

@@ -81,7 +81,7 @@ def make_plan(run: Ingestion) -> Plan:
         texts, tokens = run.inputs(batch)
         keys = [vector_key(info.space, "document", text) for text in texts]
         there = run.vectors.contains(keys)
-        counts = run.provider.tokenizer.count(texts) if tokens is None else tokens
+        counts = (run.provider.tokenizer.count(texts) if tokens is None else tokens) + info.tokens_per_text
         fresh = {}
         for key, known, count in zip(keys, there, counts, strict=True):
             if not known and key not in paid and key not in fresh:
@@ -100,8 +100,15 @@ def make_plan(run: Ingestion) -> Plan:
     plan.unchanged += run.report.unchanged
     plan.removed = sum(not row["container"] for row in removed.values())
     plan.failed, plan.failures = run.report.failed, run.report.failures
+    price = info.price_per_million_tokens
     plan.free_tokens = min(run.quota.left(), plan.tokens)
-    plan.cost_usd = cost_usd(plan.tokens, info.price_per_million_tokens, free=plan.free_tokens)
+    if embedding.mode == "batch":
+        from relance.bulk import LEAST_TEXTS, open_endpoint
+
+        endpoint = open_endpoint(embedding)
+        if len(paid) >= LEAST_TEXTS:  # free quotas are not for batches
+            price, plan.free_tokens = endpoint.price, 0
+    plan.cost_usd = cost_usd(plan.tokens, price, free=plan.free_tokens)
     return plan
 
 
@@ -111,7 +118,8 @@ def check_budget(plan: Plan, limit: float | None) -> None:
         return
     total = plan.total_usd
     if total is None:
-        msg = "limits.max_cost_usd is set, but the model's price is not known; set embedding.price_per_million_tokens"
+        section = "embedding" if plan.cost_usd is None else "media.embedding"
+        msg = f"limits.max_cost_usd is set, but the model's price is not known; set {section}.price_per_million_tokens"
         raise ConfigurationError(msg)
     if total > limit:
         tokens = plan.tokens + (plan.media.tokens if plan.media else 0)

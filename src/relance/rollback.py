@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import contextlib
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from relance.errors import ConfigurationError, InputError
 from relance.store import Store
 from relance.store.lock import hold
 from relance.store.runs import Runs
-from relance.tables import IndexTables
+from relance.tables import IndexTables, part_name
 
 __all__ = ["Rollback", "roll_back"]
 
@@ -35,68 +36,97 @@ class Rollback:
 
 
 def roll_back(store: Store, index: str, run_id: str = "") -> Rollback:
-    """Restore chunks, manifest and failures to the versions a run ended with.
+    """Restore chunks, manifest and failures to the versions a run ended with, those of the media with it.
 
     Without `run_id`, that is the latest run that readers were left with something else by. LanceDB keeps a version
     until the retention of the store is over; a run older than that is refused.
     """
-    serving = IndexTables.serving(store, index)
-    if serving is None:
+    names = [part_name(index, media=media) for media in (False, True)]
+    serving = {name: tables for name in names if (tables := IndexTables.serving(store, name)) is not None}
+    if index not in serving:
         msg = f"index {index!r} is not in {store.uri} yet; there is nothing to roll back"
         raise ConfigurationError(msg)
-    with hold(store, index) as check_lock:
-        runs = Runs(store, index)
-        target = _choose(runs.latest(limit=10_000), run_id, serving)
-        tables = IndexTables(store, index, target["table"])
-        began = datetime.now(UTC)
-        wanted = (target["chunks_version"], target["documents_version"], target["failures_version"])
-        parts = list(zip((tables.chunks.table, tables.manifest.table, tables.failures.table), wanted, strict=True))
-        for table, version in parts:
+    with contextlib.ExitStack() as locks:
+        checks = [locks.enter_context(hold(store, name)) for name in serving]
+        histories = {name: Runs(store, name).latest(limit=10_000) for name in serving}
+        run_id = run_id or _previous(histories, serving)
+        targets = {name: target for name in serving
+                   if (target := _find(histories[name], run_id, needed=name == index)) is not None}  # fmt: skip
+        restored = [_Part(store, name, target) for name, target in targets.items()]
+        for check_lock in checks:
+            check_lock()
+        first, *others = [part.restore() for part in restored]
+        return replace(first, media=others[0]) if others else first
+
+
+class _Part:
+    """The texts or the media of an index, about to be put back; InputError if that cannot be done any more."""
+
+    def __init__(self, store: Store, name: str, target: dict[str, Any]) -> None:
+        self._runs, self._name, self._target = Runs(store, name), name, target
+        tables = self._tables = IndexTables(store, name, target["table"])
+        self._wanted = [target[column] for column in ("chunks_version", "documents_version", "failures_version")]
+        handles = (tables.chunks.table, tables.manifest.table, tables.failures.table)
+        self._versions = list(zip(handles, self._wanted, strict=True))
+        for table, version in self._versions:
             if version and (table is None or version not in {each["version"] for each in table.list_versions()}):
                 msg = f"run {target['run_id']} is past the retention: version {version} was cleaned up"
                 raise InputError(msg)
-        check_lock()
+
+    def restore(self) -> Rollback:
+        """Put the tables back, and record it."""
+        began, tables, run_id = datetime.now(UTC), self._tables, self._target["run_id"]
         # A crash in between is found by the next run, which repairs what does not fit together.
         tables.mark("rollback")
-        for table, version in parts:
+        for table, version in self._versions:
             if table is not None and not version:
                 table.delete("true")  # the table did not exist yet
             elif table is not None and table.version != version:
                 table.restore(version)
         tables.serve()
         tables.mark(None)
-        done = Rollback(index, target["run_id"], tables.name, tables.chunks.version, tables.chunks.count())
-        runs.append(
-            run_id=f"rollback-{target['run_id']}",
+        done = Rollback(self._name, run_id, tables.name, tables.chunks.version, tables.chunks.count())
+        self._runs.append(
+            run_id=f"rollback-{run_id}",
             table=tables.name,
             status="rolled back",
             started_at=began,
             ended_at=datetime.now(UTC),
             versions=tables.versions,
-            report=done.as_dict() | {"restored": list(wanted)},
+            report=done.as_dict() | {"restored": self._wanted},
         )
         return done
 
 
-def _choose(runs: list[dict[str, Any]], run_id: str, serving: IndexTables) -> dict[str, Any]:
-    served = [run for run in runs if run["report"].get("served")]
-    if run_id:
-        for run in runs:
-            if run["run_id"] == run_id and run in served:
-                return run
-        known = any(run["run_id"] == run_id for run in runs)
-        why = "left no complete index behind" if known else "is not known"
-        msg = f"run {run_id!r} {why}; `relance runs` lists the latest ones"
-        raise InputError(msg)
-    now = (serving.name, serving.chunks.version, serving.manifest.version)
-    # After a rollback the restored versions have new numbers: go on from the run that was restored.
-    if runs and runs[0]["status"] == "rolled back":
-        last = runs[0]["report"]
-        now = (last["table"], *last["restored"][:2])
-        at = next((i for i, run in enumerate(served) if run["run_id"] == last["run_id"]), len(served))
-        served = served[at:]
-    for run in served:
-        if (run["table"], run["chunks_version"], run["documents_version"]) != now:
-            return run
-    msg = "there is no earlier run to go back to"
+def _find(runs: list[dict[str, Any]], run_id: str, *, needed: bool) -> dict[str, Any] | None:
+    """Find what a run left of a part; None if that part did not exist yet."""
+    run = next((run for run in runs if run["run_id"] == run_id), None)
+    if run is not None and run["report"].get("served"):
+        return run
+    if run is None and not needed:
+        return None
+    why = "left no complete index behind" if run is not None else "is not known"
+    msg = f"run {run_id!r} {why}; `relance runs` lists the latest ones"
     raise InputError(msg)
+
+
+def _previous(histories: dict[str, list[dict[str, Any]]], serving: dict[str, IndexTables]) -> str:
+    """Name the latest run that left any part otherwise than it is now, and none of them incomplete."""
+    broken = {run["run_id"] for runs in histories.values() for run in runs if not run["report"].get("served")}
+    found = []
+    for name, history in histories.items():
+        runs = [run for run in history if run["run_id"] not in broken]
+        tables = serving[name]
+        now = (tables.name, tables.chunks.version, tables.manifest.version)
+        # After a rollback the restored versions have new numbers: go on from the run that was restored.
+        if history and history[0]["status"] == "rolled back":
+            last = history[0]["report"]
+            now = (last["table"], *last["restored"][:2])
+            at = next((i for i, run in enumerate(runs) if run["run_id"] == last["run_id"]), len(runs))
+            runs = runs[at:]
+        others = (run for run in runs if (run["table"], run["chunks_version"], run["documents_version"]) != now)
+        found += [run for run in [next(others, None)] if run is not None]
+    if not found:
+        msg = "there is no earlier run to go back to"
+        raise InputError(msg)
+    return max(found, key=lambda run: run["ended_at"])["run_id"]

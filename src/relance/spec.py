@@ -357,7 +357,7 @@ class IndexSpec(Part, title="relance index"):
     """How documents are cut."""
     embedding: EmbeddingSpec = Field(default=EmbeddingSpec(), title="Embedding")
     """Which model turns text into vectors, and how hard its service may be pushed."""
-    media: MediaSpec | None = Field(default=None, title="Media")
+    media: MediaSpec | None = Field(default=None, title="Media", validate_default=True)
     """Index images and videos too; without it they are passed over."""
     store: StoreSpec = Field(default=StoreSpec(), title="Store")
     """Where the tables are."""
@@ -375,6 +375,15 @@ class IndexSpec(Part, title="relance index"):
                 msg = f"sources[{first}] and sources[{position}] are the same; remove one"
                 raise ValueError(msg)
         return sources
+
+    @field_validator("media")
+    @classmethod
+    def _media_are_wanted(cls, media: MediaSpec | None, info: ValidationInfo) -> MediaSpec | None:
+        for position, source in enumerate(info.data.get("sources", [])):
+            if media is None and source.rows is not None and source.rows.url:
+                msg = f"is missing, but sources[{position}].rows.url names media; add a section `media: {{}}`"
+                raise ValueError(msg)
+        return media
 
     def path(self, value: Path | str) -> Path:
         """Resolve a path of the spec against the spec's folder."""

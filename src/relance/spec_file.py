@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from relance.errors import SpecError
-from relance.spec import IndexSpec
+from relance.spec import IndexSpec, MediaSpec
 from relance.spec_messages import explain, field_at, is_number, sections, takes_variables, unknown_key
 from relance.spec_tree import Position, Problem, Tree, TreeError, label, read_tree
 
@@ -65,13 +65,14 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of an index file, for editors."""
     schema = IndexSpec.model_json_schema()
     del schema["properties"]["folder"]
-    for part in (schema, *schema["$defs"].values()):
+    models = {"": IndexSpec, "MediaSpec": MediaSpec}
+    for title, part in {"": schema, **schema["$defs"]}.items():
         for name, field in part["properties"].items():
             if field.pop("env", False):
                 field["description"] += " May say ${NAME} or ${NAME:-default}."
             if "$ref" in field:
                 del field["default"]  # the section's own fields carry theirs
-                field.setdefault("description", IndexSpec.model_fields[name].description)
+                field.setdefault("description", models[title].model_fields[name].description)
             if "description" in field:
                 field["description"] = " ".join(field["description"].split())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
@@ -250,6 +251,8 @@ sources:
     #max_size: 64MiB
     # {id: id, text: [text]} reads each row of a CSV, TSV, JSONL or Parquet file as a document.
     #rows: null
+    # Where a service can fetch this folder's files: local videos are sent by address only.
+    #public_url: ""
 
 # How documents are cut. Tokens are counted by the embedding model's own tokenizer.
 chunking:
@@ -266,9 +269,17 @@ embedding:
   # Where a service listens, and its key; OPENAI_API_KEY or DASHSCOPE_API_KEY in the environment will do as well.
   #base_url: ""
   #api_key: ${EMBEDDING_API_KEY:-}
+  # DashScope: where, and which vectors are stored (dense, sparse or dense&sparse).
+  #region: singapore
+  #output_type: dense
+  # batch sends large work as files that are done within a day at half the price.
+  #mode: online
   # How hard the service may be pushed; 0 requests per minute means the published limit.
   #max_concurrency: 8
   #requests_per_minute: 0
+
+# Images and videos too: files, addresses in tables, pictures in documents. {} takes every default.
+#media: null
 
 # Where the tables are: a folder, s3://bucket/path, or db://database.
 store:

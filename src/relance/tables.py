@@ -11,7 +11,7 @@ from typing import Any
 from relance import __version__
 from relance.documents import digest
 from relance.providers import ModelInfo
-from relance.spec import IndexSpec
+from relance.spec import IndexSpec, MediaEmbeddingSpec
 from relance.store import Store, schemas
 from relance.store.catalog import Catalog
 from relance.store.chunks import ChunkTable
@@ -46,8 +46,9 @@ class IndexTables:
     def for_model(cls, store: Store, spec: IndexSpec, info: ModelInfo, *, media: bool = False) -> IndexTables:
         """Address the tables that vectors of this model belong into, whether they serve the index yet or not."""
         section = spec.media.embedding if media and spec.media else spec.embedding
-        embedding = {"model": section.model, "dimension": info.dimension, "base_url": section.base_url,
-                     "region": section.region, "output_type": section.output_type}  # fmt: skip
+        decisive = ["model", "base_url", "region", "output_type"]
+        decisive += ["fuse", "fps"] if isinstance(section, MediaEmbeddingSpec) else []
+        embedding = {"dimension": info.dimension, **{name: getattr(section, name) for name in decisive}}
         metadata = {
             "relance.index": spec.name,
             "relance.version": __version__,

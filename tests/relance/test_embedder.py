@@ -1,13 +1,14 @@
 """The embedder's promises, with a provider that does what each test says."""
 
 import asyncio
+import selectors
 from collections import Counter
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import stamina
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.embedder import Embedder, vector_key
@@ -18,9 +19,13 @@ from relance.errors import (
     InputError,
     RateLimitedError,
     RetryableError,
+    SuspectInputError,
 )
+from relance.limits import RateLimit
+from relance.money import Budget, Purse
 from relance.providers import ModelInfo, Reply
 from relance.providers.dispatch import pack
+from relance.sparse import Sparse
 from relance.spec import EmbeddingSpec
 from relance.tokens import open_tokenizer
 
@@ -39,11 +44,15 @@ def vector_of(text):
     return vector / np.linalg.norm(vector)
 
 
+def sparse_of(text):
+    return Sparse.of([ord(letter) for letter in text], [0.5] * len(text))
+
+
 class Scripted:
     """A provider that keeps every request and asks `behave(texts, call number)` what to do about it."""
 
-    def __init__(self, behave=None, **info):
-        self.info = ModelInfo("test/model", DIMENSION, space="test:4", **info)
+    def __init__(self, behave=None, *, dimension=DIMENSION, **info):
+        self.info = ModelInfo("test/model", dimension, space=f"test:{dimension}", **info)
         self.behave = behave
         self.requests = []
         self.in_flight = self.most_in_flight = 0
@@ -68,7 +77,12 @@ class Scripted:
                 reply = await reply
         finally:
             self.in_flight -= 1
-        return reply or Reply(np.array([vector_of(text) for text in texts]), tokens=10 * len(texts))
+        return reply or self.reply(texts)
+
+    def reply(self, texts):
+        dense = np.array([vector_of(text) for text in texts])[:, : self.info.dimension]
+        sparse = [sparse_of(text) for text in texts] if self.info.sparse else None
+        return Reply(dense, tokens=10 * len(texts), sparse=sparse)
 
     async def aclose(self):
         pass
@@ -86,9 +100,10 @@ class Vectors:
     def get(self, keys):
         return {key: self.kept[key] for key in keys if key in self.kept}
 
-    def put(self, keys, vectors):
+    def put(self, keys, vectors, sparse=None):
         assert vectors.dtype == np.float32
-        self.kept.update(zip(keys, vectors, strict=True))
+        assert len(keys) == len(vectors) > 0
+        self.kept.update(zip(keys, zip(vectors, sparse or [None] * len(keys), strict=True), strict=True))
 
 
 def setup(behave=None, *, store=None, info=None, **spec):
@@ -142,6 +157,7 @@ def test_the_spec_overrides_the_models_limits_on_requests():
 # What comes back
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([*NAMES[:12], "", " \n", "bad"])), st.integers(1, 5))
 def test_each_text_gets_its_own_vector_is_asked_for_once_and_is_counted_once(texts, batch_texts):
     provider, embedder = setup(refusing("bad"), store=Vectors(), batch_texts=batch_texts)
@@ -244,14 +260,12 @@ def test_the_same_text_in_two_calls_at_once_is_asked_for_once():
 
 
 def test_a_text_given_up_by_the_call_that_was_at_it_is_taken_over():
-    def no_money(_tokens):
-        raise BudgetError("spent")
-
-    provider, embedder = setup(store=Vectors())
+    provider, embedder = setup(store=Vectors(), info={"price_per_million_tokens": 1.0})
+    no_money = Purse(provider.info, Budget(0.0))
 
     async def main():
         return await asyncio.gather(
-            embedder.embed(["text"], input_type="document", spend=no_money),
+            embedder.embed(["text"], input_type="document", purse=no_money),
             embedder.embed(["text"], input_type="document"),
             return_exceptions=True,
         )
@@ -461,7 +475,7 @@ def test_a_fatal_error_is_raised_rather_than_a_passing_one():
 
 def test_a_store_that_cannot_keep_a_vector_is_not_passed_over():
     class Full(Vectors):
-        def put(self, keys, vectors):
+        def put(self, keys, vectors, sparse=None):
             raise OSError("disk full")
 
     _, embedder = setup(store=Full())
@@ -472,32 +486,86 @@ def test_a_store_that_cannot_keep_a_vector_is_not_passed_over():
 # Budget, stop, limits
 
 
-def test_every_request_is_announced_once_before_it_is_sent():
-    announced = []
+class Ledger(Purse):
+    """A purse that keeps what it was asked, with the number of requests sent until then."""
+
+    def __init__(self, provider, limit_usd=None, **options):
+        super().__init__(provider.info, Budget(limit_usd), **options)
+        self.provider = provider
+        self.lines = []
+
+    def reserve(self, tokens):
+        self.lines.append(("reserve", tokens, len(self.provider.requests)))
+        super().reserve(tokens)
+
+    def settle(self, reserved, billed, cost=None):
+        self.lines.append(("settle", reserved, billed))
+        return super().settle(reserved, billed, cost)
+
+
+def test_every_attempt_is_reserved_before_it_is_sent_and_settled_with_its_bill():
     provider, embedder = setup(failing(RetryableError("down")), batch_texts=10, max_concurrency=1)
+    ledger = Ledger(provider)
+    embed(embedder, NAMES, purse=ledger)
+    # Two words a text, billed as ten; the first request was sent twice.
+    assert ledger.lines[0::2] == [("reserve", 20, sent) for sent in range(11)]
+    assert ledger.lines[1::2] == [("settle", 20, 0), *[("settle", 20, 100)] * 10]
 
-    def spend(tokens):
-        announced.append((tokens, len(provider.requests)))
 
-    embed(embedder, NAMES, spend=spend)
-    assert [tokens for tokens, _ in announced] == [20] * 10  # two words a text
-    assert [before for _, before in announced] == [0, *range(2, 11)]  # the first was sent twice
+@pytest.mark.parametrize("trouble", [AccountError("unpaid"), RetryableError("down"), OSError("disk full")])
+def test_every_reservation_is_settled_also_where_the_call_ends_with_an_error(trouble):
+    class Full(Vectors):
+        def put(self, keys, vectors, sparse=None):
+            raise trouble
+
+    if isinstance(trouble, OSError):
+        provider, embedder = setup(store=Full(), batch_texts=10)
+    else:
+        provider, embedder = setup(failing(trouble, times=99, only=NAMES[55]), batch_texts=10, max_attempts=2)
+    ledger = Ledger(provider)
+    with pytest.raises(type(trouble)):
+        embed(embedder, NAMES, purse=ledger)
+    reserved = [line[1] for line in ledger.lines if line[0] == "reserve"]
+    settled = [line[1] for line in ledger.lines if line[0] == "settle"]
+    assert reserved == settled == [20] * len(provider.requests)
 
 
 def test_the_budget_stops_before_the_request_that_would_exceed_it():
-    spent = 0
-
-    def spend(tokens):
-        nonlocal spent
-        if spent + tokens > 75:
-            raise BudgetError("over")
-        spent += tokens
-
-    provider, embedder = setup(store=(store := Vectors()), batch_texts=10)
+    provider, embedder = setup(store=(store := Vectors()), info={"price_per_million_tokens": 1e6}, batch_texts=10)
     with pytest.raises(BudgetError):
-        embed(embedder, NAMES, spend=spend)
+        embed(embedder, NAMES, purse=Purse(provider.info, Budget(75.0)))  # $20 a request is expected
     assert len(provider.requests) == 3
     assert len(store) == 30
+
+
+def test_a_bill_that_is_higher_than_expected_is_received_and_stops_the_next_request():
+    provider, embedder = setup(
+        store=(store := Vectors()), info={"price_per_million_tokens": 1e6}, batch_texts=10, max_concurrency=1
+    )
+    accounts = []
+    with pytest.raises(BudgetError):  # $20 is expected, $100 billed
+        embed(embedder, NAMES, purse=Purse(provider.info, Budget(210.0)), account=accounts.append)
+    assert len(provider.requests) == 2
+    assert len(store) == 20
+    assert (accounts[0].tokens, accounts[0].cost_usd) == (200, pytest.approx(200.0))
+
+
+def test_what_is_free_costs_nothing_and_the_rest_its_price():
+    provider, embedder = setup(info={"price_per_million_tokens": 1e6}, batch_texts=10)
+    budget = Budget()
+    result = embed(embedder, NAMES, purse=Purse(provider.info, budget, free_tokens=640))
+    assert (result.tokens, result.cost_usd) == (1000, pytest.approx(360.0))
+    assert budget.reserved_usd == pytest.approx(360.0)
+
+
+@pytest.mark.parametrize("paying", [True, False])
+def test_a_bill_in_dollars_counts_rather_than_the_price(paying):
+    def dear(texts, _call):
+        return Reply(np.array([vector_of(text) for text in texts]), tokens=10 * len(texts), cost_usd=0.5)
+
+    provider, embedder = setup(dear, info={"price_per_million_tokens": 2.0}, batch_texts=10)
+    purse = Purse(provider.info, Budget()) if paying else None
+    assert embed(embedder, NAMES, purse=purse).cost_usd == pytest.approx(5.0)
 
 
 def test_a_stop_ends_between_requests():
@@ -553,3 +621,171 @@ def test_a_single_question_needs_no_tokenizer():
     assert embed(embedder, ["short question"], "query").embedded == 1
     with pytest.raises(AssertionError, match="loaded"):
         embed(embedder, ["long question " * 50], "query")
+
+
+class VirtualTime(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer when there is nothing else to do."""
+
+    class Jump(selectors.SelectSelector):
+        now = 0.0
+
+        def select(self, timeout=None):
+            self.now += timeout or 0.0
+            return super().select(timeout if timeout is None else 0)
+
+    def __init__(self):
+        self.selector = self.Jump()
+        super().__init__(self.selector)
+
+    def time(self):
+        return self.selector.now
+
+
+def test_requests_that_waited_for_tokens_do_not_leave_in_a_bunch():
+    """A large text holds up the small ones behind it; what then leaves keeps to the requests of every second."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        sent = []
+        _, embedder = setup(lambda *_: sent.append(loop.time()), batch_texts=1, max_concurrency=40)
+        embedder.dispatcher.request_rate = RateLimit(300, even=True, clock=loop.time)  # 5 a second
+        embedder.dispatcher.token_rate = RateLimit(1200, clock=loop.time)  # 20 a second
+        sizes = np.array(([100] + [1] * 24) * 2)
+        assert (await embedder.embed(NAMES[:50], input_type="document", tokens=sizes)).embedded == 50
+        return sent
+
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        sent = runner.run(main())
+    assert max(sum(start <= time < start + 1 for time in sent) for start in sent) <= 5
+    assert sent[-1] > 10
+
+
+# Packing by kind
+
+
+KINDS = {"image": 3, "video": 1}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["text", "image", "video", "images"]), st.integers(1, 50))),
+    st.integers(0, 8),
+    st.integers(0, 200),
+)
+def test_packing_keeps_the_limit_of_each_kind_and_puts_off_nothing_that_would_fit(inputs, max_texts, max_tokens):
+    kinds, tokens = [kind for kind, _ in inputs], [count for _, count in inputs]
+    batches = list(
+        pack(
+            np.array(tokens, dtype=np.int64), max_texts=max_texts, max_tokens=max_tokens, kinds=kinds, max_of_kind=KINDS
+        )
+    )
+    assert [position for batch in batches for position in batch] == list(range(len(inputs)))
+
+    def fits(batch):
+        held = Counter(kinds[position] for position in batch)
+        return (
+            all(held[kind] <= most for kind, most in KINDS.items())
+            and (not max_texts or len(batch) <= max_texts)
+            and (not max_tokens or sum(tokens[position] for position in batch) <= max_tokens)
+        )
+
+    assert all(fits(batch) or len(batch) == 1 for batch in batches)
+    assert not any(fits([*batch, following[0]]) for batch, following in pairwise(batches))
+
+
+# Sparse vectors
+
+BOTH = {"sparse": True}
+ONLY = {"sparse": True, "dimension": 0}
+
+
+@pytest.mark.parametrize("info", [BOTH, ONLY])
+@settings(deadline=None)
+@given(texts=st.lists(st.sampled_from([*NAMES[:9], "", "bad"])), batch_texts=st.integers(1, 4))
+def test_each_text_gets_its_own_sparse_vector_bought_reused_or_shared(info, texts, batch_texts):
+    store = Vectors()
+    _, embedder = setup(store=store, info=info)
+    embed(embedder, NAMES[:4])
+    provider, embedder = setup(refusing("bad"), store=store, info=info, batch_texts=batch_texts)
+    result = embed(embedder, texts)
+    assert result.vectors.shape == (len(texts), provider.info.dimension)
+    for position, text in enumerate(texts):
+        if text in ("", "bad"):
+            assert result.sparse[position] is None
+            assert result.failures[position]
+        else:
+            assert result.sparse[position] == sparse_of(text)
+            np.testing.assert_allclose(result.vectors[position], vector_of(text)[: provider.info.dimension], rtol=1e-6)
+    assert len(result.sparse) == len(texts)
+    assert result.reused + result.embedded + result.duplicates + len(result.failures) == len(texts)
+    assert not set(provider.texts) & set(NAMES[:4])
+
+
+def test_a_model_without_sparse_vectors_gives_none():
+    _, embedder = setup(store=(store := Vectors()))
+    assert embed(embedder, NAMES).sparse == []
+    assert {sparse for _, sparse in store.kept.values()} == {None}
+
+
+def test_a_call_that_waits_for_another_gets_its_sparse_vectors_too():
+    provider, embedder = setup(info=BOTH, batch_texts=7)
+
+    async def main():
+        calls = [embedder.embed(names, input_type="document") for names in (NAMES[:60], NAMES[40:])]
+        return await asyncio.gather(*calls)
+
+    _, two = asyncio.run(main())
+    assert Counter(provider.texts) == Counter(NAMES)
+    assert two.sparse == [sparse_of(text) for text in NAMES[40:]]
+
+
+@pytest.mark.parametrize("info", [BOTH, ONLY])
+@pytest.mark.parametrize("sparse", [None, [], [sparse_of("a")], [sparse_of("a")] * 3])
+def test_a_reply_with_too_few_or_too_many_sparse_vectors_is_asked_for_again(info, sparse):
+    def wrong(texts, call):
+        dense = np.array([vector_of(text) for text in texts])[:, : info.get("dimension", DIMENSION)]
+        return Reply(dense, sparse=sparse) if call <= times else None
+
+    for times in (1, 99):
+        provider, embedder = setup(wrong, store=(store := Vectors()), info=info)
+        if times == 1:
+            assert embed(embedder, ["a", "b"]).sparse == [sparse_of("a"), sparse_of("b")]
+        else:
+            with pytest.raises(ConfigurationError, match=f"{len(sparse or [])} sparse vectors for 2 texts"):
+                embed(embedder, ["a", "b"])
+            assert len(store) == 0
+        assert len(provider.requests) == 2
+
+
+def test_a_text_whose_dense_vector_is_none_leaves_the_others_their_own_sparse_ones():
+    def behave(texts, _call):
+        vectors = np.array([vector_of(text) for text in texts])
+        vectors[texts.index("bad")] = np.nan
+        return Reply(vectors, sparse=[sparse_of(text) for text in texts])
+
+    _, embedder = setup(behave, info=BOTH, store=(store := Vectors()))
+    result = embed(embedder, ["good", "bad", "better"])
+    assert result.sparse == [sparse_of("good"), None, sparse_of("better")]
+    assert [sparse for _, sparse in store.kept.values()] == [sparse_of("good"), sparse_of("better")]
+
+
+def fall_over(guilty):
+    def behave(texts, _):
+        if guilty(texts):
+            raise SuspectInputError("it fell over")
+
+    return behave
+
+
+def test_an_input_the_service_falls_over_again_and_again_fails_alone_and_the_rest_goes_through():
+    texts = [f"text {i}" for i in range(8)]
+    provider, embedder = setup(fall_over(lambda texts: "text 3" in texts), batch_texts=8)
+    result = asyncio.run(embedder.embed(texts, input_type="document"))
+    assert result.failures == {3: "it fell over"}
+    assert result.embedded == 7
+    assert sum(request == ["text 3"] for request in provider.requests) == 3  # it may have been chance twice
+
+
+def test_a_service_that_falls_over_everything_is_waited_for_and_no_text_is_blamed():
+    _, embedder = setup(fall_over(lambda _: True), batch_texts=64)
+    with pytest.raises(SuspectInputError):
+        asyncio.run(embedder.embed([f"text {i}" for i in range(64)], input_type="document"))

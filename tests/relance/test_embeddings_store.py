@@ -17,7 +17,9 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from relance.documents import digest
+from relance.embedder import Vector
 from relance.errors import ConfigurationError, RelanceError
+from relance.sparse import Sparse
 from relance.store import Store, embeddings
 from relance.store.embeddings import EmbeddingStore, describe, prune
 
@@ -42,8 +44,8 @@ def connect(folder: Path) -> Store:
 def open_(tmp_path: Path) -> Open:
     """Open the store as another process would: with a connection of its own."""
 
-    def make(space: str = "s", dimension: int = DIMENSION) -> EmbeddingStore:
-        return EmbeddingStore(connect(tmp_path), space, dimension)
+    def make(space: str = "s", dimension: int = DIMENSION, *, sparse: bool = False) -> EmbeddingStore:
+        return EmbeddingStore(connect(tmp_path), space, dimension, sparse=sparse)
 
     return make
 
@@ -58,7 +60,7 @@ def test_what_was_put_is_there_at_once_and_after_closing(open_: Open) -> None:
         assert opened.contains(keys(0, 5)).tolist() == [True, True, True, False, False]
         found = opened.get(keys(1, 5))
         assert found.keys() == set(keys(1, 3))
-        np.testing.assert_array_equal(found[keys(2, 3)[0]], vectors(2, 3)[0])
+        np.testing.assert_array_equal(found[keys(2, 3)[0]][0], vectors(2, 3)[0])
 
 
 def test_an_empty_store_answers_and_creates_nothing(open_: Open, tmp_path: Path) -> None:
@@ -82,8 +84,73 @@ def test_vectors_come_back_bit_for_bit(open_: Open, matrix: NDArray[np.float32])
     store.close()
     found = open_().get(names)
     for name, row in zip(names, matrix, strict=True):
-        assert found[name].dtype == np.float32
-        assert found[name].tobytes() == row.tobytes()
+        dense, sparse = found[name]
+        assert sparse is None
+        assert dense.dtype == np.float32
+        assert dense.tobytes() == row.tobytes()
+
+
+weights = hnp.from_dtype(np.dtype(np.float32), allow_nan=False, allow_infinity=False).filter(bool)
+sparse_vectors = st.dictionaries(st.integers(0, 2**31 - 1), weights, max_size=6).map(
+    lambda terms: Sparse.of(list(terms), list(terms.values()))
+)
+
+
+@pytest.mark.parametrize("dimension", [DIMENSION, 0])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batch=st.lists(sparse_vectors, min_size=1, max_size=5), salt=st.integers())
+def test_sparse_vectors_come_back_bit_for_bit_beside_dense_ones_or_alone(
+    open_: Open, dimension: int, batch: list[Sparse], salt: int
+) -> None:
+    names = [digest("sparse", str(salt), str(i)) for i in range(len(batch))]
+    dense = vectors(0, len(batch))[:, :dimension]
+    store = open_(f"sparse{dimension}", dimension, sparse=True)
+    store.put(names, dense, batch)
+    for opened in (store, None):
+        if opened is None:
+            store.close()
+        found = (opened or open_(f"sparse{dimension}", dimension, sparse=True)).get(names[::-1])
+        assert found.keys() == set(names)
+        for i, name in enumerate(names):
+            there, sparse = found[name]
+            np.testing.assert_array_equal(there, dense[i])
+            assert sparse is not None
+            assert sparse.indices.tobytes() == batch[i].indices.tobytes()
+            assert sparse.values.tobytes() == batch[i].values.tobytes()
+
+
+@pytest.mark.parametrize("dimension", [DIMENSION, 0])
+def test_many_sparse_vectors_written_in_several_commits_are_found_by_their_own_keys(
+    open_: Open, dimension: int
+) -> None:
+    store = open_("many", dimension, sparse=True)
+    for start in range(0, 2500, 500):
+        batch = [Sparse.of([i, i + 7], [i + 1, 0.25]) for i in range(start, start + 500)]
+        store.put(keys(start, start + 500), vectors(start, start + 500)[:, :dimension], batch)
+        store.flush()
+    store.close()
+    found = open_("many", dimension, sparse=True).get(keys(0, 2600)[::-1])
+    assert found.keys() == set(keys(0, 2500))
+    for i, key in enumerate(keys(0, 2500)):
+        assert found[key][1] == Sparse.of([i, i + 7], [i + 1, 0.25])
+        np.testing.assert_array_equal(found[key][0], vectors(i, i + 1)[0][:dimension])
+
+
+@pytest.mark.parametrize("dimension", [DIMENSION, 0])
+def test_spaces_with_sparse_vectors_are_counted_and_pruned_too(open_: Open, tmp_path: Path, dimension: int) -> None:
+    store = open_("sparse", dimension, sparse=True)
+    store.put(keys(0, 10), vectors(0, 10)[:, :dimension], [Sparse.of([1], [1])] * 10)
+    store.close()
+    store = open_("dense")
+    store.put(keys(10, 20), vectors(10, 20))
+    store.close()
+    shared = connect(tmp_path)
+    sizes = {row["space"]: row["bytes"] for row in describe(shared)}
+    assert sizes["sparse"] > 10 * (4 * dimension + 48)
+    assert sizes["dense"] == 10 * ROW_BYTES
+    assert prune(shared, max_bytes=sizes["dense"]) == {"relance__vectors__sparse": 10}
+    assert not open_("sparse", dimension, sparse=True).contains(keys(0, 10)).any()
+    assert open_("dense").contains(keys(10, 20)).all()
 
 
 def test_the_order_of_the_keys_asked_for_does_not_matter(open_: Open) -> None:
@@ -92,7 +159,7 @@ def test_the_order_of_the_keys_asked_for_does_not_matter(open_: Open) -> None:
     store.close()
     asked = keys(0, 2500)[::-1]
     found = open_().get(asked)
-    np.testing.assert_array_equal(np.stack([found[key] for key in asked]), vectors(0, 2500)[::-1])
+    np.testing.assert_array_equal(np.stack([found[key][0] for key in asked]), vectors(0, 2500)[::-1])
 
 
 def test_a_reply_is_on_disk_within_a_second_though_nobody_flushes(open_: Open) -> None:
@@ -114,7 +181,7 @@ def test_what_comes_in_during_a_commit_is_committed_next(open_: Open, monkeypatc
     inside, go_on = threading.Event(), threading.Event()
     write = store._write
 
-    def slow(rows: dict[str, NDArray[np.float32]]) -> None:
+    def slow(rows: dict[str, Vector]) -> None:
         inside.set()
         go_on.wait(10)
         write(rows)
@@ -148,7 +215,7 @@ def test_threads_that_put_and_get_at_once_lose_nothing(open_: Open) -> None:
     store.close()
     assert not errors
     found = open_().get(keys(0, 240))
-    np.testing.assert_array_equal(np.stack([found[key] for key in keys(0, 240)]), vectors(0, 240))
+    np.testing.assert_array_equal(np.stack([found[key][0] for key in keys(0, 240)]), vectors(0, 240))
 
 
 PUTTER = """
@@ -182,7 +249,7 @@ def test_processes_that_write_the_same_keys_leave_the_right_vectors(open_: Open,
     _, errors = other.communicate(timeout=120)
     assert other.returncode == 0, errors
     found = open_().get(keys(0, 60))
-    np.testing.assert_array_equal(np.stack([found[key] for key in keys(0, 60)]), vectors(0, 60))
+    np.testing.assert_array_equal(np.stack([found[key][0] for key in keys(0, 60)]), vectors(0, 60))
 
 
 def test_spaces_do_not_mix(open_: Open) -> None:
@@ -191,8 +258,8 @@ def test_spaces_do_not_mix(open_: Open) -> None:
     other.put(keys(0, 1), vectors(0, 1, 4))
     one.close()
     other.close()
-    assert open_("one").get(keys(0, 1))[keys(0, 1)[0]].shape == (DIMENSION,)
-    assert open_("other", 4).get(keys(0, 1))[keys(0, 1)[0]].shape == (4,)
+    assert open_("one").get(keys(0, 1))[keys(0, 1)[0]][0].shape == (DIMENSION,)
+    assert open_("other", 4).get(keys(0, 1))[keys(0, 1)[0]][0].shape == (4,)
     assert not open_("third").contains(keys(0, 1)).any()
 
 

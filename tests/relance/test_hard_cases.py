@@ -17,6 +17,7 @@ from werkzeug import Request, Response
 from relance.embedder import Embedder
 from relance.errors import AccountError, BudgetError, ConfigurationError, InputError, RetryableError
 from relance.index import Index
+from relance.money import Budget, Purse
 from relance.providers import open_provider
 from relance.providers.fake import FakeHash
 from relance.spec import EmbeddingSpec, IndexSpec
@@ -106,29 +107,26 @@ def test_a_budget_without_a_price_is_refused(make_index: Make, docs: Path) -> No
 
 
 def test_a_request_that_fails_gives_its_budget_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = EmbeddingSpec(model="fake/hash", batch_texts=2, max_attempts=1)
-    spent = 0
-
-    def spend(tokens: int) -> None:
-        nonlocal spent
-        if spent + tokens > 10:
-            raise BudgetError("too much")
-        spent += tokens
+    spec = EmbeddingSpec(model="fake/hash", batch_texts=2, max_attempts=1, price_per_million_tokens=1e6)
+    budget = Budget(10.0)  # dollars, which is tokens at this price
+    purse = Purse(open_provider(spec).info, budget)
 
     async def unavailable(*_: Any, **__: Any) -> None:
         raise RetryableError("away")
 
     async def embed(provider_texts: list[str]) -> Any:
         embedder = Embedder(open_provider(spec), spec)
-        return await embedder.embed(provider_texts, input_type="document", spend=spend)
+        return await embedder.embed(provider_texts, input_type="document", purse=purse)
 
     for _ in range(5):
         with monkeypatch.context() as patch, pytest.raises(RetryableError):
             patch.setattr(FakeHash, "embed", unavailable)
             asyncio.run(embed(["one two three", "four five six"]))
-    assert spent == 0
+    assert budget.reserved_usd == 0
     assert np.isfinite(asyncio.run(embed(["one two three", "four five six"])).vectors).all()
-    assert spent == 6
+    assert budget.reserved_usd == pytest.approx(6)
+    with pytest.raises(BudgetError):
+        asyncio.run(embed(["one two three", "four five six"]))
 
 
 def test_what_was_bought_before_an_error_is_counted_and_the_run_recorded(

@@ -15,6 +15,7 @@ import stamina
 from werkzeug import Response
 
 from relance.embedder import Embedder
+from relance.emulator import EmulatorConfig, running
 from relance.errors import (
     AccountError,
     ConfigurationError,
@@ -25,7 +26,8 @@ from relance.errors import (
 )
 from relance.http import retry_after_s
 from relance.providers import BadReplyError, open_provider
-from relance.providers.openai_errors import Refusal, error_for
+from relance.providers.openai_errors import error_for
+from relance.providers.refusals import Refusal
 from relance.settings import read_settings
 from relance.spec import EmbeddingSpec
 
@@ -219,7 +221,7 @@ def test_a_reply_that_does_not_fit_is_asked_for_again(service, spoil):
 
 
 def test_vectors_of_another_length_than_declared_are_a_configuration_error(service):
-    with pytest.raises(ConfigurationError, match=r"\(4, 8\) instead of \(4, 16\).*embedding\.dimension"):
+    with pytest.raises(ConfigurationError, match=r"\(4, 8\).*\(4, 16\).*embedding\.dimension"):
         embed(spec_for(service, dimension=16), TEXTS)
     assert len(service.bodies) == 2
 
@@ -363,7 +365,7 @@ def test_trouble_that_does_not_pass_is_named_for_what_it_is(service, response, k
 
 
 def test_an_empty_account_is_told_from_a_rate_only_at_openai_itself():
-    no = Refusal(429, "You exceeded your current quota", "insufficient_quota")
+    no = Refusal(429, "You exceeded your current quota", ("insufficient_quota",))
     assert type(error_for(no, "m", openai=True)) is AccountError
     assert type(error_for(no, "m", openai=False)) is RateLimitedError
 
@@ -519,3 +521,43 @@ def test_the_spec_sets_the_price_of_an_unknown_model(service):
     result = embed(spec_for(service, price_per_million_tokens=10.0), TEXTS)
     assert (result.tokens, result.cost_usd) == (28, pytest.approx(28 * 10 / 1e6))
     assert open_provider(spec_for(service)).info.price_per_million_tokens is None
+
+
+# DashScope's models by this protocol
+
+
+@pytest.mark.parametrize("dimension", [0, 256])
+def test_dashscopes_models_are_known_and_served_by_the_emulator_without_a_key(dimension):
+    with running(EmulatorConfig(vectors="hash")) as url:
+        spec = EmbeddingSpec(
+            model="openai/text-embedding-v4", base_url=f"{url}/compatible-mode/v1", dimension=dimension
+        )
+        result = embed(spec, [f"text {n}" for n in range(11)])
+    assert (result.failures, result.requests, result.embedded) == ({}, 2, 11)
+    assert result.vectors.shape == (11, dimension or 1024)
+    info = open_provider(spec).info
+    assert (info.batch_texts, info.max_input_tokens, info.price_per_million_tokens) == (10, 8191, 0.07)
+    assert (info.requests_per_minute, info.tokens_per_minute) == (1800, 1_000_000)
+
+
+def test_an_older_model_is_not_asked_for_the_dimension_it_has(service):
+    service.always = lambda body: answer(body["input"])
+    ask(spec_for(service, model="openai/text-embedding-v2", region="beijing", dimension=1536), TEXTS)
+    assert "dimensions" not in service.bodies[0]
+
+
+def test_a_dimension_that_dashscopes_model_does_not_have_is_refused(service):
+    with pytest.raises(ConfigurationError, match=r"embedding\.dimension: openai/text-embedding-v4 has 2048, 1536"):
+        open_provider(spec_for(service, model="openai/text-embedding-v4", dimension=8))
+
+
+@pytest.mark.parametrize("fields", [{"output_type": "sparse"}, {"instruct": "Find it."}])
+def test_what_this_protocol_cannot_say_is_refused_instead_of_left_out(service, fields):
+    with pytest.raises(ConfigurationError, match=rf"embedding\.{next(iter(fields))}: .*dashscope/"):
+        open_provider(spec_for(service, **fields))
+
+
+def test_an_error_of_status_200_is_seen_without_an_envelope(service):
+    service.script = [Response('{"code": "Throttling", "message": "slow down"}', mimetype="application/json")]
+    with pytest.raises(RetryableError, match="slow down"):
+        ask(spec_for(service), TEXTS)

@@ -31,6 +31,10 @@ NOTES = {
 }
 
 
+# An index that can be searched in every mode.
+BOTH = {"model": "fake/hash", "output_type": "dense&sparse"}
+
+
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """An index of five notes and twenty rows that no test changes."""
@@ -50,7 +54,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Index:
     declared = {
         "name": "notes",
         "sources": [{"type": "files", "root": "docs", "rows": {"metadata": ["year", "place", "depth", "dry"]}}],
-        "embedding": {"model": "fake/hash"},
+        "embedding": BOTH,
         "store": {"uri": "db"},
         "folder": folder,
     }
@@ -171,7 +175,7 @@ def test_an_index_that_was_never_ingested_says_what_to_do(make_index: Make, mode
 
 @each_mode
 def test_an_empty_index_has_no_hits(make_index: Make, docs: Path, mode: Mode) -> None:
-    index = make_index()
+    index = make_index(embedding=BOTH)
     index.ingest()
     assert index.search("ferry", mode=mode) == []
     (docs / "a.md").write_text("A ferry.", encoding="utf-8")
@@ -185,7 +189,7 @@ def test_an_empty_index_has_no_hits(make_index: Make, docs: Path, mode: Mode) ->
 def test_a_deleted_document_is_never_found_again(make_index: Make, docs: Path) -> None:
     for i in range(12):
         (docs / f"{i}.md").write_text(f"# Note {i}\n\nThe ferry leaves at {i} o'clock.\n", encoding="utf-8")
-    index = make_index()
+    index = make_index(embedding=BOTH)
     index.ingest()
     for i in range(0, 12, 2):
         (docs / f"{i}.md").unlink()
@@ -205,7 +209,7 @@ def test_tombstones_are_never_hits(
 
     path = docs / "long.md"
     path.write_text("\n\n".join(f"# Part {i}\n\nThe ferry of part {i}.\n" for i in range(8)), encoding="utf-8")
-    index = make_index(chunking={"max_tokens": 16})
+    index = make_index(chunking={"max_tokens": 16}, embedding=BOTH)
     index.ingest()
     monkeypatch.setattr(ChunkTable, "sweep", lambda _: None)
     path.write_text("# Part 0\n\nThe ferry of part 0.\n", encoding="utf-8")
@@ -224,7 +228,7 @@ def many(make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Index
     words = [f"word{i}" for i in range(60)]
     lines = [{"id": i, "text": " ".join(rng.choice(words, 12)) + f" number{i}"} for i in range(900)]
     (docs / "rows.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-    index = make_index(sources=[{"type": "files", "root": str(docs), "rows": {}}])
+    index = make_index(sources=[{"type": "files", "root": str(docs), "rows": {}}], embedding=BOTH)
     index.ingest()
     return index
 
@@ -235,7 +239,7 @@ def test_the_vector_index_finds_what_an_exact_search_finds(many: Index) -> None:
     rng = np.random.default_rng(1)
     questions = [" ".join(f"word{i}" for i in rng.integers(0, 60, 6)) for _ in range(40)]
     for question in questions:
-        vector = many._embed_query(table, question)
+        vector, _ = many._embed(table, question)
         exact = table.search(vector).distance_type("cosine").bypass_vector_index().limit(k).to_list()
         found += len({row["uri"] for row in exact} & {hit.uri for hit in many.search(question, k=k, mode="vector")})
     assert found / (k * len(questions)) >= 0.95
@@ -263,3 +267,18 @@ def test_an_open_handle_follows_what_other_processes_commit(make_index: Make, do
     tables = IndexTables.serving(open_store(index.spec), "notes")
     assert tables is not None
     assert tables.chunks.count() == 2
+
+
+@pytest.mark.parametrize("output", ["dense", "sparse"])
+def test_an_index_is_searched_the_ways_it_can_be(make_index: Make, docs: Path, output: str) -> None:
+    for name, text in NOTES.items():
+        (docs / f"{name}.md").write_text(f"# {name}\n\n{text}\n", encoding="utf-8")
+    index = make_index(embedding={"model": "fake/hash", "output_type": output})
+    index.ingest()
+    ways, other = (
+        (("vector", "text", "hybrid"), "sparse") if output == "dense" else (("sparse", "text", "hybrid"), "vector")
+    )
+    for mode in ways:
+        assert index.search("winter battery", k=1, mode=mode)[0].uri == "docs/batteries.md"
+    with pytest.raises(ConfigurationError, match="output_type"):
+        index.search("winter battery", mode=other)

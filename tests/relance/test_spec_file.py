@@ -421,7 +421,7 @@ def test_the_schema_is_valid_says_everything_and_hides_the_folder():
     assert schema["$schema"].endswith("2020-12/schema")
     assert "folder" not in schema["properties"]
     parts = [schema, *schema["$defs"].values()]
-    assert len(parts) == 7
+    assert len(parts) == 10
     for part in parts:
         assert part["title"]
         assert part["description"]
@@ -462,12 +462,12 @@ def test_the_template_loads_under_any_name_and_fits_the_schema(name):
 
 def test_every_option_the_template_comments_out_is_true_and_is_the_default():
     text = template("a")
-    options = re.findall(r"(?m)^ +#(\w+): \S", text)
+    options = re.findall(r"(?m)^ *#(\w+): \S", text)
     assert len(options) >= 12
-    uncommented = re.sub(r"(?m)^( +)#(?=\w)", r"\1", text)
+    uncommented = re.sub(r"(?m)^( *)#(?=\w)", r"\1", text)
     assert "#" not in re.sub(r"(?m)^ *# .*$", "", uncommented)
     assert parse_spec(uncommented, "index.yaml", Path()) == parse_spec(text, "index.yaml", Path())
-    assert set(options) <= set(re.findall(r"(?m)^ +(\w+):", uncommented))
+    assert set(options) <= set(re.findall(r"(?m)^ *(\w+):", uncommented))
     assert parse_spec(text, "i", Path()) == parse_spec(GOOD.replace("root: .", "root: ./docs"), "i", Path())
 
 

@@ -179,7 +179,7 @@ def embedded(uri: str, texts: list[str], metadata: dict[str, Any] | None = None)
 
 
 def chunk_table(store: Store, name: str = "t") -> ChunkTable:
-    return ChunkTable(store, name, dimension=DIMENSION, metadata={"relance.index": "notes"})
+    return ChunkTable(store, name, schemas.chunks(DIMENSION, {"relance.index": "notes"}))
 
 
 def texts_of(table: ChunkTable) -> dict[str, list[str]]:

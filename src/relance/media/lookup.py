@@ -94,12 +94,13 @@ class Found:
 
 @dataclass(slots=True, frozen=True)
 class _Part:
-    """A file that was looked at and may be sent."""
+    """A file that was looked at and may be sent: what it is, and what is sent of it."""
 
     facts: Facts
     content_hash: str
-    url: str
-    data: bytes
+    url: str = ""
+    data: bytes = b""
+    media_type: str = ""
 
 
 class Lookup:
@@ -140,15 +141,16 @@ class Lookup:
     async def _see(self, look: Look) -> Found | RelanceError | None:
         from anyio.to_thread import run_sync
 
+        place = look.uri
         try:
             fetched = await self._fetch(look)
             if fetched is None:
                 return None
-            parts = [await run_sync(self._part, look, place, fetched.get(place)) for place in look.places]
-        except DocumentError as error:
-            return error
+            parts = []
+            for place in look.places:
+                parts.append(await run_sync(self._part, look, place, fetched.get(place)))
         except InputError as error:
-            return DocumentError(look.uri, str(error))
+            return _refusal(look, place, error)
         except RelanceError as error:
             return error
         return self._found(look, parts, {place: _seen(each) for place, each in fetched.items()})
@@ -182,14 +184,14 @@ class Lookup:
             data, address = data_url(place), ""
         else:
             data, address = look.read(place), look.public_url(place)
-        facts = inspect(data, look.uri)
+        facts = inspect(data, look.uri if place.startswith("data:") else place)
         content_hash = digest("file", data)
         if facts.kind == "video":
             check(facts, self._rules)
             if not address:
                 reason = "a video is sent by its address only; set `public_url` of this source, or list its address"
                 raise DocumentError(look.uri, reason)
-            return _Part(facts, content_hash, address, b"")
+            return _Part(facts, content_hash, url=address)
         if self._send == "auto" and (fetched is None or self._is_private(place)):
             address = ""
         inline = not address or self._send == "data"
@@ -198,9 +200,11 @@ class Lookup:
 
             smaller, scaled = scale(data, facts, self._rules)
             if smaller is not data:
-                return _Part(scaled, content_hash, "", smaller)
+                return _Part(facts, content_hash, data=smaller, media_type=scaled.media_type)
         check(facts, self._rules, inline=inline)
-        return _Part(facts, content_hash, "" if inline else address, data if inline else b"")
+        if not inline:
+            return _Part(facts, content_hash, url=address)
+        return _Part(facts, content_hash, data=data, media_type=facts.media_type)
 
     def _is_private(self, url: str) -> bool:
         """Whether a host is one that only we can reach: those are named under `media.fetch.allow`."""
@@ -231,7 +235,7 @@ class Lookup:
             shown=look.places[0] if not look.places[0].startswith("data:") else look.uri,
             urls=tuple(part.url for part in parts if part.url),
             data=tuple(part.data for part in parts if part.data),
-            media_types=tuple(part.facts.media_type for part in parts if part.data),
+            media_types=tuple(part.media_type for part in parts if part.data),
             media_type=first.media_type,
             width=first.width,
             height=first.height,
@@ -255,12 +259,12 @@ def guess(look: Look) -> Found | RelanceError | None:
 
     kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in look.places}
     kind: MediaKind = "images" if len(look.places) > 1 else ("video" if kinds == {"video"} else "image")
-    try:
-        hashes = [_guessed_hash(look, place) for place in look.places]
-    except DocumentError as error:
-        return error
-    except InputError as error:
-        return DocumentError(look.uri, str(error))
+    hashes = []
+    for place in look.places:
+        try:
+            hashes.append(_guessed_hash(look, place))
+        except InputError as error:
+            return _refusal(look, place, error)
     content_hash = hashes[0] if len(hashes) == 1 else digest("images", *hashes)
     return Found(kind, content_hash, look.places[0])
 
@@ -271,6 +275,16 @@ def _guessed_hash(look: Look, place: str) -> str:
     if is_address(place):
         return look.known[place].content_hash if place in look.known else digest("address", place)
     return digest("file", data_url(place) if place.startswith("data:") else look.read(place))
+
+
+def _refusal(look: Look, place: str, error: InputError) -> DocumentError:
+    """Say which file is at fault where that is not the thing itself."""
+    from relance.fetch.urls import shown
+
+    reason = error.reason if isinstance(error, DocumentError) else str(error)
+    if place == look.uri or place.startswith("data:"):
+        return DocumentError(look.uri, reason)
+    return DocumentError(look.uri, f"{shown(place) if is_address(place) else place}: {reason}")
 
 
 def _seen(fetched: Fetched) -> Seen:

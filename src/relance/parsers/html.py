@@ -40,7 +40,8 @@ def parse(raw: Raw) -> Parsed:
     except ImportError:
         raise MissingExtraError("Reading HTML", "documents") from None
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs every short page as an error
-    source = _XML_DECLARATION.sub("", decode(raw.data, raw.uri, encoding=raw.encoding, declared=declared_encoding(raw.data)))
+    declared = declared_encoding(raw.data)
+    source = _XML_DECLARATION.sub("", decode(raw.data, raw.uri, encoding=raw.encoding, declared=declared))
     try:
         tree = html.document_fromstring(source)
     except (etree.ParserError, ValueError):
@@ -63,6 +64,7 @@ def parse(raw: Raw) -> Parsed:
 
 
 def declared_encoding(data: bytes) -> str:
+    """Find the encoding a page declares about itself; empty where it does not, or names one nobody knows."""
     found = _DECLARED.search(data, 0, 4096)
     try:
         return codec(found[1].decode("ascii", "replace")) if found else ""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from relance.documents import Media
 from relance.errors import ConfigurationError, RetryableError
-from relance.spec import EmbeddingSpec
+from relance.spec import EmbeddingSpec, MediaEmbeddingSpec
 from relance.tokens import Tokenizer
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class ModelInfo:
         media_per_request: how many of a kind a single request may carry; a kind that is not named has no limit.
         media_rules: what images and videos have to be like.
         media_tokens: what one of a kind is billed as, roughly.
+        tokens_per_text: billed for each text beyond what the tokenizer counts.
         region: where the service is, for messages and prices; empty where there is only one place.
     """
 
@@ -69,6 +70,7 @@ class ModelInfo:
     media_per_request: Mapping[str, int] = field(default_factory=dict)
     media_rules: MediaRules | None = None
     media_tokens: Mapping[str, int] = field(default_factory=dict)
+    tokens_per_text: int = 0
     region: str = ""
 
 
@@ -126,6 +128,15 @@ def open_provider(spec: EmbeddingSpec) -> Provider:
 
     Raises ConfigurationError (no such model or dimension, no key) or MissingExtraError.
     """
+    if spec.provider not in {"dashscope", "fake"} and spec.output_type != "dense":
+        msg = f"embedding.output_type: {spec.model} makes dense vectors; {spec.output_type} needs a dashscope/ model"
+        raise ConfigurationError(msg)
+    if spec.provider not in {"dashscope", "openai"} and spec.mode == "batch":
+        msg = f"embedding.mode: {spec.model} has no batch files; leave `mode` out"
+        raise ConfigurationError(msg)
+    if isinstance(spec, MediaEmbeddingSpec) and spec.mode == "batch":
+        msg = "media.embedding.mode: images and videos cannot be ordered in batches; leave `mode` out"
+        raise ConfigurationError(msg)
     match spec.model.split("/", 1):
         case ["local", "wordllama"]:
             from relance.providers.wordllama import WordLlama

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.documents import Media
-from relance.errors import ConfigurationError, InputError, RateLimitedError, RetryableError
+from relance.errors import ConfigurationError, InputError, RateLimitedError, RetryableError, SuspectInputError
 from relance.limits import Limits, shared_limits
 from relance.money import Purse, cost_usd
 from relance.providers import BadReplyError, Input, InputType, Provider, Reply
@@ -31,6 +31,8 @@ POLL_S = 0.2
 # Before a refused batch is searched for the guilty text, this many single texts must show that it is not the request
 # itself that is wrong; else a wrong setting would turn every text into a failure, at two requests a text.
 PROBES = 5
+# So often a service may fall over an input before the input is blamed for it.
+FALLS = 2
 
 
 def pack(tokens: NDArray[np.int64], *, max_texts: int, max_tokens: int, kinds: Sequence[str] = (),
@@ -182,11 +184,13 @@ class Dispatcher:
             part = parts.popleft()
             try:
                 reply = await self._send(job, part)
-            except InputError as error:
+            except (InputError, SuspectInputError) as error:
                 if len(part) == 1:
                     job.failed(part[0], str(error))
                     refused += 1
                     if probing and refused == PROBES and not self._accepted:
+                        if isinstance(error, SuspectInputError):
+                            raise  # it falls over everything: it is the service, and waiting helps
                         msg = f"Every text is refused, so it must be the request that is wrong. {error}"
                         raise ConfigurationError(msg) from error
                 else:
@@ -194,20 +198,22 @@ class Dispatcher:
             else:
                 self._accepted = True
                 self._keep(job, part, reply)
-        if not refused and len(part) < len(batch):
-            # Nothing was wrong with the texts: the service takes fewer at once than we thought.
+        if not refused and len(part) < len(batch) and all(isinstance(job.inputs[position], str) for position in batch):
+            # Nothing was wrong with the texts: the service takes fewer at once than we thought. Of media that says
+            # nothing: the service fetches them itself, which may fail once.
             self.max_texts = min(self.max_texts or len(batch), len(part))
 
     async def _send(self, job: Job, part: list[int]) -> Reply:
         """Make one request, again if need be; return a reply with vectors of shape (len(part), dimension)."""
         import stamina
 
-        bad_replies = 0
+        bad_replies = falls = 0
 
         def again(error: Exception) -> bool | float:
-            nonlocal bad_replies
+            nonlocal bad_replies, falls
             bad_replies += isinstance(error, BadReplyError)
-            if job.ended or not isinstance(error, RetryableError) or bad_replies > 1:
+            falls += isinstance(error, SuspectInputError)
+            if job.ended or not isinstance(error, RetryableError) or bad_replies > 1 or falls > FALLS:
                 return False
             if isinstance(error, RateLimitedError) and (pause := error.retry_after_s) is not None:
                 # A little more, and not the same for all: clocks differ, and so should the moments of the next tries.

@@ -9,8 +9,10 @@ import re
 import string
 import time
 import zlib
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +22,16 @@ from relance.settings import read_settings
 from relance.spec import EmbeddingSpec
 from relance.tokens import Tokenizer, open_tokenizer
 
+if TYPE_CHECKING:
+    from relance.sparse import Sparse
+
 __all__ = ["FakeHash"]
 
 # Words, with every Chinese character as one. Plain ASCII has a faster way than the pattern.
 WORD = re.compile(r"[㐀-鿿]|[^\W㐀-鿿]+")
 BLANK_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation.replace("_", ""), " "))
 # Odd constants that spread one 32-bit hash over several components of a vector (Knuth's and its kin).
+TERMS = 0x3FFFF  # the vocabulary of terms is as large as that of multilingual models
 SPREAD = np.array([2654435761, 2246822519, 3266489917, 668265263], dtype=np.uint64)
 
 
@@ -41,14 +47,16 @@ class FakeHash:
 
     def __init__(self, spec: EmbeddingSpec) -> None:
         settings = read_settings()
-        dimension = spec.dimension or 64
+        dimension = 0 if spec.output_type == "sparse" else spec.dimension or 64
+        kind = "" if spec.output_type == "dense" else f":{spec.output_type}"
         self.info = ModelInfo(
             name=spec.model,
             dimension=dimension,
             max_input_tokens=8192,
             batch_texts=256,
             price_per_million_tokens=spec.price_per_million_tokens or 0.0,
-            space=f"{spec.model}:{dimension}",
+            space=f"{spec.model}:{dimension}{kind}",
+            sparse=spec.output_type != "dense",
             tokenizer=spec.tokenizer or "words",
         )
         self._log: Path | None = settings.fake_log
@@ -65,7 +73,8 @@ class FakeHash:
             self._append(self._log, texts, input_type)
         if self._delay_s:
             await asyncio.sleep(self._delay_s)
-        return Reply(self._vectors(texts, input_type))
+        dense = self._vectors(texts, input_type) if self.info.dimension else np.zeros((len(texts), 0), np.float32)
+        return Reply(dense, sparse=[_terms(text) for text in texts] if self.info.sparse else None)
 
     async def aclose(self) -> None:
         """Nothing to release."""
@@ -96,6 +105,15 @@ class FakeHash:
         vectors = vectors.reshape(n, dimension)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors
+
+
+def _terms(text: str) -> Sparse:
+    """Weigh each word by the root of how often it occurs; a text without words has one term of its own."""
+    from relance.sparse import Sparse
+
+    words = _words(text.lower()) or [text.encode()]
+    counts = Counter(zlib.crc32(word) & TERMS for word in words)
+    return Sparse.of(list(counts), np.sqrt(list(counts.values())))
 
 
 def _words(text: str) -> list[bytes]:

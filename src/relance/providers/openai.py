@@ -6,15 +6,19 @@ import base64
 import binascii
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relance.errors import ConfigurationError, RelanceError, RetryableError
-from relance.providers import BadReplyError, InputType, ModelInfo, Reply
+from relance.errors import ConfigurationError, RelanceError
+from relance.providers import BadReplyError, InputType, ModelInfo, Reply, dashscope
+from relance.providers.dashscope.compatible import compatible_info, compatible_model
+from relance.providers.dashscope.connection import EMULATOR_KEY
+from relance.providers.dashscope.regions import is_loopback
 from relance.providers.models import MODELS, HostedModel
-from relance.providers.openai_errors import Refusal, error_for, refusal
+from relance.providers.openai_errors import error_for
+from relance.providers.refusals import Refusal, refusal
+from relance.providers.service import Service, check_address, check_key
 from relance.settings import Settings
 from relance.spec import EmbeddingSpec
 from relance.tokens import Tokenizer, open_tokenizer
@@ -35,16 +39,24 @@ class OpenAI:
 
     def __init__(self, spec: EmbeddingSpec, settings: Settings) -> None:
         self._model = spec.model.partition("/")[2]
-        self._url = (spec.base_url or settings.openai_base_url or OPENAI_URL).rstrip("/")
-        self._host = _check_address(self._url)
-        self._key = (spec.api_key.get_secret_value() or settings.openai_api_key.get_secret_value()).strip()
-        _check_key(self._key, spec.model, needed=self._host == "api.openai.com")
-        self._spec = spec
-        known = MODELS.get(spec.model)
-        self.info = _info(spec, known)
+        url = (spec.base_url or settings.openai_base_url or OPENAI_URL).rstrip("/")
+        self._host = check_address(url, example="http://localhost:8000/v1")
+        key = _key(spec, settings, self._host)
+        known, theirs = MODELS.get(spec.model), compatible_model(spec)
+        self.info = compatible_info(spec, theirs, self._host) if theirs else _info(spec, known)
+        self._service = Service(
+            f"{spec.model} at {url}", url, key, timeout_s=spec.timeout_s, connections=spec.max_concurrency
+        )
         self._encoding = "base64"
         # A model's own dimension is not asked for: servers refuse the parameter for models that cannot shorten.
-        self._dimensions = 0 if known and spec.dimension == known.dimension else spec.dimension
+        own = theirs.dimensions[0] if theirs else known.dimension if known else 0
+        self._dimensions = 0 if spec.dimension == own else spec.dimension
+        for field, asked in (("output_type", spec.output_type != "dense"), ("instruct", bool(spec.instruct))):
+            if asked:
+                msg = (
+                    f"embedding.{field}: OpenAI's protocol has no such thing; use a dashscope/… model, or leave it out."
+                )
+                raise ConfigurationError(msg)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -77,71 +89,53 @@ class OpenAI:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if "_client" in self.__dict__:
-            await self._client.aclose()
-
-    @cached_property
-    def _client(self) -> Any:
-        from relance.http import open_client
-
-        headers = {"content-type": "application/json"}
-        if self._key:
-            headers["authorization"] = f"Bearer {self._key}"
-        return open_client(timeout_s=self._spec.timeout_s, connections=self._spec.max_concurrency, headers=headers)
+        await self._service.aclose()
 
     async def _post(self, texts: list[str]) -> Reply | Refusal:
-        from pydantic_core import to_json
-
-        from relance import http
-
         body: dict[str, Any] = {"model": self._model, "input": texts, "encoding_format": self._encoding}
         if self._dimensions:
             body["dimensions"] = self._dimensions
-        try:
-            response = await self._client.post(f"{self._url}/embeddings", content=to_json(body))
-        except http.TimeoutException as error:
-            raise RetryableError(f"{self._name} did not answer within {self._spec.timeout_s:g} s.") from error
-        except http.ConnectError as error:
-            msg = f"Cannot reach {self._name}: {self._clean(str(error)) or 'connection failed'}."
-            raise RetryableError(msg) from error
-        except http.RequestError as error:
-            why = self._clean(str(error)) or type(error).__name__
-            raise RetryableError(f"The connection to {self._name} broke: {why}.") from error
-        if (no := refusal(response)) is not None:
-            return no
-        return self._parse(response.content, texts)
+        response = await self._service.post("/embeddings", body)
+        return refusal(response) or self._parse(response.content, texts)
 
     def _parse(self, content: bytes, texts: list[str]) -> Reply:
         from pydantic_core import from_json
 
+        name = self._service.name
         try:
             answer = from_json(content)
             items = sorted(answer["data"], key=lambda item: item["index"])
             indexes = [item["index"] for item in items]
             vectors = [_vector(item["embedding"]) for item in items]
         except (ValueError, KeyError, TypeError, binascii.Error) as error:
-            msg = f"{self._name} answered with something that is not a list of embeddings; is the address right?"
+            msg = f"{name} answered with something that is not a list of embeddings; is the address right?"
             raise BadReplyError(msg) from error
         if indexes != list(range(len(texts))) or len({vector.shape for vector in vectors}) != 1:
-            msg = f"{self._name} answered with {len(items)} vectors for {len(texts)} texts, or not all of one length."
+            msg = f"{name} answered with {len(items)} vectors for {len(texts)} texts, or not all of one length."
             raise BadReplyError(msg)
         usage = answer.get("usage")
         tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
         return Reply(np.stack(vectors), tokens=tokens if isinstance(tokens, int) else None)
 
-    def _error(self, answer: Refusal) -> RelanceError:
-        answer = Refusal(answer.status, self._clean(answer.message), answer.code, answer.retry_after_s)
-        return error_for(answer, self._name, openai=self._host == "api.openai.com")
+    def _error(self, no: Refusal) -> RelanceError:
+        no = self._service.cleaned(no)
+        if dashscope.is_dashscope(self._host):
+            return dashscope.error_for(no, model=self.info.name, url=self._service.url)
+        return error_for(no, self._service.name, openai=self._host == "api.openai.com")
 
-    def _clean(self, message: str) -> str:
-        """Shorten a message to 300 characters, without the key: some services quote it."""
-        if self._key:
-            message = message.replace(self._key, "***")
-        return message if len(message) <= 300 else f"{message[:299]}…"
 
-    @property
-    def _name(self) -> str:
-        return f"{self.info.name} at {self._url}"
+def _key(spec: EmbeddingSpec, settings: Settings, host: str) -> str:
+    """Find the key: at a host of DashScope's that service's own, if there is one."""
+    there = dashscope.is_dashscope(host)
+    keys = [spec.api_key, *([settings.dashscope_api_key] if there else []), settings.openai_api_key]
+    key = next((text for secret in keys if (text := secret.get_secret_value().strip())), "")
+    if not key and compatible_model(spec) and is_loopback(host):
+        return EMULATOR_KEY
+    if not key and (there or host == "api.openai.com"):
+        name = "DASHSCOPE_API_KEY" if there else "OPENAI_API_KEY"
+        raise ConfigurationError(f"{spec.model} needs a key: set {name}, or embedding.base_url for another service.")
+    check_key(key, spec.model)
+    return key
 
 
 def _vector(value: str | list[float]) -> NDArray[np.float32]:
@@ -181,25 +175,3 @@ def _info(spec: EmbeddingSpec, known: HostedModel | None) -> ModelInfo:
         space=f"{spec.model}:{dimension}",
         tokenizer=spec.tokenizer or "qwen",
     )
-
-
-def _check_address(url: str) -> str:
-    """Return the host of a service address."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = f"embedding.base_url: {url!r} is not an address; write it like http://localhost:8000/v1"
-        raise ConfigurationError(msg)
-    if parts.username or parts.password or parts.query:
-        # It would end up in error messages and logs.
-        raise ConfigurationError(
-            "embedding.base_url: keep keys and passwords out of the address; use embedding.api_key."
-        )
-    return parts.hostname
-
-
-def _check_key(key: str, model: str, *, needed: bool) -> None:
-    if needed and not key:
-        raise ConfigurationError(f"{model} needs a key: set OPENAI_API_KEY, or embedding.base_url for another service.")
-    if not (key.isascii() and key.isprintable()):
-        # The HTTP library would quote the header, with the key, in its own error.
-        raise ConfigurationError(f"The key for {model} contains characters no key has; was it copied whole?")

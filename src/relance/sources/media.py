@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from relance.documents import Content, Document, Item, digest
 from relance.errors import DocumentError
+from relance.media.lookup import is_address
 from relance.parsers.media_types import TABLES, is_media
 from relance.sources.files import Files
 from relance.sources.media_rows import list_media_rows
@@ -19,7 +21,7 @@ from relance.spec import FilesSource, MediaSpec, fingerprint
 __all__ = ["MediaFiles"]
 
 _DOCUMENTS = frozenset({"text/markdown", "text/html", "application/xhtml+xml"})
-_SHOWS = (b"![", b"<img", b"<IMG", b"<video", b"<source", b"<picture")
+_SHOWS = re.compile(rb"!\[|<(?:img|video)\b", re.IGNORECASE)
 
 
 class MediaFiles(Files):
@@ -34,6 +36,8 @@ class MediaFiles(Files):
         super().__init__(section, root, base, position)
         self._media = media
         self._base = base
+        # A source outside the spec's folder may show what is in its own.
+        self._floor = self._prefix.rstrip("/") if self._prefix.startswith("..") else ""
 
     def list(self) -> Iterator[Item | DocumentError]:
         """Stream media files, and the tables and documents that name media."""
@@ -65,6 +69,8 @@ class MediaFiles(Files):
     def read_file(self, uri: str) -> bytes:
         """Read a local file by its path from the spec's folder; DocumentError unless it is there or in the source."""
         path = self._base / uri
+        if not os.path.lexists(path):
+            raise DocumentError(uri, "there is no such file")
         real = os.path.realpath(path)
         if not (inside(real, os.path.realpath(self._base)) or inside(real, self._real_root)):
             raise DocumentError(uri, "it leads out of the folder of the spec and of this source")
@@ -101,14 +107,14 @@ class MediaFiles(Files):
         try:
             data = self._read_path(self._base / item.uri, item.uri, self._real_root)
         except DocumentError:
-            return False  # the texts' part of the run says why it cannot be read
-        return any(sign in data for sign in _SHOWS)
+            return True  # nobody knows; reading it again says why, and what is indexed of it stays
+        return _SHOWS.search(data.replace(b"\0", b"")) is not None  # UTF-16 has zeros in between
 
     def _table(self, container: Item) -> Iterator[Item | DocumentError]:
         assert self._section.rows is not None  # noqa: S101  # list() looked
         try:
             with self._open(container.uri) as (stream, _):
-                rows = list_media_rows(stream, container, self._section.rows, encoding=self._encoding)
+                rows = list_media_rows(stream, container, self._section.rows, root=self._floor, encoding=self._encoding)
                 yield from (each if isinstance(each, DocumentError) else self._dated(each) for each in rows)
         except DocumentError as error:
             yield error
@@ -125,7 +131,7 @@ class MediaFiles(Files):
             yield error
             return
         for each in found:
-            place = resolve(each.url, container.uri)
+            place = resolve(each.url, container.uri, self._floor)
             if not place:
                 continue  # it leads out of the folder, or is nothing one could look at
             name = f"data:{digest('data', place)}" if place.startswith("data:") else each.url
@@ -146,7 +152,7 @@ class MediaFiles(Files):
         places: list[str] = item.row["urls"]
         version, size = item.version, 0
         for place in places:
-            if "://" in place or place.startswith("data:"):
+            if is_address(place) or place.startswith("data:"):
                 continue
             try:
                 status = (self._base / place).stat()
@@ -154,7 +160,7 @@ class MediaFiles(Files):
                 continue  # reading it will say so
             version = digest("dated", version, f"{status.st_mtime_ns:x}-{status.st_size:x}")
             size += status.st_size
-        live = any("://" in place for place in places)
+        live = any(map(is_address, places))
         return Item(item.uri, version, item.media_type, size, item.source, row=item.row, parent=item.parent, live=live)
 
 

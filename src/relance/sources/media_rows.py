@@ -18,13 +18,17 @@ __all__ = ["list_media_rows"]
 
 
 def list_media_rows(
-    stream: BinaryIO, container: Item, spec: RowsSpec, *, encoding: str = "", max_row: int = 1 << 26
+    stream: BinaryIO, container: Item, spec: RowsSpec, *, root: str = "", encoding: str = "", max_row: int = 1 << 26
 ) -> Iterator[Item | DocumentError]:
-    """Stream the rows of an open table as media items, in order of the file; errors as those of `list_rows`."""
+    """Stream the rows of an open table as media items, in order of the file; errors as those of `list_rows`.
+
+    Paths are relative to the table and stay below `root`. Where rows have texts as well, one without picture is none.
+    """
     others = [name for name in (spec.caption, spec.title) if name]
     needed = tuple(dict.fromkeys([spec.id, spec.url, *others]))
     table = Table(stream, container.uri, needed, tuple(spec.metadata), encoding=encoding, max_row=max_row)
     seen = SeenIds()
+    with_text = "text" in spec.model_fields_set
     for record in read_records(table, container.media_type):
         line = f"{container.uri}#line-{record.number}"
         if record.problem:
@@ -40,8 +44,10 @@ def list_media_rows(
             yield DocumentError(line, f"the id {name!r} was already used in line {first}")
             continue
         uri = f"{container.uri}#{name}"
+        if with_text and _is_blank(record.values.get(spec.url)):
+            continue
         try:
-            row = _payload(record.values, container, spec)
+            row = _payload(record.values, container, spec, root)
         except RefusedRowError as refused:
             yield DocumentError(uri, str(refused))
             continue
@@ -49,8 +55,8 @@ def list_media_rows(
         yield Item(uri, version, container.media_type, 0, container.source, row=row, parent=container.uri)
 
 
-def _payload(values: dict[str, Any], container: Item, spec: RowsSpec) -> dict[str, Any]:
-    places = [resolve(each, container.uri) for each in _addresses(values.get(spec.url), spec.url)]
+def _payload(values: dict[str, Any], container: Item, spec: RowsSpec, root: str) -> dict[str, Any]:
+    places = [resolve(each, container.uri, root) for each in _addresses(values.get(spec.url), spec.url)]
     if not all(places):
         raise RefusedRowError(f"column {spec.url!r} holds no http address and no path below the spec's folder")
     caption = row_text(values, spec.caption) if spec.caption else ""
@@ -62,6 +68,12 @@ def _payload(values: dict[str, Any], container: Item, spec: RowsSpec) -> dict[st
         "heading_path": [],
         "metadata": {column: row_metadata(values, column) for column in spec.metadata},
     }
+
+
+def _is_blank(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or value == [] or value != value  # noqa: PLR0124  # NaN is an empty cell of a data frame
 
 
 def _addresses(value: Any, column: str) -> list[str]:

@@ -1,0 +1,84 @@
+"""The lines of a batch's files: requests that come in, results that go out."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from relance.emulator.models import MODELS, TextModel
+from relance.emulator.wire import as_json
+
+__all__ = ["read_requests", "result"]
+
+MOST_LINES = 50_000
+
+
+def result(line: Any, response: tuple[int, str, bytes] | None, code: str = "", message: str = "") -> bytes:
+    """Write one line of an output or error file.
+
+    Args:
+        line: the request.
+        response: status, request id and body; None if there was none.
+        code: what went wrong, if something did.
+        message: the same in words.
+    """
+    answer = b"null"
+    if response:
+        answer = b'{"status_code":%d,"request_id":"%b","body":%b}' % (response[0], response[1].encode(), response[2])
+    error = as_json({"code": code, "message": message} if code else None)
+    return b'{"id":"%b","custom_id":%b,"response":%b,"error":%b}' % (
+        str(uuid4()).encode(),
+        as_json(line["custom_id"]),
+        answer,
+        error,
+    )
+
+
+def read_requests(content: bytes, endpoint: str) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Read an input file; returns its requests, and what is wrong with it in the form of the API."""
+    from pydantic_core import from_json
+
+    errors: list[dict[str, Any]] = []
+    requests: list[Any] = []
+    models: set[str] = set()
+    names: set[str] = set()
+    for number, text in enumerate(content.splitlines(), 1):
+        if not text.strip():
+            continue
+        try:
+            line = from_json(text)
+        except ValueError:
+            line = None
+        if wrong := _wrong(line, endpoint, names, models):
+            errors.append({**dict(zip(("code", "message", "param"), wrong, strict=True)), "line": number})
+        else:
+            names.add(line["custom_id"])
+            models.add(line["body"]["model"])
+            requests.append(line)
+    if not requests and not errors:
+        errors.append({"code": "empty_file", "message": "The file holds no requests.", "param": None, "line": None})
+    if len(requests) > MOST_LINES:
+        message = f"A file may hold at most {MOST_LINES} requests."
+        errors.append({"code": "too_many_lines", "message": message, "param": None, "line": None})
+    return requests, errors
+
+
+def _wrong(line: Any, endpoint: str, names: set[str], models: set[str]) -> tuple[str, str, str | None] | None:
+    """Return code, message and parameter of what is wrong with a line, given the names and models of those before.
+
+    `url_not_found` and its words are recorded; the other codes are documented or OpenAI's, their words our own.
+    """
+    if not isinstance(line, dict) or not isinstance(line.get("body"), dict):
+        return "invalid_json_line", "This line is not parseable as valid JSON.", None
+    name, url, model = line.get("custom_id"), line.get("url"), line["body"].get("model")
+    if not isinstance(name, str) or not name:
+        return "missing_required_parameter", "Missing required parameter: 'custom_id'.", "custom_id"
+    if name in names:
+        return "duplicate_custom_id", f"The custom_id '{name}' is not unique in this file.", "custom_id"
+    if url != endpoint:
+        return "url_not_found", f"The provided url '{url}' is not supported by the Batch API.", "url"
+    if not isinstance(MODELS.get(str(model)), TextModel):
+        return "model_not_found", f"The provided model '{model}' is not supported by the Batch API.", "body.model"
+    if models and model not in models:
+        return "mismatched_model", "All requests of a batch have to be for the same model.", "body.model"
+    return None

@@ -1,0 +1,160 @@
+"""One DashScope model at one address: what it is sent, and what its answers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relance.errors import ConfigurationError, InputError
+from relance.providers import BadReplyError
+from relance.providers.dashscope.choice import find_model, find_offer, section_of
+from relance.providers.dashscope.errors import error_for
+from relance.providers.dashscope.model import Model, Offer
+from relance.providers.dashscope.regions import REGIONS, address_of, is_loopback, region_of
+from relance.providers.refusals import read_refusal
+from relance.providers.service import Service, check_key
+from relance.settings import Settings
+from relance.spec import EmbeddingSpec
+
+if TYPE_CHECKING:
+    from relance.http import Response
+
+__all__ = ["Answer", "Connection", "stack_vectors"]
+
+# The emulator takes any key, but, like the service, not none.
+EMULATOR_KEY = "sk-emulator"
+
+
+@dataclass(slots=True, frozen=True)
+class Answer:
+    """A successful reply.
+
+    Attributes:
+        items: one per input, in the order of the inputs.
+        usage: what it is billed as; empty where the service does not say.
+    """
+
+    items: list[dict[str, Any]]
+    usage: dict[str, Any]
+
+
+class Connection:
+    """The service as one spec reaches it.
+
+    Attributes:
+        model: row of the table of models.
+        offer: what the region offers of it.
+        region: where it is, by the address if that tells.
+        service: the address with its key.
+    """
+
+    def __init__(self, spec: EmbeddingSpec, settings: Settings) -> None:
+        base_url = spec.base_url or settings.dashscope_base_url
+        field = f"{section_of(spec)}.base_url" if spec.base_url else "DASHSCOPE_BASE_URL"
+        url = address_of(base_url, spec.region, field=field)
+        host = urlsplit(url).hostname or ""
+        self.region = region_of(host) or spec.region
+        self.model: Model = find_model(spec)
+        self.offer: Offer = find_offer(self.model, spec, self.region, addressed=bool(base_url))
+        workspace = (spec.workspace or settings.dashscope_workspace_id).strip()
+        check_key(workspace, f"the workspace of {spec.model}")
+        self._spec = spec
+        self.service = Service(
+            f"{spec.model} at {url}",
+            url,
+            _key(spec, settings, host, REGIONS[self.region].title),
+            timeout_s=spec.timeout_s,
+            connections=spec.max_concurrency,
+            headers={"x-dashscope-workspace": workspace} if workspace else None,
+        )
+
+    async def embed(
+        self,
+        path: str,
+        body: dict[str, Any],
+        *,
+        count: int,
+        most: int,
+        index: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask for vectors.
+
+        Args:
+            path: below `/services/embeddings/`.
+            body: as the protocol has it.
+            count: vectors that have to come back.
+            most: inputs a request may hold; for more of them InputError is raised, as the service would.
+            index: key of an item that says which input it belongs to.
+            headers: besides those of every request.
+
+        Raises what the table of errors says, or BadReplyError.
+        """
+        if count > most:  # only if the spec asks for more than is known to work
+            raise InputError(f"{self._spec.model} takes {most} input{'s' * (most > 1)} at once, not {count}.")
+        body = {"model": self.model.name, **body}
+        answer = self.read(await self.service.post(f"/services/embeddings/{path}", body, headers=headers))
+        try:
+            items = sorted(answer["output"]["embeddings"], key=lambda item: item[index])
+            indexes = [item[index] for item in items]
+        except (KeyError, TypeError) as error:
+            raise BadReplyError(
+                f"{self.service.name} answered with something that is no list of embeddings."
+            ) from error
+        if indexes != list(range(count)):
+            msg = f"{self.service.name} answered with {len(items)} vectors for {count} inputs, or with the wrong ones."
+            raise BadReplyError(msg)
+        usage = answer.get("usage")
+        return Answer(items, usage if isinstance(usage, dict) else {})
+
+    def read(self, response: Response) -> dict[str, Any]:
+        """Return a response's JSON object; raises what the table of errors says for a refusal."""
+        from pydantic_core import from_json
+
+        try:
+            answer = from_json(response.content)
+        except ValueError:
+            answer = None
+        if not response.is_success or (isinstance(answer, dict) and answer.get("code")):
+            self.refuse(response, answer)
+        if not isinstance(answer, dict):
+            raise BadReplyError(f"{self.service.name} answered with something that is not JSON, or only a part of it.")
+        return answer
+
+    def refuse(self, response: Response, body: Any) -> NoReturn:
+        """Raise what the table of errors says for a response that is a refusal; `body` is its JSON, or None."""
+        no = self.service.cleaned(read_refusal(response, body))
+        raise error_for(no, model=self._spec.model, url=self.service.url)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.service.aclose()
+
+
+def stack_vectors(items: list[dict[str, Any]], name: str) -> NDArray[np.float32]:
+    """Return the dense vectors of items, shape (items, dimension); raises BadReplyError."""
+    try:
+        vectors = np.array([item["embedding"] for item in items], dtype=np.float32)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadReplyError(f"{name} answered with vectors that are not all lists of as many numbers.") from error
+    if vectors.ndim != 2:
+        raise BadReplyError(f"{name} answered with vectors that are not flat lists of numbers.")
+    return vectors
+
+
+def _key(spec: EmbeddingSpec, settings: Settings, host: str, title: str) -> str:
+    key = (spec.api_key.get_secret_value() or settings.dashscope_api_key.get_secret_value()).strip()
+    if not key and is_loopback(host):
+        return EMULATOR_KEY
+    if not key:
+        raise ConfigurationError(
+            f"{spec.model} needs a key: set DASHSCOPE_API_KEY to one made for {title} (a key works in its own region "
+            f"only), or {section_of(spec)}.region to where yours was made."
+        )
+    check_key(key, spec.model)
+    return key

@@ -1,0 +1,61 @@
+"""After a run no key is found in anything that is kept: logs, artifacts, tables, Prefect's database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_HOME
+
+from flows.ingest import ingest
+from relance.emulator import EmulatorConfig, running
+from relance.errors import AccountError
+
+pytestmark = [
+    pytest.mark.flows,
+    # Prefect's own client leaves sockets to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
+]
+
+
+def everything_kept(folder: Path) -> dict[Path, bytes]:
+    """Read the store's files and Prefect's database with its journals."""
+    url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
+    database = Path(url.partition(":///")[2])
+    assert database.is_file()
+    places = [*folder.rglob("*"), *database.parent.glob(f"{database.name}*"), *PREFECT_HOME.value().rglob("*")]
+    return {path: path.read_bytes() for path in places if path.is_file()}
+
+
+@pytest.mark.parametrize("where", ["environment", "spec"])
+@pytest.mark.parametrize("accepted", [True, False])
+def test_no_key_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+                        capfd: pytest.CaptureFixture[str], where: str, accepted: bool) -> None:  # fmt: skip
+    key = f"sk-{secrets.token_hex(16)}"
+    monkeypatch.setenv("DASHSCOPE_API_KEY" if where == "environment" else "SOME_KEY", key)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("# Harbour\n\nThe ferry leaves at nine.\n", encoding="utf-8")
+    spec = tmp_path / "index.yaml"
+    line = "" if where == "environment" else ", api_key: ${SOME_KEY}"
+    config = EmulatorConfig(vectors="hash", keys={key if accepted else "sk-another": ""})
+    with caplog.at_level(logging.DEBUG, logger="relance"), running(config) as url:
+        spec.write_text(
+            f"name: secret\nsources: [{{type: files, root: docs}}]\n"
+            f"embedding: {{model: dashscope/text-embedding-v4, base_url: '{url}/api/v1'{line}}}\n",
+            encoding="utf-8",
+        )
+        if accepted:
+            assert asyncio.run(ingest(spec=str(spec)))["added"] == 1
+        else:
+            with pytest.raises(AccountError, match="key"):
+                asyncio.run(ingest(spec=str(spec)))
+    kept = everything_kept(tmp_path)
+    assert len(kept) > 5
+    guilty = [path.name for path, data in kept.items() if key.encode() in data]
+    assert guilty == []
+    assert key not in caplog.text
+    printed = capfd.readouterr()
+    assert key not in printed.out + printed.err
