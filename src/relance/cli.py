@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from relance import __version__
 from relance.control import Control
+from relance.emulator.config import VectorsBy
 from relance.errors import ConfigurationError, InputError, RelanceError
 from relance.terminal import Terminal
 
@@ -202,7 +203,7 @@ def search(
 
 
 @app.command
-def emulator(*, host: str = "127.0.0.1", port: int = 8765, vectors: str = "local/wordllama", files: Path | None = None,
+def emulator(*, host: str = "127.0.0.1", port: int = 8765, vectors: VectorsBy = "local/wordllama", files: Path | None = None,
              limits: Literal["off", "published"] = "off", latency_ms: float = 0.0) -> int:  # fmt: skip
     """Serve a stand-in for DashScope on this machine, to try everything without a key.
 

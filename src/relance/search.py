@@ -26,7 +26,9 @@ MAX_HITS = 100_000
 _REFINE = 10
 # Reciprocal rank fusion, Cormack et al. 2009.
 _RRF_K = 60
-_DEPTH = 100  # how far down each list is looked when three are fused; what is lower adds under 1/160
+# How far down each list is looked when they are fused, however few hits are wanted: what is second by meaning and
+# thirtieth by words should come before what is first by a stray word alone. What is lower adds less than 1/160.
+_DEPTH = 100
 _MISSING = {
     "text": "this index has no full-text index yet; run `relance ingest`, or search with --mode vector",
     "vector": "this index has sparse vectors only (embedding.output_type: sparse); search with --mode sparse or text",
@@ -88,10 +90,8 @@ def find_rows(table: Any, query: str, vector: Vector | None, *, mode: Mode, k: i
     columns = [*_COLUMNS, *more]
     dense, sparse = vector or (None, None)
     try:
-        if wanted == {"vector", "text"}:
-            return _with(_hybrid(table, query, dense, indexed, k=k, where=where), "_relevance_score")
-        if len(wanted) > 1:
-            deep = max(_DEPTH, 3 * k)
+        if mode == "hybrid":
+            deep = max(_DEPTH, k)
             rankings = [_ids(table, query, vector, way, indexed, k=deep, where=where) for way in sorted(wanted)]
             return _rows_of(table, _fused(rankings)[:k], columns)
         if wanted == {"sparse"}:
@@ -114,17 +114,6 @@ def _one_way(
     if mode == "vector":
         return _vector(table, dense, indexed), "_distance"
     return table.search(_words(query), query_type="fts"), "_score"
-
-
-def _hybrid(table: Any, query: str, dense: Any, indexed: set[str], *, k: int, where: str | None) -> Any:
-    from lancedb.rerankers import RRFReranker
-
-    rows = table.search(query_type="hybrid", vector_column_name="vector").vector(dense).text(_words(query))
-    rows = rows.distance_type("cosine").rerank(RRFReranker(K=_RRF_K)).limit(k)
-    if "vector" in indexed:
-        rows = rows.refine_factor(_REFINE)
-    # No `select`: LanceDB warns about the score columns of its own two searches.
-    return rows.where(where) if where else rows
 
 
 def _ids(table: Any, query: str, vector: Vector | None, way: str, indexed: set[str], *, k: int,

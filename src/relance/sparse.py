@@ -112,8 +112,8 @@ def search_sparse(
     time grows with the rows (3 µs each), memory only with `k`.
 
     Measured with benchmarks/sparse.py on two cores, 60-120 non-zeros a row, 592 bytes a row on disk: 6 ms for 1,000
-    rows, 28 ms for 10,000, 0.3 s and 160 MB for 100,000 (a quarter of what comparing dense vectors of 1,024 with every
-    row takes), 3.5 s and 173 MB for a million. What could prune:
+    rows, 28 ms for 10,000, 0.3 s and 160 MB for 100,000 (a half to a quarter of what comparing dense vectors of 1,024
+    with every row takes); about 3.5 s and 173 MB for a million, on a busy machine. What could prune:
 
     - An index over lists of terms (LABEL_LIST): 1.2-1.5 times the time. Most rows share some common term with most
       questions, so that there is nothing to prune. It takes 493 bytes a row more.
@@ -121,7 +121,7 @@ def search_sparse(
       0.05 at a million. But it loses up to one of the ten best (recall 0.995 on average), needs the terms once more as
       text (602 bytes a row with the index), and an index to build and to keep current.
 
-    Neither is worth it at sizes where asking the model for the query's vector takes about as long as the scan.
+    Neither is worth it up to some 100,000 rows. Beyond, the second would be what to add, by choice, for it may miss.
 
     Args:
         table: a LanceDB table with columns `id` and `column`, the latter of `sparse_type`; cells may be NULL.

@@ -51,7 +51,8 @@ STORAGE: list[tuple[str, str, str, Handler]] = [
 def build(config: EmulatorConfig) -> Starlette:
     """Make the ASGI app of one emulator."""
     from starlette.applications import Starlette
-    from starlette.routing import Route
+    from starlette.routing import Mount, Route
+    from starlette.staticfiles import StaticFiles
 
     service = Service(config)
 
@@ -82,7 +83,8 @@ def build(config: EmulatorConfig) -> Starlette:
         ]
     ]
     anywhere = Route("/{path:path}", Endpoint(service, "nowhere", nowhere, open_to_all=True))
-    return Starlette(routes=[*keyed, *public, *control, anywhere], lifespan=lifespan)
+    lent = [Mount("/files", StaticFiles(directory=config.files))] if config.files else []
+    return Starlette(routes=[*keyed, *public, *control, *lent, anywhere], lifespan=lifespan)
 
 
 async def nowhere(_: Service, call: Call) -> Reply:

@@ -36,8 +36,6 @@ def result(line: Any, response: tuple[int, str, bytes] | None, code: str = "", m
 
 def read_requests(content: bytes, endpoint: str) -> tuple[list[Any], list[dict[str, Any]]]:
     """Read an input file; returns its requests, and what is wrong with it in the form of the API."""
-    from pydantic_core import from_json
-
     errors: list[dict[str, Any]] = []
     requests: list[Any] = []
     models: set[str] = set()
@@ -45,10 +43,7 @@ def read_requests(content: bytes, endpoint: str) -> tuple[list[Any], list[dict[s
     for number, text in enumerate(content.splitlines(), 1):
         if not text.strip():
             continue
-        try:
-            line = from_json(text)
-        except ValueError:
-            line = None
+        line = _parsed(text)
         if wrong := _wrong(line, endpoint, names, models):
             errors.append({**dict(zip(("code", "message", "param"), wrong, strict=True)), "line": number})
         else:
@@ -63,6 +58,15 @@ def read_requests(content: bytes, endpoint: str) -> tuple[list[Any], list[dict[s
     return requests, errors
 
 
+def _parsed(text: bytes) -> Any:
+    from pydantic_core import from_json
+
+    try:
+        return from_json(text)
+    except ValueError:
+        return None
+
+
 def _wrong(line: Any, endpoint: str, names: set[str], models: set[str]) -> tuple[str, str, str | None] | None:
     """Return code, message and parameter of what is wrong with a line, given the names and models of those before.
 
@@ -71,14 +75,21 @@ def _wrong(line: Any, endpoint: str, names: set[str], models: set[str]) -> tuple
     if not isinstance(line, dict) or not isinstance(line.get("body"), dict):
         return "invalid_json_line", "This line is not parseable as valid JSON.", None
     name, url, model = line.get("custom_id"), line.get("url"), line["body"].get("model")
-    if not isinstance(name, str) or not name:
-        return "missing_required_parameter", "Missing required parameter: 'custom_id'.", "custom_id"
-    if name in names:
-        return "duplicate_custom_id", f"The custom_id '{name}' is not unique in this file.", "custom_id"
-    if url != endpoint:
-        return "url_not_found", f"The provided url '{url}' is not supported by the Batch API.", "url"
-    if not isinstance(MODELS.get(str(model)), TextModel):
-        return "model_not_found", f"The provided model '{model}' is not supported by the Batch API.", "body.model"
-    if models and model not in models:
-        return "mismatched_model", "All requests of a batch have to be for the same model.", "body.model"
-    return None
+    unsupported = "is not supported by the Batch API."
+    checks = [
+        (
+            isinstance(name, str) and name,
+            ("missing_required_parameter", "Missing required parameter: 'custom_id'.", "custom_id"),
+        ),
+        (str(name) not in names, ("duplicate_custom_id", f"The custom_id '{name}' is not unique.", "custom_id")),
+        (url == endpoint, ("url_not_found", f"The provided url '{url}' {unsupported}", "url")),
+        (
+            isinstance(MODELS.get(str(model)), TextModel),
+            ("model_not_found", f"The provided model '{model}' {unsupported}", "body.model"),
+        ),
+        (
+            not models or str(model) in models,
+            ("mismatched_model", "All requests of a batch have to be for the same model.", "body.model"),
+        ),
+    ]
+    return next((wrong for fine, wrong in checks if not fine), None)

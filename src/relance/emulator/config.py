@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, NamedTuple
 
-__all__ = ["EmulatorConfig", "Rate"]
+__all__ = ["EmulatorConfig", "Rate", "VectorsBy"]
+
+
+VectorsBy = Literal["local/wordllama", "local/multilingual-e5-small", "hash"]
 
 
 class Rate(NamedTuple):
@@ -40,6 +44,7 @@ class EmulatorConfig:
         batch_expires_s: age at which an unfinished batch expires; None is what its completion window says.
         task_s: how long an asynchronous task waits, and then runs.
         policy_s: how long an upload policy is valid.
+        files: folder served below `/files`, for pictures and videos that are given by address; None serves nothing.
         record: how many of the latest requests `GET /_emulator/requests` shows.
         seed: of the dice that faults with a probability throw.
     """
@@ -49,7 +54,7 @@ class EmulatorConfig:
     region: Literal["", "beijing", "singapore", "hongkong", "us"] = ""
     keys: Mapping[str, str] = field(default_factory=dict)
     workspaces: tuple[str, ...] = ()
-    vectors: Literal["local/wordllama", "local/multilingual-e5-small", "hash"] = "local/wordllama"
+    vectors: VectorsBy = "local/wordllama"
     limits: Literal["off", "published"] | Mapping[str, Rate] = "off"
     retry_after_s: float | None = None
     base_ms: float = 0.0
@@ -59,5 +64,6 @@ class EmulatorConfig:
     batch_expires_s: float | None = None
     task_s: float = 0.1
     policy_s: float = 300.0
+    files: Path | None = None
     record: int = 0
     seed: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["EmulatorConfig", "running", "serve"]
 
 
-def serve(config: EmulatorConfig) -> None:
-    """Run an emulator until it is interrupted; prints nothing.
+def serve(config: EmulatorConfig, *, ready: Callable[[str], None] = lambda _: None) -> None:
+    """Run an emulator until it is interrupted; prints nothing. `ready` is told its address once it listens.
 
     Raises ConfigurationError where the port is taken.
     """
     with _listening(config) as listener:
+        server = _server(config)
+        listener.listen(socket.SOMAXCONN)  # so that whoever reads the address may call it
+        host, port = listener.getsockname()[:2]
+        ready(f"http://{host}:{port}")
         try:
-            _server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
         except KeyboardInterrupt:  # how uvicorn ends after Ctrl-C
             return
 
