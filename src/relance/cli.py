@@ -203,8 +203,15 @@ def search(
 
 
 @app.command
-def emulator(*, host: str = "127.0.0.1", port: int = 8765, vectors: VectorsBy = "local/wordllama", files: Path | None = None,
-             limits: Literal["off", "published"] = "off", latency_ms: float = 0.0) -> int:  # fmt: skip
+def emulator(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    vectors: VectorsBy = "local/wordllama",
+    files: Path | None = None,
+    limits: Literal["off", "published"] = "off",
+    latency_ms: float = 0.0,
+) -> int:
     """Serve a stand-in for DashScope on this machine, to try everything without a key.
 
     Parameters

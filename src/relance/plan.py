@@ -61,7 +61,7 @@ class Plan:
 def make_plan(run: Ingestion) -> Plan:
     """Read and cut everything that changed, and look up which vectors are there; nothing is written."""
     from relance.embedder import vector_key
-    from relance.providers.dispatch import pack
+    from relance.providers.dispatch import load_of, pack
 
     discovery = run.discover()
     info, plan = run.provider.info, Plan(index=run.spec.name)
@@ -69,7 +69,7 @@ def make_plan(run: Ingestion) -> Plan:
     plan.rebuild = alias is not None and alias["table"] != run.tables.name
     embedding = run.embedding
     max_texts = embedding.batch_texts or info.batch_texts
-    max_tokens = embedding.batch_tokens or info.batch_tokens
+    max_tokens, most = embedding.batch_tokens or info.batch_tokens, info.media_per_request
     paid: set[str] = set()
     for batch in run.batches():
         run.chunk(run.load(batch))
@@ -81,17 +81,21 @@ def make_plan(run: Ingestion) -> Plan:
         texts, tokens = run.inputs(batch)
         keys = [vector_key(info.space, "document", text) for text in texts]
         there = run.vectors.contains(keys)
-        counts = (run.provider.tokenizer.count(texts) if tokens is None else tokens) + info.tokens_per_text
-        fresh = {}
-        for key, known, count in zip(keys, there, counts, strict=True):
+        counts = (run.provider.tokenizer.count(texts) if tokens is None else tokens) + (
+            0 if run.media else info.tokens_per_text
+        )
+        fresh: dict[str, int] = {}
+        loads = []
+        for key, known, count, text in zip(keys, there, counts, texts, strict=True):
             if not known and key not in paid and key not in fresh:
                 fresh[key] = int(count)
+                loads.append(load_of(text))
         paid.update(fresh)
         plan.chunks += len(texts)
         plan.reused += len(texts) - len(fresh)
         plan.tokens += sum(fresh.values())
         sizes = np.array(list(fresh.values()), dtype=np.int64)
-        plan.requests += sum(1 for _ in pack(sizes, max_texts=max_texts, max_tokens=max_tokens))
+        plan.requests += sum(1 for _ in pack(sizes, max_texts=max_texts, max_tokens=max_tokens, loads=loads, most=most))
         batch.release()
     if run.control.stop.is_set():
         msg = "planning was stopped"

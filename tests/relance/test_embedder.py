@@ -660,30 +660,32 @@ def test_requests_that_waited_for_tokens_do_not_leave_in_a_bunch():
     assert sent[-1] > 10
 
 
-# Packing by kind
+# Packing by what inputs weigh
 
 
-KINDS = {"image": 3, "video": 1}
+MOST = {"image": 3, "video": 1, "pictures": 4}
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["text", "image", "video", "images"]), st.integers(1, 50))),
+    st.lists(st.tuples(st.sampled_from(["", "image", "video", "images"]), st.integers(1, 50))),
     st.integers(0, 8),
     st.integers(0, 200),
 )
 def test_packing_keeps_the_limit_of_each_kind_and_puts_off_nothing_that_would_fit(inputs, max_texts, max_tokens):
-    kinds, tokens = [kind for kind, _ in inputs], [count for _, count in inputs]
-    batches = list(
-        pack(
-            np.array(tokens, dtype=np.int64), max_texts=max_texts, max_tokens=max_tokens, kinds=kinds, max_of_kind=KINDS
-        )
-    )
+    tokens = [count for _, count in inputs]
+    # A set has as many pictures as it has tokens, up to six.
+    pictures = {"image": lambda _: 1, "images": lambda count: min(count, 6)}
+    loads = [
+        {kind: 1, "pictures": pictures.get(kind, lambda _: 0)(count)} if kind else {} for kind, count in inputs
+    ]  # fmt: skip
+    counts = np.array(tokens, dtype=np.int64)
+    batches = list(pack(counts, max_texts=max_texts, max_tokens=max_tokens, loads=loads, most=MOST))
     assert [position for batch in batches for position in batch] == list(range(len(inputs)))
 
     def fits(batch):
-        held = Counter(kinds[position] for position in batch)
+        held = sum((Counter(loads[position]) for position in batch), Counter())
         return (
-            all(held[kind] <= most for kind, most in KINDS.items())
+            all(held[name] <= most for name, most in MOST.items())
             and (not max_texts or len(batch) <= max_texts)
             and (not max_tokens or sum(tokens[position] for position in batch) <= max_tokens)
         )

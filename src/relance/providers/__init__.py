@@ -46,7 +46,8 @@ class ModelInfo:
         local: whether the model runs in this process; calls then block a thread, not a socket.
         sparse: whether replies hold sparse vectors as well (or only them, if `dimension` is 0).
         modalities: what it embeds: `text`, `image`, `video`, `images`.
-        media_per_request: how many of a kind a single request may carry; a kind that is not named has no limit.
+        media_per_request: how many of a kind a single request may carry, and how many `pictures` in all, those of sets
+            included; what is not named has no limit.
         media_rules: what images and videos have to be like.
         media_tokens: what one of a kind is billed as, roughly.
         tokens_per_text: billed for each text beyond what the tokenizer counts.

@@ -22,7 +22,7 @@ from relance.spec import EmbeddingSpec
 if TYPE_CHECKING:
     from relance.sparse import Sparse
 
-__all__ = ["Dispatcher", "Job", "pack"]
+__all__ = ["Dispatcher", "Job", "load_of", "pack"]
 
 # A service that asks for a longer pause is not waited for here: the batch is left to the next run.
 PATIENCE_S = 300.0
@@ -35,32 +35,42 @@ PROBES = 5
 FALLS = 2
 
 
-def pack(tokens: NDArray[np.int64], *, max_texts: int, max_tokens: int, kinds: Sequence[str] = (),
-         max_of_kind: Mapping[str, int] | None = None) -> Iterator[list[int]]:  # fmt: skip
+def pack(
+    tokens: NDArray[np.int64],
+    *,
+    max_texts: int,
+    max_tokens: int,
+    loads: Sequence[Mapping[str, int]] = (),
+    most: Mapping[str, int] | None = None,
+) -> Iterator[list[int]]:
     """Group positions in order into requests of at most so many inputs and tokens; 0 is no limit.
 
-    An input that is over `max_tokens` alone gets a request of its own. Where `kinds` says what each input is
-    (`image`, `video`, …), a request holds at most `max_of_kind` of each.
+    An input that is over a limit alone gets a request of its own. Where `loads` says what each input weighs (such as
+    one `image` and one of the `pictures`), a request holds at most `most` of each.
     """
     batch: list[int] = []
     total = 0
     held: Counter[str] = Counter()
     for position, count in enumerate(tokens.tolist()):
-        kind = kinds[position] if kinds else ""
-        most = max_of_kind.get(kind, 0) if max_of_kind else 0
-        if batch and (
-            (max_texts and len(batch) >= max_texts)
-            or (max_tokens and total + count > max_tokens)
-            or (most and held[kind] >= most)
-        ):
+        load = loads[position] if loads else {}
+        over = any(limit and held[name] + load.get(name, 0) > limit for name, limit in (most or {}).items())
+        if batch and (over or (max_texts and len(batch) >= max_texts) or (max_tokens and total + count > max_tokens)):
             yield batch
             batch, total = [], 0
             held.clear()
         batch.append(position)
-        held[kind] += 1
+        held.update(load)
         total += count
     if batch:
         yield batch
+
+
+def load_of(value: Input) -> dict[str, int]:
+    """Say what an input weighs in a request: one of its kind, and so many pictures."""
+    if not isinstance(value, Media):
+        return {}
+    pictures = 0 if value.kind == "video" else max(1, len(value.urls) + len(value.data))
+    return {value.kind: 1, "pictures": pictures}
 
 
 @dataclass(slots=True)
@@ -139,10 +149,8 @@ class Dispatcher:
         still received and handed to `done`, then the error is raised.
         """
         most = self._provider.info.media_per_request
-        kinds = [value.kind if isinstance(value, Media) else "text" for value in job.inputs] if most else ()
-        batches = pack(
-            job.tokens, max_texts=self.max_texts, max_tokens=self.max_tokens, kinds=kinds, max_of_kind=most
-        )  # fmt: skip
+        loads = [load_of(value) for value in job.inputs] if most else ()
+        batches = pack(job.tokens, max_texts=self.max_texts, max_tokens=self.max_tokens, loads=loads, most=most)
         tasks = [asyncio.create_task(self._batch(job, batch)) for batch in batches]
         if not tasks:
             return

@@ -7,7 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["CATALOG", "DOCUMENTS", "FAILURES", "RUNS", "SPARSE", "chunks", "in_lists", "key", "vectors"]
+from relance.sparse import sparse_type
+
+__all__ = ["CATALOG", "DOCUMENTS", "FAILURES", "RUNS", "chunks", "in_lists", "key", "vectors"]
 
 # LanceDB plans an IN list by parsing it: 35 ms for a thousand values, 1.2 s for ten thousand (measured).
 _IN_LIST = 1000
@@ -78,7 +80,6 @@ MEDIA_COLUMNS = [
     pa.field("bytes", pa.int64()),
     pa.field("content_hash", pa.string()),
 ]
-SPARSE = pa.struct([pa.field("indices", pa.list_(pa.int32())), pa.field("values", pa.list_(pa.float32()))])
 
 
 def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, media: bool = False) -> pa.Schema:
@@ -119,7 +120,7 @@ def vectors(dimension: int, *, sparse: bool = False) -> pa.Schema:
 
 def _vector_columns(dimension: int, *, sparse: bool) -> list[pa.Field]:
     dense = [pa.field("vector", pa.list_(pa.float32(), dimension))] if dimension else []
-    return [*dense, *([pa.field("sparse", SPARSE)] if sparse else [])]
+    return [*dense, *([pa.field("sparse", sparse_type())] if sparse else [])]
 
 
 def in_lists(column: str, values: Sequence[str]) -> Iterable[Any]:

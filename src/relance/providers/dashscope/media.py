@@ -55,7 +55,7 @@ class DashScopeMedia:
             space=f"{spec.model}:{dimension}" + (f":fps={fps:g}" if fps else "") + (":fused" if self._fuse else ""),
             tokenizer=spec.tokenizer or "qwen",
             modalities=frozenset({"text", "image", "video"} | ({"images"} if side.sets or whole else set())),
-            media_per_request=side.per_request,
+            media_per_request={**side.per_request, "pictures": side.images},
             media_rules=side.rules,
             media_tokens={"image": side.image_tokens, "images": side.image_tokens, "video": side.video_tokens},
             region=self._connection.region,
