@@ -1,0 +1,169 @@
+"""Asking for images and videos: by words, by a picture, beside the texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relance.errors import ConfigurationError, DocumentError, InputError
+from relance.index import Index
+
+COLOURS = {"a": "red", "b": "green", "c": "blue", "d": "yellow"}
+
+
+@pytest.fixture
+def filled(gallery: Any) -> Any:
+    """Four colours; the red one is in a table and a document as well, with words."""
+    for name, colour in COLOURS.items():
+        gallery.paint(f"pics/{name}.png", colour)
+    gallery.write("m.csv", "id,url,caption\n1,pics/a.png,an old barn\n2,pics/b.png,a meadow in May\n")
+    gallery.write("docs/j.md", "# Journal\n\n## Morning\n\nThe lake was calm.\n\n![our house](../pics/a.png)\n")
+    return gallery
+
+
+@pytest.fixture
+def index(filled: Any) -> Index:
+    index = filled.index()
+    index.ingest()
+    return index
+
+
+def test_words_find_the_picture_that_shows_them(index: Index) -> None:
+    for name, colour in COLOURS.items():
+        hits = index.search_media(colour, k=4, mode="vector")
+        assert f"pics/{name}.png" in (hits[0].url, *hits[0].also)
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_words_find_captions(index: Index) -> None:
+    (hit,) = index.search_media("barn", mode="text")
+    assert (hit.uri, hit.caption, hit.url, hit.title) == ("m.csv#1", "an old barn", "pics/a.png", "a.png")
+    assert index.search_media("barn in the meadow", k=2)[0].caption in {"an old barn", "a meadow in May"}
+    (hit,) = index.search_media("house", mode="text")
+    assert (hit.heading_path, hit.metadata["shown_in"]) == (["Journal", "Morning"], "docs/j.md")
+
+
+def test_the_same_picture_in_several_places_is_one_hit_that_names_them(index: Index) -> None:
+    hits = index.search_media("red", k=10, mode="vector")
+    assert len(hits) == len(COLOURS)
+    places = {hits[0].uri, *hits[0].also}
+    assert places == {"pics/a.png", "m.csv#1", "docs/j.md#../pics/a.png"}
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 100])
+def test_no_more_hits_than_asked_for(index: Index, k: int) -> None:
+    for mode in ("vector", "hybrid"):
+        assert len(index.search_media("red", k=k, mode=mode)) == min(k, len(COLOURS))
+
+
+def test_a_picture_finds_itself_from_a_file_or_an_address(index: Index, filled: Any, web: Any) -> None:
+    for image in (
+        filled.folder / "pics/d.png",
+        str(filled.folder / "pics/d.png"),
+        web.put("/d.png", filled.png("yellow")),
+    ):
+        hits = index.search_media(image=image, k=2)
+        assert hits[0].url == "pics/d.png"
+        assert hits[0].score == pytest.approx(1.0, abs=1e-4)
+        assert hits[1].score < 0.9
+
+
+def test_a_picture_that_is_too_large_is_scaled_to_ask_with(index: Index, filled: Any) -> None:
+    path = filled.write("question.webp", filled.png("yellow", size=(400, 400), form="WEBP"))
+    assert index.search_media(image=path, k=1)[0].url == "pics/d.png"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({}, "one of them"), ({"query": "x", "image": "y"}, "one of them"), ({"query": " "}, "one of them"),
+     ({"image": "gone.png"}, "gone.png: no such file"), ({"query": "x", "k": 0}, "k must be"),
+     ({"image": "http://10.0.0.7/a.png"}, "10.0.0.7"), ({"query": "x", "where": "nothing = 1"}, "not understood")],
+)  # fmt: skip
+def test_a_question_that_cannot_be_asked_is_refused_in_a_sentence(
+    index: Index, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        index.search_media(**arguments)
+
+
+def test_a_file_that_is_no_picture_cannot_be_asked_with(index: Index, filled: Any) -> None:
+    with pytest.raises(DocumentError, match="no image or video"):
+        index.search_media(image=filled.folder / "docs/j.md")
+
+
+def test_filters_hold_for_columns_and_metadata(filled: Any) -> None:
+    filled.write("n.csv", "id,url,caption,year\n1,pics/a.png,barn,2020\n2,pics/b.png,barn,2021\n")
+    source = {"type": "files", "root": str(filled.folder), "include": ["n.csv"],
+              "rows": {"url": "url", "caption": "caption", "metadata": ["year"]}}  # fmt: skip
+    index = filled.index(sources=[source])
+    index.ingest()
+    for mode in ("vector", "text", "hybrid"):
+        hits = index.search_media("barn", mode=mode, where="json_get_string(metadata, 'year') = '2021'")
+        assert [hit.uri for hit in hits] == ["n.csv#2"]
+        assert len(index.search_media("barn", mode=mode, where="kind = 'image' AND width = 24")) == 2
+        assert index.search_media("barn", mode=mode, where="kind = 'video'") == []
+
+
+def test_an_index_of_media_alone_answers_a_question_for_texts_with_none(gallery: Any) -> None:
+    """And one of pictures without any caption can be searched in every way but by words."""
+    gallery.paint("pics/a.png")
+    index = gallery.index(sources=[{"type": "files", "root": str(gallery.folder), "include": ["*.png"]}])
+    report = index.ingest()
+    assert (report.added, report.media.added, report.status) == (0, 1, "completed")
+    for mode in ("hybrid", "vector", "text"):
+        assert index.search("red", mode=mode) == []
+    for mode in ("hybrid", "vector"):
+        assert [hit.url for hit in index.search_media("red", mode=mode)] == ["pics/a.png"]
+    assert index.search_media("red", mode="text") == []
+
+
+def test_a_video_is_found_and_its_length_told(gallery: Any, web: Any) -> None:
+    url = web.put("/film.mp4", gallery.mp4("red", seconds=2), media_type="video/mp4")
+    gallery.write("m.csv", f"id,url,caption\n1,{url},a film\n")
+    gallery.paint("pics/b.png", "blue")
+    index = gallery.index()
+    index.ingest()
+    hit = index.search_media("red", k=1, mode="vector")[0]
+    assert (hit.url, hit.kind, hit.duration_s, hit.width, hit.media_type) == (url, "video", 2.0, 32, "video/mp4")
+
+
+def test_without_media_the_message_says_what_to_add(filled: Any) -> None:
+    source = {"type": "files", "root": str(filled.folder / "docs")}
+    plain = filled.index(media=None, sources=[source])
+    plain.ingest()
+    with pytest.raises(ConfigurationError, match="add a `media` section"):
+        plain.search_media("red")
+    with pytest.raises(ConfigurationError, match="run `relance ingest` first"):
+        filled.index(sources=[source]).search_media("red")
+
+
+def test_questions_go_to_the_model_that_made_the_table_while_another_is_being_built(
+    index: Index, filled: Any, emulator: Any
+) -> None:
+    embedding = {"model": "dashscope/qwen3-vl-embedding", "region": "beijing", "fuse": True}
+    changed = filled.index(media=filled.media(embedding=embedding))
+    hit = changed.search_media("blue", k=1, mode="vector")[0]
+    assert hit.url == "pics/c.png"
+    assert changed.search_media(image=filled.folder / "pics/c.png", k=1)[0].url == "pics/c.png"
+    assert set(emulator.stats()["tokens_by_model"]) == {"tongyi-embedding-vision-plus"}
+
+
+def test_an_instruction_is_for_questions_only(filled: Any, emulator: Any) -> None:
+    import json
+
+    index = filled.index(media=filled.media(embedding={"instruct": "Find the painting"}))
+    index.ingest()
+    index.search_media("red", mode="vector")
+    bodies = [json.loads(each["body"]) for each in emulator.requests()]
+    assert "instruct" not in bodies[0]["parameters"]
+    assert bodies[-1]["parameters"]["instruct"] == "Find the painting"
+
+
+def test_hits_are_plain_values(index: Index) -> None:
+    import json
+
+    for hit in index.search_media("red"):
+        assert json.loads(json.dumps(hit.as_dict())) == hit.as_dict()
+    assert Path(index.search_media("blue", k=1, mode="vector")[0].url) == Path("pics/c.png")
