@@ -11,7 +11,7 @@ from tasks.retries import BATCH
 __all__ = ["chunk"]
 
 
-@task(task_run_name="chunk {run.spec.name} {batch.name}", **BATCH)
+@task(task_run_name="chunk {run.title} {batch.name}", **BATCH)
 def chunk(run: Ingestion, batch: Batch) -> int:
     """Cut the batch's documents; returns the number of chunks."""
     return sum(map(len, run.chunk(batch).chunks))

@@ -12,7 +12,7 @@ from tasks.shared_limits import share_of_rates
 __all__ = ["embed_media"]
 
 
-@task(task_run_name="embed media of {run.spec.name} {batch.name}", **BATCH)
+@task(task_run_name="embed {run.title} {batch.name}", **BATCH)
 def embed_media(run: Ingestion, batch: Batch) -> int:
     """Find or buy the vectors of the batch's images and videos.
 

@@ -11,7 +11,7 @@ from tasks.retries import BATCH
 __all__ = ["load"]
 
 
-@task(task_run_name="load {run.spec.name} {batch.name}", **BATCH)
+@task(task_run_name="load {run.title} {batch.name}", **BATCH)
 def load(run: Ingestion, batch: Batch) -> int:
     """Read the batch; what did not really change drops out. Returns the documents left."""
     return len(run.load(batch).documents)

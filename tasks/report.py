@@ -18,7 +18,7 @@ __all__ = ["finish", "show_plan", "show_report"]
 _LISTED = 200  # an artifact is shown whole, and the failures table has the rest
 
 
-@task(task_run_name="finish {run.spec.name}", **STAGE)
+@task(task_run_name="finish {run.title}", **STAGE)
 def finish(run: Ingestion) -> Report:
     """Remove what is gone, refresh indexes, publish, record the run."""
     return run.finish()
@@ -30,7 +30,7 @@ def show_report(report: Report) -> None:
     for part in (report, report.media):
         if part is None:
             continue
-        name = f"{part.index} media" if part.part == "media" else part.index
+        name = part.title
         get_run_logger().info(
             "%s: %s: %d added, %d changed, %d removed, %d chunks (%d reused), %d tokens, $%.4f, %d failures",
             name, part.status, part.added, part.changed, part.removed, part.chunks, part.reused, part.tokens,

@@ -11,7 +11,7 @@ from tasks.retries import BATCH
 __all__ = ["upsert"]
 
 
-@task(task_run_name="upsert {run.spec.name} {batch.name}", **BATCH)
+@task(task_run_name="upsert {run.title} {batch.name}", **BATCH)
 def upsert(run: Ingestion, batch: Batch) -> int:
     """Replace the batch's documents in one commit; returns the chunks written."""
     return run.upsert(batch)

@@ -186,19 +186,18 @@ def search(
     from relance.index import Index
 
     index, terminal = Index(spec), Terminal(as_json=json)
-    hits = [] if image else [hit.as_dict() for hit in index.search(query, k=k, mode=mode, where=where)]
     if index.spec.media is None and not image:
+        hits = [hit.as_dict() for hit in index.search(query, k=k, mode=mode, where=where)]
         terminal.json(hits) if json else terminal.hits(hits)
         return DONE
-    # Pictures have captions and vectors, no terms: asked by terms, they are looked for by everything they have.
-    other: Literal["hybrid", "vector", "text"] = "hybrid" if mode == "sparse" else mode
-    media = [hit.as_dict() for hit in index.search_media(query, image=image, k=k, mode=other, where=where)]
+    texts, media = index.search_both(query, image=image, k=k, mode=mode, where=where)
+    found = {"hits": [hit.as_dict() for hit in texts], "media": [hit.as_dict() for hit in media]}
     if json:
-        terminal.json({"hits": hits, "media": media})
-    else:
-        if not image:
-            terminal.hits(hits)
-        terminal.media_hits(media)
+        terminal.json(found)
+        return DONE
+    if not image:
+        terminal.hits(found["hits"])
+    terminal.media_hits(found["media"])
     return DONE
 
 

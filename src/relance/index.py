@@ -117,6 +117,30 @@ class Index:
         vector = None if mode == "text" else self._embed(table, query)
         return search_media(table, query, vector, mode=mode, k=k, where=where)
 
+    def search_both(self, query: str = "", *, image: str | Path = "", k: int = 10, mode: Mode = "hybrid",
+                    where: str | None = None) -> tuple[list[Hit], list[MediaHit]]:  # fmt: skip
+        """Find the `k` best chunks and the `k` best images and videos; a picture is compared with pictures only.
+
+        A condition may name columns that only one of the two tables has: the other has no hits then.
+        """
+        texts: list[Hit] = []
+        refused: InputError | None = None
+        if not image:
+            try:
+                texts = self.search(query, k=k, mode=mode, where=where)
+            except InputError as error:
+                if where is None:
+                    raise
+                refused = error
+        try:
+            # Pictures have no terms: asked by terms, they are looked for by everything they have.
+            media = self.search_media(query, image=image, k=k, mode="hybrid" if mode == "sparse" else mode, where=where)
+        except InputError:
+            if where is None or image or refused:
+                raise
+            media = []
+        return texts, media
+
     def table(self, *, media: bool = False) -> Any:
         """Open the LanceDB table that serves the index now, or the one with its media."""
         if media and self.spec.media is None:

@@ -104,6 +104,11 @@ class Ingestion:
         return self
 
     @property
+    def title(self) -> str:
+        """What the run is over, for people: `handbook`, or `handbook media`."""
+        return f"{self.spec.name} media" if self.media else self.spec.name
+
+    @property
     def embedding(self) -> EmbeddingSpec:
         """The section of the spec that names this part's model."""
         return self.spec.embedding

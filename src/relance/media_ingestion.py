@@ -154,6 +154,11 @@ class MediaIngestion(Ingestion):
             what = "one image at a time; give each its own row" if kind == "images" else f"no {kind}s"
             self._fail([Failure(item.uri, f"{info.name} takes {what}", "load")])
             return
+        most = info.media_per_request.get("pictures", 0)
+        if most and len(look.places) > most:
+            reason = f"{len(look.places)} images in one row; {info.name} takes at most {most}"
+            self._fail([Failure(item.uri, reason, "load")])
+            return
         fused = payload["caption"] if self._section.embedding.fuse else ""
         media = Media(
             kind, found.urls, found.data, found.media_types, found.content_hash, fused,

@@ -54,6 +54,11 @@ class Report:
     media: Report | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    @property
+    def title(self) -> str:
+        """What the run was over, for people: `handbook`, or `handbook media`."""
+        return f"{self.index} media" if self.part == "media" else self.index
+
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
         """Add the time a block takes to a stage."""

@@ -82,8 +82,9 @@ class RowsSpec(Part, title="Rows"):
     metadata: list[Column] = Field(default=[], title="Metadata columns", examples=[["year"]])
     """Columns kept beside the text, to filter by."""
     url: str = Field(default="", title="Media column", examples=["image_url"])
-    """Column with the address (or the path from the spec's folder) of an image or video; several in one row, as a list
-    or as a JSON list, are views of one thing. With it and without `text`, rows are media and nothing else."""
+    """Column with the address of an image or video, or its path from the table's folder (`/…`: from the spec's);
+    several in one row, as a list or as a JSON list, are views of one thing. With it and without `text`, rows are media
+    and nothing else."""
     caption: str = Field(default="", title="Caption column", examples=["caption"])
     """Column with the words that belong to the picture; searched by words, and fused with it if `media.fuse` is on."""
 

@@ -196,7 +196,7 @@ def test_media_travel_the_main_path_after_the_texts(
     assert "pics/red.png" in {hit.url for hit in Index(spec).search_media("red", mode="vector", k=1)}
     _, task_runs = asyncio.run(runs_of(spec))
     names = {each.name for each in task_runs}
-    assert {"embed flow-gallery 1/1", "embed media of flow-gallery 1/1", "finish flow-gallery"} <= names
+    assert {"embed flow-gallery 1/1", "embed flow-gallery media 1/1", "finish flow-gallery media"} <= names
     assert all("relance" in each.tags for each in task_runs)
     assert re.search(r"\| added \| 13 \|", asyncio.run(_artifact("ingest-flow-gallery")))
     assert re.search(r"\| embedded \| 3 \|", asyncio.run(_artifact("ingest-flow-gallery-media")))
