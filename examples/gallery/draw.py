@@ -20,6 +20,18 @@ GREY, SKY = (128, 132, 138), (150, 204, 246)
 Colour = tuple[int, int, int]
 
 
+def between(one: Colour, other: Colour, share: float) -> Colour:
+    """Mix two colours."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
+def brighter(colour: Colour) -> Colour:
+    """Light up a colour."""
+    red, green, blue = (min(255, part + 60) for part in colour)
+    return red, green, blue
+
+
 class Scene:
     """A picture on a canvas twice as large as the result, so that edges are smooth."""
 
@@ -119,14 +131,16 @@ def tulips() -> Scene:
 def market() -> Scene:
     s = Scene(520, 340, (236, 226, 204), 6)
     for stripe in range(13):
-        s.shape(RED if stripe % 2 else WHITE, *[(40 * stripe + dx, y) for dx, y in ((0, 30), (40, 30), (40, 95), (0, 95))])
+        s.shape(
+            RED if stripe % 2 else WHITE, *[(40 * stripe + dx, y) for dx, y in ((0, 30), (40, 30), (40, 95), (0, 95))]
+        )
         s.disc(40 * stripe + 20, 95, 20, 12, RED if stripe % 2 else WHITE)
     for crate, colour in enumerate((ORANGE, GREEN, YELLOW, (150, 20, 60))):
         left = 20 + crate * 124
         for x in range(4):
             for y in range(3):
                 s.disc(left + 18 + x * 26, 205 + y * 22, 15, 15, colour)
-                s.disc(left + 14 + x * 26, 200 + y * 22, 4, 4, tuple(min(255, part + 60) for part in colour))
+                s.disc(left + 14 + x * 26, 200 + y * 22, 4, 4, brighter(colour))
         s.box(left, 255, left + 112, 310, BROWN)
         s.box(left + 4, 270, left + 108, 276, (150, 100, 56))
     return s
@@ -235,7 +249,7 @@ PICTURES: dict[str, Callable[[], Scene]] = {
 
 def sunrise(moment: float) -> Image.Image:
     """The film at a moment between 0 and 1."""
-    s = Scene(320, 240, tuple(round(a + (b - a) * moment) for a, b in zip((60, 40, 90), (250, 190, 140), strict=True)), 13)
+    s = Scene(320, 240, between((60, 40, 90), (250, 190, 140), moment), 13)
     s.disc(160, 190 - 110 * moment, 36, 36, YELLOW)
     s.box(0, 150, 320, 240, (20, round(50 + 60 * moment), round(130 + 70 * moment)))
     for wave in range(7):
