@@ -39,7 +39,7 @@ def test_no_key_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.md").write_text("# Harbour\n\nThe ferry leaves at nine.\n", encoding="utf-8")
     spec = tmp_path / "index.yaml"
-    line = "" if where == "environment" else ", api_key: ${SOME_KEY}"
+    line = "" if where == "environment" else ", api_key: '${SOME_KEY}'"
     config = EmulatorConfig(vectors="hash", keys={key if accepted else "sk-another": ""})
     with caplog.at_level(logging.DEBUG, logger="relance"), running(config) as url:
         spec.write_text(

@@ -104,7 +104,7 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
 def test_every_command_is_in_the_table() -> None:
     from relance.cli import app
 
-    named = set(re.findall(r"`relance ([a-z]+) ", README))
+    named = set(re.findall(r"`relance ([a-z]+)[ `]", README))
     commands = {name for name in app if not name.startswith("-")} - {"schema"}
     assert commands <= named
 

@@ -73,7 +73,7 @@ def load_of(value: Input) -> dict[str, int]:
     return {value.kind: 1, "pictures": pictures}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """The inputs of one call, and what has come of them so far.
 
@@ -141,12 +141,13 @@ class Dispatcher:
         limits = shared_limits((info.name, info.region, spec.base_url), **rates) if shared else Limits.of(**rates)
         self.concurrency, self.request_rate, self.token_rate = limits.concurrency, limits.requests, limits.tokens
         self._accepted = False
+        self._jobs: set[Job] = set()
 
     async def run(self, job: Job) -> None:
         """Send all of a job's texts.
 
-        The first error that is not one text's fault ends the job: what waits is dropped, what is in flight is
-        still received and handed to `done`, then the error is raised.
+        The first error that is not one text's fault ends the job, and one that waiting does not cure all jobs: what
+        waits is dropped, what is in flight is still received and handed to `done`, then the error is raised.
         """
         most = self._provider.info.media_per_request
         loads = [load_of(value) for value in job.inputs] if most else ()
@@ -154,6 +155,7 @@ class Dispatcher:
         tasks = [asyncio.create_task(self._batch(job, batch)) for batch in batches]
         if not tasks:
             return
+        self._jobs.add(job)
         try:
             waiting = set(tasks)
             while waiting and not job.ended:
@@ -167,6 +169,7 @@ class Dispatcher:
                 await asyncio.wait(waiting)
         finally:  # something is left to end only if we were cancelled ourselves
             job.ended = True
+            self._jobs.discard(job)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -180,7 +183,9 @@ class Dispatcher:
                 job.check()
                 await self._search(job, batch)
             except Exception as error:
-                job.end(error)  # here and not in `run`: the next in line gets this slot before `run` hears of it
+                # Here and not in `run`: the next in line gets this slot before `run` hears of it.
+                for each in (job,) if isinstance(error, RetryableError) else tuple(self._jobs):
+                    each.end(error)
                 raise
 
     async def _search(self, job: Job, batch: list[int]) -> None:
