@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from relance.batch import Batch
 from relance.control import Control
-from relance.documents import Media
-from relance.errors import (
-    ConfigurationError,
-    DocumentError,
-    InputError,
-    RelanceError,
-    RetryableError,
-    StoppedError,
-)
-from relance.ingestion import Ingestion
+from relance.errors import ConfigurationError, InputError
 from relance.parts import combine, parts
 from relance.plan import Plan, check_budget, make_plan
+from relance.question import embed_question, read_picture
 from relance.report import Report
 from relance.rollback import Rollback, roll_back
 from relance.search import MAX_HITS, Hit, Mode, search_table
 from relance.spec import IndexSpec, Size
 from relance.spec_file import load_spec
+from relance.status import describe_index, summary
 from relance.store import open_store
 from relance.store.embeddings import describe, prune
 from relance.store.runs import Runs
-from relance.tables import IndexTables, part_name, space_of
+from relance.tables import IndexTables, part_name
+from relance.threads import in_threads
 
 if TYPE_CHECKING:
-    from relance.embedder import Vector
     from relance.media_search import MediaHit
 
 __all__ = ["Index"]
@@ -83,7 +73,7 @@ class Index:
                 run.discover()
                 if run.embedding.mode == "batch":
                     run.fill()
-                _in_threads(run)
+                in_threads(run)
                 reports.append(run.finish())
         return combine(reports)
 
@@ -97,7 +87,7 @@ class Index:
         """Find the `k` best chunks; `where` is a SQL condition on the columns of `table()`."""
         _check(query, k)
         table = self.table()
-        vector = None if mode == "text" else self._embed(table, query)
+        vector = None if mode == "text" else embed_question(self.spec, table, query)
         return search_table(table, query, vector, mode=mode, k=k, where=where)
 
     def search_media(self, query: str = "", *, image: str | Path = "", k: int = 10, mode: Mode = "hybrid",
@@ -112,9 +102,14 @@ class Index:
         table = self.table(media=True)
         if image:
             return search_media(
-                table, "", self._embed(table, self._picture(str(image))), mode="vector", k=k, where=where
+                table,
+                "",
+                embed_question(self.spec, table, read_picture(self.spec, str(image))),
+                mode="vector",
+                k=k,
+                where=where,
             )
-        vector = None if mode == "text" else self._embed(table, query)
+        vector = None if mode == "text" else embed_question(self.spec, table, query)
         return search_media(table, query, vector, mode=mode, k=k, where=where)
 
     def search_both(self, query: str = "", *, image: str | Path = "", k: int = 10, mode: Mode = "hybrid",
@@ -156,32 +151,10 @@ class Index:
 
     def status(self) -> dict[str, Any]:
         """Describe the index as it is now."""
-        described = self._status(media=False)
+        described = describe_index(self.spec, self._store)
         if self.spec.media is not None:
-            described["media"] = self._status(media=True)
+            described["media"] = describe_index(self.spec, self._store, media=True)
         return described
-
-    def _status(self, *, media: bool) -> dict[str, Any]:
-        tables = IndexTables.serving(self._store, self.spec.name, media=media)
-        runs = Runs(self._store, part_name(self.spec.name, media=media)).latest(1)
-        if tables is None:
-            return {"index": self.spec.name, "documents": 0, "chunks": 0, "failures": 0, "tokens": 0,
-                    "fingerprint": None, "table": None, "table_version": 0, "last_run": None}  # fmt: skip
-        documents, tokens = tables.manifest.totals()
-        table = tables.chunks.table
-        return {
-            "index": self.spec.name,
-            "documents": documents,
-            "chunks": tables.chunks.count(),
-            "failures": len(tables.failures.all()),
-            "tokens": tokens,
-            "fingerprint": tables.space,
-            "table": tables.name,
-            "table_version": tables.chunks.version,
-            "indexes": [index.name for index in table.list_indices()] if table is not None else [],
-            "interrupted": tables.writer,
-            "last_run": _run_summary(runs[0]) if runs else None,
-        }
 
     def failures(self) -> list[dict[str, Any]]:
         """List the documents that could not be indexed, with reasons."""
@@ -197,7 +170,7 @@ class Index:
         rows = [row for media in (False, True)
                 for row in Runs(self._store, part_name(self.spec.name, media=media)).latest(limit)]  # fmt: skip
         rows.sort(key=lambda row: row["ended_at"], reverse=True)
-        return [_run_summary(row) for row in rows[:limit]]
+        return [summary(row) for row in rows[:limit]]
 
     def rollback(self, run_id: str = "") -> Rollback:
         """Put the index back to how a run left it (default: the one before the last that changed anything)."""
@@ -218,60 +191,11 @@ class Index:
             prune(self._store, max_bytes=int(limit))
         return self.cache()
 
-    def _embed(self, table: Any, question: str | Media) -> Vector:
-        """Embed a question with the model the table was made by."""
-        from relance.embedding_loop import EmbeddingLoop
-        from relance.providers import open_provider
-
-        media = "url" in table.schema.names
-        section = self.spec.media.embedding if media and self.spec.media else self.spec.embedding
-        provider = open_provider(section)
-        if space_of(provider.info) != table.name.rpartition("__")[2]:
-            # Another model is being built beside: questions go to the one that serves, and no key to a strange address.
-            made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
-            if made_by.get("base_url") != section.base_url:
-                made_by["api_key"] = SecretStr("")
-            section = type(section).model_validate(section.model_dump() | made_by)
-            provider = open_provider(section)
-        with EmbeddingLoop(provider, section, None) as embedder:
-            result = embedder.call([question], input_type="query")
-        if result.failures:
-            raise InputError(result.failures[0])
-        return result.vectors[0], result.sparse[0] if result.sparse else None
-
-    def _picture(self, image: str) -> Media:
-        """Read or fetch an image to ask with."""
-        from relance.fetch import FetchPolicy
-        from relance.media.lookup import Look, Lookup
-        from relance.providers import open_provider
-
-        assert self.spec.media is not None  # noqa: S101  # table(media=True) found one
-        info = open_provider(self.spec.media.embedding).info
-        if info.media_rules is None:
-            msg = f"media.embedding.model: {info.name} embeds texts only; name a multimodal model"
-            raise ConfigurationError(msg)
-        fetch = self.spec.media.fetch
-        policy = FetchPolicy(allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s)
-        look = Look(image, (image,), _read, lambda _: "", {})
-        with Lookup(policy, info.media_rules, send=self.spec.media.send, scale=True) as lookup:
-            found = lookup.see([look])[0]
-        if found is None or isinstance(found, RelanceError):
-            raise found or InputError(f"{image}: it cannot be read")
-        tokens = info.media_tokens.get(found.kind, 0)
-        return Media(found.kind, found.urls, found.data, found.media_types, found.content_hash, tokens=tokens)
-
     def _is_free(self) -> bool:
         from relance.providers import open_provider
 
         sections = [self.spec.embedding] + ([self.spec.media.embedding] if self.spec.media else [])
         return all(open_provider(section).info.price_per_million_tokens == 0 for section in sections)
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise DocumentError(path, (error.strerror or str(error)).lower()) from None
 
 
 def _check(query: str, k: int) -> None:
@@ -281,36 +205,3 @@ def _check(query: str, k: int) -> None:
     if not 1 <= k <= MAX_HITS:
         msg = f"k must be between 1 and {MAX_HITS:,}, got {k}"
         raise InputError(msg)
-
-
-def _run_summary(row: dict[str, Any]) -> dict[str, Any]:
-    times = {name: row[name].isoformat(timespec="seconds") for name in ("started_at", "ended_at")}
-    return {**row["report"], **times, "run_id": row["run_id"], "status": row["status"], "table": row["table"],
-            "table_version": row["chunks_version"]}  # fmt: skip
-
-
-def _in_threads(run: Ingestion) -> None:
-    """Drive the stages batch by batch, a bounded number at a time; the first fatal error ends it."""
-    running: set[Future[int]] = set()
-    window = run.spec.limits.batches_in_flight
-    with ThreadPoolExecutor(window, thread_name_prefix="relance") as pool:
-        try:
-            for batch in run.batches():
-                running.add(pool.submit(_one, run, batch))
-                if len(running) >= window:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        future.result()
-            for future in running:
-                future.result()
-        except BaseException:
-            run.control.stop.set()
-            raise
-
-
-def _one(run: Ingestion, batch: Batch) -> int:
-    try:
-        return run.upsert(run.embed(run.chunk(run.load(batch))))
-    except (RetryableError, StoppedError) as error:
-        run.abandon(batch, error)
-        return 0

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
+from relance.question import embed_question
 from relance.search import MAX_HITS, Mode
 from relance.store import maintenance, open_store
 from relance.tables import IndexTables
@@ -239,7 +240,7 @@ def test_the_vector_index_finds_what_an_exact_search_finds(many: Index) -> None:
     rng = np.random.default_rng(1)
     questions = [" ".join(f"word{i}" for i in rng.integers(0, 60, 6)) for _ in range(40)]
     for question in questions:
-        vector, _ = many._embed(table, question)
+        vector, _ = embed_question(many.spec, table, question)
         exact = table.search(vector).distance_type("cosine").bypass_vector_index().limit(k).to_list()
         found += len({row["uri"] for row in exact} & {hit.uri for hit in many.search(question, k=k, mode="vector")})
     assert found / (k * len(questions)) >= 0.95

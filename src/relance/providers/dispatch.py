@@ -181,7 +181,9 @@ class Dispatcher:
         async with self.concurrency:
             try:
                 job.check()
-                await self._search(job, batch)
+                size = self.max_texts or len(batch)  # less than when it was packed, where the service took fewer
+                for at in range(0, len(batch), size):
+                    await self._search(job, batch[at : at + size])
             except Exception as error:
                 # Here and not in `run`: the next in line gets this slot before `run` hears of it.
                 for each in (job,) if isinstance(error, RetryableError) else tuple(self._jobs):

@@ -101,10 +101,13 @@ class Service:
         return Service(name, url, "", timeout_s=self._timeout_s, connections=1)
 
     def clean(self, message: str) -> str:
-        """Shorten a message to 300 characters, without the key and what signs addresses: some services quote them."""
+        """Make a message one line of at most 300 characters, without the key and what signs addresses.
+
+        Some services quote them.
+        """
         if self._key:
             message = message.replace(self._key, "***")
-        message = QUERY.sub(r"\1?…", message)
+        message = " ".join(QUERY.sub(r"\1?…", message).split())
         return message if len(message) <= 300 else f"{message[:299]}…"
 
     def cleaned(self, no: Refusal) -> Refusal:
