@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed or stopped, 2 wrong usage or spec, 3 finished with 
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import signal
 import sys
@@ -46,6 +47,7 @@ AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; a user's mistake is one message, never a traceback."""
     terminal = Terminal()
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # it would write a line for each request that is tried again
     try:
         code = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:

@@ -15,7 +15,7 @@ from relance.plan import Plan, check_budget, make_plan
 from relance.question import embed_question, read_picture
 from relance.report import Report
 from relance.rollback import Rollback, roll_back
-from relance.search import MAX_HITS, Hit, Mode, search_table
+from relance.search import MAX_HITS, FilterError, Hit, Mode, search_table
 from relance.spec import IndexSpec, Size
 from relance.spec_file import load_spec
 from relance.status import describe_index, summary
@@ -119,19 +119,17 @@ class Index:
         A condition may name columns that only one of the two tables has: the other has no hits then.
         """
         texts: list[Hit] = []
-        refused: InputError | None = None
+        refused = False
         if not image:
             try:
                 texts = self.search(query, k=k, mode=mode, where=where)
-            except InputError as error:
-                if where is None:
-                    raise
-                refused = error
+            except FilterError:
+                refused = True
         try:
             # Pictures have no terms: asked by terms, they are looked for by everything they have.
             media = self.search_media(query, image=image, k=k, mode="hybrid" if mode == "sparse" else mode, where=where)
-        except InputError:
-            if where is None or image or refused:
+        except FilterError:
+            if image or refused:
                 raise
             media = []
         return texts, media

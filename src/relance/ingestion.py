@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from relance.embedding_loop import EmbeddingLoop
 
 __all__ = ["Ingestion"]
+
+
+_MEDIA_WAIT_S = 3600.0
 
 
 class Ingestion:
@@ -85,8 +88,7 @@ class Ingestion:
         self.store = open_store(self.spec)
         check_lock = lambda: None  # noqa: E731  # nothing is written, nothing can be lost
         if not self._read_only:
-            part = part_name(self.spec.name, media=self.media)
-            check_lock = self._exits.enter_context(hold(self.store, part, wait_s=self._wait_s))
+            check_lock = self._hold()
         self._began, self._started_at = time.perf_counter(), datetime.now(UTC)
         try:
             self.sources = self._open_sources()
@@ -102,6 +104,24 @@ class Ingestion:
             self._exits.close()
             raise
         return self
+
+    def _hold(self) -> Callable[[], None]:
+        """Keep other runs away; returns a check of that.
+
+        The texts' part holds the media as well, so that a run which finds them being written ends before it begins.
+        The media's part then waits for a run that came in between: its texts are paid for by now.
+        """
+        wait_s = max(self._wait_s, _MEDIA_WAIT_S) if self.media else self._wait_s
+        own = hold(self.store, part_name(self.spec.name, media=self.media), wait_s=wait_s)
+        check = self._exits.enter_context(own)
+        if not self.media and self.spec.media is not None:
+            other = hold(self.store, part_name(self.spec.name, media=True), wait_s=wait_s)
+            try:
+                self._exits.enter_context(other)
+            except BaseException:
+                self._exits.close()
+                raise
+        return check
 
     @property
     def title(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,10 @@ import numpy as np
 from relance.batch import Batch
 from relance.discovery import Candidate, Discovery
 from relance.documents import Chunk, Document, Item, Media, MediaDocument, MediaKind, digest, document_id
-from relance.errors import ConfigurationError, DocumentError, InputError, RelanceError, RetryableError
-from relance.fetch import FetchPolicy
+from relance.errors import DocumentError, InputError, RelanceError, RetryableError
 from relance.ingestion import Ingestion
-from relance.media.lookup import Look, Lookup, Seen, guess
+from relance.media.look import Look, Seen
+from relance.media.lookup import open_lookup
 from relance.sources import Source, open_media_source
 from relance.sources.media import MediaFiles
 from relance.spec import EmbeddingSpec, MediaSpec
@@ -28,7 +29,8 @@ class MediaIngestion(Ingestion):
 
     It differs in what a document is: not bytes that are parsed and cut, but files and addresses that are looked at.
     `version` of a manifest row is `ROW VERSION|JSON` with what is known of each address, so that the next run can ask
-    whether it has changed instead of fetching it again.
+    whether it has changed instead of fetching it again; of a document, with what it shows, so that it is not parsed
+    again.
     """
 
     media = True
@@ -49,19 +51,14 @@ class MediaIngestion(Ingestion):
         return [open_media_source(self.spec, position) for position in range(len(self.spec.sources))]
 
     def discover(self) -> Discovery:
-        """Compare the sources with the manifest; refuse a model that takes no pictures before anything is read."""
-        info = self.provider.info
-        if info.media_rules is None:
-            msg = f"media.embedding.model: {info.name} embeds texts only; name a multimodal model"
-            raise ConfigurationError(msg)
-        fetch = self._section.fetch
-        policy = FetchPolicy(
-            allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s,
-            connections=fetch.connections,
-        )  # fmt: skip
-        lookup = Lookup(policy, info.media_rules, send=self._section.send, scale=self._section.oversize == "scale")
+        """Compare the sources with the manifest."""
+        scale, stop = self._section.oversize == "scale", self.control.stop.is_set
+        lookup = open_lookup(self._section, self.provider.info, scale=scale, stop=stop)
         self._known: dict[str, str] = {}
         self._lookup = self._exits.enter_context(lookup)
+        for source in self._media_sources():
+            if not self._full:
+                source.recall(self._memories())
         return super().discover()
 
     def load(self, batch: Batch) -> Batch:
@@ -78,7 +75,7 @@ class MediaIngestion(Ingestion):
                 else:
                     looks.append((candidate, look))
             if self._read_only:
-                seen = [guess(look) for _, look in looks]
+                seen = [self._lookup.guess(look) for _, look in looks]
             else:
                 seen = self._lookup.see([look for _, look in looks])
             for (candidate, look), found in zip(looks, seen, strict=True):
@@ -134,10 +131,19 @@ class MediaIngestion(Ingestion):
             same = version == item.version and row["fingerprint"] == self._fingerprint(item) and not self._full
         return Look(item.uri, tuple(places), source.read_file, self._public_url, known, same)
 
+    def _media_sources(self) -> Iterator[MediaFiles]:
+        return (source for source in self.sources if isinstance(source, MediaFiles))
+
+    def _memories(self) -> Iterator[tuple[str, str, str]]:
+        """Stream what the manifest remembers of documents: uri, version, and what they show as JSON."""
+        for row in self.tables.manifest.all(["uri", "version", "container"]):
+            version, _, memory = (row["version"] or "").partition("|")
+            if row["container"] and memory:
+                yield row["uri"], version, memory
+
     def _public_url(self, path: str) -> str:
         """Say where a service can fetch a file: a document may show one that lies in another source."""
-        sources = (source for source in self.sources if isinstance(source, MediaFiles))
-        return next((url for source in sources if (url := source.public_url(path))), "")
+        return next((url for source in self._media_sources() if (url := source.public_url(path))), "")
 
     def _take(self, batch: Batch, item: Item, row: dict[str, Any] | None, look: Look, found: Any) -> None:
         """Make a document of what was seen, unless it is what the index has."""
@@ -160,9 +166,16 @@ class MediaIngestion(Ingestion):
             self._fail([Failure(item.uri, reason, "load")])
             return
         fused = payload["caption"] if self._section.embedding.fuse else ""
+        words = int(self.provider.tokenizer.count([fused])[0]) if fused else 0
+        if info.max_input_tokens and words > info.max_input_tokens:
+            limit = f"{info.name} takes at most {info.max_input_tokens:,}"
+            self._fail(
+                [Failure(item.uri, f"its caption has {words:,} tokens, which are fused with it; {limit}", "load")]
+            )
+            return
         media = Media(
             kind, found.urls, found.data, found.media_types, found.content_hash, fused,
-            tokens=info.media_tokens.get(kind, 0) * max(1, len(look.places)),
+            tokens=info.media_tokens.get(kind, 0) * max(1, len(look.places)) + words,
         )  # fmt: skip
         metadata = {"path": item.parent or item.uri, "media_type": found.media_type, **payload["metadata"]}
         batch.documents.append(
@@ -176,7 +189,12 @@ class MediaIngestion(Ingestion):
 
     def _versions(self, item: Item) -> dict[str, Any]:
         versions = super()._versions(item)
-        return versions | {"version": f"{item.version}|{self._known.get(item.uri, '')}"}
+        if item.container:
+            source = self.sources[item.source]
+            memory = source.remembered.get(item.uri, ("", ""))[1] if isinstance(source, MediaFiles) else ""
+        else:
+            memory = self._known.get(item.uri, "")
+        return versions | {"version": f"{item.version}|{memory}"}
 
 
 def _media(document: Document) -> Media:

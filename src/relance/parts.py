@@ -16,11 +16,17 @@ __all__ = ["combine", "parts"]
 
 def parts(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
           read_only: bool = False, control: Control | None = None) -> Iterator[Ingestion]:  # fmt: skip
-    """Make the runs over the parts, one after the other; they share a run id and a budget."""
+    """Make the runs over the parts, one after the other; they share a run id and a budget.
+
+    Raises ConfigurationError for a wrong `media` section before the first, or the texts would be paid for by then.
+    """
     kinds = [Ingestion]
     if spec.media is not None:
+        from relance.media.lookup import open_lookup
         from relance.media_ingestion import MediaIngestion
+        from relance.providers import open_provider
 
+        open_lookup(spec.media, open_provider(spec.media.embedding).info, scale=False)
         kinds.append(MediaIngestion)
     budget, run_id = Budget(spec.limits.max_cost_usd), uuid.uuid4().hex[:12]
     for kind in kinds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,10 +52,9 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        values = asdict(self)
-        if self.media is None:
-            del values["media"]
-        return values
+        values = asdict(replace(self, media=None))
+        del values["media"]
+        return values if self.media is None else values | {"media": self.media.as_dict()}
 
 
 def make_plan(run: Ingestion) -> Plan:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from relance.documents import Media
-from relance.errors import ConfigurationError, DocumentError, InputError, RelanceError
+from relance.errors import DocumentError, InputError, RelanceError
 from relance.spec import IndexSpec
 from relance.tables import space_of
 
@@ -43,19 +43,14 @@ def embed_question(spec: IndexSpec, table: Any, question: str | Media) -> Vector
 
 def read_picture(spec: IndexSpec, image: str) -> Media:
     """Read or fetch an image to ask with; one that is too large is scaled down."""
-    from relance.fetch import FetchPolicy
-    from relance.media.lookup import Look, Lookup
+    from relance.media.look import Look
+    from relance.media.lookup import open_lookup
     from relance.providers import open_provider
 
     assert spec.media is not None  # noqa: S101  # there is a table of media, so they were declared
     info = open_provider(spec.media.embedding).info
-    if info.media_rules is None:
-        msg = f"media.embedding.model: {info.name} embeds texts only; name a multimodal model"
-        raise ConfigurationError(msg)
-    fetch = spec.media.fetch
-    policy = FetchPolicy(allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s)
     look = Look(image, (image,), _read, lambda _: "", {})
-    with Lookup(policy, info.media_rules, send=spec.media.send, scale=True) as lookup:
+    with open_lookup(spec.media, info, scale=True) as lookup:
         found = lookup.see([look])[0]
     if found is None or isinstance(found, RelanceError):
         raise found or InputError(f"{image}: it cannot be read")

@@ -29,10 +29,9 @@ class Rollback:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        values = asdict(self)
-        if self.media is None:
-            del values["media"]
-        return values
+        values = asdict(replace(self, media=None))
+        del values["media"]
+        return values if self.media is None else values | {"media": self.media.as_dict()}
 
 
 def roll_back(store: Store, index: str, run_id: str = "") -> Rollback:

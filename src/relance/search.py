@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from relance.embedder import Vector
     from relance.sparse import Sparse
 
-__all__ = ["MAX_HITS", "Hit", "Mode", "find_rows", "search_table"]
+__all__ = ["MAX_HITS", "FilterError", "Hit", "Mode", "find_rows", "search_table"]
 
 Mode = Literal["vector", "text", "sparse", "hybrid"]
 
@@ -35,6 +35,10 @@ _MISSING = {
     "sparse": "this index has no sparse vectors; set embedding.output_type to dense&sparse and run `relance ingest`",
 }
 _COLUMNS = ["uri", "title", "heading_path", "text", "start_char", "end_char", "page", "seq", "media_type", "metadata"]
+
+
+class FilterError(InputError):
+    """A condition that this table cannot be asked."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -103,7 +107,7 @@ def find_rows(table: Any, query: str, vector: Vector | None, *, mode: Mode, k: i
     except (ValueError, RuntimeError) as error:
         if where:
             msg = f"the filter is not understood: {_first_line(error)}; columns: {', '.join(table.schema.names)}"
-            raise InputError(msg) from error
+            raise FilterError(msg) from error
         raise
 
 
@@ -183,5 +187,5 @@ def _hit(row: dict[str, Any], score: float) -> Hit:
 
 
 def _first_line(error: Exception) -> str:
-    # LanceDB names the place in its own source, too.
-    return re.sub(r", /\S*\.rs:.*", "", (str(error).splitlines() or ["?"])[0])[:200]
+    # LanceDB names the place in its own source, too, and the columns, which we do better.
+    return re.sub(r"\.? Valid fields are.*|, /\S*\.rs:.*", "", (str(error).splitlines() or ["?"])[0])[:200]

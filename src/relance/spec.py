@@ -283,6 +283,8 @@ class MediaEmbeddingSpec(EmbeddingSpec, title="Media embedding"):
     """Embed picture and caption into one vector, with models that can."""
     fps: float = Field(default=0.0, title="Frames", ge=0, le=1)
     """Share of a video's frames that is looked at; 0 is the model's default."""
+    upload: bool = Field(default=False, title="Upload")
+    """Lend local videos to the service for 48 hours; Beijing only, and not meant for production, says the vendor."""
 
 
 class FetchSpec(Part, title="Fetching"):

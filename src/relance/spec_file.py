@@ -136,7 +136,7 @@ def _validate(tree: Tree, folder: Path) -> IndexSpec | None:
         found = error.errors(include_url=False, include_input=False)
     known |= {field for _, field, _ in tree.problems}
     for problem in found:
-        position = _position(problem["loc"], tree.data, missing=problem["type"] == "missing")
+        position = _position(problem["loc"], tree.data, missing=problem["type"] in {"missing", "value_error"})
         name = label(position)
         if name not in known:  # a value that is wrong already has no second fault worth reading
             value = _at(tree.data, position)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from typing import Any
@@ -165,3 +166,13 @@ def test_an_embedder_that_cannot_be_made_leaves_no_loop_behind(monkeypatch: pyte
 def test_a_provider_that_cannot_be_closed_leaves_no_loop_behind() -> None:
     with pytest.raises(OSError, match="connection lost"), EmbeddingLoop(Closing(fails=True), SPEC, None) as loop:
         assert loop.call(["a text"]).embedded == 1
+
+
+def test_threads_take_short_turns_only_while_there_is_a_loop() -> None:
+    before = sys.getswitchinterval()
+    with event_loop():
+        assert sys.getswitchinterval() == pytest.approx(0.0005)
+        with event_loop():
+            pass
+        assert sys.getswitchinterval() == pytest.approx(0.0005)
+    assert sys.getswitchinterval() == pytest.approx(before)

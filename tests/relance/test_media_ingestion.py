@@ -882,7 +882,7 @@ def test_planning_asks_no_address_and_writes_nothing(filled: Any, web: Any, emul
     filled.write("docs/inline.md", "# Inline\n\n![dot](data:image/png;base64,iVBORw0KGgo=)\n")
     index = filled.index()
     plan = index.plan().media
-    assert (plan.added, plan.failed) == (9, 0)
+    assert (plan.added, plan.failed) == (8, 1), "the dot is damaged, and no address is needed to see that"
     assert (web.take(), emulator.stats()["requests"]) == ([], 0)
     assert not (filled.folder / "db").exists()
 
@@ -894,3 +894,59 @@ def test_the_stages_of_a_run_are_those_of_every_run(filled: Any) -> None:
     stages = ("discover", "batches", "load", "chunk", "embed", "upsert", "abandon", "finish")
     assert issubclass(MediaIngestion, Ingestion)
     assert set(filled.index().ingest().media.seconds) <= {*stages, "total"}
+
+
+def test_a_document_that_has_not_changed_is_not_parsed_again(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from relance.media import references
+
+    index = filled.index()
+    index.ingest()
+    parsed = []
+    original = references.references
+    monkeypatch.setattr(references, "references", lambda *args: parsed.append(args[2]) or original(*args))
+    again = index.ingest().media
+    assert (parsed, again.added, again.changed, again.removed) == ([], 0, 0, 0)
+    index.ingest(full=True)
+    assert parsed, "a full run trusts nothing it remembers"
+    parsed.clear()
+    filled.paint("pics/late.png", "green")
+    filled.write("docs/late.md", "# Late\n\n![late](../pics/late.png)\n")
+    assert index.ingest().media.added == 2
+    assert parsed == ["docs/late.md"]
+
+
+def test_drawings_without_pixels_are_passed_over_in_documents(gallery: Any) -> None:
+    gallery.write("docs/badges.md", "# Badges\n\n![build](https://example.com/badge.svg?branch=main) ![x](x.SVG)\n")
+    report = gallery.index().ingest()
+    assert (report.status, report.media.added, report.media.failed) == ("completed", 0, 0)
+
+
+def test_a_local_film_is_lent_to_the_service_where_that_is_asked_for(gallery: Any, emulator: Any) -> None:
+    gallery.write("films/a.mp4", gallery.mp4())
+    section = gallery.media(embedding={"region": "beijing", "upload": True})
+    media = gallery.index(media=section).ingest().media
+    assert (media.added, media.failed) == (1, 0)
+    assert emulator.stats()["by_path"]["/api/v1/uploads"] == 1
+    elsewhere = gallery.index("other", media=gallery.media(embedding={"upload": True})).ingest().media
+    assert "Beijing only" in elsewhere.failures[0].reason
+
+
+def test_a_caption_too_long_to_be_fused_is_refused_before_it_is_sent(gallery: Any, emulator: Any) -> None:
+    gallery.paint("pics/a.png")
+    rows = [{"id": "long", "url": "pics/a.png", "caption": "word " * 2000}, {"id": "short", "url": "pics/a.png"}]
+    gallery.write("catalog.jsonl", "\n".join(json.dumps(row) for row in rows))
+    fusing = {"model": "dashscope/tongyi-embedding-vision-plus-2026-03-06", "region": "beijing", "fuse": True}
+    media = gallery.index(media=gallery.media(embedding=fusing)).ingest().media
+    assert [failure.uri for failure in media.failures] == ["catalog.jsonl#long"]
+    assert "caption" in media.failures[0].reason
+    assert emulator.stats()["by_status"] == {"200": media.requests}
+
+
+def test_a_run_that_finds_the_media_being_written_ends_before_it_begins(filled: Any) -> None:
+    from relance.errors import IndexBusyError
+    from relance.store.lock import hold
+
+    index = filled.index()
+    with hold(index._store, "gallery/media"), pytest.raises(IndexBusyError):
+        index.ingest()
+    assert index.status()["documents"] == 0

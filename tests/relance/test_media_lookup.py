@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ import pytest
 from relance.documents import digest
 from relance.errors import DocumentError, RetryableError
 from relance.fetch import FetchPolicy
-from relance.media.lookup import Found, Look, Lookup, Seen, guess, is_address
+from relance.media.look import Found, Look, Seen, is_address
+from relance.media.lookup import Lookup
 from relance.providers.dashscope.models import MODELS
 
 PLUS = MODELS["tongyi-embedding-vision-plus"].media
@@ -244,18 +244,19 @@ def test_a_guess_is_what_would_be_found_wherever_that_is_known(gallery: Any, web
     seen = opened.see(looks)
     known = [replace(each, known=result.known) for each, result in zip(looks, seen, strict=True)]
     web.take()
-    assert hashes([guess(each) for each in known]) == hashes(seen), "the caption may have changed"
-    same = [guess(replace(each, same=True)) for each in known]
+    assert hashes([opened.guess(each) for each in known]) == hashes(seen), "the caption may have changed"
+    same = [opened.guess(replace(each, same=True)) for each in known]
     assert [each is None for each in same] == [False, True, True, True]
     assert web.take() == []
 
 
-def test_a_guess_never_takes_two_addresses_for_one(web: Any) -> None:
-    results = [guess(look(f"{web.url}/{name}.png")) for name in "abc"]
+def test_a_guess_never_takes_two_addresses_for_one(web: Any, lookup: Open) -> None:
+    results = [lookup().guess(look(f"{web.url}/{name}.png")) for name in "abc"]
     assert len(set(hashes(results))) == 3
 
 
-def test_a_guess_tells_videos_by_their_names(tmp_path: Path) -> None:
+def test_a_guess_tells_videos_by_their_names(lookup: Open) -> None:
+    guess = lookup().guess
     kinds = {}
     for place in ("https://example.com/a.mp4?x=1", "https://example.com/a.png", "https://example.com/a"):
         result = guess(look(place))
@@ -264,3 +265,9 @@ def test_a_guess_tells_videos_by_their_names(tmp_path: Path) -> None:
     assert kinds == {"a.mp4?x=1": "video", "a.png": "image", "a": "image"}
     assert isinstance(guess(look("gone.png")), DocumentError)
     assert isinstance(guess(look("data:image/png;base64,!")), DocumentError)
+
+
+def test_a_guess_finds_what_would_be_refused_without_spending_anything(gallery: Any, lookup: Open) -> None:
+    tiny = look("tiny.png", files={"tiny.png": gallery.png("red", (4, 4))})
+    assert isinstance(lookup().guess(tiny), DocumentError)
+    assert isinstance(lookup(scale=True).guess(look("a.png", files={"a.png": gallery.png("red")})), Found)

@@ -91,7 +91,7 @@ def _dashscope(spec: EmbeddingSpec) -> Endpoint:
     return Endpoint(
         url,
         service,
-        lambda no: error_for(no, model=spec.model, url=url),
+        lambda no: error_for(no, model=spec.model, url=url, key=connection.key_name),
         model.name,
         dimensions=(spec.dimension or model.dimensions[0]) if len(model.dimensions) > 1 else 0,
         price=listed if spec.price_per_million_tokens is None else _halved(spec.price_per_million_tokens),

@@ -68,6 +68,7 @@ def _rule(entry: str) -> tuple[str, int | None]:
         if more or (url.port is not None and not 0 < url.port < 2**16):
             host = ""
     if not host or (entry.startswith("*.") and literal(host)):
-        msg = f"allow: {entry!r} is no host; write it like media.example, media.example:8080 or *.media.example."
+        like = "media.example, media.example:8080 or *.media.example"
+        msg = f"media.fetch.allow: {entry!r} is no host; write it like {like}."
         raise ConfigurationError(msg)
     return (f".{host}" if entry.startswith("*.") else host), url.port

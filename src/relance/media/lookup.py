@@ -3,93 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, Self
 
 from relance.documents import MediaKind, digest
-from relance.errors import DocumentError, InputError, RelanceError
+from relance.errors import (
+    ConfigurationError,
+    DocumentError,
+    InputError,
+    MissingExtraError,
+    RelanceError,
+    StoppedError,
+)
 from relance.event_loop import event_loop
 from relance.fetch import FetchPolicy
 from relance.media import Facts
+from relance.media.look import Found, Look, Seen, is_address
 from relance.media.rules import MediaRules
 
 if TYPE_CHECKING:
+    from anyio import CapacityLimiter
     from anyio.from_thread import BlockingPortal
 
     from relance.fetch import Fetched, Fetcher
+    from relance.providers import ModelInfo
+    from relance.spec import MediaSpec
 
-__all__ = ["Found", "Look", "Lookup", "Seen", "guess", "is_address"]
+__all__ = ["Lookup", "open_lookup"]
 
 Send = Literal["auto", "url", "data"]
 
-
-@dataclass(slots=True, frozen=True)
-class Seen:
-    """What an address had the last time: what to ask by, and what it was."""
-
-    etag: str = ""
-    last_modified: str = ""
-    size: int = 0
-    content_hash: str = ""
-
-    @property
-    def values(self) -> tuple[Any, ...]:
-        """As JSON holds it."""
-        return astuple(self)
-
-
-@dataclass(slots=True, frozen=True)
-class Look:
-    """One thing to look at.
-
-    Attributes:
-        uri: its name in the index.
-        places: addresses, `data:` URIs and paths; several are views of one thing.
-        read: gives the bytes of a path.
-        public_url: gives the address of a path, or "".
-        known: what the addresses had the last time.
-        same: whether nothing but what is behind the addresses can have changed since.
-    """
-
-    uri: str
-    places: tuple[str, ...]
-    read: Callable[[str], bytes]
-    public_url: Callable[[str], str]
-    known: dict[str, Seen]
-    same: bool = False
-
-    @property
-    def addresses(self) -> list[str]:
-        """Those of the places that have to be asked, each once."""
-        return [place for place in dict.fromkeys(self.places) if is_address(place)]
-
-
-@dataclass(slots=True, frozen=True)
-class Found:
-    """What was there.
-
-    Attributes:
-        urls, data, media_types: as in `Media`: what will be sent.
-        content_hash: of all parts together.
-        shown: where people can see it.
-        width, height: of the first part, as `duration_s`.
-        size: bytes of all parts.
-        known: what to ask the addresses by the next time.
-    """
-
-    kind: MediaKind
-    content_hash: str
-    shown: str
-    urls: tuple[str, ...] = ()
-    data: tuple[bytes, ...] = ()
-    media_types: tuple[str, ...] = ()
-    media_type: str = ""
-    width: int = 0
-    height: int = 0
-    duration_s: float | None = None
-    size: int = 0
-    known: dict[str, Seen] = field(default_factory=dict)
+_POLL_S = 0.2
 
 
 @dataclass(slots=True, frozen=True)
@@ -106,14 +53,18 @@ class _Part:
 class Lookup:
     """Looks at many things at once, on the process's event loop; a context manager."""
 
-    def __init__(self, policy: FetchPolicy, rules: MediaRules, *, send: Send = "auto", scale: bool = False) -> None:
+    def __init__(self, policy: FetchPolicy, rules: MediaRules, *, send: Send = "auto", scale: bool = False,
+                 upload: bool = False, stop: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
         self._policy = policy
+        self._stop = stop
         self._rules = rules
         self._send = send
         self._scale = scale
+        self._upload = upload
         self._exits = contextlib.ExitStack()
         self._portal: BlockingPortal | None = None
         self._fetcher: Fetcher | None = None
+        self._decoders: CapacityLimiter | None = None
 
     def __enter__(self) -> Self:
         self._portal = self._exits.enter_context(event_loop())
@@ -125,18 +76,57 @@ class Lookup:
         self._exits.close()
 
     def see(self, looks: list[Look]) -> list[Found | RelanceError | None]:
-        """Look; None stands for what has not changed, an error for what cannot be had or used."""
+        """Look; None stands for what has not changed, an error for what cannot be had or used.
+
+        Raises StoppedError soon after `stop` has become true: servers may take minutes to answer.
+        """
         assert self._portal is not None  # noqa: S101  # used inside the with block
         return self._portal.call(self._see_all, looks)
+
+    def guess(self, look: Look) -> Found | RelanceError | None:
+        """Say what `see` would probably find, without fetching: what is known is unchanged, the rest is new."""
+        addresses = look.addresses
+        if look.same and addresses and set(addresses) <= set(look.known):
+            return None
+        from relance.parsers.media_types import media_type_of
+
+        kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in look.places}
+        kind: MediaKind = "images" if len(look.places) > 1 else ("video" if kinds == {"video"} else "image")
+        hashes = []
+        for place in look.places:
+            try:
+                if is_address(place):
+                    hashes.append(look.known[place].content_hash if place in look.known else digest("address", place))
+                else:
+                    hashes.append(self._part(look, place, None, scale=False).content_hash)
+            except InputError as error:
+                return _refusal(look, place, error)
+        content_hash = hashes[0] if len(hashes) == 1 else digest("images", *hashes)
+        return Found(kind, content_hash, look.places[0])
 
     async def _see_all(self, looks: list[Look]) -> list[Found | RelanceError | None]:
         import asyncio
 
         if self._fetcher is None:
+            from anyio import CapacityLimiter
+
             from relance.fetch import Fetcher
 
             self._fetcher = Fetcher(self._policy)
-        return await asyncio.gather(*(self._see(look) for look in looks))
+            # A picture of 90 million pixels is a quarter of a gibibyte once decoded, and more at once is not faster.
+            self._decoders = CapacityLimiter(os.cpu_count() or 1)
+        tasks = [asyncio.create_task(self._see(look)) for look in looks]
+        try:
+            waiting = set(tasks)
+            while waiting:
+                _, waiting = await asyncio.wait(waiting, timeout=_POLL_S, return_when=asyncio.FIRST_EXCEPTION)
+                if waiting and self._stop():
+                    raise StoppedError("Fetching was stopped; the next run goes on from here.")
+            return [task.result() for task in tasks]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _see(self, look: Look) -> Found | RelanceError | None:
         from anyio.to_thread import run_sync
@@ -148,7 +138,7 @@ class Lookup:
                 return None
             parts = []
             for place in look.places:
-                parts.append(await run_sync(self._part, look, place, fetched.get(place)))
+                parts.append(await run_sync(self._part, look, place, fetched.get(place), limiter=self._decoders))
         except InputError as error:
             return _refusal(look, place, error)
         except RelanceError as error:
@@ -172,8 +162,8 @@ class Lookup:
                 fetched[place] = await self._fetcher.fetch(place)
         return fetched
 
-    def _part(self, look: Look, place: str, fetched: Fetched | None) -> _Part:
-        """Check one file and decide how it is sent."""
+    def _part(self, look: Look, place: str, fetched: Fetched | None, *, scale: bool = True) -> _Part:
+        """Check one file and decide how it is sent; without `scale`, what could be made smaller counts as good."""
         from relance.media.inspect import inspect
         from relance.media.references import data_url
         from relance.media.rules import check
@@ -188,17 +178,21 @@ class Lookup:
         content_hash = digest("file", data)
         if facts.kind == "video":
             check(facts, self._rules)
+            if not address and self._upload:
+                return _Part(facts, content_hash, data=data, media_type=facts.media_type)
             if not address:
-                reason = "a video is sent by its address only; set `public_url` of this source, or list its address"
+                reason = "a video is sent by its address only: name that, or set `public_url` of its source"
                 raise DocumentError(look.uri, reason)
             return _Part(facts, content_hash, url=address)
         if self._send == "auto" and (fetched is None or self._is_private(place)):
             address = ""
         inline = not address or self._send == "data"
+        if self._scale and not scale:
+            return _Part(facts, content_hash)
         if self._scale:
-            from relance.media.scale import scale
+            from relance.media.scale import scale as scale_down
 
-            smaller, scaled = scale(data, facts, self._rules)
+            smaller, scaled = scale_down(data, facts, self._rules)
             if smaller is not data:
                 return _Part(facts, content_hash, data=smaller, media_type=scaled.media_type)
         check(facts, self._rules, inline=inline)
@@ -245,36 +239,19 @@ class Lookup:
         )
 
 
-def is_address(place: str) -> bool:
-    """Whether a place is asked over the network."""
-    return place[:8].lower().startswith(("http://", "https://"))
-
-
-def guess(look: Look) -> Found | RelanceError | None:
-    """Say what `see` would probably find, without fetching: what is known is unchanged, the rest is new."""
-    addresses = look.addresses
-    if look.same and addresses and set(addresses) <= set(look.known):
-        return None
-    from relance.parsers.media_types import media_type_of
-
-    kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in look.places}
-    kind: MediaKind = "images" if len(look.places) > 1 else ("video" if kinds == {"video"} else "image")
-    hashes = []
-    for place in look.places:
-        try:
-            hashes.append(_guessed_hash(look, place))
-        except InputError as error:
-            return _refusal(look, place, error)
-    content_hash = hashes[0] if len(hashes) == 1 else digest("images", *hashes)
-    return Found(kind, content_hash, look.places[0])
-
-
-def _guessed_hash(look: Look, place: str) -> str:
-    from relance.media.references import data_url
-
-    if is_address(place):
-        return look.known[place].content_hash if place in look.known else digest("address", place)
-    return digest("file", data_url(place) if place.startswith("data:") else look.read(place))
+def open_lookup(spec: MediaSpec, info: ModelInfo, *, scale: bool, stop: Callable[[], bool] = lambda: False) -> Lookup:
+    """Prepare to look at what a model takes; ConfigurationError for one of texts, or `allow` with what is no host."""
+    if info.media_rules is None:
+        msg = f"media.embedding.model: {info.name} embeds texts only; name a multimodal model"
+        raise ConfigurationError(msg)
+    if find_spec("PIL") is None:
+        raise MissingExtraError("Indexing images and videos", "media")
+    fetch = spec.fetch
+    policy = FetchPolicy(
+        allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s,
+        connections=fetch.connections,
+    )  # fmt: skip
+    return Lookup(policy, info.media_rules, send=spec.send, scale=scale, upload=spec.embedding.upload, stop=stop)
 
 
 def _refusal(look: Look, place: str, error: InputError) -> DocumentError:
@@ -282,6 +259,7 @@ def _refusal(look: Look, place: str, error: InputError) -> DocumentError:
     from relance.fetch.urls import shown
 
     reason = error.reason if isinstance(error, DocumentError) else str(error)
+    reason = reason.removeprefix(f"{shown(look.uri)}: ")  # the thing itself need not be named twice
     if place == look.uri or place.startswith("data:"):
         return DocumentError(look.uri, reason)
     return DocumentError(look.uri, f"{shown(place) if is_address(place) else place}: {reason}")

@@ -23,6 +23,7 @@ _NAMES = {
     "video/x-ms-wmv": "WMV",
     "image/webp": "WebP",
 }
+_SMALLER = "scale it down, or set media.oversize: scale"
 
 
 @dataclass(slots=True, frozen=True)
@@ -73,15 +74,15 @@ def check(facts: Facts, rules: MediaRules, *, inline: bool = False) -> None:
         raise InputError(f"{size}: one side may be {rules.max_ratio:g} times the other at most; crop it")
     if rules.max_pixels and facts.width * facts.height > rules.max_pixels:
         pixels = f"{facts.width * facts.height:,} in all, the model takes {rules.max_pixels:,}"
-        raise InputError(f"{size}: {pixels}; scale it down")
+        raise InputError(f"{size}: {pixels}; {_SMALLER}")
     if facts.size > rules.max_image_bytes:
         raise InputError(
-            f"image of {megabytes(facts.size)}: the model takes {megabytes(rules.max_image_bytes)}; scale it down"
+            f"image of {megabytes(facts.size)}: the model takes {megabytes(rules.max_image_bytes)}; {_SMALLER}"
         )
     if inline and (length := data_uri_length(facts.media_type, facts.size)) > rules.max_data_uri:
         raise InputError(
             f"image of {megabytes(facts.size)}: {length:,} characters as Base64, a request takes "
-            f"{rules.max_data_uri:,}; scale it down or give its public address"
+            f"{rules.max_data_uri:,}; {_SMALLER}, or give its public address"
         )
 
 

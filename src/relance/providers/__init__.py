@@ -138,6 +138,9 @@ def open_provider(spec: EmbeddingSpec) -> Provider:
     if isinstance(spec, MediaEmbeddingSpec) and spec.mode == "batch":
         msg = "media.embedding.mode: images and videos cannot be ordered in batches; leave `mode` out"
         raise ConfigurationError(msg)
+    if isinstance(spec, MediaEmbeddingSpec) and spec.provider in {"local", "openai"}:
+        msg = f"media.embedding.model: {spec.model} embeds texts only; name a multimodal model of dashscope/"
+        raise ConfigurationError(msg)
     match spec.model.split("/", 1):
         case ["local", "wordllama"]:
             from relance.providers.wordllama import WordLlama
@@ -162,17 +165,22 @@ def open_provider(spec: EmbeddingSpec) -> Provider:
 
             return open_dashscope(spec, read_settings())
         case _:
-            raise ConfigurationError(_unknown(spec.model))
+            raise ConfigurationError(_unknown(spec))
 
 
-def _unknown(model: str) -> str:
+def _unknown(spec: EmbeddingSpec) -> str:
     from difflib import get_close_matches
 
+    from relance.providers.dashscope.choice import section_of
+    from relance.providers.dashscope.models import MODELS as DASHSCOPE
     from relance.providers.models import MODELS
 
-    known = ["local/wordllama", "local/multilingual-e5-small", *MODELS]
+    model = spec.model
+    local = ["local/wordllama", "local/multilingual-e5-small"]
+    known = [*local, *(f"dashscope/{name}" for name in DASHSCOPE), *MODELS]
     # The provider may be what is misspelt ("locall/wordllama") or left out ("models/wordllama"): compare both ways.
     names = {name: name for name in known} | {name.partition("/")[2]: name for name in known}
     close = get_close_matches(model, names, 1, 0.7) or get_close_matches(model.partition("/")[2], names, 1, 0.7)
-    hint = f"did you mean {names[close[0]]}?" if close else f"there are {', '.join(known[:2])} and openai/MODEL."
-    return f"embedding.model: there is no model {model!r}; {hint}"
+    others = f"there are {', '.join(local)}, dashscope/MODEL and openai/MODEL."
+    hint = f"did you mean {names[close[0]]}?" if close else others
+    return f"{section_of(spec)}.model: there is no model {model!r}; {hint}"

@@ -21,7 +21,15 @@ from relance.spec import FilesSource, MediaSpec, fingerprint
 __all__ = ["MediaFiles"]
 
 _DOCUMENTS = frozenset({"text/markdown", "text/html", "application/xhtml+xml"})
+# Part of what is remembered of a document: changed when the same bytes would show something else.
+_PARSER = "references-1"
+_MEMORY = 64 * 1024  # characters remembered of one document; one with pictures inside is parsed again
+_ADDRESS = 256 * 1024  # bytes that what is behind an address counts as, so that a batch does not hold too many
 _SHOWS = re.compile(rb"!\[|<(?:img|video)\b", re.IGNORECASE)
+
+
+# Name and payload of each picture a document shows.
+Shown = list[tuple[str, dict[str, Any]]]
 
 
 class MediaFiles(Files):
@@ -29,11 +37,15 @@ class MediaFiles(Files):
 
     An item is a file, or a row `path#id` whose payload says `urls` (addresses, paths from the spec's folder, or `data:`
     URIs), `caption`, `title`, `heading_path` and `metadata`. What is behind an address may change without a sign, so
-    tables and documents are read on every run (`live`), as far as they show anything.
+    tables and documents are looked at on every run (`live`), as far as they show anything.
+
+    Attributes:
+        remembered: uri → version of a document and what it shows, as JSON: parsing it again is spared.
     """
 
     def __init__(self, section: FilesSource, root: Path, base: Path, position: int, media: MediaSpec) -> None:
         super().__init__(section, root, base, position)
+        self.remembered: dict[str, tuple[str, str]] = {}
         self._media = media
         self._base = base
         # A source outside the spec's folder may show what is in its own.
@@ -122,18 +134,31 @@ class MediaFiles(Files):
             yield DocumentError(container.uri, (error.strerror or str(error)).lower())
 
     def _references(self, container: Item) -> Iterator[Item | DocumentError]:
+        known = self.remembered.get(container.uri)
+        if known is None or known[0] != container.version or not known[1]:
+            try:
+                rows = self._shown_in(container)
+            except DocumentError as error:
+                yield error
+                return
+            memory = json.dumps({"parser": _PARSER, "rows": rows}, ensure_ascii=False)
+            self.remembered[container.uri] = container.version, memory if len(memory) < _MEMORY else ""
+        else:
+            rows = json.loads(known[1])["rows"]
+        for name, row in rows:
+            uri, version, source = f"{container.uri}#{name}", _row_version(row), container.source
+            yield self._dated(Item(uri, version, container.media_type, 0, source, row=row, parent=container.uri))
+
+    def _shown_in(self, container: Item) -> Shown:
+        """Parse a document; returns the name and payload of each picture it shows."""
         from relance.media.references import references, resolve
 
-        try:
-            data = self._read_path(self._base / container.uri, container.uri, self._real_root)
-            found = references(data, container.media_type, container.uri, self._encoding)
-        except DocumentError as error:
-            yield error
-            return
-        for each in found:
+        data = self._read_path(self._base / container.uri, container.uri, self._real_root)
+        rows = []
+        for each in references(data, container.media_type, container.uri, self._encoding):
             place = resolve(each.url, container.uri, self._floor)
-            if not place:
-                continue  # it leads out of the folder, or is nothing one could look at
+            if not place or place.partition("?")[0].lower().endswith(".svg"):
+                continue  # it leads out of the folder, or is nothing that has pixels
             name = f"data:{digest('data', place)}" if place.startswith("data:") else each.url
             row = {
                 "urls": [place],
@@ -142,9 +167,14 @@ class MediaFiles(Files):
                 "heading_path": list(each.heading_path),
                 "metadata": {"shown_in": container.uri},
             }
-            uri = f"{container.uri}#{name}"
-            version, source = _row_version(row), container.source
-            yield self._dated(Item(uri, version, container.media_type, 0, source, row=row, parent=container.uri))
+            rows.append((name, row))
+        return rows
+
+    def recall(self, memories: Iterator[tuple[str, str, str]]) -> None:
+        """Take up what an earlier run remembered: uri, version and JSON of documents it has parsed."""
+        for uri, version, memory in memories:
+            if memory.startswith(f'{{"parser": "{_PARSER}"'):
+                self.remembered[uri] = version, memory
 
     def _dated(self, item: Item) -> Item:
         """Let a row change with its local files, and be looked at in every run if it has addresses."""
@@ -152,6 +182,8 @@ class MediaFiles(Files):
         places: list[str] = item.row["urls"]
         version, size = item.version, 0
         for place in places:
+            if is_address(place):
+                size += _ADDRESS
             if is_address(place) or place.startswith("data:"):
                 continue
             try:

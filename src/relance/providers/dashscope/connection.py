@@ -51,6 +51,7 @@ class Connection:
         offer: what the region offers of it.
         region: where it is, by the address if that tells.
         service: the address with its key.
+        key_name: where that comes from, for messages.
     """
 
     def __init__(self, spec: EmbeddingSpec, settings: Settings) -> None:
@@ -64,6 +65,8 @@ class Connection:
         workspace = (spec.workspace or settings.dashscope_workspace_id).strip()
         check_key(workspace, f"the workspace of {spec.model}")
         self._spec = spec
+        own = spec.api_key.get_secret_value().strip()
+        self.key_name = f"{section_of(spec)}.api_key" if own else "DASHSCOPE_API_KEY"
         self.service = Service(
             f"{spec.model} at {url}",
             url,
@@ -129,7 +132,7 @@ class Connection:
     def refuse(self, response: Response, body: Any) -> NoReturn:
         """Raise what the table of errors says for a response that is a refusal; `body` is its JSON, or None."""
         no = self.service.cleaned(read_refusal(response, body))
-        raise error_for(no, model=self._spec.model, url=self.service.url)
+        raise error_for(no, model=self._spec.model, url=self.service.url, key=self.key_name)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -226,7 +226,7 @@ def error_for(no: Refusal, *, model: str, url: str, key: str = "DASHSCOPE_API_KE
         no: the refusal, its message fit to be shown.
         model: as in the spec.
         url: the address that was called.
-        key: the variable the key comes from.
+        key: the variable or field the key comes from.
     """
     row = find_error(no)
     kind = row.kind if row else kind_of(no)

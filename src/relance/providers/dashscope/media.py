@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from relance.documents import Media
 from relance.errors import ConfigurationError
 from relance.providers import BadReplyError, Input, InputType, ModelInfo, Reply
 from relance.providers.dashscope.bill import read_bill
@@ -68,6 +70,7 @@ class DashScopeMedia:
 
     async def embed(self, inputs: list[Input], /, *, input_type: InputType) -> Reply:
         """Embed texts, images and videos in one request."""
+        inputs = [await self._lend(value) for value in inputs]
         each = [contents_of(value, self._side, fuse=self._fuse) for value in inputs]
         contents = [content for parts in each for content in parts]
         check_contents(contents, self._side)
@@ -96,6 +99,13 @@ class DashScopeMedia:
     async def upload(self, data: bytes, name: str, media_type: str) -> str:
         """Lend the service a file, such as a local video, and return its `oss://` address; see `upload.upload`."""
         return await upload(self._connection, data, name, media_type)
+
+    async def _lend(self, value: Input) -> Input:
+        """Upload a local video: the service takes those by address only."""
+        if not (isinstance(value, Media) and value.kind == "video" and value.data):
+            return value
+        address = await self.upload(value.data[0], f"{value.content_hash}.mp4", value.media_types[0])
+        return replace(value, urls=(address,), data=(), media_types=())
 
     async def aclose(self) -> None:
         """Close the connections."""
