@@ -28,9 +28,17 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 ORDER = ["relance", "emulator", "contracts", "project", "chaos", "flows"]
 
 
+# Folders whose tests share what is started once and slowly (a Prefect server), or measure time: one process for each.
+TOGETHER = {"chaos", "flows"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the folders in order; the order within a folder stays."""
-    items.sort(key=lambda item: ORDER.index(item.path.relative_to(Path(__file__).parent).parts[0]))
+    """Run the folders in order, the files of a folder side by side; the order within a file stays."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: ORDER.index(item.path.relative_to(here).parts[0]))
+    for item in items:
+        path = item.path.relative_to(here)
+        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in TOGETHER else str(path)))
 
 
 @pytest.fixture(autouse=True)

@@ -265,7 +265,7 @@ def test_the_fake_takes_its_time_but_not_one_request_after_the_other(monkeypatch
         ("local/e5-small", "multilingual-e5-small"),
         ("opnai/text-embedding-3-small", "did you mean openai/text-embedding-3-small?"),
         ("models/text-embedding-3-large", "did you mean openai/text-embedding-3-large?"),
-        ("nobody/nothing", "local/wordllama, local/multilingual-e5-small and openai/MODEL"),
+        ("nobody/nothing", "local/wordllama, local/multilingual-e5-small, dashscope/MODEL and openai/MODEL"),
         ("fake/other", "there are"),
     ],
 )

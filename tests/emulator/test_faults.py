@@ -57,7 +57,8 @@ def test_a_reset_connection_gives_no_answer(emulator, ask):
     with pytest.raises(httpx.ReadError):
         ask()
     assert ask().status_code == 200
-    assert emulator.stats()["by_status"] == {"none": 1, "200": 1}
+    # The client may hear of it before it is counted.
+    assert any(emulator.stats()["by_status"] == {"none": 1, "200": 1} or time.sleep(0.05) for _ in range(100))
 
 
 def test_a_truncated_answer_ends_in_the_middle(emulator, ask):

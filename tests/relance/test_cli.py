@@ -463,7 +463,7 @@ def test_status_failures_runs_and_rollback_tell_of_both_parts(run: Run, hung: Pa
     ran = run("ingest", str(hung), "--direct")
     assert ran.code == 3
     assert "named like image/png" in ran.out
-    assert run("plan", str(hung)).code == 0, "a plan looks into no file"
+    assert run("plan", str(hung)).code == 3, "a plan says what would fail"
     assert "pics/bad.png" in run("failures", str(hung)).out
     lines = run("runs", str(hung)).out.splitlines()
     assert [" media version " in line for line in lines] == [True, False, True, False]

@@ -42,7 +42,7 @@ def resolve(url: str, document_uri: str, root: str = "") -> str:
     Returns:
         Empty for what cannot be fetched or must not be: other schemes, paths that lead out of `root`.
     """
-    url = tidy(url)
+    url = "" if _CONTROL.search(url := tidy(url)) else url
     scheme = _SCHEME.match(url)
     if scheme:
         fetched = scheme[1].lower() in {"http", "https"} or url[:11].lower() == "data:image/"

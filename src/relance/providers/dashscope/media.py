@@ -33,6 +33,7 @@ class DashScopeMedia:
             raise ConfigurationError(f"{section_of(spec)}.model: {spec.model} embeds texts only.")
         side = self._side = model.media
         self._fuse, fps = (spec.fuse, spec.fps) if isinstance(spec, MediaEmbeddingSpec) else (False, 0.0)
+        self._upload = isinstance(spec, MediaEmbeddingSpec) and spec.upload
         self._instruct = spec.instruct
         self._fps = {"fps": fps} if fps else {}
         dimension = spec.dimension or model.dimensions[0]
@@ -102,7 +103,7 @@ class DashScopeMedia:
 
     async def _lend(self, value: Input) -> Input:
         """Upload a local video: the service takes those by address only."""
-        if not (isinstance(value, Media) and value.kind == "video" and value.data):
+        if not (self._upload and isinstance(value, Media) and value.kind == "video" and value.data):
             return value
         address = await self.upload(value.data[0], f"{value.content_hash}.mp4", value.media_types[0])
         return replace(value, urls=(address,), data=(), media_types=())
