@@ -101,14 +101,8 @@ class Index:
         _check(query or "image", k)
         table = self.table(media=True)
         if image:
-            return search_media(
-                table,
-                "",
-                embed_question(self.spec, table, read_picture(self.spec, str(image))),
-                mode="vector",
-                k=k,
-                where=where,
-            )
+            vector = embed_question(self.spec, table, read_picture(self.spec, str(image)))
+            return search_media(table, "", vector, mode="vector", k=k, where=where)
         vector = None if mode == "text" else embed_question(self.spec, table, query)
         return search_media(table, query, vector, mode=mode, k=k, where=where)
 

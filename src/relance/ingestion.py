@@ -126,7 +126,7 @@ class Ingestion:
     @property
     def title(self) -> str:
         """What the run is over, for people: `handbook`, or `handbook media`."""
-        return f"{self.spec.name} media" if self.media else self.spec.name
+        return self.report.title
 
     @property
     def embedding(self) -> EmbeddingSpec:

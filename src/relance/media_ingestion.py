@@ -16,6 +16,7 @@ from relance.errors import DocumentError, InputError, RelanceError, RetryableErr
 from relance.ingestion import Ingestion
 from relance.media.look import Look, Seen
 from relance.media.lookup import open_lookup
+from relance.providers import ModelInfo
 from relance.sources import Source, open_media_source
 from relance.sources.media import MediaFiles
 from relance.spec import EmbeddingSpec, MediaSpec
@@ -56,9 +57,9 @@ class MediaIngestion(Ingestion):
         lookup = open_lookup(self._section, self.provider.info, scale=scale, stop=stop)
         self._known: dict[str, str] = {}
         self._lookup = self._exits.enter_context(lookup)
+        memories = [] if self._full else list(self._memories())
         for source in self._media_sources():
-            if not self._full:
-                source.recall(self._memories())
+            source.recall(memories)
         return super().discover()
 
     def load(self, batch: Batch) -> Batch:
@@ -156,22 +157,10 @@ class MediaIngestion(Ingestion):
             return
         info = self.provider.info
         kind: MediaKind = found.kind
-        if kind not in info.modalities:
-            what = "one image at a time; give each its own row" if kind == "images" else f"no {kind}s"
-            self._fail([Failure(item.uri, f"{info.name} takes {what}", "load")])
-            return
-        most = info.media_per_request.get("pictures", 0)
-        if most and len(look.places) > most:
-            reason = f"{len(look.places)} images in one row; {info.name} takes at most {most}"
-            self._fail([Failure(item.uri, reason, "load")])
-            return
         fused = payload["caption"] if self._section.embedding.fuse else ""
         words = int(self.provider.tokenizer.count([fused])[0]) if fused else 0
-        if info.max_input_tokens and words > info.max_input_tokens:
-            limit = f"{info.name} takes at most {info.max_input_tokens:,}"
-            self._fail(
-                [Failure(item.uri, f"its caption has {words:,} tokens, which are fused with it; {limit}", "load")]
-            )
+        if reason := _refusal(info, kind, len(look.places), words):
+            self._fail([Failure(item.uri, reason, "load")])
             return
         media = Media(
             kind, found.urls, found.data, found.media_types, found.content_hash, fused,
@@ -195,6 +184,20 @@ class MediaIngestion(Ingestion):
         else:
             memory = self._known.get(item.uri, "")
         return versions | {"version": f"{item.version}|{memory}"}
+
+
+def _refusal(info: ModelInfo, kind: MediaKind, pictures: int, words: int) -> str:
+    """Say why a model does not take a thing of so many pictures and fused tokens; empty if it does."""
+    if kind not in info.modalities:
+        what = "one image at a time; give each its own row" if kind == "images" else f"no {kind}s"
+        return f"{info.name} takes {what}"
+    most = info.media_per_request.get("pictures", 0)
+    if most and pictures > most:
+        return f"{pictures} images in one row; {info.name} takes at most {most}"
+    if info.max_input_tokens and words > info.max_input_tokens:
+        limit = f"{info.name} takes at most {info.max_input_tokens:,}"
+        return f"its caption has {words:,} tokens, which are fused with it; {limit}"
+    return ""
 
 
 def _media(document: Document) -> Media:

@@ -259,6 +259,21 @@ def test_the_same_text_in_two_calls_at_once_is_asked_for_once():
     np.testing.assert_allclose(two.vectors, [vector_of(text) for text in NAMES[40:]], rtol=1e-6)
 
 
+def test_a_call_that_comes_after_the_account_was_refused_sends_nothing():
+    def refuse(texts, call):
+        raise AccountError("the bill is not paid")
+
+    provider, embedder = setup(refuse)
+
+    async def main():
+        calls = (embedder.embed([name], input_type="document") for name in ("one", "two"))
+        return [await asyncio.gather(call, return_exceptions=True) for call in calls]
+
+    errors = asyncio.run(main())
+    assert [str(error) for (error,) in errors] == ["the bill is not paid"] * 2
+    assert provider.requests == [["one"]]
+
+
 def test_a_text_given_up_by_the_call_that_was_at_it_is_taken_over():
     provider, embedder = setup(store=Vectors(), info={"price_per_million_tokens": 1.0})
     no_money = Purse(provider.info, Budget(0.0))

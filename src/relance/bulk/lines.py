@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from relance.bulk.endpoint import Endpoint
 from relance.providers import ModelInfo
+from relance.vectors import check_vectors
 
 __all__ = ["MAX_BYTES", "MAX_LINES", "Requests", "Results", "Sheet", "read_results"]
 
@@ -159,14 +160,10 @@ def _checked(block: Results, rows: list[NDArray[np.float32]], info: ModelInfo) -
     """Put the vectors together, normalised; those that are not finite or zero become failures."""
     if not rows:
         return block
-    vectors = np.stack(rows)
-    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-    good = np.isfinite(norms) & (norms > 0)
-    if info.normalized and np.abs(norms[good] - 1).max(initial=0.0) > 1e-3:
-        vectors = vectors / np.where(good, norms, 1.0)[:, None].astype(np.float32)
-    for position in np.flatnonzero(~good).tolist():
-        what = "of zeros" if norms[position] == 0 else "with values that are not finite numbers"
+    vectors, bad = check_vectors(np.stack(rows), normalized=info.normalized)
+    for position, what in bad.items():
         block.failures[block.keys[position]] = f"The result holds a vector {what}."
-    block.keys = [key for key, fit in zip(block.keys, good, strict=True) if fit]
+    good = [position for position in range(len(rows)) if position not in bad]
+    block.keys = [block.keys[position] for position in good]
     block.vectors = vectors[good]
     return block

@@ -13,11 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.documents import Media
-from relance.errors import ConfigurationError, InputError, RateLimitedError, RetryableError, SuspectInputError
+from relance.errors import (
+    BudgetError,
+    ConfigurationError,
+    InputError,
+    RateLimitedError,
+    RetryableError,
+    SuspectInputError,
+)
 from relance.limits import Limits, shared_limits
 from relance.money import Purse, cost_usd
 from relance.providers import BadReplyError, Input, InputType, Provider, Reply
 from relance.spec import EmbeddingSpec
+from relance.vectors import check_vectors
 
 if TYPE_CHECKING:
     from relance.sparse import Sparse
@@ -124,6 +132,7 @@ class Dispatcher:
     """Sends jobs to one provider; all jobs share its limits. Belongs to one event loop.
 
     With `shared` (made on that loop) it shares them with every other dispatcher there that calls the same service.
+    What waiting does not cure (a refused key, a bill) it remembers: later jobs raise it without a request.
     """
 
     def __init__(self, provider: Provider, spec: EmbeddingSpec, *, shared: bool = False) -> None:
@@ -141,6 +150,7 @@ class Dispatcher:
         limits = shared_limits((info.name, info.region, spec.base_url), **rates) if shared else Limits.of(**rates)
         self.concurrency, self.request_rate, self.token_rate = limits.concurrency, limits.requests, limits.tokens
         self._accepted = False
+        self._refused: Exception | None = None
         self._jobs: set[Job] = set()
 
     async def run(self, job: Job) -> None:
@@ -149,6 +159,8 @@ class Dispatcher:
         The first error that is not one text's fault ends the job, and one that waiting does not cure all jobs: what
         waits is dropped, what is in flight is still received and handed to `done`, then the error is raised.
         """
+        if self._refused is not None:  # a job that comes a moment after the others were ended
+            raise self._refused
         most = self._provider.info.media_per_request
         loads = [load_of(value) for value in job.inputs] if most else ()
         batches = pack(job.tokens, max_texts=self.max_texts, max_tokens=self.max_tokens, loads=loads, most=most)
@@ -188,6 +200,8 @@ class Dispatcher:
                 # Here and not in `run`: the next in line gets this slot before `run` hears of it.
                 for each in (job,) if isinstance(error, RetryableError) else tuple(self._jobs):
                     each.end(error)
+                if not isinstance(error, RetryableError | BudgetError):  # a budget is the job's own
+                    self._refused = self._refused or error
                 raise
 
     async def _search(self, job: Job, batch: list[int]) -> None:
@@ -293,19 +307,16 @@ class Dispatcher:
         if not info.dimension:  # sparse vectors only; those were checked where they were made
             job.done(part, vectors, sparse)
             return
-        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-        good = np.isfinite(norms) & (norms > 0)
-        if info.normalized and np.abs(norms[good] - 1).max(initial=0.0) > 1e-3:
-            vectors = vectors / np.where(good, norms, 1.0)[:, None].astype(np.float32)
-        if good.all():
+        vectors, bad = check_vectors(vectors, normalized=info.normalized)
+        if not bad:
             job.done(part, vectors, sparse)
             return
-        for position, norm in zip(np.array(part)[~good].tolist(), norms[~good].tolist(), strict=True):
-            what = "of zeros" if norm == 0 else "with values that are not finite numbers"
-            job.failed(position, f"{info.name} answered with a vector {what} for this text.")
-        if good.any():
-            kept = None if sparse is None else [each for each, fit in zip(sparse, good, strict=True) if fit]
-            job.done(np.array(part)[good].tolist(), vectors[good], kept)
+        for at, what in bad.items():
+            job.failed(part[at], f"{info.name} answered with a vector {what} for this text.")
+        good = [at for at in range(len(part)) if at not in bad]
+        if good:
+            kept = None if sparse is None else [sparse[at] for at in good]
+            job.done([part[at] for at in good], vectors[good], kept)
 
 
 def _halves(part: list[int], *, probes: int) -> list[list[int]]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from relance.documents import Content, Document, Item, digest
 from relance.errors import DocumentError
-from relance.media.lookup import is_address
+from relance.media.look import is_address
 from relance.parsers.media_types import TABLES, is_media
 from relance.sources.files import Files
-from relance.sources.media_rows import list_media_rows
+from relance.sources.media_rows import list_media_rows, media_row
 from relance.sources.walk import inside
 from relance.spec import FilesSource, MediaSpec, fingerprint
 
@@ -146,8 +146,7 @@ class MediaFiles(Files):
         else:
             rows = json.loads(known[1])["rows"]
         for name, row in rows:
-            uri, version, source = f"{container.uri}#{name}", _row_version(row), container.source
-            yield self._dated(Item(uri, version, container.media_type, 0, source, row=row, parent=container.uri))
+            yield self._dated(media_row(f"{container.uri}#{name}", container, row))
 
     def _shown_in(self, container: Item) -> Shown:
         """Parse a document; returns the name and payload of each picture it shows."""
@@ -170,7 +169,7 @@ class MediaFiles(Files):
             rows.append((name, row))
         return rows
 
-    def recall(self, memories: Iterator[tuple[str, str, str]]) -> None:
+    def recall(self, memories: Iterable[tuple[str, str, str]]) -> None:
         """Take up what an earlier run remembered: uri, version and JSON of documents it has parsed."""
         for uri, version, memory in memories:
             if memory.startswith(f'{{"parser": "{_PARSER}"'):
@@ -198,7 +197,3 @@ class MediaFiles(Files):
 
 def _as(item: Item, *, container: bool) -> Item:
     return Item(item.uri, item.version, item.media_type, item.size, item.source, container=container, live=container)
-
-
-def _row_version(row: dict[str, Any]) -> str:
-    return digest("media row", json.dumps(row, ensure_ascii=False, sort_keys=True))

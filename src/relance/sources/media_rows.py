@@ -9,12 +9,11 @@ from typing import Any, BinaryIO
 from relance.documents import Item, digest
 from relance.errors import DocumentError
 from relance.media.references import resolve
-from relance.sources.rows import RefusedRowError, row_id, row_metadata, row_text
-from relance.sources.seen import SeenIds
-from relance.sources.tables import Table, read_records
+from relance.sources.rows import RefusedRowError, named_rows, row_metadata, row_text
+from relance.sources.tables import Table
 from relance.spec import RowsSpec
 
-__all__ = ["list_media_rows"]
+__all__ = ["list_media_rows", "media_row"]
 
 
 def list_media_rows(
@@ -27,32 +26,20 @@ def list_media_rows(
     others = [name for name in (spec.caption, spec.title) if name]
     needed = tuple(dict.fromkeys([spec.id, spec.url, *others]))
     table = Table(stream, container.uri, needed, tuple(spec.metadata), encoding=encoding, max_row=max_row)
-    seen = SeenIds()
     with_text = "text" in spec.model_fields_set
-    for record in read_records(table, container.media_type):
-        line = f"{container.uri}#line-{record.number}"
-        if record.problem:
-            yield DocumentError(line, record.problem)
-            continue
-        try:
-            name = row_id(record.values, spec.id)
-        except RefusedRowError as refused:
-            yield DocumentError(line, str(refused))
-            continue
-        first = seen.first(name, record.number)
-        if first != record.number:
-            yield DocumentError(line, f"the id {name!r} was already used in line {first}")
-            continue
-        uri = f"{container.uri}#{name}"
-        if with_text and _is_blank(record.values.get(spec.url)):
-            continue
-        try:
-            row = _payload(record.values, container, spec, root)
-        except RefusedRowError as refused:
-            yield DocumentError(uri, str(refused))
-            continue
-        version = digest("media row", json.dumps(row, ensure_ascii=False, sort_keys=True))
-        yield Item(uri, version, container.media_type, 0, container.source, row=row, parent=container.uri)
+
+    def make(uri: str, values: dict[str, Any]) -> Item | None:
+        if with_text and _is_blank(values.get(spec.url)):
+            return None
+        return media_row(uri, container, _payload(values, container, spec, root))
+
+    yield from named_rows(table, container, spec.id, make)
+
+
+def media_row(uri: str, container: Item, row: dict[str, Any]) -> Item:
+    """Make an item of what a table or document says about a picture."""
+    version = digest("media row", json.dumps(row, ensure_ascii=False, sort_keys=True))
+    return Item(uri, version, container.media_type, 0, container.source, row=row, parent=container.uri)
 
 
 def _payload(values: dict[str, Any], container: Item, spec: RowsSpec, root: str) -> dict[str, Any]:

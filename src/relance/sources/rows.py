@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from relance.documents import Content, Document, Item, digest
@@ -14,7 +14,7 @@ from relance.sources.seen import SeenIds
 from relance.sources.tables import Record, Table, read_records
 from relance.spec import RowsSpec
 
-__all__ = ["RefusedRowError", "list_rows", "parse_row", "read_row", "row_id", "row_metadata", "row_text"]
+__all__ = ["RefusedRowError", "list_rows", "named_rows", "parse_row", "read_row", "row_metadata", "row_text"]
 
 
 class RefusedRowError(Exception):
@@ -32,9 +32,20 @@ def list_rows(
     optional = tuple(dict.fromkeys(spec.metadata))
     needed = tuple(dict.fromkeys([spec.id, *spec.text, *([spec.title] if spec.title else [])]))
     table = Table(stream, container.uri, needed, optional, encoding=encoding, max_row=max_row)
+    yield from named_rows(table, container, spec.id, lambda uri, values: _item(uri, values, container, spec))
+
+
+def named_rows(table: Table, container: Item, id_column: str,
+               make: Callable[[str, dict[str, Any]], Item | None]) -> Iterator[Item | DocumentError]:  # fmt: skip
+    """Name each row of a table by its id and make an item of it; None from `make` passes a row over.
+
+    RefusedRowError from `make` becomes an error at the row's uri.
+    """
     seen = SeenIds()
     for record in read_records(table, container.media_type):
-        yield _row(record, container, spec, seen)
+        row = _row(record, container, id_column, seen, make)
+        if row is not None:
+            yield row
 
 
 def read_row(item: Item) -> Content:
@@ -57,12 +68,13 @@ def parse_row(content: Content) -> Document:
     )
 
 
-def _row(record: Record, container: Item, spec: RowsSpec, seen: SeenIds) -> Item | DocumentError:
+def _row(record: Record, container: Item, id_column: str, seen: SeenIds,
+         make: Callable[[str, dict[str, Any]], Item | None]) -> Item | DocumentError | None:  # fmt: skip
     line = f"{container.uri}#line-{record.number}"
     if record.problem:
         return DocumentError(line, record.problem)
     try:
-        name = row_id(record.values, spec.id)
+        name = row_id(record.values, id_column)
     except RefusedRowError as refused:
         return DocumentError(line, str(refused))
     first = seen.first(name, record.number)
@@ -70,7 +82,7 @@ def _row(record: Record, container: Item, spec: RowsSpec, seen: SeenIds) -> Item
         return DocumentError(line, f"the id {name!r} was already used in line {first}")
     uri = f"{container.uri}#{name}"
     try:
-        return _item(uri, record.values, container, spec)
+        return make(uri, record.values)
     except RefusedRowError as refused:
         return DocumentError(uri, str(refused))
 
