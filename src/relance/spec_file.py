@@ -290,6 +290,14 @@ store:
 # What a run may do before it has to stop. A budget in US dollars; null means none.
 limits:
   #max_cost_usd: null
+  # Above so many dollars, or when more than this part of the documents would go, a run asks first.
+  #approve_above_usd: null
+  #max_removed_fraction: 0.5
   # Batches of documents between loading and writing at once; bounds memory.
   batches_in_flight: 4
+
+# When `relance deploy` has the index brought in step: by the clock ({cron: "0 3 * * *", timezone: Europe/Paris}),
+# or every so often ({every_minutes: 15}); and when a source says that it changed.
+#schedule: null
+#on_change: true
 """

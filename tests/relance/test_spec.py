@@ -14,11 +14,12 @@ from relance.spec import (
     IndexSpec,
     LimitsSpec,
     RowsSpec,
+    ScheduleSpec,
     StoreSpec,
     fingerprint,
 )
 
-MODELS = [IndexSpec, FilesSource, RowsSpec, ChunkingSpec, EmbeddingSpec, StoreSpec, LimitsSpec]
+MODELS = [IndexSpec, FilesSource, RowsSpec, ChunkingSpec, EmbeddingSpec, StoreSpec, LimitsSpec, ScheduleSpec]
 FIELDS = [(model, name) for model in MODELS for name in model.model_fields]
 
 
@@ -127,3 +128,27 @@ def test_a_fingerprint_changes_with_every_setting_it_is_made_of():
     prints = [fingerprint(ChunkingSpec(max_tokens=n), "m") for n in (100, 101)] + [fingerprint(ChunkingSpec(), "n")]
     assert len(set(prints)) == 3
     assert fingerprint(ChunkingSpec(max_tokens=100), "m") == prints[0]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "says"),
+    [
+        ({"cron": "0 3 * *"}, "4 fields"),
+        ({"cron": "61 3 * * *"}, "no cron expression"),
+        ({"cron": "0 3 * * *", "every_minutes": 5}, "remove it or cron"),
+        ({"every_minutes": -1}, "greater than or equal to 0"),
+        ({"every_minutes": 5, "timezone": "Paris"}, "no time zone"),
+        ({"timezone": "Europe/Paris"}, "say when"),
+        ({}, "say when"),
+    ],
+)
+def test_a_wrong_schedule_is_refused(schedule, says):
+    with pytest.raises(ValidationError, match=says):
+        ScheduleSpec.model_validate(schedule)
+
+
+@pytest.mark.parametrize(
+    "schedule", [{"cron": "*/5 8-18 * * 1-5", "timezone": "Asia/Shanghai"}, {"every_minutes": 0.5}]
+)
+def test_a_schedule_goes_by_the_clock_or_by_an_interval(schedule):
+    assert ScheduleSpec.model_validate(schedule).model_dump(exclude_unset=True) == schedule

@@ -1,0 +1,22 @@
+"""What a run may do before it has to stop or ask."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from relance.spec.part import Part
+
+__all__ = ["LimitsSpec"]
+
+
+class LimitsSpec(Part, title="Limits"):
+    """What a run may do before it has to stop."""
+
+    max_cost_usd: float | None = Field(default=None, title="Budget", ge=0)
+    """US dollars a single run may spend; it stops before the first request that would exceed it."""
+    approve_above_usd: float | None = Field(default=None, title="Approval above", ge=0)
+    """US dollars above which a run asks a person first: in the Prefect UI, or on the terminal."""
+    max_removed_fraction: float = Field(default=0.5, title="Approval of removals", ge=0, le=1)
+    """Part of the index's documents that a run may remove without asking (1: all): an empty mount empties no index."""
+    batches_in_flight: int = Field(default=4, title="Batches in flight", ge=1, le=64)
+    """Batches of documents between loading and writing at once; bounds memory."""
