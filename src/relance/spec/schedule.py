@@ -22,8 +22,8 @@ class ScheduleSpec(Part, title="Schedule"):
     """Minute, hour, day of month, month, day of week: `0 3 * * *` is every night at three."""
     every_minutes: float = Field(default=0.0, title="Interval", ge=0, examples=[15])
     """Minutes between two runs, instead of `cron`."""
-    timezone: str = Field(default="UTC", title="Time zone", validate_default=True, examples=["Europe/Paris"])
-    """Whose clock `cron` goes by."""
+    timezone: str = Field(default="UTC", title="Time zone", validate_default=True)
+    """Whose clock `cron` goes by, such as Europe/Paris."""
 
     @field_validator("cron")
     @classmethod
