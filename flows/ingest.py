@@ -7,68 +7,88 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
-from prefect import flow
+from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.form import Amount, Approval, Mode, field
+from flows.hooks import HOOKS
+from infra.registry import find_spec, name_of
 from relance.batch import Batch
 from relance.errors import RetryableError, StoppedError
 from relance.index import Index
 from relance.ingestion import Ingestion
 from relance.parts import combine, parts
-from relance.spec_file import load_spec
+from relance.report import Report
+from relance.spec import IndexSpec
+from tasks.approve import RejectedError, approve
 from tasks.chunk import chunk
 from tasks.discover import discover
 from tasks.embed_media import embed_media
 from tasks.embed_text import embed_text
 from tasks.fill import fill
 from tasks.load import load
+from tasks.progress import Progress
 from tasks.report import finish, show_plan, show_report
 from tasks.upsert import upsert
 
-__all__ = ["ingest"]
+__all__ = ["bring_in_step", "ingest"]
 
-Mode = Literal["incremental", "full", "plan"]
 Chain = list[PrefectFuture[int]]
 
 # A task that waits for the one before it holds its thread: room for every stage of every batch in flight.
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=4 * 64)
 
+INDEX = "Name of a deployed index, or path of a spec on the machine that runs the flow."
+MODE = "incremental: what changed; full: read all documents again; plan only: what it would do and cost."
+BUDGET = "The run ends before it spends more; 0: as the index says."
+APPROVAL = "ask: pause for a person where the index's limits say so; given: go on without asking."
 
-@flow(
-    name="ingest",
-    flow_run_name="ingest {spec}",
-    task_runner=RUNNER,
-    persist_result=False,
-)
+
+def run_name() -> str:
+    """Name a run for people: `handbook`, or `handbook (full)`."""
+    parameters = runtime.flow_run.parameters
+    mode = parameters.get("mode", "incremental")
+    return name_of(parameters["index"]) + ("" if mode == "incremental" else f" ({mode})")
+
+
+@flow(name="ingest", flow_run_name=run_name, task_runner=RUNNER, persist_result=False, **HOOKS)
 async def ingest(
-    spec: str = "index.yaml",
-    mode: Mode = "incremental",
-    only: list[str] = [],  # noqa: B006  # a literal default is what a UI form can show; it is never changed
-    wait_s: float = 0.0,
+    index: str = field("Index", "examples/handbook", INDEX),
+    mode: Mode = field("Mode", "incremental", MODE),
+    only: list[str] = field("Only these documents", [], "Uris such as docs/handbook.md; none means all."),
+    max_cost_usd: Amount = field("Budget in US dollars", 0.0, BUDGET),
+    approval: Approval = field("Approval", "ask", APPROVAL),
+    wait_s: Amount = field("Wait (seconds)", 0.0, "How long to wait for another run on the same index."),
 ) -> dict[str, Any] | State[Any]:
-    """Bring an index in step with its sources.
-
-    Args:
-        spec: Path of the index file (or of the folder with an index.yaml), on the machine that runs the flow.
-        mode: incremental touches what changed, full reads every document again, plan only tells.
-        only: Uris of documents to look at; empty means all.
-        wait_s: Seconds to wait for another run on the same index before giving up.
-    """
-    declared = load_spec(spec)
-    full = mode == "full"
-    if mode == "plan":
-        plan = await asyncio.to_thread(Index(declared).plan, only=only)
+    """Bring an index in step with its sources."""
+    spec = with_budget(await find_spec(index), max_cost_usd)
+    if mode == "plan only":
+        plan = await asyncio.to_thread(Index(spec).plan, only=only)
         show_plan(plan)
         return plan.as_dict()
-    await asyncio.to_thread(Index(declared).check_budget, full=full, only=only)
+    try:
+        report = await bring_in_step(spec, full=mode == "full", only=only, approval=approval, wait_s=wait_s)
+    except RejectedError as rejected:
+        return Cancelled(message=str(rejected))
+    return outcome(report)
 
+
+async def bring_in_step(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),
+                        approval: Approval = "ask", wait_s: float = 0.0) -> Report:  # fmt: skip
+    """Go through the stages for every part of the index; raises RejectedError if a person says no."""
+    if approval == "given":
+        await asyncio.to_thread(Index(spec).check_budget, full=full, only=only)
+        approved = True
+    else:
+        approved = await approve(spec, full=full, only=only)
     reports = []
-    for part in parts(declared, full=full, only=only, wait_s=wait_s):
+    for part in parts(spec, full=full, only=only, wait_s=wait_s, approved=approved):
         with part as run:
             await result(discover.submit(run))
             if run.embedding.mode == "batch":
@@ -76,26 +96,40 @@ async def ingest(
             await all_batches(run)
             reports.append(await result(finish.submit(run)))
     report = combine(reports)
+    show_report(report, spec)
+    return report
 
-    show_report(report)
+
+def outcome(report: Report) -> dict[str, Any] | State[Any]:
+    """Turn a report into the run's result; one with failures is never silently green."""
     if report.status == "completed":
         return report.as_dict()
     failed = report.failed + (report.media.failed if report.media else 0)
     return Completed(name=report.status.title(), message=f"{failed} failures", data=report.as_dict())
 
 
+def with_budget(spec: IndexSpec, max_cost_usd: float) -> IndexSpec:
+    """Take the budget of this run instead of the spec's; 0 leaves the spec's."""
+    if not max_cost_usd:
+        return spec
+    return spec.model_copy(update={"limits": spec.limits.model_copy(update={"max_cost_usd": max_cost_usd})})
+
+
 async def all_batches(run: Ingestion) -> None:
     """Send the batches through the stages, a bounded number at a time."""
     in_flight: deque[tuple[Batch, Chain]] = deque()
+    progress = Progress(run)
     try:
         for batch in run.batches():
             in_flight.append((batch, start(run, batch)))
             if len(in_flight) >= run.spec.limits.batches_in_flight:
                 await settle(run, *in_flight[0])
                 in_flight.popleft()
+                await progress.show()
         while in_flight:
             await settle(run, *in_flight[0])
             in_flight.popleft()
+            await progress.show()
     except BaseException:
         run.control.stop.set()  # batches already under way end at their next request
         for _, chain in in_flight:

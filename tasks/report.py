@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 from prefect import get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 
 from relance.ingestion import Ingestion
 from relance.plan import Plan
 from relance.report import Report
+from relance.spec import IndexSpec
+from tasks.artifacts import failures_markdown, key_of, plan_markdown, report_markdown
+from tasks.lineage import publish_lineage
 from tasks.retries import STAGE
 
 __all__ = ["finish", "show_plan", "show_report"]
-
-_LISTED = 200  # an artifact is shown whole, and the failures table has the rest
 
 
 @task(task_run_name="finish {run.title}", **STAGE)
@@ -25,41 +23,27 @@ def finish(run: Ingestion) -> Report:
 
 
 @task(task_run_name="report {report.index}", **STAGE)
-def show_report(report: Report) -> None:
-    """Publish the summary and the failures; the same key for every run, so that the UI shows a history."""
+def show_report(report: Report, spec: IndexSpec) -> None:
+    """Publish the summary, the failures and the lineage."""
     for part in (report, report.media):
         if part is None:
             continue
-        name = part.title
         get_run_logger().info(
             "%s: %s: %d added, %d changed, %d removed, %d chunks (%d reused), %d tokens, $%.4f, %d failures",
-            name, part.status, part.added, part.changed, part.removed, part.chunks, part.reused, part.tokens,
+            part.title, part.status, part.added, part.changed, part.removed, part.chunks, part.reused, part.tokens,
             part.cost_usd, part.failed,
         )  # fmt: skip
-        values = part.as_dict(failures=_LISTED)
-        create_markdown_artifact(_markdown(values), key=_key("ingest", name), description=part.status)
+        create_markdown_artifact(report_markdown(part), key=key_of("ingest", part.title), description=part.status)
         if part.failures:
-            rows = [asdict(failure) for failure in part.failures[:_LISTED]]
-            create_table_artifact(rows, key=_key("failures", name), description=f"{part.failed} failures")
+            listed = failures_markdown(part.failures, spec)
+            create_markdown_artifact(listed, key=key_of("failures", part.title), description=f"{part.failed} failures")
+        publish_lineage(spec, part)
 
 
 @task(task_run_name="plan {plan.index}", **STAGE)
 def show_plan(plan: Plan) -> None:
     """Publish a change plan."""
-    for part, name in ((plan, plan.index), (plan.media, f"{plan.index} media")):
+    for part, title in ((plan, plan.index), (plan.media, f"{plan.index} media")):
         if part is not None:
-            values = {key: value for key, value in part.as_dict().items() if key not in {"failures", "media"}}
-            create_markdown_artifact(_markdown(values), key=_key("plan", name), description="change plan")
-
-
-def _key(kind: str, index: str) -> str:
-    return f"{kind}-{index.replace('_', '-').replace(' ', '-')}"
-
-
-def _markdown(values: dict[str, Any]) -> str:
-    lines = [f"| {values['index']} | |", "|---|---:|"]
-    for name, value in values.items():
-        if isinstance(value, int | float | str) and name != "index":
-            lines.append(f"| {name.replace('_', ' ')} | {value} |")
-    lines += [f"| seconds: {stage} | {seconds} |" for stage, seconds in values.get("seconds", {}).items()]
-    return "\n".join(lines)
+            shown = plan_markdown(part, title)
+            create_markdown_artifact(shown, key=key_of("plan", title), description="change plan")

@@ -25,11 +25,11 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 # Fast ones first, and what leaves processes and sockets of other people's behind last.
-ORDER = ["relance", "emulator", "contracts", "project", "chaos", "flows"]
+ORDER = ["relance", "telemetry", "emulator", "changes", "contracts", "project", "chaos", "flows", "infra", "e2e"]
 
 
 # Folders whose tests share what is started once and slowly (a Prefect server), or measure time: one process for each.
-TOGETHER = {"chaos", "flows"}
+TOGETHER = {"chaos", "flows", "e2e"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,7 +19,8 @@ from cyclopts import App, CycloptsError, Parameter
 from relance import __version__
 from relance.control import Control
 from relance.emulator.config import VectorsBy
-from relance.errors import ConfigurationError, InputError, RelanceError
+from relance.errors import ApprovalNeededError, ConfigurationError, InputError, RelanceError
+from relance.operate import add_commands
 from relance.terminal import Terminal
 
 __all__ = ["main"]
@@ -41,6 +42,7 @@ app = App(
 )
 
 Spec = Annotated[Path, Parameter(help="The index file, or the folder with an index.yaml.")]
+SearchMode = Literal["hybrid", "vector", "text", "sparse"]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 
@@ -128,7 +130,7 @@ def plan(spec: Spec, *, full: bool = False, only: list[str] | None = None, json:
 
 @app.command
 def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wait: float = 0.0, direct: bool = False,
-           json: AsJson = False) -> int:  # fmt: skip
+           yes: Annotated[bool, Parameter(negative="")] = False, json: AsJson = False) -> int:  # fmt: skip
     """Bring the index in step with its sources.
 
     Parameters
@@ -141,18 +143,40 @@ def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wai
         Seconds to wait for another run on this index.
     direct
         Run in plain threads, without Prefect and its record of the run.
+    yes
+        Approve what the run costs and removes beyond `limits`, instead of being asked on the terminal.
     """
     from relance.spec_file import load_spec
 
     terminal, control = Terminal(as_json=json), Control()
-    declared = load_spec(spec)
-    with terminal.progress(declared.name, control), _ctrl_c(control, terminal):
-        if direct:
-            from relance.index import Index
+    declared, documents = load_spec(spec), only or []
 
-            report = Index(declared).ingest(full=full, only=only or (), wait_s=wait, control=control).as_dict()
-        else:
-            report = _through_prefect(str(spec), full=full, only=only or [], wait=wait, control=control)
+    def run(*, approved: bool) -> dict[str, Any]:
+        from relance.index import Index
+
+        index = Index(declared)
+        with terminal.progress(declared.name, control), _ctrl_c(control, terminal):
+            # What would go of the media is known late: the texts would be in step by then.
+            if not approved and (declared.media is not None or not direct):
+                reasons = index.preview(full=full, only=documents, control=control).reasons
+                if reasons:
+                    raise ApprovalNeededError(declared.name, reasons)
+            if direct:
+                done = index.ingest(full=full, only=documents, wait_s=wait, approved=approved, control=control)
+                return done.as_dict()
+            return _through_prefect(str(spec), full=full, only=documents, wait=wait, control=control)
+
+    try:
+        report = run(approved=yes)
+    except ApprovalNeededError as needed:
+        from relance.index import Index
+
+        if not terminal.asks():
+            raise
+        if not terminal.approve(needed.reasons, Index(declared).plan(full=full, only=documents).as_dict()):
+            terminal.problem("not approved; nothing was changed")
+            return FAILED
+        report = run(approved=True)
     terminal.json(report) if json else terminal.report(report)
     if report["status"] == "stopped":
         terminal.note("stopped before the end; run again to continue")
@@ -167,7 +191,7 @@ def search(
     *,
     image: str = "",
     k: Annotated[int, Parameter(name=["-k", "--k"])] = 5,
-    mode: Literal["hybrid", "vector", "text", "sparse"] = "hybrid",
+    mode: SearchMode = "hybrid",
     where: str | None = None,
     json: AsJson = False,
 ) -> int:
@@ -316,6 +340,51 @@ def rollback(spec: Spec, *, run: str = "", json: AsJson = False) -> int:
 
 
 @app.command
+def maintain(spec: Spec, *, wait: float = 0.0, json: AsJson = False) -> int:
+    """Tidy the index: compact its tables, refresh its search indexes, drop what is past the retention.
+
+    Parameters
+    ----------
+    wait
+        Seconds to wait for a run on this index.
+    """
+    from relance.index import Index
+
+    terminal, done = Terminal(as_json=json), Index(spec).maintain(wait_s=wait)
+    terminal.json(done.as_dict()) if json else terminal.maintained(done.as_dict())
+    return DONE
+
+
+@app.command
+def evaluate(
+    spec: Spec,
+    *,
+    dataset: Path,
+    mode: SearchMode = "hybrid",
+    k: Annotated[int, Parameter(name=["-k", "--k"])] = 10,
+    json: AsJson = False,
+) -> int:
+    """Ask questions with known answers and tell how well they are found.
+
+    Parameters
+    ----------
+    dataset
+        A YAML file of golden queries ([{query: …, documents: [uri, …]}]), or a folder in BEIR format.
+    k
+        Documents looked at for each question.
+    mode
+        How it is searched; see `relance search`.
+    """
+    from relance.evaluation import evaluate, read_dataset
+    from relance.index import Index
+
+    terminal, (queries, qrels) = Terminal(as_json=json), read_dataset(dataset)
+    found = evaluate(Index(spec), queries, qrels, mode=mode, k=k)
+    terminal.json(found.as_dict(answers=True)) if json else terminal.evaluation(found.as_dict())
+    return DONE
+
+
+@app.command
 def cache(spec: Spec, *, prune: str = "", json: AsJson = False) -> int:
     """Show the store of paid-for vectors, or prune it.
 
@@ -337,13 +406,18 @@ def cache(spec: Spec, *, prune: str = "", json: AsJson = False) -> int:
     return DONE
 
 
+add_commands(app)
+
+
 def _through_prefect(spec: str, *, full: bool, only: list[str], wait: float, control: Control) -> dict[str, Any]:
+    """Run the flow; what needs approval has it by now, so that the flow does not wait for somebody in the UI."""
     from relance.launch import has_flows, run_flow
 
     if not has_flows():
         msg = "the flows are in a checkout, not in the wheel; pass --direct to run without Prefect"
         raise ConfigurationError(msg)
-    parameters = {"spec": spec, "mode": "full" if full else "incremental", "only": only, "wait_s": wait}
+    mode = "full" if full else "incremental"
+    parameters = {"index": spec, "mode": mode, "only": only, "approval": "given", "wait_s": wait}
     report, startup = run_flow(parameters, control)
     report["startup"] = startup
     return report

@@ -12,15 +12,18 @@ RelanceError
 │   └── MissingExtraError     … with the command that installs it
 ├── AccountError              bad key, unpaid bill, wrong region: every further call fails too, so the run stops
 ├── BudgetError               the work would cost more than `limits` allow
+├── ApprovalNeededError       a person has to agree first: much money, or much of the index gone
 └── StoppedError              somebody asked the run to stop; the next one goes on from here
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = [
     "AccountError",
+    "ApprovalNeededError",
     "BudgetError",
     "ConfigurationError",
     "DocumentError",
@@ -106,6 +109,21 @@ class AccountError(RelanceError):
 
 class BudgetError(RelanceError):
     """The work would cost more than the spec allows."""
+
+
+class ApprovalNeededError(RelanceError):
+    """A person has to agree first; `reasons` say to what, in numbers."""
+
+    def __init__(self, index: str, reasons: Sequence[str]) -> None:
+        super().__init__(
+            f"{index}: this run {', and '.join(reasons)}. Nothing was removed. Look at it with `relance plan`, then "
+            "approve it (`relance ingest --yes`, or in the Prefect UI), or change `limits` in the spec"
+        )
+        self.index = index
+        self.reasons = list(reasons)
+
+    def __reduce__(self) -> tuple[type[ApprovalNeededError], tuple[str, list[str]]]:
+        return type(self), (self.index, self.reasons)
 
 
 class StoppedError(RelanceError):

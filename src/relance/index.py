@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from relance.approval import Preview, approval_needed, note_decision
 from relance.control import Control
-from relance.errors import ConfigurationError, InputError
+from relance.errors import ApprovalNeededError, ConfigurationError, InputError
 from relance.parts import combine, parts
-from relance.plan import Plan, check_budget, make_plan
+from relance.plan import Plan, check_budget, make_plan, outline
 from relance.question import embed_question, read_picture
 from relance.report import Report
 from relance.rollback import Rollback, roll_back
@@ -26,6 +27,8 @@ from relance.tables import IndexTables, part_name
 from relance.threads import in_threads
 
 if TYPE_CHECKING:
+    from relance.ingestion import Ingestion
+    from relance.maintenance import Maintained
     from relance.media_search import MediaHit
 
 __all__ = ["Index"]
@@ -48,28 +51,49 @@ class Index:
 
     def plan(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> Plan:
         """Tell what `ingest` would do and cost; writes nothing. Raises StoppedError if `control` stops it."""
-        plans = []
-        for part in parts(self.spec, full=full, only=only, read_only=True, control=control):
-            with part as run:
-                plans.append(make_plan(run))
-        plan, *media = plans
-        plan.media = media[0] if media else None
-        return plan
+        return self._plan(make_plan, full=full, only=only, control=control)
 
-    def ingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
+    def preview(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> Preview:
+        """Tell what of a run a person has to approve first (`limits`), and what it would do.
+
+        Where no price matters the sources are listed and no document is read: then `plan` is whole only if there are
+        reasons. Raises BudgetError as `check_budget` does.
+        """
+        limits = self.spec.limits
+        if (limits.max_cost_usd is not None or limits.approve_above_usd is not None) and not self._is_free():
+            plan = self.plan(full=full, only=only, control=control)
+            check_budget(plan, limits.max_cost_usd)
+            return Preview(plan, approval_needed(plan, limits))
+        plan = self._plan(outline, full=full, only=only, control=control)
+        if reasons := approval_needed(plan, limits):
+            plan = self.plan(full=full, only=only, control=control)
+        return Preview(plan, reasons)
+
+    def ingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0, approved: bool = False,
                control: Control | None = None) -> Report:  # fmt: skip
         """Bring the index in step with its sources, in threads of this process and without Prefect.
+
+        Raises ApprovalNeededError before it spends anything where it would cost more, and before it removes anything
+        where it would remove more, than `limits` let it without a person's approval.
 
         Args:
             full: read and write every document again; vectors are reused all the same.
             only: uris of documents or files of rows to look at; the rest is left alone.
             wait_s: seconds to wait for another run on this index, before IndexBusyError.
+            approved: a person has agreed to what the run costs and removes.
             control: a way to watch the run and to stop it.
         """
-        self.check_budget(full=full, only=only, control=control)
+        reasons: list[str] = []
+        if self.spec.limits.approve_above_usd is None:  # what is removed is looked at by the run itself, for nothing
+            self.check_budget(full=full, only=only, control=control)
+        else:
+            reasons = self.preview(full=full, only=only, control=control).reasons
+        if reasons and not approved:
+            raise ApprovalNeededError(self.spec.name, reasons)
         reports = []
-        for part in parts(self.spec, full=full, only=only, wait_s=wait_s, control=control):
+        for part in parts(self.spec, full=full, only=only, wait_s=wait_s, approved=approved, control=control):
             with part as run:
+                note_decision(run.report, reasons)
                 run.discover()
                 if run.embedding.mode == "batch":
                     run.fill()
@@ -82,6 +106,16 @@ class Index:
         limit = self.spec.limits.max_cost_usd
         if limit is not None and not self._is_free():
             check_budget(self.plan(full=full, only=only, control=control), limit)
+
+    def _plan(self, make: Callable[[Ingestion], Plan], *, full: bool, only: Sequence[str],
+              control: Control | None) -> Plan:  # fmt: skip
+        plans = []
+        for part in parts(self.spec, full=full, only=only, read_only=True, control=control):
+            with part as run:
+                plans.append(make(run))
+        plan, *media = plans
+        plan.media = media[0] if media else None
+        return plan
 
     def search(self, query: str, *, k: int = 10, mode: Mode = "hybrid", where: str | None = None) -> list[Hit]:
         """Find the `k` best chunks; `where` is a SQL condition on the columns of `table()`."""
@@ -167,6 +201,15 @@ class Index:
     def rollback(self, run_id: str = "") -> Rollback:
         """Put the index back to how a run left it (default: the one before the last that changed anything)."""
         return roll_back(self._store, self.spec.name, run_id)
+
+    def maintain(self, *, wait_s: float = 0.0) -> Maintained:
+        """Tidy the index: compact, refresh search indexes, drop what is past the retention of the store.
+
+        `wait_s` are seconds to wait for a run on this index, before IndexBusyError.
+        """
+        from relance.maintenance import maintain
+
+        return maintain(self.spec, self._store, wait_s=wait_s)
 
     def cache(self) -> list[dict[str, Any]]:
         """Describe the store of paid-for vectors, one entry per vector space."""

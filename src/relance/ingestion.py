@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from relance.approval import check_loss
 from relance.batch import Batch
 from relance.control import Control, Progress, current_control
 from relance.discovery import BATCH_BYTES, BATCH_ITEMS, Discovery
@@ -33,6 +34,7 @@ from relance.store.manifest import marker
 from relance.store.quota import FreeQuota
 from relance.store.runs import Runs
 from relance.tables import IndexTables, part_name
+from relance.telemetry.run import measured
 from relance.writer import Writer
 
 if TYPE_CHECKING:
@@ -57,20 +59,23 @@ class Ingestion:
     batch_items = BATCH_ITEMS
     batch_bytes = BATCH_BYTES
 
-    def __init__(self, spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
+    def __init__(self, spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),  # noqa: PLR0913  # by keyword
+                 wait_s: float = 0.0,
                  read_only: bool = False, control: Control | None = None, budget: Budget | None = None,
-                 run_id: str = "") -> None:  # fmt: skip
+                 run_id: str = "", approved: bool = False) -> None:  # fmt: skip
         self.spec = spec
         self.control = control or current_control.get() or Control()
         self.budget = budget or Budget(spec.limits.max_cost_usd)
         self.report = Report(
-            index=spec.name, run_id=run_id or uuid.uuid4().hex[:12], part="media" if self.media else "text"
+            index=spec.name, run_id=run_id or uuid.uuid4().hex[:12], part="media" if self.media else "text",
+            partial=bool(only),
         )  # fmt: skip
         self.discovery: Discovery | None = None
         self._full = full
         self._only = frozenset(only)
         self._wait_s = wait_s
         self._read_only = read_only
+        self._approved = approved
         self._exits = contextlib.ExitStack()
         self._embedder: EmbeddingLoop | None = None
         self._opening = threading.Lock()
@@ -94,12 +99,15 @@ class Ingestion:
             self.sources = self._open_sources()
             self.provider = open_provider(self.embedding)
             info = self.provider.info
+            self.report.model = info.name
             self.tables = IndexTables.for_model(self.store, self.spec, info, media=self.media)
             self.quota = FreeQuota(self.tables.catalog, info, self.embedding.free_tokens)
             self.purse = Purse(info, self.budget, free_tokens=self.quota.left())
             self.writer = Writer(self.store, self.spec.store, self.tables, self.report.run_id, check_lock)
             self.vectors = EmbeddingStore(self.store, self.tables.space, info.dimension, sparse=info.sparse)
             self._exits.callback(self.vectors.close)
+            if not self._read_only:
+                self._exits.enter_context(measured(self.report, info))
         except BaseException:
             self._exits.close()
             raise
@@ -151,7 +159,10 @@ class Ingestion:
     # -- stages ------------------------------------------------------------------------------------------------
 
     def discover(self) -> Discovery:
-        """Compare the sources with the manifest; repair first what an interrupted run left half done."""
+        """Compare the sources with the manifest; repair first what an interrupted run left half done.
+
+        Raises ApprovalNeededError where more would be removed than `limits` and nobody allow.
+        """
         with self.report.stage("discover"):
             if not self._read_only:
                 self.writer.repair()
@@ -168,6 +179,8 @@ class Ingestion:
             )
             self.discovery.run()
             self.writer.expect([document_id(item.uri) for item in self.discovery.containers])
+            if not self._read_only:
+                check_loss(self, approved=self._approved)
             self.report.unchanged = self.discovery.unchanged
             for failure in self.discovery.failures:
                 self.report.fail(failure)
@@ -317,7 +330,7 @@ class Ingestion:
             stopped = self.control.stop.is_set()
             if not stopped:
                 if discovery.complete:
-                    report.removed = self.writer.remove(discovery.removed)
+                    report.add("removed", self.writer.remove(discovery.removed))
                     self.writer.finish_containers(self._read_containers(discovery), self._versions)
                 self.tables.failures.replace(
                     report.failures, run_id=report.run_id, now=datetime.now(UTC), only=self._only

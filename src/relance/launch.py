@@ -11,15 +11,17 @@ from typing import Any
 
 from relance.control import Control, current_control
 
-__all__ = ["has_flows", "run_flow"]
+__all__ = ["has_flows", "quiet_prefect", "run_flow"]
 
-# For this process and the temporary server it may start; whatever the user has set wins.
+# For this process and those it may start; whatever the user has set wins.
 _SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # 20 by default, and a first start takes 40 here
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the terminal shows our report; the API gets the log
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+}
+_TEMPORARY = {
     # A temporary server has no page to show and no blocks to offer: three seconds less on the first start.
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
@@ -31,12 +33,19 @@ def has_flows() -> bool:
     return importlib.util.find_spec("flows") is not None and importlib.util.find_spec("tasks") is not None
 
 
+def quiet_prefect() -> None:
+    """Keep Prefect from reporting home and from writing into our terminal; before it is imported."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
 def run_flow(parameters: dict[str, Any], control: Control) -> tuple[dict[str, Any], dict[str, float]]:
     """Run `flows.ingest.ingest` here; returns its report and the seconds its start took.
 
     A Prefect server named by PREFECT_API_URL or the active profile is used; else a temporary one is started.
     """
-    for name, value in _SETTINGS.items():
+    quiet_prefect()
+    for name, value in _TEMPORARY.items():
         os.environ.setdefault(name, value)
     laps = {"": time.perf_counter()}
     server: Any = importlib.import_module("flows.server")

@@ -40,6 +40,11 @@ class AdaptiveLimit:
         """How many requests may be in flight now; between 1 and `maximum`."""
         return int(self._limit)
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their turn."""
+        return len(self._waiting)
+
     def succeeded(self) -> None:
         """Grow: by one per success until the first throttling (doubles per round trip), then by one per round trip."""
         if self.in_flight < self.limit and not self._waiting:

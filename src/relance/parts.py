@@ -15,10 +15,12 @@ __all__ = ["combine", "parts"]
 
 
 def parts(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
-          read_only: bool = False, control: Control | None = None) -> Iterator[Ingestion]:  # fmt: skip
+          read_only: bool = False, approved: bool = False,
+          control: Control | None = None) -> Iterator[Ingestion]:  # fmt: skip
     """Make the runs over the parts, one after the other; they share a run id and a budget.
 
-    Raises ConfigurationError for a wrong `media` section before the first, or the texts would be paid for by then.
+    `approved`: a person has agreed to whatever they remove. Raises ConfigurationError for a wrong `media` section
+    before the first, or the texts would be paid for by then.
     """
     kinds = [Ingestion]
     if spec.media is not None:
@@ -31,7 +33,7 @@ def parts(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait
     budget, run_id = Budget(spec.limits.max_cost_usd), uuid.uuid4().hex[:12]
     for kind in kinds:
         yield kind(spec, full=full, only=only, wait_s=wait_s, read_only=read_only, control=control, budget=budget,
-                   run_id=run_id)  # fmt: skip
+                   run_id=run_id, approved=approved)  # fmt: skip
 
 
 def combine(reports: list[Report]) -> Report:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relance.approval import loss_of
 from relance.errors import BudgetError, ConfigurationError, StoppedError
 from relance.money import cost_usd
 from relance.store.failures import Failure
@@ -14,7 +15,7 @@ from relance.store.failures import Failure
 if TYPE_CHECKING:
     from relance.ingestion import Ingestion
 
-__all__ = ["Plan", "check_budget", "make_plan"]
+__all__ = ["Plan", "check_budget", "make_plan", "outline"]
 
 
 @dataclass(slots=True)
@@ -22,6 +23,8 @@ class Plan:
     """The documents a run would touch, and the tokens, requests and money it would need.
 
     Attributes:
+        documents: that readers find now.
+        removed: of those; under another model, all that the new table would not get.
         chunks: chunks of added and changed documents; `reused` of them have a vector already.
         tokens: to be billed, counted exactly by the model's tokenizer (of media: roughly).
         free_tokens: how many of them are still covered by `embedding.free_tokens`.
@@ -29,6 +32,7 @@ class Plan:
     """
 
     index: str
+    documents: int = 0
     added: int = 0
     changed: int = 0
     removed: int = 0
@@ -57,13 +61,33 @@ class Plan:
         return values if self.media is None else values | {"media": self.media.as_dict()}
 
 
+def outline(run: Ingestion) -> Plan:
+    """Compare the sources with the index without reading a document: nothing is counted or priced.
+
+    `changed` are those that may have changed. Of an index that is not there yet nothing is told: it has nothing to
+    lose, and listing may take long where documents are asked for their pictures.
+    """
+    if run.tables.alias is None:
+        return Plan(index=run.spec.name, cost_usd=None)
+    discovery = run.discover()
+    _check_stop(run)
+    loss = loss_of(run)
+    known = sum(candidate.known for batch in discovery.read() for candidate in batch)
+    return Plan(
+        index=run.spec.name, documents=loss.documents, removed=loss.removed, unchanged=discovery.unchanged,
+        added=discovery.candidates - known, changed=known, cost_usd=None,
+        failed=run.report.failed, failures=run.report.failures,
+    )  # fmt: skip
+
+
 def make_plan(run: Ingestion) -> Plan:
     """Read and cut everything that changed, and look up which vectors are there; nothing is written."""
     from relance.embedder import vector_key
     from relance.providers.dispatch import load_of, pack
 
-    discovery = run.discover()
-    info, plan = run.provider.info, Plan(index=run.spec.name)
+    run.discover()
+    info, loss = run.provider.info, loss_of(run)
+    plan = Plan(index=run.spec.name, documents=loss.documents, removed=loss.removed)
     alias = run.tables.alias
     plan.rebuild = alias is not None and alias["table"] != run.tables.name
     embedding = run.embedding
@@ -96,12 +120,8 @@ def make_plan(run: Ingestion) -> Plan:
         sizes = np.array(list(fresh.values()), dtype=np.int64)
         plan.requests += sum(1 for _ in pack(sizes, max_texts=max_texts, max_tokens=max_tokens, loads=loads, most=most))
         batch.release()
-    if run.control.stop.is_set():
-        msg = "planning was stopped"
-        raise StoppedError(msg)
-    removed = run.tables.manifest.rows(discovery.removed)
+    _check_stop(run)
     plan.unchanged += run.report.unchanged
-    plan.removed = sum(not row["container"] for row in removed.values())
     plan.failed, plan.failures = run.report.failed, run.report.failures
     price = info.price_per_million_tokens
     plan.free_tokens = min(run.quota.left(), plan.tokens)
@@ -131,3 +151,9 @@ def check_budget(plan: Plan, limit: float | None) -> None:
             "nothing was spent. Raise the limit, or index less"
         )
         raise BudgetError(msg)
+
+
+def _check_stop(run: Ingestion) -> None:
+    if run.control.stop.is_set():
+        msg = "planning was stopped"
+        raise StoppedError(msg)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relance.store.failures import Failure
+
+if TYPE_CHECKING:
+    from relance.telemetry.run import RunTelemetry
 
 __all__ = ["Report"]
 
@@ -20,6 +23,8 @@ class Report:
 
     Attributes:
         part: text | media.
+        model: `provider/model` the vectors are from.
+        partial: whether only named documents were looked at.
         media: what the same run did to the media, in the report of the texts.
         status: completed | completed with failures | stopped | failed.
         touched: documents whose version marker changed but not their content; part of `unchanged`.
@@ -32,6 +37,8 @@ class Report:
     index: str
     run_id: str
     part: str = "text"
+    model: str = ""
+    partial: bool = False
     status: str = "completed"
     added: int = 0
     changed: int = 0
@@ -53,18 +60,24 @@ class Report:
     notes: list[str] = field(default_factory=list)
     media: Report | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _telemetry: RunTelemetry | None = field(default=None, repr=False, compare=False)
 
     @property
     def title(self) -> str:
         """What the run was over, for people: `handbook`, or `handbook media`."""
         return f"{self.index} media" if self.part == "media" else self.index
 
+    def watch(self, telemetry: RunTelemetry) -> None:
+        """Tell somebody of every stage and whatever is counted from now on."""
+        self._telemetry = telemetry
+
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
         """Add the time a block takes to a stage."""
         began = time.perf_counter()
         try:
-            yield
+            with self._telemetry.stage(name) if self._telemetry else nullcontext():
+                yield
         finally:
             self.add(f"seconds.{name}", time.perf_counter() - began)
 
@@ -76,12 +89,16 @@ class Report:
                 self.seconds[stage] = self.seconds.get(stage, 0.0) + amount
             else:
                 setattr(self, name, getattr(self, name) + amount)
+        if self._telemetry:
+            self._telemetry.count(name, amount)
 
     def fail(self, failure: Failure) -> None:
         """Note a failure, from any thread."""
         with self._lock:
             self.failures.append(failure)
             self.failed += 1
+        if self._telemetry:
+            self._telemetry.count("failed", 1)
 
     def include(self, media: Report) -> None:
         """Take in what the run did to the media; the status of both together is the worse one."""

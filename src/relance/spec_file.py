@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from relance.blocks import with_blocks
 from relance.errors import SpecError
 from relance.spec import IndexSpec, MediaSpec
 from relance.spec_messages import explain, field_at, is_number, sections, takes_variables, unknown_key
@@ -18,7 +19,7 @@ from relance.spec_tree import Position, Problem, Tree, TreeError, label, read_tr
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["FILE_NAMES", "SCHEMA_NAME", "json_schema", "load_spec", "parse_spec", "template"]
+__all__ = ["FILE_NAMES", "SCHEMA_NAME", "find_file", "json_schema", "load_spec", "parse_spec", "template"]
 
 FILE_NAMES = ("index.yaml", "index.yml")
 SCHEMA_NAME = "index.schema.json"
@@ -27,15 +28,33 @@ VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}
 
 
 def load_spec(path: str | Path) -> IndexSpec:
-    """Load an index file, or the `index.yaml` of a folder; raises SpecError with all its problems."""
-    file = _find(Path(path).expanduser())
+    """Load an index file, or the `index.yaml` of a folder; raises SpecError with all its problems.
+
+    Keys and stores that it leaves to Prefect blocks are filled in; ConfigurationError where there is no such block.
+    """
+    file = find_file(path)
     try:
         data = file.read_bytes() if file.stat().st_size <= MAX_BYTES else None
     except OSError as error:
         raise SpecError(file, [(None, "", f"cannot be read: {error.strerror}")]) from None
     if data is None:
         raise SpecError(file, [(None, "", f"is larger than {MAX_BYTES >> 20} MB; is this an index file?")])
-    return parse_spec(_decode(data, file), file, file.parent.absolute())
+    return with_blocks(parse_spec(_decode(data, file), file, file.parent.absolute()))
+
+
+def find_file(path: str | Path) -> Path:
+    """Find the index file a path means: itself, or the `index.yaml` of a folder; raises SpecError."""
+    path = Path(path).expanduser()
+    if path.is_dir():
+        found = [path / name for name in FILE_NAMES if (path / name).is_file()]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise SpecError(path, [(None, "", f"holds both {' and '.join(FILE_NAMES)}; remove one")])
+        raise SpecError(path, [(None, "", f"holds no {' or '.join(FILE_NAMES)}; {_nearby(path)}")])
+    if not path.is_file():
+        raise SpecError(path, [(None, "", f"there is no such file or folder; {_nearby(path.parent)}")])
+    return path
 
 
 def parse_spec(text: str, file: Path | str, folder: Path) -> IndexSpec:
@@ -82,19 +101,6 @@ def template(name: str = "my-index") -> str:
     """Write a commented index file to start from; deleting a `#` leaves a file that loads."""
     # A name such as 2024 or on needs quotes, and YAML knows which.
     return TEMPLATE.replace("NAME", yaml.safe_dump(name).splitlines()[0], 1)
-
-
-def _find(path: Path) -> Path:
-    if path.is_dir():
-        found = [path / name for name in FILE_NAMES if (path / name).is_file()]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise SpecError(path, [(None, "", f"holds both {' and '.join(FILE_NAMES)}; remove one")])
-        raise SpecError(path, [(None, "", f"holds no {' or '.join(FILE_NAMES)}; {_nearby(path)}")])
-    if not path.is_file():
-        raise SpecError(path, [(None, "", f"there is no such file or folder; {_nearby(path.parent)}")])
-    return path
 
 
 def _nearby(folder: Path) -> str:

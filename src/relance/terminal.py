@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -101,6 +101,54 @@ class Terminal:
         self.failures(plan["failures"][:_SHOWN_FAILURES], plan["failed"])
         if plan.get("media"):
             self.plan(plan["media"], part="plan of its media")
+
+    def maintained(self, done: dict[str, Any]) -> None:
+        """Print what housekeeping did."""
+        compacted = [f"{name}: {before} files → {after}" for name, (before, after) in done["compacted"].items()]
+        rows = {
+            "compacted": "\n".join(compacted) or "nothing to do",
+            "old versions": f"{done['versions']:,} dropped",
+            "old tables": ", ".join(done["dropped"]) or "none to drop",
+            "vectors": f"{done['pruned']:,} pruned",
+            "indexes": ", ".join(done["indexes"]) or "none",
+            "failures": f"{done['failures']:,}, {done['retryable']:,} of which may pass by themselves",
+        }
+        if done["bytes_before"] is not None:
+            rows["store"] = f"{done['bytes_before']:,} → {done['bytes_after']:,} bytes"
+        self.pairs(f"{done['index']}: maintained in {done['seconds']:.1f} s", rows)
+        if done["interrupted"]:
+            self.note(f"run {done['interrupted']} was cut short; its tables were left to the next run")
+
+    def evaluation(self, found: dict[str, Any]) -> None:
+        """Print how well questions were answered."""
+        k = found["k"]
+        rows = {
+            f"nDCG@{k}": f"{found['ndcg']:.4f}",
+            f"Recall@{k}": f"{found['recall']:.4f}",
+            f"MRR@{k}": f"{found['mrr']:.4f}",
+            "latency": f"{found['latency_ms_p50']:.0f} ms p50 · {found['latency_ms_p95']:.0f} ms p95",
+            "queries": f"{found['queries']:,}",
+        }
+        if found["missing"]:
+            rows["missing"] = f"{found['missing']:,} relevant documents are not in the index"
+        self.pairs(f"{found['index']}: {found['mode']} search", rows)
+
+    def asks(self) -> bool:
+        """Whether there is a person to ask: the answer is typed, the question goes to stderr."""
+        return sys.stdin.isatty() and self.err.is_terminal
+
+    def approve(self, reasons: Sequence[str], plan: dict[str, Any]) -> bool:
+        """Show a plan and what of it needs approval, and ask; only a yes is a yes."""
+        aside = Terminal()
+        aside.out = self.err  # stdout is for results
+        aside.plan(plan)
+        for reason in reasons:
+            self.err.print(f"[yellow]This run {escape(reason)}.[/]")
+        try:
+            answer = self.err.input("Go on? [y/N] ", markup=False)
+        except EOFError:
+            answer = ""
+        return answer.strip().lower() in {"y", "yes"}
 
     def failures(self, failures: list[dict[str, Any]], total: int) -> None:
         """Print failures with their reasons."""

@@ -14,8 +14,6 @@ from prefect import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterKey,
-    FlowRunFilter,
-    FlowRunFilterName,
     TaskRunFilter,
     TaskRunFilterFlowRunId,
 )
@@ -66,10 +64,9 @@ async def runs_of(spec: Path) -> tuple[FlowRun, list[TaskRun]]:
     """Return the latest run over a spec and its task runs, once the server has recorded them all."""
     async with get_client() as client:
         for _ in range(60):
-            flow_runs = await client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(name=FlowRunFilterName(like_=str(spec)))
-            )
-            flow_run = max(flow_runs, key=lambda each: each.created)
+            flow_runs = await client.read_flow_runs()
+            about = [each for each in flow_runs if each.parameters["index"] == str(spec)]
+            flow_run = max(about, key=lambda each: each.created)
             task_runs = await client.read_task_runs(
                 task_run_filter=TaskRunFilter(flow_run_id=TaskRunFilterFlowRunId(any_=[flow_run.id]))
             )
@@ -81,25 +78,25 @@ async def runs_of(spec: Path) -> tuple[FlowRun, list[TaskRun]]:
 
 def test_a_run_is_readable_and_leaves_its_report(declare: Callable[..., Path]) -> None:
     spec = declare()
-    state = run(spec=str(spec))
+    state = run(index=str(spec))
     assert state.is_completed()
     assert state.name == "Completed"
     report = asyncio.run(_result(state))
     assert (report["added"], report["failed"]) == (12, 0)
     assert Index(spec).status()["documents"] == 12
     flow_run, task_runs = asyncio.run(runs_of(spec))
-    assert flow_run.name == f"ingest {spec}"
+    assert flow_run.name == spec.parent.name
     names = {each.name for each in task_runs}
     assert {"discover flow-notes", "embed flow-notes 1/1", "upsert flow-notes 1/1", "finish flow-notes"} <= names
     assert all("relance" in each.tags for each in task_runs)
     artifact = asyncio.run(_artifact("ingest-flow-notes"))
-    assert re.search(r"\| added \| 12 \|", artifact)
+    assert re.search(r"\| documents \| 12 added · 0 changed", artifact)
 
 
 def test_a_run_with_failures_is_not_silently_green(declare: Callable[..., Path], tmp_path: Path) -> None:
     spec = declare()
     (tmp_path / "docs" / "bad.md").write_bytes(b"")
-    state = run(spec=str(spec))
+    state = run(index=str(spec))
     assert state.is_completed()
     assert state.name == "Completed With Failures"
     assert "docs/bad.md" in asyncio.run(_artifact("failures-flow-notes"))
@@ -107,7 +104,7 @@ def test_a_run_with_failures_is_not_silently_green(declare: Callable[..., Path],
 
 def test_planning_writes_nothing(declare: Callable[..., Path], tmp_path: Path) -> None:
     spec = declare()
-    plan = asyncio.run(_result(run(spec=str(spec), mode="plan")))
+    plan = asyncio.run(_result(run(index=str(spec), mode="plan only")))
     assert plan["added"] == 12
     assert not (tmp_path / "db").exists()
 
@@ -127,7 +124,7 @@ def test_only_what_may_pass_is_tried_again(declare: Callable[..., Path], monkeyp
         return real(self, batch)
 
     monkeypatch.setattr(Ingestion, "embed", refuse_once)
-    state = run(spec=str(declare()))
+    state = run(index=str(declare()))
     assert state.name == "Completed"
     assert calls == [1, 1]
 
@@ -146,10 +143,10 @@ def test_a_provider_that_stays_away_leaves_failures_for_the_next_run(
     spec = declare()
     with monkeypatch.context() as patch:
         patch.setattr(Ingestion, "embed", refuse)
-        report = asyncio.run(_result(run(spec=str(spec))))
+        report = asyncio.run(_result(run(index=str(spec))))
     assert (report["failed"], report["added"]) == (12, 0)
     assert "tomorrow" in Index(spec).failures()[0]["reason"]
-    assert asyncio.run(_result(run(spec=str(spec))))["added"] == 12
+    assert asyncio.run(_result(run(index=str(spec))))["added"] == 12
     assert Index(spec).failures() == []
 
 
@@ -163,7 +160,7 @@ def test_a_refused_account_stops_the_run_at_once(declare: Callable[..., Path], m
         raise AccountError("the key is not valid")
 
     monkeypatch.setattr(Ingestion, "embed", refuse)
-    state = run(spec=str(declare()))
+    state = run(index=str(declare()))
     assert state.is_failed()
     assert calls == [1]
     with pytest.raises(AccountError, match="not valid"):
@@ -183,11 +180,11 @@ def test_media_travel_the_main_path_after_the_texts(
     sources = [{"type": "files", "root": name} for name in ("docs", "pics")]
     media = {"embedding": {"base_url": f"{emulator.url}/api/v1"}}
     spec = declare(name="flow-gallery", sources=sources, media=media)
-    plan = asyncio.run(_result(run(spec=str(spec), mode="plan")))
+    plan = asyncio.run(_result(run(index=str(spec), mode="plan only")))
     assert (plan["added"], plan["media"]["added"], plan["media"]["failed"]) == (13, 4, 1)
-    assert re.search(r"\| added \| 4 \|", asyncio.run(_artifact("plan-flow-gallery-media")))
+    assert re.search(r"documents \| 4 added", asyncio.run(_artifact("plan-flow-gallery-media")))
 
-    state = run(spec=str(spec))
+    state = run(index=str(spec))
     assert (state.name, state.message) == ("Completed With Failures", "1 failures")
     report = asyncio.run(_result(state))
     assert (report["added"], report["media"]["added"], report["media"]["embedded"]) == (13, 4, 3)
@@ -198,11 +195,11 @@ def test_media_travel_the_main_path_after_the_texts(
     names = {each.name for each in task_runs}
     assert {"embed flow-gallery 1/1", "embed flow-gallery media 1/1", "finish flow-gallery media"} <= names
     assert all("relance" in each.tags for each in task_runs)
-    assert re.search(r"\| added \| 13 \|", asyncio.run(_artifact("ingest-flow-gallery")))
-    assert re.search(r"\| embedded \| 3 \|", asyncio.run(_artifact("ingest-flow-gallery-media")))
+    assert re.search(r"documents \| 13 added", asyncio.run(_artifact("ingest-flow-gallery")))
+    assert re.search(r"· 3 embedded ·", asyncio.run(_artifact("ingest-flow-gallery-media")))
     assert "pics/bad.png" in asyncio.run(_artifact("failures-flow-gallery-media"))
 
-    again = asyncio.run(_result(run(spec=str(spec))))
+    again = asyncio.run(_result(run(index=str(spec))))
     assert (again["unchanged"], again["media"]["unchanged"], again["media"]["requests"]) == (13, 4, 0)
 
 

@@ -48,10 +48,10 @@ def test_no_key_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog:
             encoding="utf-8",
         )
         if accepted:
-            assert asyncio.run(ingest(spec=str(spec)))["added"] == 1
+            assert asyncio.run(ingest(index=str(spec)))["added"] == 1
         else:
             with pytest.raises(AccountError, match="key"):
-                asyncio.run(ingest(spec=str(spec)))
+                asyncio.run(ingest(index=str(spec)))
     kept = everything_kept(tmp_path)
     assert len(kept) > 5
     guilty = [path.name for path, data in kept.items() if key.encode() in data]

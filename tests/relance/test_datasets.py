@@ -56,7 +56,7 @@ def test_the_whole_set_is_in_and_stays_in_step(make_index: Make, docs: Path, dat
 
     path.rename(docs / "renamed.jsonl")
     paid = len(log())
-    report = index.ingest()
+    report = index.ingest(approved=True)
     assert report.added == report.removed == DOCUMENTS[dataset.name] - len(blank) - 1
     assert len(log()) == paid, "a renamed file is not embedded again"
 

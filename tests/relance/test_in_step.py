@@ -151,6 +151,7 @@ class FolderAndIndex(RuleBasedStateMachine):
             "chunking": self.chunking,
             "embedding": {"model": "fake/hash"},
             "store": {"uri": str(self.folder / store)},
+            "limits": {"max_removed_fraction": 1},
             "folder": self.folder,
         }
         return Index(IndexSpec.model_validate(declared))

@@ -253,7 +253,7 @@ def test_rows_of_a_table_are_documents(make_index: Make, docs: Path, log: Log) -
     assert hits[0].uri == "docs/data.jsonl#d7"
     assert hits[0].metadata["year"] == 1997
     path.unlink()
-    assert index.ingest().removed == 29
+    assert index.ingest(approved=True).removed == 29
     assert rows(index) == []
 
 

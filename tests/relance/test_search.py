@@ -183,7 +183,7 @@ def test_an_empty_index_has_no_hits(make_index: Make, docs: Path, mode: Mode) ->
     index.ingest()
     assert len(index.search("ferry", mode=mode)) == 1
     (docs / "a.md").unlink()
-    index.ingest()
+    index.ingest(approved=True)
     assert index.search("ferry", mode=mode) == []
 
 

@@ -274,7 +274,7 @@ def test_a_deleted_file_a_deleted_folder_and_an_emptied_source_leave_nothing(
     in_step(index)
     for path in docs.iterdir():
         path.unlink()
-    assert index.ingest().removed == 2
+    assert index.ingest(approved=True).removed == 2
     assert rows(index) == []
 
 

@@ -25,6 +25,7 @@ from relance.limits import Limits, shared_limits
 from relance.money import Purse, cost_usd
 from relance.providers import BadReplyError, Input, InputType, Provider, Reply
 from relance.spec import EmbeddingSpec
+from relance.telemetry.traffic import Traffic
 from relance.vectors import check_vectors
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ class Dispatcher:
         }
         limits = shared_limits((info.name, info.region, spec.base_url), **rates) if shared else Limits.of(**rates)
         self.concurrency, self.request_rate, self.token_rate = limits.concurrency, limits.requests, limits.tokens
+        self._traffic = Traffic(info, self.concurrency)
         self._accepted = False
         self._refused: Exception | None = None
         self._jobs: set[Job] = set()
@@ -277,7 +279,9 @@ class Dispatcher:
         job.sending.add(task)
         job.requests += 1
         try:
-            reply = await self._provider.embed([job.inputs[position] for position in part], input_type=job.input_type)
+            with self._traffic.request(len(part), count):
+                inputs = [job.inputs[position] for position in part]
+                reply = await self._provider.embed(inputs, input_type=job.input_type)
             billed, paid = count if reply.tokens is None else reply.tokens, reply.cost_usd
         except RateLimitedError:
             self.concurrency.throttled(epoch)

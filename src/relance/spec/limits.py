@@ -17,6 +17,9 @@ class LimitsSpec(Part, title="Limits"):
     approve_above_usd: float | None = Field(default=None, title="Approval above", ge=0)
     """US dollars above which a run asks a person first: in the Prefect UI, or on the terminal."""
     max_removed_fraction: float = Field(default=0.5, title="Approval of removals", ge=0, le=1)
-    """Part of the index's documents that a run may remove without asking (1: all): an empty mount empties no index."""
+    """Part of the index's documents a run may remove without asking a person (1: all, 0: none).
+
+    Fewer than 10 documents may always go, unless that would leave nothing: an empty mount must not empty an index.
+    """
     batches_in_flight: int = Field(default=4, title="Batches in flight", ge=1, le=64)
     """Batches of documents between loading and writing at once; bounds memory."""

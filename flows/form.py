@@ -1,0 +1,24 @@
+"""The fields of the forms that the Prefect UI shows for the flows.
+
+Every field is flat and has a plain default: optional ones, unions and default factories are rendered badly. Prefect
+takes a field's title from `json_schema_extra` only, and its bounds from the annotation only.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from relance.search import Mode as SearchMode
+
+__all__ = ["Amount", "Approval", "Mode", "SearchMode", "field"]
+
+Amount = Annotated[float, Field(ge=0)]
+Mode = Literal["incremental", "full", "plan only"]
+Approval = Literal["ask", "given"]
+
+
+def field(title: str, default: Any, description: str) -> Any:
+    """Make a field of a form."""
+    return Field(default, description=description, json_schema_extra={"title": title})

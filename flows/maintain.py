@@ -1,0 +1,31 @@
+"""The nightly housekeeping of an index: compact, index, prune what nobody can go back to."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from prefect import flow, runtime
+
+from flows.form import field
+from infra.registry import find_spec, name_of, registered
+from relance.index import Index
+from tasks.artifacts import show_values
+
+__all__ = ["maintain"]
+
+
+def run_name() -> str:
+    """Name a run after its index."""
+    return name_of(runtime.flow_run.parameters["index"]) or "all indexes"
+
+
+@flow(name="maintain", flow_run_name=run_name, persist_result=False)
+async def maintain(index: str = field("Index", "", "Name or path; empty: every deployed index.")) -> dict[str, Any]:
+    """Tidy an index, or every deployed one where none is named."""
+    done = {}
+    for name in [index] if index else await registered():
+        spec = await find_spec(name)
+        done[spec.name] = (await asyncio.to_thread(Index(spec).maintain)).as_dict()
+        show_values("maintain", spec.name, done[spec.name], "housekeeping")
+    return done

@@ -1,0 +1,22 @@
+"""The door to Prefect's blocks, for specs that leave their key or store to one."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+from relance.errors import ConfigurationError
+from relance.spec import IndexSpec
+
+__all__ = ["with_blocks"]
+
+
+def with_blocks(spec: IndexSpec) -> IndexSpec:
+    """Fill in what a spec leaves to blocks; without a word of them nothing of Prefect is imported."""
+    sections = [spec.embedding] + ([spec.media.embedding] if spec.media else [])
+    if not spec.store.block and not any(section.credentials for section in sections):
+        return spec
+    if importlib.util.find_spec("infra") is None:
+        msg = f"index {spec.name!r} names Prefect blocks, which need a checkout of relance; write key and store into it"
+        raise ConfigurationError(msg)
+    return importlib.import_module("infra.blocks").with_blocks(spec)

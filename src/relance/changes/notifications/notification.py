@@ -1,0 +1,69 @@
+"""What a notification says, whoever sent it, and reading it out of untrusted JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from relance.errors import InputError
+
+__all__ = ["Notification", "field", "items", "naming", "read_json"]
+
+T = TypeVar("T")
+
+_WORDS: dict[type, str] = {str: "text", list: "a list", dict: "an object", bool: "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Keys of objects, oldest first: which there are, with new content, and which are gone.
+
+    Attributes:
+        objects: pairs of key and whether the object is there now; the last one of a key counts.
+        source: bucket or repository, for people.
+        everything: whether it says that something changed, but not what.
+        ignored: why it concerns no document; empty if it does.
+    """
+
+    objects: Sequence[tuple[str, bool]] = ()
+    source: str = ""
+    everything: bool = False
+    ignored: str = ""
+
+
+def read_json(body: bytes) -> Any:
+    """Read JSON; InputError for what is none, is too deep, or holds text that is no Unicode."""
+    from pydantic_core import from_json
+
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        msg = f"the body is not JSON: {str(error)[:100]}"
+        raise InputError(msg) from None
+
+
+def field(data: Any, path: str, kind: type[T]) -> T:
+    """Return what is at a dotted path; InputError that names the path if it is missing or of another kind."""
+    value = data
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(value, kind):
+        found = "missing" if value is None else f"of the wrong kind, expected {_WORDS[kind]}"
+        msg = f"{path}: {found}"
+        raise InputError(msg)
+    return value
+
+
+def items(data: Any, name: str, most: int = 10_000) -> Iterable[tuple[str, Any]]:
+    """Stream the entries of a list with what to call them in an error."""
+    entries = field(data, name, list)
+    if len(entries) > most:
+        msg = f"{name}: more than {most:,} entries"
+        raise InputError(msg)
+    return ((f"{name}[{number}]", entry) for number, entry in enumerate(entries))
+
+
+def naming(where: str, error: InputError) -> InputError:
+    """Say where in a list something is wrong."""
+    return InputError(f"{where}.{error}")

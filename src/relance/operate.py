@@ -1,0 +1,276 @@
+"""Commands that run relance: bring everything up, deploy indexes, tell about changes."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from relance.errors import ConfigurationError, InputError, RelanceError
+from relance.launch import has_flows, quiet_prefect
+from relance.prefect_api import find_api
+from relance.spec import IndexSpec
+from relance.terminal import Terminal
+
+__all__ = ["add_commands"]
+
+DONE, FAILED = 0, 1
+Specs = Annotated[list[Path], Parameter(help="Index files, or folders with an index.yaml.", negative="")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+
+def add_commands(app: App) -> None:
+    """Give the command line its commands for operation."""
+    for command in (up, deploy, watch, emit, webhook):
+        app.command(command)
+
+
+def up(
+    specs: Specs = [],  # noqa: B006  # never changed
+    *,
+    check: Annotated[bool, Parameter(negative="")] = False,
+    bootstrap_only: Annotated[bool, Parameter(negative="")] = False,
+    port: int = 0,
+    notify: str = "",
+    pool_type: str = "process",
+) -> int:
+    """Bring up Prefect on this machine: server, work pool, limits, blocks, automations, deployments, worker.
+
+    What is running already is used, and left running by Ctrl-C.
+
+    Parameters
+    ----------
+    check
+        Only say what is missing; exit code 1 if anything is.
+    bootstrap_only
+        Prepare the server that PREFECT_API_URL names and register the deployments, start nothing, and end.
+    port
+        Port of a server that has to be started; 4200 by default.
+    notify
+        Notification block to tell of failed and late runs, as type/name, e.g. slack-webhook/team.
+    pool_type
+        Type of a work pool that has to be made: process, docker or kubernetes.
+    """
+    terminal, module = Terminal(), _infra("up")
+    if check:
+        lacking = module.check()
+        for each in lacking:
+            terminal.say(f"missing   {each}")
+        terminal.say("everything is up" if not lacking else "`relance up` brings it up")
+        return FAILED if lacking else DONE
+    brought: Any = module.Up(say=terminal.say)
+    with _stopping(brought.stopped), contextlib.ExitStack() as exits:
+        exits.callback(brought.down)
+        if bootstrap_only:
+            os.environ["PREFECT_API_URL"] = find_api()
+        brought.server(port)
+        brought.bootstrap(notify=notify, pool_type=pool_type)
+        brought.deployments(specs)
+        if bootstrap_only:
+            return DONE
+        brought.worker()
+        page = brought.address.removesuffix("/api")
+        terminal.say(
+            f"\nopen      {page}/v2/deployments   and run `ingest`: the form is filled in for examples/handbook"
+        )
+        terminal.say("          in other terminals:  relance deploy SPEC   gives an index its schedule and its trigger")
+        terminal.say("                               relance watch SPEC    reindexes what you save")
+        terminal.say("Ctrl-C    stops what was started here")
+        brought.stay()
+    return DONE
+
+
+def deploy(
+    specs: Specs = [],  # noqa: B006  # never changed
+    *,
+    all_below: Annotated[Path | None, Parameter(name="--all")] = None,
+    remove: str = "",
+    json: AsJson = False,
+) -> int:
+    """Register what an index needs: run by hand, by its `schedule`, and when its sources change.
+
+    Parameters
+    ----------
+    all_below
+        A folder: every index file below it.
+    remove
+        Name of an index to take the deployments of away; its tables stay.
+    """
+    import asyncio
+
+    terminal = Terminal(as_json=json)
+    paths = list(specs) + (_specs_below(all_below) if all_below else [])
+    if bool(paths) == bool(remove):
+        msg = "name the index files to deploy, or --all FOLDER, or --remove NAME"
+        raise InputError(msg)
+    os.environ["PREFECT_API_URL"] = find_api()
+    module = _infra("deployments")
+    done = [asyncio.run(module.remove(remove))] if remove else [asyncio.run(module.deploy(path)) for path in paths]
+    if json:
+        terminal.json(done)
+        return DONE
+    for each in done:
+        for name, what in each["deployments"].items():
+            terminal.say(f"{what:8}{name}")
+        if each.get("schedule"):
+            terminal.say(f"        runs {each['schedule']}")
+    return DONE
+
+
+def watch(specs: Specs, *, debounce: float = 1.0) -> int:
+    """Tell Prefect what changes below the folders of indexes, until Ctrl-C; each change sets off a run over it.
+
+    Parameters
+    ----------
+    debounce
+        Seconds of quiet that end a burst of changes.
+    """
+    from relance.changes.change import Change
+    from relance.changes.events_api import EventsApi
+    from relance.changes.watch import watch as watch_index
+    from relance.spec_file import load_spec
+
+    terminal, declared = Terminal(), [load_spec(path) for path in _named(specs)]
+    os.environ["PREFECT_API_URL"] = find_api()
+    failed: list[BaseException] = []
+    with contextlib.closing(EventsApi()) as api, _stopping(threading.Event()) as stop:
+        for path, spec in zip(specs, declared, strict=True):
+            if not api.is_deployed(spec.name):
+                msg = f"index {spec.name!r} is not deployed, so nothing would listen; first: relance deploy {path}"
+                raise ConfigurationError(msg)
+
+        def tell(change: Change) -> None:
+            api.emit(change)
+            terminal.say(f"{change}")
+
+        def keep_watching(spec: IndexSpec) -> None:
+            try:
+                watch_index(spec, tell, stop=stop, debounce_s=debounce)
+            except RelanceError as error:
+                failed.append(error)
+                stop.set()
+
+        threads = [threading.Thread(target=keep_watching, args=(spec,), name=f"watch {spec.name}") for spec in declared]
+        for thread in threads:
+            thread.start()
+        terminal.say(f"watching {', '.join(spec.name for spec in declared)}; Ctrl-C ends it")
+        for thread in threads:
+            thread.join()
+    if failed:
+        raise failed[0]
+    return DONE
+
+
+def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | None = None, source: str = "",
+         json: AsJson = False) -> int:  # fmt: skip
+    """Tell Prefect that documents of an index have changed, from a script or CI; naming none means: look at all.
+
+    Parameters
+    ----------
+    index
+        Name of the index.
+    changed
+        Uris of documents that are new or different, e.g. docs/a.md.
+    removed
+        Uris of documents that are gone.
+    source
+        Where it happened, for people.
+    """
+    from relance.changes.change import Change
+    from relance.changes.events_api import EventsApi
+
+    change = Change(index, source, tuple(changed or ()), tuple(removed or ()), everything=not (changed or removed))
+    os.environ["PREFECT_API_URL"] = find_api()
+    with contextlib.closing(EventsApi()) as api:
+        own = api.is_deployed(index)
+        api.emit(change)
+    terminal = Terminal(as_json=json)
+    if json:
+        terminal.json({"index": index, "change": str(change), "deployed": own})
+    else:
+        terminal.say(f"told  {change}")
+        if not own:
+            terminal.note(f"{index} has no deployment of its own; `ingest-on-change` looks for it by name or path")
+    return DONE
+
+
+def webhook(specs: Specs, *, host: str = "127.0.0.1", port: int = 8080) -> int:
+    """Receive notifications over HTTP and tell Prefect: S3 and MinIO, Alibaba OSS, GitHub pushes, plain JSON.
+
+    Senders prove themselves by the secret in RELANCE_WEBHOOK_SECRET. /metrics is for Prometheus.
+
+    Parameters
+    ----------
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 takes a free one.
+    """
+    from relance.changes.events_api import EventsApi
+    from relance.changes.receiver import receiver
+    from relance.changes.serve import serve_receiver
+    from relance.changes.settings import read_webhook_secret
+    from relance.spec_file import load_spec
+
+    terminal = Terminal()
+    declared = {spec.name: spec for spec in map(load_spec, _named(specs))}
+    secret = read_webhook_secret()
+    os.environ["PREFECT_API_URL"] = find_api()
+
+    def ready(address: str) -> None:
+        for name in declared:
+            terminal.say(f"POST {address}/{{generic,s3,oss,github}}/{name}")
+
+    with contextlib.closing(EventsApi()) as api:
+        for name in declared:
+            if not api.is_deployed(name):
+                terminal.note(f"{name} is not deployed yet; until `relance deploy` its changes set off nothing useful")
+        serve_receiver(receiver(declared, secret, api.emit), host, port, ready=ready)
+    return DONE
+
+
+def _named(specs: list[Path]) -> list[Path]:
+    if not specs:
+        msg = "name at least one index file"
+        raise InputError(msg)
+    return specs
+
+
+def _specs_below(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        msg = f"{folder} is not a folder"
+        raise InputError(msg)
+    found = sorted(path for name in ("index.yaml", "index.yml") for path in folder.rglob(name))
+    if not found:
+        msg = f"no index.yaml is below {folder}"
+        raise InputError(msg)
+    return found
+
+
+def _infra(name: str) -> Any:
+    """Import a module of `infra`, which is in a checkout or its image, not in the wheel."""
+    if not has_flows():
+        msg = "the flows are in a checkout, not in the wheel; clone relance, or run its image"
+        raise ConfigurationError(msg)
+    quiet_prefect()
+    return importlib.import_module(f"infra.{name}")
+
+
+@contextlib.contextmanager
+def _stopping(stopped: threading.Event) -> Generator[threading.Event]:
+    """Set an event at SIGINT and SIGTERM instead of ending at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,54 @@
+"""Ask a person before a run that costs much or removes much."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from prefect import get_run_logger
+from prefect.flow_runs import apause_flow_run
+from prefect.input import RunInput
+from pydantic import Field
+
+from relance.index import Index
+from relance.spec import IndexSpec
+from tasks.artifacts import plan_markdown
+from tasks.report import show_plan
+
+__all__ = ["Approval", "RejectedError", "approve"]
+
+PATIENCE_S = 7 * 24 * 3600
+POLL_S = 2
+
+
+class RejectedError(Exception):
+    """A person has looked at the plan and said no."""
+
+
+class Approval(RunInput):
+    """What the person says."""
+
+    go_on: bool = Field(
+        default=False, title="Go on", description="Run as planned. Leave it off to end the run instead."
+    )
+
+
+async def approve(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = ()) -> bool:
+    """Pause until a person has approved, if the spec's limits ask for it; returns whether one did.
+
+    Raises RejectedError if the person says no.
+    """
+    preview = await asyncio.to_thread(Index(spec).preview, full=full, only=only)
+    if not preview.reasons:
+        return False
+    show_plan(preview.plan)
+    reasons = "\n".join(f"- {reason}" for reason in preview.reasons)
+    get_run_logger().warning("%s waits for approval: %s", spec.name, "; ".join(preview.reasons))
+    asked = Approval.with_initial_data(
+        description=f"## {spec.name} needs your approval\n\n{reasons}\n\n{plan_markdown(preview.plan, spec.name)}"
+    )
+    answer = await apause_flow_run(asked, timeout=PATIENCE_S, poll_interval=POLL_S)
+    if not answer.go_on:
+        msg = "rejected; nothing was changed"
+        raise RejectedError(msg)
+    return True
