@@ -39,10 +39,11 @@ def declare(folder: Path, rows: Path) -> Path:
 
 async def task_runs() -> int:
     from prefect import get_client
+    from prefect.client.schemas.sorting import FlowRunSort
 
     async with get_client() as client:
         for _ in range(60):  # recorded some seconds later
-            runs = await client.read_flow_runs(limit=1, sort="START_TIME_DESC")
+            runs = await client.read_flow_runs(limit=1, sort=FlowRunSort.START_TIME_DESC)
             count = await client.request(
                 "POST", "/task_runs/count", json={"flow_runs": {"id": {"any_": [str(runs[0].id)]}}}
             )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from prefect import flow, runtime
-from relance.evaluation import evaluate as measure
-from relance.evaluation import read_dataset
+from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.form import SearchMode, field
 from infra.registry import find_spec, name_of
+from relance.evaluation import evaluate as measure
+from relance.evaluation import read_dataset
 from relance.index import Index
 from tasks.artifacts import show_values
 
@@ -21,7 +22,7 @@ DATASET = "A YAML file of golden queries, or a folder in BEIR format; relative t
 
 def run_name() -> str:
     """Name a run after its index."""
-    return name_of(runtime.flow_run.parameters["index"])
+    return name_of(flow_run.parameters["index"])
 
 
 @flow(name="evaluate", flow_run_name=run_name, persist_result=False)

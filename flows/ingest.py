@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from prefect import flow, runtime
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -26,6 +27,7 @@ from relance.ingestion import Ingestion
 from relance.parts import combine, parts
 from relance.report import Report
 from relance.spec import IndexSpec
+from relance.telemetry.start import start_telemetry
 from tasks.approve import RejectedError, approve
 from tasks.chunk import chunk
 from tasks.discover import discover
@@ -52,7 +54,7 @@ APPROVAL = "ask: pause for a person where the index's limits say so; given: go o
 
 def run_name() -> str:
     """Name a run for people: `handbook`, or `handbook (full)`."""
-    parameters = runtime.flow_run.parameters
+    parameters = flow_run.parameters
     mode = parameters.get("mode", "incremental")
     return name_of(parameters["index"]) + ("" if mode == "incremental" else f" ({mode})")
 
@@ -82,6 +84,7 @@ async def ingest(
 async def bring_in_step(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),
                         approval: Approval = "ask", wait_s: float = 0.0) -> Report:  # fmt: skip
     """Go through the stages for every part of the index; raises RejectedError if a person says no."""
+    start_telemetry()
     if approval == "given":
         await asyncio.to_thread(Index(spec).check_budget, full=full, only=only)
         approved = True

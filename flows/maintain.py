@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from prefect import flow, runtime
+from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.form import field
 from infra.registry import find_spec, name_of, registered
@@ -17,7 +18,7 @@ __all__ = ["maintain"]
 
 def run_name() -> str:
     """Name a run after its index."""
-    return name_of(runtime.flow_run.parameters["index"]) or "all indexes"
+    return name_of(flow_run.parameters["index"]) or "all indexes"
 
 
 @flow(name="maintain", flow_run_name=run_name, persist_result=False)

@@ -12,9 +12,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 
 from flows.form import field
@@ -44,7 +45,7 @@ PAYLOAD = 'JSON such as {"changed": ["docs/a.md"], "removed": []}; empty: look a
 
 def run_name() -> str:
     """Name a run for people: `handbook: 3 changed, 1 removed`."""
-    parameters = runtime.flow_run.parameters
+    parameters = flow_run.parameters
     return str(said(name_of(parameters["index"]), parameters["payload"]))
 
 
@@ -96,7 +97,7 @@ async def my_turn(index: str) -> bool:
     What that one has not looked for yet, it will: it begins to look when the run before it has ended.
     """
     async with get_client() as client:
-        me = await client.read_flow_run(runtime.flow_run.id)
+        me = await client.read_flow_run(flow_run.id)
     while earlier := await others_at_work(FLOW, index, me):
         if len(earlier) > 1:
             return False

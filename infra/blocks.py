@@ -99,7 +99,7 @@ def _with_store(section: StoreSpec) -> StoreSpec:
 def _load(kind: type[Block], name: str, where: str) -> Block:
     slug = kind.get_block_type_slug()
     try:
-        block: Any = kind.load(name, _sync=True)  # ty: ignore[unknown-argument]  # Prefect's door to the sync version
+        block: Any = kind.load(name, _sync=True)  # Prefect's door to the sync version
     except ValueError as error:
         msg = f"{where}: there is no block {slug}/{name}; make it in the Prefect UI under Blocks"
         raise ConfigurationError(f"{msg} (`relance up --bootstrap-only` registers its type)") from error

@@ -104,7 +104,7 @@ def _on_change(spec: IndexSpec) -> RunnerDeployment:
     trigger = DeploymentEventTrigger(
         name=f"relance: {spec.name} changed",
         expect={EVENT},
-        match={"prefect.resource.id": f"relance.index.{spec.name}"},  # ty: ignore[invalid-argument-type]  # it coerces
+        match={"prefect.resource.id": f"relance.index.{spec.name}"},
         parameters={"index": spec.name, **CHANGE_PARAMETERS},
     )
     flow: Any = ingest_on_change

@@ -43,6 +43,8 @@ _ENVIRONMENT = {
     # Ours says nothing in the terminal; theirs go into a file.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # "Finished in state Completed()", four times a batch: what there is to say of tasks stands in the flow's log.
+    "PREFECT_LOGGING_LOGGERS_PREFECT_TASK_RUNS_LEVEL": "WARNING",
 }
 
 

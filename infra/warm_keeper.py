@@ -15,7 +15,6 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +22,10 @@ from functools import partial
 from pathlib import Path
 
 from infra.warm import credible, private, say, socket_path
+from infra.warm_code import CODE, Code, own_code, read_code
 
 __all__ = ["MODULES", "Keeper", "keep"]
 
-ROOT = Path(__file__).resolve().parents[1]
 # What a run imports sooner or later; one that is gone in another version is told in the log, and missed by nobody.
 MODULES = (
     "prefect.engine", "prefect.flow_engine", "prefect.task_engine", "prefect.utilities.visualization",
@@ -36,12 +35,10 @@ MODULES = (
     "relance.providers.wordllama", "safetensors", "tokenizers",
     "lancedb", "pyarrow.dataset",
 )  # fmt: skip
-CODE = (ROOT / "flows", ROOT / "tasks", ROOT / "infra", ROOT / "src" / "relance")
 DELAY_S = 5.0  # the run that has just begun needs the processors more than the next one
 LOOK_S = 5.0  # how often the code is looked at; what has changed is taken in once it has been left alone for that long
+OWN = own_code()
 PATIENCE_S = 60.0  # between attempts, where spares die before they are ready
-
-Code = frozenset[tuple[str, int, int]]
 
 
 @dataclass(eq=False, slots=True)
@@ -55,8 +52,7 @@ class Spare:
     client: socket.socket | None = None
     handed: bool = False  # it has the run
     started: bool = False  # it runs it
-    signalled: bool = False
-    dropped: bool = False
+    dropped: bool = False  # ended by us
     refusal: str = ""
 
 
@@ -134,7 +130,7 @@ class Keeper:
             return
         if now - self._looked >= self.look_s:
             self._looked = now
-            self._take_in(_read(self.code))
+            self._take_in(read_code(self.code))
         waiting = [spare for spare in self._spares if not spare.handed]
         if len(waiting) < self.count and now >= self._next:
             self._start()
@@ -142,7 +138,7 @@ class Keeper:
     def _take_in(self, code: Code) -> None:
         """Replace the spares that have imported what is no longer there."""
         settled, self._seen = code == self._seen, code
-        if settled and _own() != OWN and not any(spare.handed for spare in self._spares):
+        if settled and own_code() != OWN and not any(spare.handed for spare in self._spares):
             self._stopping = self._outdated = True
         elif settled:
             for spare in self._spares:
@@ -151,7 +147,7 @@ class Keeper:
                     self._next, self._failures = 0.0, 0
 
     def _start(self) -> None:
-        code = _read(self.code)  # before it imports: what changes meanwhile outdates it
+        code = read_code(self.code)  # before it imports: what changes meanwhile outdates it
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "infra.warm_spare", str(theirs.fileno()), *self.modules]
         try:
@@ -205,7 +201,7 @@ class Keeper:
             spare.control.close()
             code = spare.process.returncode
             if spare.client:
-                if spare.started or spare.signalled:
+                if spare.started:
                     answer = f"exit {code}" if code >= 0 else f"signal {-code}"
                 else:
                     answer = f"unstarted {spare.refusal or 'the warm interpreter died before the run began'}"
@@ -231,7 +227,7 @@ class Keeper:
                 return
         except OSError:  # it has gone already, or the folder has
             return
-        code = _read(self.code)
+        code = read_code(self.code)
         spare = next(
             (
                 each
@@ -269,7 +265,6 @@ class Keeper:
                 socket.send_fds(spare.control, [b"J"], fds)
         else:
             for number in said:
-                spare.signalled = True
                 with contextlib.suppress(OSError):
                     os.kill(spare.process.pid, number)
         for fd in fds:
@@ -334,25 +329,3 @@ def _locked(path: Path) -> Generator[bool]:
             yield False
         else:
             yield True
-
-
-def _read(folders: Sequence[Path]) -> Code:
-    """Read what tells a version of the code from another; an installed package changes the folder it is put in."""
-    packages = sysconfig.get_path("purelib")
-    found = {(packages, os.stat(packages).st_mtime_ns, 0)}  # noqa: PTH116  # as the rest
-    for folder in folders:
-        for top, _, names in os.walk(folder):
-            for name in names:
-                if name.endswith(".py"):
-                    path = os.path.join(top, name)  # noqa: PTH118  # three times as quick
-                    with contextlib.suppress(OSError):  # just removed
-                        status = os.stat(path)  # noqa: PTH116
-                        found.add((path, status.st_mtime_ns, status.st_size))
-    return frozenset(found)
-
-
-def _own() -> Code:
-    return frozenset(each for each in _read([ROOT / "infra"]) if Path(each[0]).name.startswith("warm"))
-
-
-OWN = _own()

@@ -41,6 +41,7 @@ def main(channel: int, modules: list[str]) -> None:
     """Import, wait, and run what comes as `python -m` would."""
     control = socket.socket(fileno=channel)
     control.set_inheritable(False)
+    before = dict(os.environ)
     _import(modules)
     said = b""
     with contextlib.suppress(OSError):
@@ -55,7 +56,7 @@ def main(channel: int, modules: list[str]) -> None:
             os.close(given)
         with os.fdopen(fds[0], "rb") as file:
             job = json.load(file)
-        take_on(job)
+        take_on(job, before)
         program = _program(job["module"])
     except Exception as error:  # nothing has begun: the client starts an interpreter, whatever the reason
         reason = str(error) if isinstance(error, RefusedError) else f"{type(error).__name__}: {error}"
@@ -65,13 +66,18 @@ def main(channel: int, modules: list[str]) -> None:
     exec(program, sys.modules["__main__"].__dict__)  # noqa: S102  # what `python -m` does
 
 
-def take_on(job: dict[str, Any]) -> None:
-    """Become what the client is: environment, folder, import path, settings; RefusedError if that cannot be."""
+def take_on(job: dict[str, Any], before: dict[str, str]) -> None:
+    """Become what the client is: environment, folder, import path, settings; RefusedError if that cannot be.
+
+    `before` is the environment before the imports: what they have set, they would have set for the run as well.
+    """
     environment: dict[str, str] = job["environment"]
+    imported = {name for name in before.keys() | os.environ.keys() if before.get(name) != os.environ.get(name)}
     if job["executable"] != sys.executable:
         raise RefusedError(f"the run is of {job['executable']}, the warm interpreter is {sys.executable}")
-    for name in sorted(environment.keys() | os.environ.keys()):
-        if name.startswith(READ_AT_START) and environment.get(name) != os.environ.get(name):
+    for name in sorted(environment.keys() | before.keys() | imported):
+        at_start = name.startswith(READ_AT_START) or name in imported
+        if at_start and environment.get(name) != before.get(name):
             raise RefusedError(f"{name} is not what the warm interpreter was started with")
     os.chdir(job["directory"])
     os.umask(job["umask"])
@@ -79,8 +85,14 @@ def take_on(job: dict[str, Any]) -> None:
     importlib.invalidate_caches()
     for name in OURS:
         _same_place(name)
+    kept = {name: os.environ.get(name) for name in imported}
     os.environ.clear()
     os.environ.update(environment)
+    for name, value in kept.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
     time.tzset()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=os.isatty(1))  # a terminal's; standard error always is

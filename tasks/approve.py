@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from prefect import get_run_logger
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
 from pydantic import Field
@@ -13,6 +12,7 @@ from pydantic import Field
 from relance.index import Index
 from relance.spec import IndexSpec
 from tasks.artifacts import plan_markdown
+from tasks.log import run_log
 from tasks.report import show_plan
 
 __all__ = ["Approval", "RejectedError", "approve"]
@@ -43,7 +43,7 @@ async def approve(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = 
         return False
     show_plan(preview.plan)
     reasons = "\n".join(f"- {reason}" for reason in preview.reasons)
-    get_run_logger().warning("%s waits for approval: %s", spec.name, "; ".join(preview.reasons))
+    run_log().warning("%s waits for approval: %s", spec.name, "; ".join(preview.reasons))
     asked = Approval.with_initial_data(
         description=f"## {spec.name} needs your approval\n\n{reasons}\n\n{plan_markdown(preview.plan, spec.name)}"
     )

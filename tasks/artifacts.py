@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact
@@ -12,7 +13,7 @@ from relance.report import Report
 from relance.spec import IndexSpec
 from relance.store.failures import Failure
 
-__all__ = ["failures_markdown", "key_of", "plan_markdown", "report_markdown", "show_values"]
+__all__ = ["failures_markdown", "key_of", "plan_markdown", "report_markdown", "show_values", "told", "why"]
 
 _LISTED = 200  # an artifact is shown whole, and `relance failures` has the rest
 
@@ -20,6 +21,23 @@ _LISTED = 200  # an artifact is shown whole, and `relance failures` has the rest
 def key_of(kind: str, index: str) -> str:
     """Name the artifact of an index: `ingest-handbook`, `ingest-handbook-media`."""
     return f"{kind}-{index.replace('_', '-').replace(' ', '-')}"
+
+
+def told(report: Report) -> str:
+    """Say in one line of a log what a run did."""
+    took = f" in {report.seconds['total']:.0f} s" if "total" in report.seconds else ""
+    changes = _counts(report, "added", "changed", "removed") or "nothing changed"
+    chunks = f"{report.chunks:,} chunks, {report.reused:,} reused"
+    return (
+        f"{report.title}: {report.status}{took}: {changes}; {chunks}; {report.tokens:,} tokens, ${report.cost_usd:.4f}"
+    )
+
+
+def why(report: Report) -> str:
+    """Say in one line of a log why documents failed: the most frequent reasons."""
+    reasons = Counter(failure.reason for failure in report.failures).most_common(3)
+    listed = "; ".join(f"{reason} ({count:,})" for reason, count in reasons)
+    return f"{report.failed:,} documents failed: {listed}"
 
 
 def report_markdown(report: Report) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger, task
+from prefect import task
 
 from relance.discovery import Discovery
 from relance.ingestion import Ingestion
+from tasks.log import run_log
 from tasks.retries import BATCH
 
 __all__ = ["discover"]
@@ -15,8 +16,9 @@ __all__ = ["discover"]
 def discover(run: Ingestion) -> Discovery:
     """Find what is new, changed and gone."""
     found = run.discover()
-    get_run_logger().info(
-        "%s: %d to look at in %d batches, %d gone, %d unchanged",
-        run.title, found.candidates, found.batches, len(found.removed), found.unchanged,
+    run_log().info(
+        "%s: %s documents may have changed (%s), %s are gone, %s unchanged",
+        run.title, f"{found.candidates:,}", "1 batch" if found.batches == 1 else f"{found.batches:,} batches",
+        f"{len(found.removed):,}", f"{found.unchanged:,}",
     )  # fmt: skip
     return found

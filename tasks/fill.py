@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger, task
+from prefect import task
 
 from relance.ingestion import Ingestion
+from tasks.log import run_log
 from tasks.retries import STAGE
 
 __all__ = ["fill"]
@@ -15,7 +16,7 @@ __all__ = ["fill"]
 def fill(run: Ingestion) -> int:
     """Order what is missing at half the price and wait for it; returns the vectors that came."""
     filled = run.fill()
-    get_run_logger().info(
+    run_log().info(
         "%s: %d texts ordered in %d batches, %d vectors came, %d are left to be embedded online",
         run.spec.name, filled.ordered, filled.batches, filled.embedded, filled.failed,
     )  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
-from prefect import get_run_logger
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 
 from relance.ingestion import Ingestion
 from tasks.artifacts import key_of
+from tasks.log import run_log
 
 __all__ = ["Progress"]
 
@@ -37,7 +37,7 @@ class Progress:
         done = f"{self._batches:,} of {total:,} batches, {report.chunks:,} chunks, {report.failed:,} failures"
         percent = round(100.0 * self._batches / max(total, 1), 1)
         if not last:
-            get_run_logger().info("%s: %s", self._run.title, done)
+            run_log().info("%s: %s", self._run.title, done)
         if self._artifact is None:
             key = key_of("progress", self._run.title)
             self._artifact = await acreate_progress_artifact(percent, key=key, description=done)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from relance.ingestion import Ingestion
 from relance.plan import Plan
 from relance.report import Report
 from relance.spec import IndexSpec
-from tasks.artifacts import failures_markdown, key_of, plan_markdown, report_markdown
+from tasks.artifacts import failures_markdown, key_of, plan_markdown, report_markdown, told, why
 from tasks.lineage import publish_lineage
+from tasks.log import run_log
 from tasks.retries import STAGE
 
 __all__ = ["finish", "show_plan", "show_report"]
@@ -28,12 +29,10 @@ def show_report(report: Report, spec: IndexSpec) -> None:
     for part in (report, report.media):
         if part is None:
             continue
-        get_run_logger().info(
-            "%s: %s: %d added, %d changed, %d removed, %d chunks (%d reused), %d tokens, $%.4f, %d failures",
-            part.title, part.status, part.added, part.changed, part.removed, part.chunks, part.reused, part.tokens,
-            part.cost_usd, part.failed,
-        )  # fmt: skip
-        create_markdown_artifact(report_markdown(part), key=key_of("ingest", part.title), description=part.status)
+        run_log().info("%s", told(part))
+        if part.failures:
+            run_log().warning("%s: %s", part.title, why(part))
+        create_markdown_artifact(report_markdown(part), key=key_of("ingest", part.title), description=told(part))
         if part.failures:
             listed = failures_markdown(part.failures, spec)
             create_markdown_artifact(listed, key=key_of("failures", part.title), description=f"{part.failed} failures")

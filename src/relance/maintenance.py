@@ -118,10 +118,10 @@ def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Ma
     if [tables.versions for tables in parts] != before:
         # A rollback looks for versions in the log of runs: those that were left before are dropped one day.
         run_id = f"maintain-{uuid.uuid4().hex[:12]}"
-        for tables in parts:
+        for tables, found in zip(parts, before, strict=True):
             Runs(store, tables.index).append(
                 run_id=run_id, table=tables.name, status="maintained", started_at=began, ended_at=datetime.now(UTC),
-                versions=tables.versions, report={"index": done.index, "served": True},
+                versions=tables.versions, report={"index": done.index, "served": True, "found": list(found)},
             )  # fmt: skip
 
 

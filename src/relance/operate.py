@@ -28,7 +28,7 @@ AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.
 
 def add_commands(app: App) -> None:
     """Give the command line its commands for operation."""
-    for command in (up, deploy, watch, emit, webhook):
+    for command in (up, deploy, watch, emit, webhook, exporter):
         app.command(command)
 
 
@@ -124,13 +124,15 @@ def deploy(
     return DONE
 
 
-def watch(specs: Specs, *, debounce: float = 1.0) -> int:
+def watch(specs: Specs, *, debounce: float = 1.0, metrics_port: int | None = None) -> int:
     """Tell Prefect what changes below the folders of indexes, until Ctrl-C; each change sets off a run over it.
 
     Parameters
     ----------
     debounce
         Seconds of quiet that end a burst of changes.
+    metrics_port
+        Port on 127.0.0.1 to serve the state of the indexes to Prometheus.
     """
     from relance.changes.change import Change
     from relance.changes.events_api import EventsApi
@@ -140,7 +142,12 @@ def watch(specs: Specs, *, debounce: float = 1.0) -> int:
     terminal, declared = Terminal(), [load_spec(path) for path in _named(specs)]
     os.environ["PREFECT_API_URL"] = find_api()
     failed: list[BaseException] = []
-    with contextlib.closing(EventsApi()) as api, _stopping(threading.Event()) as stop:
+    with contextlib.ExitStack() as exits:
+        stop, api = exits.enter_context(_stopping(threading.Event())), exits.enter_context(EventsApi())
+        if metrics_port is not None:
+            from relance.telemetry.serve import serving_metrics
+
+            terminal.say(f"metrics at {exits.enter_context(serving_metrics(declared, port=metrics_port))}")
         for path, spec in zip(specs, declared, strict=True):
             if not api.is_deployed(spec.name):
                 msg = f"index {spec.name!r} is not deployed, so nothing would listen; first: relance deploy {path}"
@@ -218,6 +225,7 @@ def webhook(specs: Specs, *, host: str = "127.0.0.1", port: int = 8080) -> int:
     from relance.changes.serve import serve_receiver
     from relance.changes.settings import read_webhook_secret
     from relance.spec_file import load_spec
+    from relance.telemetry.exporter import metrics_routes
 
     terminal = Terminal()
     declared = {spec.name: spec for spec in map(load_spec, _named(specs))}
@@ -232,7 +240,26 @@ def webhook(specs: Specs, *, host: str = "127.0.0.1", port: int = 8080) -> int:
         for name in declared:
             if not api.is_deployed(name):
                 terminal.note(f"{name} is not deployed yet; until `relance deploy` its changes set off nothing useful")
-        serve_receiver(receiver(declared, secret, api.emit), host, port, ready=ready)
+        app = receiver(declared, secret, api.emit, routes=metrics_routes(declared.values()))
+        serve_receiver(app, host, port, ready=ready)
+    return DONE
+
+
+def exporter(specs: Specs, *, host: str = "127.0.0.1", port: int = 9464) -> int:
+    """Serve the state of indexes to Prometheus, at /metrics.
+
+    Parameters
+    ----------
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 takes a free one.
+    """
+    from relance.spec_file import load_spec
+    from relance.telemetry.serve import serve_metrics
+
+    terminal = Terminal()
+    serve_metrics([load_spec(path) for path in _named(specs)], host, port, ready=terminal.say)
     return DONE
 
 

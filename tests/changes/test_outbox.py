@@ -36,12 +36,12 @@ def server(monkeypatch):
 
 def test_what_was_not_taken_is_sent_again_with_what_has_come_since(server):
     server.error = RetryableError("away")
-    server.outbox.add(Change("a", changed=("x",)))
+    server.outbox.add(Change("a", changed=("x", "z")))
     assert server.outbox.send() is False
     server.outbox.add(Change("a", changed=("y",), removed=("x",)))
     server.error = None
     assert server.after(1) is True
-    assert server.taken == [Change("a", changed=("y",), removed=("x",))]
+    assert server.taken == [Change("a", changed=("z", "y"), removed=("x",))]
     assert server.outbox.waiting is None
     assert server.after(100) is True
     assert server.attempts == 2

@@ -431,6 +431,17 @@ def test_slow_senders_do_not_hold_up_the_others(desk):
         connection.close()
 
 
+def test_no_more_bodies_are_read_at_once_than_memory_is_there_for():
+    desk = Receiver()
+    limits = Limits(request_s=1.0, gather_s=0.01, bodies=1)
+    with running_receiver(desk.app(limits)) as desk.url, desk.client, connect(desk.url) as slow:
+        slow.sendall(head())
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert desk.post("/generic/handbook").status_code in {202, 408}  # as the one before it is given up
+        assert time.monotonic() - began > 0.4
+
+
 @pytest.fixture(scope="module")
 def shared():
     desk = Receiver()

@@ -234,6 +234,17 @@ def test_a_folder_that_is_unmounted_removes_nothing(tmp_path, docs, caplog):
     assert "is there again" in caplog.text
 
 
+def test_a_folder_that_is_made_anew_at_once_goes_on_being_watched(tmp_path, docs):
+    write(docs / "0.md")
+    with watching(tmp_path) as running:
+        for _ in range(5):  # file systems give the number of an inode away again
+            shutil.rmtree(docs)
+            docs.mkdir()
+        assert running.settle(nothing=True) == []
+        write(docs / "a.md")
+        assert only(running.settle()) == Change("notes", "docs", ("docs/a.md",))
+
+
 def test_a_folder_that_is_emptied_with_its_root_removes_nothing(tmp_path, docs):
     write(*(docs / f"{number}.md" for number in range(50)))
     with watching(tmp_path) as running:

@@ -256,7 +256,7 @@ def another_package_of_that_name(desk: Desk) -> None:
 
 
 def a_spare_that_dies_as_it_takes_the_run_on(desk: Desk) -> None:
-    (desk.folder / "sabotage.py").write_text("import os, sys; sys.modules['__main__'].take_on = lambda _: os.abort()")
+    (desk.folder / "sabotage.py").write_text("import os, sys; sys.modules['__main__'].take_on = lambda *_: os.abort()")
     desk.keep(modules=["sabotage"])
 
 
@@ -302,7 +302,7 @@ def test_runs_that_come_at_once_are_each_run_once(desk: Desk) -> None:
 
 def test_a_signal_before_the_run_has_begun_is_not_lost_where_no_spare_takes_it(desk: Desk) -> None:
     (desk.folder / "sabotage.py").write_text(
-        "import sys, time; sys.modules['__main__'].take_on = lambda _: (print(flush=True), time.sleep(1), 1 / 0)"
+        "import sys, time; sys.modules['__main__'].take_on = lambda *_: (print(flush=True), time.sleep(1), 1 / 0)"
     )
     desk.keep(modules=["sabotage"])
     run = desk.run(ONCE)
@@ -319,6 +319,23 @@ def test_spares_follow_the_code(desk: Desk) -> None:
     assert desk.done(ONCE)[2] == 0
     assert desk.ran() == ["warm"]
     assert not alive(desk.warm()[0])
+
+
+SET_BY_IMPORT = "import os; os.environ.setdefault('SET', 'by the import'); os.environ.pop('UNSET', None)"
+
+
+@pytest.mark.parametrize(
+    ("given", "how"), [({}, "warm"), ({"SET": "by the run"}, "direct"), ({"UNSET": "x"}, "direct")]
+)
+def test_what_imports_do_to_the_environment_they_have_done_to_the_run_s(
+    desk: Desk, given: dict[str, str], how: str
+) -> None:
+    (desk.folder / "sets.py").write_text(SET_BY_IMPORT)
+    desk.environment |= {"UNSET": "here"}
+    desk.keep(modules=["sets"])
+    program = ONCE + "import os, sets; print(os.environ.get('SET'), os.environ.get('UNSET'))"
+    out, _, _ = desk.done(program, **given)
+    assert (out, desk.ran()) == (f"{given.get('SET', 'by the import')} None\n", [how])
 
 
 def test_a_module_that_cannot_be_imported_is_told_and_keeps_nobody_from_running(desk: Desk) -> None:
@@ -362,7 +379,9 @@ def test_a_place_for_a_socket_that_will_not_do_is_refused(desk: Desk, path: str)
     assert (desk.socket.parents[1] / "open").stat().st_mode & 0o777 == 0o755
 
 
-SETTINGS = """
+SETTINGS = (
+    WARM
+    + """
 import json, logging
 from prefect import flow  # sets logging up
 from prefect.settings import get_current_settings, PREFECT_API_URL
@@ -370,12 +389,13 @@ from prefect.context import get_settings_context
 settings = get_current_settings()
 def handlers(logger): return [(type(each).__name__, each.level, type(each.formatter).__name__) for each in logger.handlers]
 print(json.dumps({
-    "url": PREFECT_API_URL.value(), "home": str(settings.home), "heartbeat": settings.flows.heartbeat_frequency,
+    "warm": warm, "url": PREFECT_API_URL.value(), "home": str(settings.home), "heartbeat": settings.flows.heartbeat_frequency,
     "profile": get_settings_context().profile.name, "settings": settings.model_dump(mode="json"),
     "loggers": {name: [logging.getLogger(name).level, logging.getLogger(name).propagate, handlers(logging.getLogger(name))]
                 for name in ("", "prefect", "prefect.flow_runs", "prefect.extra", "mine", "theirs")},
 }, default=str))
 """
+)
 
 
 def test_prefect_has_the_settings_and_the_logging_of_the_run(desk: Desk) -> None:
@@ -384,13 +404,13 @@ def test_prefect_has_the_settings_and_the_logging_of_the_run(desk: Desk) -> None
     run = {"PREFECT_API_URL": "http://127.0.0.1:2/api", "PREFECT_LOGGING_LEVEL": "DEBUG",
            "PREFECT_LOGGING_EXTRA_LOGGERS": "mine", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "31",
            "PREFECT_HOME": str(desk.folder / "b")}  # fmt: skip
-    desk.keep(modules=["prefect.engine", "prefect.flow_engine"], environment=spare)
-    direct = desk.done(SETTINGS, warm=False, **run)
-    warm = desk.done(WARM + "assert warm\n" + SETTINGS, **run)
-    assert json.loads(warm[0]) == json.loads(direct[0])
-    assert json.loads(warm[0])["url"] == run["PREFECT_API_URL"]
-    assert json.loads(warm[0])["loggers"]["prefect"][0] == 10
-    assert warm[2] == direct[2] == 0
+    direct = desk.run(SETTINGS, warm=False, **run)  # beside the keeper: importing Prefect takes seconds
+    desk.keep(modules=["prefect.main"], environment=spare)
+    found = [json.loads(out) for out in (direct.communicate()[0], desk.done(SETTINGS, **run)[0])]
+    assert [each.pop("warm") for each in found] == [False, True]
+    assert found[0] == found[1]
+    assert found[1]["url"] == run["PREFECT_API_URL"]
+    assert found[1]["loggers"]["prefect"][0] == 10
 
 
 def test_settings_that_decorators_have_read_are_those_of_the_run_or_there_is_no_spare(

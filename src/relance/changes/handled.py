@@ -46,7 +46,7 @@ class Handled:
         if not events:
             return
         before = self._catalog.get(self._key)
-        known = {key: datetime.fromisoformat(at) for key, at in (before or {}).get("events", {}).items()} | events
+        known = {key: datetime.fromisoformat(at) for key, at in (before or {}).get("events", {}).items()} | dict(events)
         until = max(known.values())
         kept = {key: at.isoformat() for key, at in known.items() if at >= until - 2 * OVERLAP}
         self._catalog.put(self._key, {"until": until.isoformat(), "events": kept}, expected=before)

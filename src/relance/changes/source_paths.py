@@ -123,8 +123,8 @@ class SourcePaths:
     def _walk(self, folder: str) -> Iterator[tuple[str, list[str]]]:
         for place, names, files in os.walk(folder):
             self.folders.add(place)
-            names[:] = [name for name in names if self.enters(f"{place}{os.sep}{name}")]
-            yield place, files
+            names[:] = [name for name in sorted(names) if self.enters(f"{place}{os.sep}{name}")]
+            yield place, sorted(files)
 
     def _relative(self, path: str) -> str:
         return path[len(self.root.rstrip(os.sep)) + 1 :].replace(os.sep, "/")

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
-from relance.changes.burst import Burst
+from relance.changes.burst import DELETED, Burst
 from relance.changes.change import Change
 from relance.changes.outbox import Outbox
 from relance.changes.source_paths import SourcePaths
@@ -56,7 +56,8 @@ def watch(
         while not stop.is_set():
             for reports in _reports(sources, stop):
                 burst.add(reports)
-                moved = [source for source in sources if source.locate()]
+                # A folder made anew may get the inode of the one before it, but then that one was reported deleted.
+                moved = [source for source in sources if source.locate() or (DELETED, source.root) in reports]
                 if burst.is_due() and not moved:
                     _put(burst, outbox)
                 outbox.send()

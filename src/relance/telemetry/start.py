@@ -24,6 +24,8 @@ _EVERY_MS = 15_000.0
 _PATIENCE_S = 5.0
 _INSTANCE = uuid.uuid4().hex
 
+_failing: set[str] = set()
+
 _lock = threading.Lock()
 _started: tuple[str, ...] | None = None
 
@@ -128,28 +130,35 @@ def _resource() -> Any:
 
 def _told_once(exporter: Any, signal: str) -> Any:
     """Make an exporter say it once when its address stops answering, and once when it answers again."""
-    export, failing = exporter.export, False
-    address = urlsplit(_endpoint(signal))
-    where = address.hostname or "its address"  # there may be a password in the rest
-    where += f":{address.port}" if address.port else ""
+    export = exporter.export
 
     def told(*batch: Any, **options: Any) -> Any:
-        nonlocal failing
-        failed = True
+        sent = False
         try:
             result = export(*batch, **options)
-            failed = result.name != "SUCCESS"
+            sent = result.name == "SUCCESS"
         finally:
-            if failed != failing:
-                if failed:
-                    log.warning("%s cannot be sent to %s; the work goes on without", signal, where)
-                else:
-                    log.warning("%s are sent to %s again", signal, where)
-            failing = failed
+            if sent and signal in _failing:
+                _failing.discard(signal)
+                log.warning("%s are sent to %s again", signal, _where(signal))
+            elif not sent:
+                _tell(signal)
         return result
 
     exporter.export = told
     return exporter
+
+
+def _tell(signal: str) -> None:
+    if signal not in _failing:
+        _failing.add(signal)
+        log.warning("%s cannot be sent to %s; the work goes on without", signal, _where(signal))
+
+
+def _where(signal: str) -> str:
+    """Name the host a signal goes to: there may be a password in the rest of the address."""
+    address = urlsplit(_endpoint(signal))
+    return (address.hostname or "its address") + (f":{address.port}" if address.port else "")
 
 
 def _shut_down_at_exit(providers: Mapping[str, Provider]) -> None:
@@ -163,17 +172,19 @@ def _shut_down_at_exit(providers: Mapping[str, Provider]) -> None:
         ending.wait()
         provider.shutdown()
 
-    threads = [
-        threading.Thread(target=wait, args=(provider,), name=f"relance-{signal}", daemon=True)
+    threads = {
+        signal: threading.Thread(target=wait, args=(provider,), name=f"relance-{signal}", daemon=True)
         for signal, provider in providers.items()
-    ]
-    for thread in threads:
+    }
+    for thread in threads.values():
         thread.start()
 
     def end() -> None:
         ending.set()
         deadline = time.monotonic() + _PATIENCE_S
-        for thread in threads:
+        for signal, thread in threads.items():
             thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                _tell(signal)
 
     atexit.register(end)

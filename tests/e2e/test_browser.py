@@ -1,0 +1,87 @@
+"""The Prefect UI in a real browser: the form, the run, the artifacts. Screenshots are kept where RELANCE_SCREENSHOTS says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relance.index import Index
+from tests.e2e.stack import CHECKOUT, Stack, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture
+def page() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1100})
+        page.set_default_timeout(90_000)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def handbook(tmp_path: Path) -> Path:
+    """A copy of the example, so that the checkout's own index is left alone."""
+    ignored = shutil.ignore_patterns("lancedb", "__pycache__")
+    return Path(shutil.copytree(CHECKOUT / "examples" / "handbook", tmp_path / "handbook", ignore=ignored))
+
+
+def test_the_form_starts_a_run_and_its_artifacts_are_found(
+    stack: Stack, page: Any, handbook: Path, tmp_path: Path
+) -> None:
+    pictures = Path(os.environ.get("RELANCE_SCREENSHOTS") or tmp_path / "screenshots")
+    pictures.mkdir(parents=True, exist_ok=True)
+    deployed = stack.run("deploy", str(handbook))
+    assert deployed.returncode == 0, deployed.stderr
+    deployment = stack.deployment("ingest/handbook")
+
+    page.goto(f"{stack.page}/v2/deployments/deployment/{deployment['id']}/run")
+    for label in ("Index", "Mode", "Only these documents", "Budget in US dollars", "Approval"):
+        page.get_by_text(f"{label} (Optional)", exact=True).wait_for()
+    page.get_by_text("Name of a deployed index, or path of a spec", exact=False).wait_for()
+    assert page.get_by_text("JSON", exact=True).count() == 0, "no field is raw JSON"
+    page.get_by_label("Run Name").or_(page.locator("input").first).first.fill("first look")
+    page.screenshot(path=pictures / "1-form.png", full_page=True)
+    page.get_by_role("button", name="Submit").click()
+
+    run = wait_until(
+        lambda: next((each for each in stack.runs_of("ingest/handbook") if not each["auto_scheduled"]), None)
+    )
+    ended = stack.wait_for(run["id"], timeout=180)
+    assert ended["state"]["type"] == "COMPLETED", ended["state"]
+    assert Index(handbook).status()["documents"] == 45
+
+    page.goto(f"{stack.page}/v2/runs/flow-run/{run['id']}")
+    page.get_by_text(re.compile("handbook: completed in .*45 added")).first.wait_for()
+    page.wait_for_timeout(3000)  # the graph is drawn last
+    page.screenshot(path=pictures / "2-run.png", full_page=True)
+    page.get_by_role("tab", name="Task Runs").click()
+    page.get_by_text("discover handbook").first.wait_for()
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("ingest-handbook").first.wait_for()
+    page.screenshot(path=pictures / "3-artifacts.png", full_page=True)
+
+    found = stack.ask("POST", "/artifacts/filter", json={"artifacts": {"key": {"any_": ["ingest-handbook"]}}})
+    page.goto(f"{stack.page}/v2/artifacts/artifact/{found[0]['id']}")
+    page.get_by_text("45 added", exact=False).first.wait_for()
+    page.screenshot(path=pictures / "4-report.png", full_page=True)
+
+    page.goto(f"{stack.page}/v2/deployments")
+    page.get_by_text("ingest-on-change").first.wait_for()
+    page.wait_for_timeout(1000)
+    page.screenshot(path=pictures / "5-deployments.png", full_page=True)
