@@ -16,7 +16,7 @@ __all__ = ["Amount", "Approval", "Mode", "SearchMode", "field"]
 
 Amount = Annotated[float, Field(ge=0)]
 Mode = Literal["incremental", "full", "plan only"]
-Approval = Literal["ask", "given"]
+Approval = Literal["ask", "given", "refuse"]
 
 
 def field(title: str, default: Any, description: str) -> Any:

@@ -20,6 +20,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.form import Amount, Approval, Mode, field
 from flows.hooks import HOOKS
 from infra.registry import find_spec, name_of
+from relance.approval import note_decision
 from relance.batch import Batch
 from relance.errors import RetryableError, StoppedError
 from relance.index import Index
@@ -49,7 +50,7 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=4 * 64)
 INDEX = "Name of a deployed index, or path of a spec on the machine that runs the flow."
 MODE = "incremental: what changed; full: read all documents again; plan only: what it would do and cost."
 BUDGET = "The run ends before it spends more; 0: as the index says."
-APPROVAL = "ask: pause for a person where the index's limits say so; given: go on without asking."
+APPROVAL = "Where the index's limits want a person's: ask: pause for it; given: you give it now; refuse: end instead."
 
 
 def run_name() -> str:
@@ -83,16 +84,21 @@ async def ingest(
 
 async def bring_in_step(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),
                         approval: Approval = "ask", wait_s: float = 0.0) -> Report:  # fmt: skip
-    """Go through the stages for every part of the index; raises RejectedError if a person says no."""
+    """Go through the stages for every part of the index.
+
+    Raises RejectedError if a person says no, and ApprovalNeededError where none may be asked.
+    """
     start_telemetry()
+    reasons: list[str] = []
     if approval == "given":
         await asyncio.to_thread(Index(spec).check_budget, full=full, only=only)
-        approved = True
     else:
-        approved = await approve(spec, full=full, only=only)
+        reasons = await approve(spec, full=full, only=only, ask=approval == "ask")
     reports = []
+    approved = approval == "given" or bool(reasons)
     for part in parts(spec, full=full, only=only, wait_s=wait_s, approved=approved):
         with part as run:
+            note_decision(run.report, reasons if not reports else ())
             await result(discover.submit(run))
             if run.embedding.mode == "batch":
                 await result(fill.submit(run))

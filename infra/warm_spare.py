@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import importlib.util
 import json
@@ -31,6 +32,7 @@ READ_AT_START = (
 )  # fmt: skip
 OURS = ("flows", "tasks", "infra", "relance")
 NICE = 10
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
 class RefusedError(Exception):
@@ -41,6 +43,8 @@ def main(channel: int, modules: list[str]) -> None:
     """Import, wait, and run what comes as `python -m` would."""
     control = socket.socket(fileno=channel)
     control.set_inheritable(False)
+    if sys.platform == "linux":  # at once, even from within a call that lets no thread of Python's run
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     before = dict(os.environ)
     _import(modules)
     said = b""
@@ -77,7 +81,7 @@ def take_on(job: dict[str, Any], before: dict[str, str]) -> None:
         raise RefusedError(f"the run is of {job['executable']}, the warm interpreter is {sys.executable}")
     for name in sorted(environment.keys() | before.keys() | imported):
         at_start = name.startswith(READ_AT_START) or name in imported
-        if at_start and environment.get(name) != before.get(name):
+        if at_start and environment.get(name) not in {before.get(name), os.environ.get(name)}:
             raise RefusedError(f"{name} is not what the warm interpreter was started with")
     os.chdir(job["directory"])
     os.umask(job["umask"])

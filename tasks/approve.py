@@ -9,6 +9,7 @@ from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
 from pydantic import Field
 
+from relance.errors import ApprovalNeededError
 from relance.index import Index
 from relance.spec import IndexSpec
 from tasks.artifacts import plan_markdown
@@ -33,14 +34,16 @@ class Approval(RunInput):
     )
 
 
-async def approve(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = ()) -> bool:
-    """Pause until a person has approved, if the spec's limits ask for it; returns whether one did.
+async def approve(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), ask: bool = True) -> list[str]:
+    """Pause until a person has approved, if the spec's limits want that; returns what was approved.
 
-    Raises RejectedError if the person says no.
+    Raises RejectedError if the person says no, and ApprovalNeededError in place of the question without `ask`.
     """
     preview = await asyncio.to_thread(Index(spec).preview, full=full, only=only)
     if not preview.reasons:
-        return False
+        return []
+    if not ask:
+        raise ApprovalNeededError(spec.name, preview.reasons)
     show_plan(preview.plan)
     reasons = "\n".join(f"- {reason}" for reason in preview.reasons)
     run_log().warning("%s waits for approval: %s", spec.name, "; ".join(preview.reasons))
@@ -51,4 +54,4 @@ async def approve(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = 
     if not answer.go_on:
         msg = "rejected; nothing was changed"
         raise RejectedError(msg)
-    return True
+    return preview.reasons

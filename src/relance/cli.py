@@ -156,15 +156,17 @@ def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wai
 
         index = Index(declared)
         with terminal.progress(declared.name, control), _ctrl_c(control, terminal):
+            if not direct:
+                return _through_prefect(
+                    str(spec), full=full, only=documents, wait=wait, approved=approved, control=control
+                )
             # What would go of the media is known late: the texts would be in step by then.
-            if not approved and (declared.media is not None or not direct):
+            if not approved and declared.media is not None:
                 reasons = index.preview(full=full, only=documents, control=control).reasons
                 if reasons:
                     raise ApprovalNeededError(declared.name, reasons)
-            if direct:
-                done = index.ingest(full=full, only=documents, wait_s=wait, approved=approved, control=control)
-                return done.as_dict()
-            return _through_prefect(str(spec), full=full, only=documents, wait=wait, control=control)
+            done = index.ingest(full=full, only=documents, wait_s=wait, approved=approved, control=control)
+            return done.as_dict()
 
     try:
         report = run(approved=yes)
@@ -409,15 +411,16 @@ def cache(spec: Spec, *, prune: str = "", json: AsJson = False) -> int:
 add_commands(app)
 
 
-def _through_prefect(spec: str, *, full: bool, only: list[str], wait: float, control: Control) -> dict[str, Any]:
-    """Run the flow; what needs approval has it by now, so that the flow does not wait for somebody in the UI."""
+def _through_prefect(spec: str, *, full: bool, only: list[str], wait: float, approved: bool,
+                     control: Control) -> dict[str, Any]:  # fmt: skip
+    """Run the flow; it raises ApprovalNeededError where it would ask in the UI, since the terminal is nearer."""
     from relance.launch import has_flows, run_flow
 
     if not has_flows():
         msg = "the flows are in a checkout, not in the wheel; pass --direct to run without Prefect"
         raise ConfigurationError(msg)
-    mode = "full" if full else "incremental"
-    parameters = {"index": spec, "mode": mode, "only": only, "approval": "given", "wait_s": wait}
+    mode, approval = "full" if full else "incremental", "given" if approved else "refuse"
+    parameters = {"index": spec, "mode": mode, "only": only, "approval": approval, "wait_s": wait}
     report, startup = run_flow(parameters, control)
     report["startup"] = startup
     return report

@@ -123,7 +123,11 @@ def _previous(histories: dict[str, list[dict[str, Any]]], serving: dict[str, Ind
             now = (last["table"], *last["restored"][:2])
             at = next((i for i, run in enumerate(runs) if run["run_id"] == last["run_id"]), len(runs))
             runs = runs[at:]
-        others = (run for run in runs if (run["table"], run["chunks_version"], run["documents_version"]) != now)
+        left = 0
+        for at, run in enumerate(runs, start=1):  # housekeeping gave the same rows other versions
+            if run["status"] == "maintained" and (run["table"], run["chunks_version"], run["documents_version"]) == now:
+                now, left = (run["table"], *run["report"]["found"][:2]), at
+        others = (run for run in runs[left:] if (run["table"], run["chunks_version"], run["documents_version"]) != now)
         found += [run for run in [next(others, None)] if run is not None]
     if not found:
         msg = "there is no earlier run to go back to"

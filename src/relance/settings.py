@@ -1,4 +1,4 @@
-"""What the environment says; the only file that reads it (and `.env` in the working directory)."""
+"""What the environment says (and `.env` in the working directory); what it says of Prefect: `changes/settings.py`."""
 
 from __future__ import annotations
 

@@ -120,6 +120,19 @@ def test_a_rollback_over_a_maintenance_finds_what_was_there_before_the_bad_run(s
     assert [text for _, text in rows(index)] == ["Good."]
 
 
+def test_a_rollback_after_a_maintenance_goes_back_over_it(make_index: Make, docs: Path, few: None) -> None:
+    index = make_index()
+    for i in range(6):
+        write(docs, f"{i}.md", f"Note {i}.")
+        index.ingest()
+        if i == 4:
+            assert index.maintain().compacted
+    index.maintain()
+    for left in (5, 4, 3):
+        index.rollback()
+        assert len(rows(index)) == left
+
+
 def test_tables_of_an_earlier_model_go_when_no_rollback_may_want_them(
     short: Make, make_index: Make, docs: Path
 ) -> None:

@@ -60,7 +60,8 @@ def running(config: EmulatorConfig | None = None) -> Generator[str]:
 
 @contextmanager
 def _listening(config: EmulatorConfig) -> Generator[socket.socket]:
-    listener = socket.socket()
+    # Named as TCP, or asyncio does not switch Nagle's algorithm off and every reply takes 40 ms longer.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     with listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

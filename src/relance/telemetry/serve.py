@@ -51,7 +51,8 @@ def serving_metrics(specs: Iterable[IndexSpec], host: str = "127.0.0.1", port: i
 
 @contextmanager
 def _listening(host: str, port: int) -> Generator[tuple[socket.socket, str]]:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
