@@ -36,5 +36,5 @@ async def evaluate(
     questions = await asyncio.to_thread(read_dataset, spec.path(dataset))
     found = await asyncio.to_thread(measure, Index(spec), *questions, mode=mode)
     values = found.as_dict()
-    show_values("evaluate", spec.name, values, f"nDCG@10 {values['ndcg']:.3f}")
+    await show_values("evaluate", spec.name, values, f"nDCG@10 {values['ndcg']:.3f}")
     return values

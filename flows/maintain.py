@@ -28,5 +28,5 @@ async def maintain(index: str = field("Index", "", "Name or path; empty: every d
     for name in [index] if index else await registered():
         spec = await find_spec(name)
         done[spec.name] = (await asyncio.to_thread(Index(spec).maintain)).as_dict()
-        show_values("maintain", spec.name, done[spec.name], "housekeeping")
+        await show_values("maintain", spec.name, done[spec.name], "housekeeping")
     return done

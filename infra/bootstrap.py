@@ -17,6 +17,9 @@ from relance.errors import ConfigurationError
 __all__ = ["POOL", "QUEUES", "Bootstrapped", "bootstrap", "missing"]
 
 POOL = "relance"
+# What a worker starts for a run: it hands the run to an interpreter that has imported everything, if one is kept
+# (`relance up` does), and becomes Prefect's own command if none is.
+WARM = "python -m infra.warm run"
 # Changes wait for nobody, people not for the clock. A lower number goes first.
 QUEUES = {"changes": 1, "manual": 2, "scheduled": 3}
 # Batches that are embedded at once with one model, over all machines: each uses its share of the model's rates.
@@ -87,6 +90,12 @@ async def _pool(client: PrefectClient, pool_type: str, done: Bootstrapped) -> No
     except ObjectNotFound:
         pool = await client.create_work_pool(WorkPoolCreate(name=POOL, type=pool_type))
         done.made.append(f"work pool {POOL}")
+    template = pool.base_job_template
+    command = template.get("variables", {}).get("properties", {}).get("command")
+    if pool.type == "process" and command is not None and not command.get("default"):
+        command["default"] = WARM
+        await client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+        done.made.append("warm start of runs")
     if not pool.description:
         await client.update_work_pool(POOL, WorkPoolUpdate(description="Runs the flows of relance."))
     queues = {queue.name: queue for queue in await client.read_work_queues(work_pool_name=POOL)}

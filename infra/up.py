@@ -57,6 +57,7 @@ class Up:
     address: str = ""
     _exits: ExitStack = field(default_factory=ExitStack)
     _processes: list[Process] = field(default_factory=list)
+    _vital: list[Process] = field(default_factory=list)
 
     def server(self, port: int = 0) -> None:
         """Use the server that is configured or listens already; start one on this machine otherwise.
@@ -101,10 +102,11 @@ class Up:
             self.say(f"deployed  {', '.join(asyncio.run(deploy(spec))['deployments'])}")
 
     def worker(self) -> None:
-        """Start a worker, unless one is at work."""
+        """Start a worker, unless one is at work; runs then start in an interpreter that has imported everything."""
         if online := asyncio.run(_workers()):
             self.say(f"worker    {online[0]} (running already)")
             return
+        self._start("keeper", ["infra.warm", "keep"], vital=False)
         began = time.monotonic()
         process = self._start(
             "worker", ["prefect", "worker", "start", "--pool", POOL, "--name", f"relance {socket.gethostname()}"]
@@ -116,7 +118,7 @@ class Up:
     def stay(self) -> None:
         """Wait until stopped; raises ConfigurationError if one of the processes ends by itself."""
         while self._processes and not self.stopped.wait(1.0):
-            for process in self._processes:
+            for process in self._vital:
                 process.check()
 
     def down(self) -> None:
@@ -125,12 +127,19 @@ class Up:
             process.stop()
             self.say(f"stopped   {process.name}")
         self._processes.clear()
+        self._vital.clear()
         self._exits.close()
 
-    def _start(self, name: str, command: list[str], **environment: str) -> Process:
-        log = PREFECT_HOME.value() / "relance" / f"{name}.log"
-        process = Process(name, command, log, _ENVIRONMENT | environment)
+    def _start(self, name: str, command: list[str], *, vital: bool = True, **environment: str) -> Process:
+        folder = PREFECT_HOME.value() / "relance"
+        ours = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",  # runs start `python`
+            "RELANCE_WARM_SOCKET": str(folder / "warm" / "socket"),
+        }
+        process = Process(name, command, folder / f"{name}.log", _ENVIRONMENT | ours | environment)
         self._processes.append(process)
+        if vital:
+            self._vital.append(process)
         return process
 
     def _wait(self, process: Process, began: float) -> None:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import acreate_markdown_artifact
 
 from relance.plan import Plan
 from relance.report import Report
@@ -88,10 +88,10 @@ def failures_markdown(failures: list[Failure], spec: IndexSpec) -> str:
     return "\n".join(lines)
 
 
-def show_values(kind: str, index: str, values: dict[str, Any], description: str) -> None:
+async def show_values(kind: str, index: str, values: dict[str, Any], description: str) -> None:
     """Publish plain values as a table."""
     rows = {name.replace("_", " "): _plain(value) for name, value in values.items() if not isinstance(value, dict)}
-    create_markdown_artifact(f"**{index}**\n\n{_table(rows)}", key=key_of(kind, index), description=description)
+    await acreate_markdown_artifact(f"**{index}**\n\n{_table(rows)}", key=key_of(kind, index), description=description)
 
 
 def _counts(values: Report | Plan, *names: str) -> str:

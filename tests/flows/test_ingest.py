@@ -19,8 +19,10 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
+from flows.evaluate import evaluate
 from flows.ingest import ingest
-from relance.errors import AccountError, RateLimitedError
+from flows.maintain import maintain
+from relance.errors import AccountError, ApprovalNeededError, BudgetError, ConfigurationError, RateLimitedError
 from relance.index import Index
 
 pytestmark = [
@@ -211,3 +213,47 @@ async def _artifact(key: str) -> str:
     async with get_client() as client:
         found = await client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
         return str(found[0].data)
+
+
+def test_a_run_that_may_not_ask_ends_with_the_reasons_and_removes_nothing(
+    declare: Callable[..., Path], tmp_path: Path
+) -> None:
+    spec = declare()
+    run(index=str(spec))
+    for path in (tmp_path / "docs").iterdir():
+        path.unlink()
+    state = run(index=str(spec), approval="refuse")
+    assert state.is_failed()
+    with pytest.raises(ApprovalNeededError, match="would remove all 12 documents"):
+        asyncio.run(_result(state))
+    assert Index(spec).status()["documents"] == 12
+    given = asyncio.run(_result(run(index=str(spec), approval="given")))
+    assert (given["removed"], Index(spec).status()["documents"]) == (12, 0)
+
+
+def test_an_index_that_nobody_knows_is_told_so() -> None:
+    state = run(index="nobody")
+    assert state.is_failed()
+    with pytest.raises(ConfigurationError, match="there is no index 'nobody'"):
+        asyncio.run(_result(state))
+
+
+def test_a_budget_from_the_form_counts_for_the_run(declare: Callable[..., Path]) -> None:
+    embedding = {"model": "fake/hash", "price_per_million_tokens": 1000.0}
+    state = run(index=str(declare(embedding=embedding)), max_cost_usd=0.01)
+    with pytest.raises(BudgetError, match=r"limits.max_cost_usd is \$0.01"):
+        asyncio.run(_result(state))
+
+
+def test_maintenance_and_evaluation_publish_what_they_found(declare: Callable[..., Path], tmp_path: Path) -> None:
+    spec = declare()
+    run(index=str(spec))
+    (tmp_path / "golden.yaml").write_text(
+        yaml.safe_dump([{"query": "note 3", "documents": ["docs/note-3.md"]}]), encoding="utf-8"
+    )
+    done = asyncio.run(maintain(index=str(spec)))
+    assert done["flow-notes"]["index"] == "flow-notes"
+    found = asyncio.run(evaluate(index=str(spec), mode="text"))
+    assert (found["queries"], found["k"]) == (1, 10)
+    assert f"| ndcg | {found['ndcg']:.4f}".rstrip("0").rstrip(".") in asyncio.run(_artifact("evaluate-flow-notes"))
+    assert "flow-notes" in asyncio.run(_artifact("maintain-flow-notes"))

@@ -319,7 +319,7 @@ def test_where_nobody_can_be_asked_the_run_fails_and_names_yes(spec: Path, capsy
     assert (report["removed"], report["notes"][0][:30]) == (30, "approved: would remove 30 of 4")
 
 
-def test_through_prefect_the_question_comes_before_the_flow(
+def test_through_prefect_the_flow_is_to_refuse_and_the_terminal_asks(
     spec: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from relance import launch
@@ -328,14 +328,15 @@ def test_through_prefect_the_question_comes_before_the_flow(
 
     def run_flow(parameters: dict[str, Any], control: Control) -> tuple[dict[str, Any], dict[str, float]]:
         started.append(parameters)
-        return Index(spec).ingest(approved=True, control=control).as_dict(), {}
+        approved = parameters["approval"] == "given"
+        return Index(spec).ingest(approved=approved, control=control).as_dict(), {}
 
     monkeypatch.setattr(launch, "run_flow", run_flow)
     assert run("ingest", str(spec)) == 1
-    assert started == []
+    assert [each["approval"] for each in started] == ["refuse"]
     assert "--yes" in capsys.readouterr().err
     assert run("ingest", str(spec), "--yes") == 0
-    assert started[0]["approval"] == "given"
+    assert started[1]["approval"] == "given"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a terminal is POSIX only")

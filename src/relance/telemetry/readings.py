@@ -60,7 +60,7 @@ class Sums:
         ended = row["ended_at"].timestamp()
         if status.startswith("completed"):
             self.succeeded_at = max(self.succeeded_at, ended)
-        if status in {"maintained", "rolled back"}:  # they say nothing of how the sources are followed
+        if status == "maintained":  # which says nothing of how the sources are followed
             return
         if self.last is None or ended >= self.last.ended_at:
             stages = {name: value for name, value in report.get("seconds", {}).items() if name != "total"}
