@@ -9,6 +9,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
+from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
 from infra.automations import automations, keep_automations
 from infra.blocks import BLOCKS
@@ -88,7 +89,11 @@ async def _pool(client: PrefectClient, pool_type: str, done: Bootstrapped) -> No
     try:
         pool = await client.read_work_pool(POOL)
     except ObjectNotFound:
-        pool = await client.create_work_pool(WorkPoolCreate(name=POOL, type=pool_type))
+        # A server fills it in only when the first worker comes.
+        template = await get_default_base_job_template_for_infrastructure_type(pool_type)
+        pool = await client.create_work_pool(
+            WorkPoolCreate(name=POOL, type=pool_type, base_job_template=template or {})
+        )
         done.made.append(f"work pool {POOL}")
     template = pool.base_job_template
     command = template.get("variables", {}).get("properties", {}).get("command")

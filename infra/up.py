@@ -88,7 +88,8 @@ class Up:
     def bootstrap(self, *, notify: str = "", pool_type: str = "process") -> None:
         """Make what the server needs."""
         made = asyncio.run(bootstrap(notify=notify, pool_type=pool_type)).made
-        self.say(f"bootstrap {f'made {len(made)} things' if made else 'nothing was missing'}")
+        named = ", ".join(made[:3]) + (f" and {len(made) - 3} more" if len(made) > 3 else "")
+        self.say(f"bootstrap {f'made {named}' if made else 'nothing was missing'}")
 
     def deployments(self, specs: Sequence[Path] = ()) -> None:
         """Register the deployments of `prefect.yaml`, and those of the given indexes."""

@@ -35,7 +35,7 @@ async def new_changes(index: str, handled: Handled) -> tuple[Change | None, Mome
     if not events:
         return None, {}
     change = merge(Change.of_event(_plain(event)) for event in events)
-    return change, {str(event.id): event.occurred.astimezone(UTC) for event in events}
+    return change, {str(event.id): datetime.fromisoformat(event.occurred.isoformat()) for event in events}
 
 
 async def others_at_work(flow: str, index: str, me: FlowRun) -> list[FlowRun]:
