@@ -22,12 +22,14 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 class Stack:
     """What `relance up` has brought up, as a test sees it: the command line and the server's API."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, auth: tuple[str, str] | None = None) -> None:
         self.home, self.port = home, port
         self.page = f"http://127.0.0.1:{port}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "COV_"))}
         self.environment = kept | {"PREFECT_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"}
-        self._client = httpx.Client(base_url=f"{self.page}/api", trust_env=False, timeout=60)
+        if auth:
+            self.environment["PREFECT_API_AUTH_STRING"] = ":".join(auth)
+        self._client = httpx.Client(base_url=f"{self.page}/api", trust_env=False, timeout=60, auth=auth)
         self.log = home / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -72,9 +74,13 @@ class Stack:
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
         for attempt in range(20):  # SQLite under load answers 503, which every client of Prefect tries again
-            response = self._client.request(method, path, **options)
-            if response.status_code != 503:
-                break
+            try:
+                response = self._client.request(method, path, **options)
+                if response.status_code != 503:
+                    break
+            except httpx.TransportError:
+                if attempt == 19:
+                    raise
             time.sleep(0.5 * (attempt + 1))
         assert response.status_code < 300, response.text
         return response.json() if response.content else None

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,16 +18,27 @@ import httpx
 import pytest
 import yaml
 
+from relance.index import Index
 from tests.e2e.services import free_port, postgres_server, redis_server, stopped
+from tests.e2e.stack import Stack, wait_until
 
 ROOT = Path(__file__).parents[2]
 AUTH = ("admin", "a password of this test")
 START_S = 120.0
 
 
+@dataclass(slots=True)
+class Layout:
+    """The API at a port, a client of it, and a way to stop and start it again."""
+
+    port: int
+    client: httpx.Client
+    restart: Callable[[], None]
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[httpx.Client]:
-    """Migrate, then start API and services with the very variables of compose.yaml; yields a client of the API."""
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Generator[Layout]:
+    """Migrate, then start API and services with the very variables of compose.yaml."""
     pytest.importorskip("prefect_redis", reason="prefect-redis is not installed (extra cluster)")
     folder = tmp_path_factory.mktemp("server")
     with ExitStack() as stack:
@@ -74,8 +86,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[httpx.Client]:
             except httpx.TransportError:
                 return False
 
+        def restart() -> None:
+            processes["server"].terminate()
+            processes["server"].wait(START_S)
+            processes["server"] = stack.enter_context(stopped(start("server")))
+            until(ready)
+
         until(ready)
-        yield client
+        yield Layout(port, client, restart)
+
+
+@pytest.fixture
+def server(layout: Layout) -> httpx.Client:
+    """A client of the API."""
+    return layout.client
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -134,3 +158,30 @@ def test_nothing_but_health_is_told_without_the_password(server: httpx.Client) -
     assert server.post("/flow_runs/filter", json={}).status_code == 401
     assert server.post("/flow_runs/filter", json={}, auth=("admin", "another")).status_code == 401
     assert server.post("/block_documents/filter", json={"include_secrets": True}).status_code == 401
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_run_goes_on_while_the_api_is_restarted_and_events_set_off_others(
+    layout: Layout, declare: Callable[..., Path], tmp_path: Path
+) -> None:
+    spec = declare("clustered", documents=30)
+    stack = Stack(tmp_path / "home", layout.port, auth=AUTH)
+    stack.environment["RELANCE_FAKE_DELAY_S"] = "12"  # long enough for the API to go and come back
+    stack.up(str(spec))
+    try:
+        assert "(running already)" in stack.said()
+        run_id = stack.create_run("ingest/clustered", index="clustered")
+        stack.wait_for(run_id, "RUNNING")
+        wait_until(lambda: stack.ask("POST", "/task_runs/count", json={"flow_runs": {"id": {"any_": [run_id]}}}) >= 3)
+        layout.restart()
+        ended = stack.wait_for(run_id, timeout=180)
+        assert ended["state"]["type"] == "COMPLETED", ended["state"]
+        assert Index(spec).status()["documents"] == 30
+
+        (tmp_path / "docs" / "new.md").write_text("The weir of Chalon is open.", encoding="utf-8")
+        assert stack.run("emit", "clustered", "--changed", "docs/new.md").returncode == 0
+        wait_until(lambda: Index(spec).status()["documents"] == 31, timeout=180)
+    finally:
+        assert stack.down() == 0, stack.said()
+        stack.close()
