@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
+from prefect.variables import Variable
 from pydantic import Field
 
 from relance.errors import ApprovalNeededError
@@ -18,7 +20,8 @@ from tasks.report import show_plan
 
 __all__ = ["Approval", "RejectedError", "approve"]
 
-PATIENCE_S = 7 * 24 * 3600
+# A variable of the server says for how many days a question waits; then the run fails, and the next one asks again.
+DAYS = "relance_approval_days"
 POLL_S = 2
 
 
@@ -50,7 +53,8 @@ async def approve(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = 
     asked = Approval.with_initial_data(
         description=f"## {spec.name} needs your approval\n\n{reasons}\n\n{plan_markdown(preview.plan, spec.name)}"
     )
-    answer = await apause_flow_run(asked, timeout=PATIENCE_S, poll_interval=POLL_S)
+    days: Any = await Variable.aget(DAYS, default=7)
+    answer = await apause_flow_run(asked, timeout=int(float(days) * 24 * 3600), poll_interval=POLL_S)
     if not answer.go_on:
         msg = "rejected; nothing was changed"
         raise RejectedError(msg)

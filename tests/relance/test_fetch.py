@@ -638,7 +638,9 @@ def test_a_server_that_says_when_is_asked_again_then():
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    "when", ["3600", (datetime.now(UTC) + timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT")]
+    "when",
+    ["3600", (datetime.now(UTC) + timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT")],
+    ids=["seconds", "date"],
 )
 def test_a_pause_beyond_the_time_allowed_is_left_to_the_caller(status, when):
     server, got = get({"/a": reply(status, retry_after=when)})
