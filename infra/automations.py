@@ -102,10 +102,16 @@ def automations(notify: UUID | None = None) -> list[AutomationCore]:
 
 
 async def keep_automations(client: PrefectClient, notify: UUID | None = None) -> list[str]:
-    """Make the automations what they are declared to be; returns the names of those that had to be changed."""
+    """Make the automations what they are declared to be; returns the names of those that had to be changed.
+
+    Without `notify`, what an automation does is left as somebody may have edited it.
+    """
     changed = []
     for wanted in automations(notify):
         there = await client.read_automations_by_name(wanted.name)
+        if there:  # whether it is on, and what it does beside ours, is for people to say
+            wanted.enabled = there[0].enabled
+            wanted.actions = wanted.actions if notify else there[0].actions
         if there and _same(there[0], wanted):
             continue
         changed.append(wanted.name)
