@@ -21,6 +21,7 @@ from relance.control import Control
 from relance.emulator.config import VectorsBy
 from relance.errors import ApprovalNeededError, ConfigurationError, InputError, RelanceError
 from relance.operate import add_commands
+from relance.telemetry.start import start_telemetry
 from relance.terminal import Terminal
 
 __all__ = ["main"]
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     terminal = Terminal()
     logging.getLogger("stamina").setLevel(logging.ERROR)  # it would write a line for each request that is tried again
     try:
+        start_telemetry()
         code = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         terminal.problem(f"{error}\nsee `relance --help`")

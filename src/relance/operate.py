@@ -9,15 +9,16 @@ import signal
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 from relance.errors import ConfigurationError, InputError, RelanceError
 from relance.launch import has_flows, quiet_prefect
-from relance.prefect_api import find_api
-from relance.spec import IndexSpec
 from relance.terminal import Terminal
+
+if TYPE_CHECKING:
+    from relance.spec import IndexSpec
 
 __all__ = ["add_commands"]
 
@@ -69,7 +70,7 @@ def up(
     with _stopping(brought.stopped), contextlib.ExitStack() as exits:
         exits.callback(brought.down)
         if bootstrap_only:
-            os.environ["PREFECT_API_URL"] = find_api()
+            _use_server()
         brought.server(port)
         brought.bootstrap(notify=notify, pool_type=pool_type)
         brought.deployments(specs)
@@ -110,7 +111,7 @@ def deploy(
     if bool(paths) == bool(remove):
         msg = "name the index files to deploy, or --all FOLDER, or --remove NAME"
         raise InputError(msg)
-    os.environ["PREFECT_API_URL"] = find_api()
+    _use_server()
     module = _infra("deployments")
     done = [asyncio.run(module.remove(remove))] if remove else [asyncio.run(module.deploy(path)) for path in paths]
     if json:
@@ -140,7 +141,7 @@ def watch(specs: Specs, *, debounce: float = 1.0, metrics_port: int | None = Non
     from relance.spec_file import load_spec
 
     terminal, declared = Terminal(), [load_spec(path) for path in _named(specs)]
-    os.environ["PREFECT_API_URL"] = find_api()
+    _use_server()
     failed: list[BaseException] = []
     with contextlib.ExitStack() as exits:
         stop, api = exits.enter_context(_stopping(threading.Event())), exits.enter_context(EventsApi())
@@ -194,7 +195,7 @@ def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | N
     from relance.changes.events_api import EventsApi
 
     change = Change(index, source, tuple(changed or ()), tuple(removed or ()), everything=not (changed or removed))
-    os.environ["PREFECT_API_URL"] = find_api()
+    _use_server()
     with contextlib.closing(EventsApi()) as api:
         own = api.is_deployed(index)
         api.emit(change)
@@ -230,7 +231,7 @@ def webhook(specs: Specs, *, host: str = "127.0.0.1", port: int = 8080) -> int:
     terminal = Terminal()
     declared = {spec.name: spec for spec in map(load_spec, _named(specs))}
     secret = read_webhook_secret()
-    os.environ["PREFECT_API_URL"] = find_api()
+    _use_server()
 
     def ready(address: str) -> None:
         for name in declared:
@@ -279,6 +280,13 @@ def _specs_below(folder: Path) -> list[Path]:
         msg = f"no index.yaml is below {folder}"
         raise InputError(msg)
     return found
+
+
+def _use_server() -> None:
+    """Talk to the server that is configured or listens on this machine; ConfigurationError if there is none."""
+    from relance.prefect_api import find_api
+
+    os.environ["PREFECT_API_URL"] = find_api()
 
 
 def _infra(name: str) -> Any:
