@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -58,7 +59,7 @@ def test_an_index_with_a_deployment_of_its_own_is_told_so(httpserver):
 
 def test_whether_an_index_is_deployed_is_asked_every_thirty_seconds(server, api, monkeypatch):
     for moment in (0.0, 29.9, 30.1):
-        monkeypatch.setattr(module.time, "monotonic", lambda moment=moment: moment)
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda moment=moment: moment))
         assert api.is_deployed("handbook") is False
     assert len(server.log) == 2
 
