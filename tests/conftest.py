@@ -25,7 +25,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 # Fast ones first, and what leaves processes and sockets of other people's behind last.
-ORDER = ["relance", "telemetry", "emulator", "changes", "contracts", "project", "chaos", "flows", "infra", "e2e"]
+ORDER = ["relance", "telemetry", "emulator", "changes", "contracts", "project", "infra", "chaos", "flows", "e2e"]
 
 
 # Folders whose tests share what is started once and slowly (a Prefect server), or measure time: one process for each.
@@ -38,6 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ORDER.index(item.path.relative_to(here).parts[0]))
     for item in items:
         path = item.path.relative_to(here)
+        if path.parts[0] == "e2e":
+            item.add_marker(pytest.mark.e2e)
         item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in TOGETHER else str(path)))
 
 

@@ -60,7 +60,7 @@ class Stack:
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
-    def run(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         """Run a relance command against this server."""
         environment = self.environment | {"PREFECT_API_URL": f"{self.page}/api"}
         return subprocess.run([sys.executable, "-m", "relance.cli", *arguments], env=environment, timeout=timeout,
@@ -106,7 +106,7 @@ class Stack:
     def read_run(self, run_id: str) -> dict[str, Any]:
         return self.ask("GET", f"/flow_runs/{run_id}")
 
-    def wait_for(self, run_id: str, *types: str, timeout: float = 120) -> dict[str, Any]:
+    def wait_for(self, run_id: str, *types: str, timeout: float = 240) -> dict[str, Any]:
         """Wait until a run is in one of these types of state (default: has ended)."""
         wanted = set(types) or FINAL
         return wait_until(lambda: run if (run := self.read_run(run_id))["state"]["type"] in wanted else None,
@@ -121,7 +121,7 @@ class Stack:
         self._client.close()
 
 
-def wait_until(found: Callable[[], Any], *, timeout: float = 60, what: Callable[[], Any] = lambda: "") -> Any:
+def wait_until(found: Callable[[], Any], *, timeout: float = 180, what: Callable[[], Any] = lambda: "") -> Any:
     """Ask again and again until there is something to return."""
     deadline = time.monotonic() + timeout
     while not (value := found()):

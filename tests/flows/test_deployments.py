@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def declare(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="module")
-def prepared() -> None:
+def prepared() -> Iterator[None]:
     """A server with everything it needs; before that a deployment says what is missing."""
 
     async def main() -> None:
@@ -52,7 +52,14 @@ def prepared() -> None:
         assert (await bootstrap()).made == []
         assert await missing() == []
 
+    async def clean() -> None:
+        async with get_client() as client:
+            for name in LIMITS:  # other tests count on their absence
+                await client.delete_global_concurrency_limit_by_name(name)
+
     asyncio.run(main())
+    yield
+    asyncio.run(clean())
 
 
 @pytest.mark.usefixtures("prepared")

@@ -19,6 +19,15 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "send_fds"), reason="there are no warm interpreters on Windows")
 
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Generator[None]:
+    """Whoever started us in the background may have had SIGINT ignored, which children inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 WARM = "import sys; warm = 'infra.warm_spare' in sys.orig_argv\n"
 ONCE = WARM + "print('warm' if warm else 'direct', file=open('ran', 'a'))\n"
 
@@ -432,6 +441,7 @@ def test_settings_that_decorators_have_read_are_those_of_the_run_or_there_is_no_
 
     from infra.warm_spare import RefusedError, refresh_prefect
 
+    refresh_global_settings_context()  # flow tests in this process may have left others
     monkeypatch.setenv("PREFECT_TASKS_DEFAULT_RETRIES", "3")
     try:
         with pytest.raises(RefusedError, match="settings of flows and tasks"):
