@@ -52,20 +52,14 @@ def automations(notify: UUID | None = None) -> list[AutomationCore]:
             name="relance: a run failed",
             description="Failed, crashed or timed out; the next run goes on from where it was.",
             tags=["relance"],
-            trigger=EventTrigger(
-                expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"},
-                match=_RUN, match_related=_OURS, posture=Posture.Reactive, threshold=1, within=timedelta(0),
-            ),
+            trigger=_at("prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"),
             actions=tell,
         ),
         AutomationCore(
             name="relance: a run is late",
             description="Nobody has picked it up: is a worker running?",
             tags=["relance"],
-            trigger=EventTrigger(
-                expect={"prefect.flow-run.Late"},
-                match=_RUN, match_related=_OURS, posture=Posture.Reactive, threshold=1, within=timedelta(0),
-            ),
+            trigger=_at("prefect.flow-run.Late"),
             actions=tell,
         ),
         AutomationCore(
@@ -99,6 +93,13 @@ def automations(notify: UUID | None = None) -> list[AutomationCore]:
             ] if notify else [DoNothing()],
         ),
     ]  # fmt: skip
+
+
+def _at(*events: str) -> EventTrigger:
+    """Fire whenever one of these happens to a run of ours."""
+    return EventTrigger(
+        expect=set(events), match=_RUN, match_related=_OURS, posture=Posture.Reactive, threshold=1, within=timedelta(0)
+    )
 
 
 async def keep_automations(client: PrefectClient, notify: UUID | None = None) -> list[str]:

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
 from infra.automations import automations, keep_automations
 from infra.blocks import BLOCKS
+from infra.found import found
 from relance.errors import ConfigurationError
 
 __all__ = ["POOL", "QUEUES", "Bootstrapped", "bootstrap", "missing"]
@@ -51,11 +51,11 @@ async def bootstrap(*, notify: str = "", pool_type: str = "process") -> Bootstra
     async with get_client() as client:
         await _pool(client, pool_type, done)
         for name, limit in LIMITS.items():
-            if not await _has_limit(client, name):
+            if not await found(client.read_global_concurrency_limit_by_name(name)):
                 await client.upsert_global_concurrency_limit_by_name(name, limit)
                 done.made.append(f"limit {name}")
         for block in BLOCKS:
-            if not await _has_block_type(client, block.get_block_type_slug()):
+            if not await found(client.read_block_type_by_slug(block.get_block_type_slug())):
                 done.made.append(f"block type {block.get_block_type_name()}")
             await block.aregister_type_and_schema(client=client)
         for name, value in VARIABLES.items():
@@ -71,13 +71,13 @@ async def missing() -> list[str]:
     """Say what `bootstrap` would have to make."""
     lacking = []
     async with get_client() as client:
-        try:
-            await client.read_work_pool(POOL)
-        except ObjectNotFound:
+        if not await found(client.read_work_pool(POOL)):
             lacking.append(f"work pool {POOL}")
-        lacking += [f"limit {name}" for name in LIMITS if not await _has_limit(client, name)]
+        lacking += [
+            f"limit {name}" for name in LIMITS if not await found(client.read_global_concurrency_limit_by_name(name))
+        ]
         for block in BLOCKS:
-            if not await _has_block_type(client, block.get_block_type_slug()):
+            if not await found(client.read_block_type_by_slug(block.get_block_type_slug())):
                 lacking.append(f"block type {block.get_block_type_name()}")
         for each in automations():
             if not await client.read_automations_by_name(each.name):
@@ -86,9 +86,8 @@ async def missing() -> list[str]:
 
 
 async def _pool(client: PrefectClient, pool_type: str, done: Bootstrapped) -> None:
-    try:
-        pool = await client.read_work_pool(POOL)
-    except ObjectNotFound:
+    pool = await found(client.read_work_pool(POOL))
+    if pool is None:
         # A server fills it in only when the first worker comes.
         template = await get_default_base_job_template_for_infrastructure_type(pool_type)
         pool = await client.create_work_pool(
@@ -112,27 +111,10 @@ async def _pool(client: PrefectClient, pool_type: str, done: Bootstrapped) -> No
             await client.update_work_queue(queues[name].id, priority=priority)
 
 
-async def _has_limit(client: PrefectClient, name: str) -> bool:
-    try:
-        await client.read_global_concurrency_limit_by_name(name)
-    except ObjectNotFound:
-        return False
-    return True
-
-
-async def _has_block_type(client: PrefectClient, slug: str) -> bool:
-    try:
-        await client.read_block_type_by_slug(slug)
-    except ObjectNotFound:
-        return False
-    return True
-
-
 async def _block_id(client: PrefectClient, notify: str) -> UUID:
     slug, _, name = notify.partition("/")
-    try:
-        block = await client.read_block_document_by_name(name, slug)
-    except ObjectNotFound:
+    block = await found(client.read_block_document_by_name(name, slug))
+    if block is None:
         msg = f"--notify: there is no block {notify!r}; make one in the Prefect UI, and name it like slack-webhook/team"
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(msg)
     return block.id

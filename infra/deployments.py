@@ -13,11 +13,11 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments.runner import EntrypointType, RunnerDeployment
 from prefect.events import DeploymentEventTrigger
-from prefect.exceptions import ObjectNotFound
 
 from flows.ingest import ingest
 from flows.on_change import FLOW, ingest_on_change
 from infra.bootstrap import POOL
+from infra.found import found
 from infra.registry import forget, register
 from relance import __version__
 from relance.changes.change import EVENT
@@ -48,11 +48,9 @@ async def deploy(path: Path) -> dict[str, Any]:
     file = (await asyncio.to_thread(find_file, path)).absolute()
     spec = await asyncio.to_thread(load_spec, file)
     async with get_client() as client:
-        try:
-            await client.read_work_pool(POOL)
-        except ObjectNotFound:
+        if not await found(client.read_work_pool(POOL)):
             msg = f"the Prefect server has no work pool {POOL!r}; `relance up --bootstrap-only` makes it"
-            raise ConfigurationError(msg) from None
+            raise ConfigurationError(msg)
         await register(spec, file)
         done: dict[str, Any] = {"index": spec.name, "spec": str(file), "deployments": {}}
         for deployment, wanted in ((_by_hand(spec), True), (_on_change(spec), spec.on_change)):
@@ -64,10 +62,7 @@ async def deploy(path: Path) -> dict[str, Any]:
             elif there:
                 await _delete(client, there)
                 done["deployments"][name] = "removed"
-        schedules = await client.read_deployment_schedules(
-            await _id(client, f"{ingest.name}/{spec.name}") or UUID(int=0)
-        )
-        done["schedule"] = _told(spec) if schedules else ""
+        done["schedule"] = _told(spec)
     return done
 
 
@@ -160,10 +155,8 @@ def _told(spec: IndexSpec) -> str:
 
 
 async def _id(client: PrefectClient, name: str) -> UUID | None:
-    try:
-        return (await client.read_deployment_by_name(name)).id
-    except ObjectNotFound:
-        return None
+    deployment = await found(client.read_deployment_by_name(name))
+    return deployment.id if deployment else None
 
 
 async def _delete(client: PrefectClient, deployment: UUID) -> None:

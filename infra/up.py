@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
-from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from infra.automations import HEARTBEAT_S
 from infra.bootstrap import POOL, bootstrap, missing
 from infra.deployments import deploy
+from infra.found import found
 from infra.processes import Process
 from infra.registry import ROOT
 from relance.errors import ConfigurationError, StoppedError
@@ -166,9 +166,7 @@ async def _lacking() -> list[str]:
     lacking = await missing()
     async with get_client() as client:
         for name in STATIC:
-            try:
-                await client.read_deployment_by_name(name)
-            except ObjectNotFound:
+            if not await found(client.read_deployment_by_name(name)):
                 lacking.append(f"deployment {name}")
     if not await _workers():
         lacking.append(f"a worker for the pool {POOL}")
@@ -177,13 +175,9 @@ async def _lacking() -> list[str]:
 
 async def _workers() -> list[str]:
     async with get_client() as client:
-        try:
-            online: Any = await client.read_workers_for_work_pool(
-                POOL, worker_filter=WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
-            )
-        except ObjectNotFound:
-            return []
-    return [worker.name for worker in online]
+        online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
+        workers: Any = await found(client.read_workers_for_work_pool(POOL, worker_filter=online))
+    return [worker.name for worker in workers or []]
 
 
 def _taken(port: int) -> bool:

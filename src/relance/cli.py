@@ -20,7 +20,7 @@ from relance import __version__
 from relance.control import Control
 from relance.emulator.config import VectorsBy
 from relance.errors import ApprovalNeededError, ConfigurationError, InputError, RelanceError
-from relance.operate import add_commands
+from relance.operate import DONE, FAILED, AsJson, Host, Port, add_commands
 from relance.telemetry.start import start_telemetry
 from relance.terminal import Terminal
 
@@ -32,7 +32,7 @@ _WELCOME = """\
 This document was written by `relance init`, so that there is something to find. Put your own documents beside it.
 """
 
-DONE, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
+USAGE, WITH_FAILURES = 2, 3
 
 app = App(
     name="relance",
@@ -44,7 +44,6 @@ app = App(
 
 Spec = Annotated[Path, Parameter(help="The index file, or the folder with an index.yaml.")]
 SearchMode = Literal["hybrid", "vector", "text", "sparse"]
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -234,8 +233,8 @@ def search(
 @app.command
 def emulator(
     *,
-    host: str = "127.0.0.1",
-    port: int = 8765,
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
     vectors: VectorsBy = "local/wordllama",
     files: Path | None = None,
     limits: Literal["off", "published"] = "off",
@@ -245,10 +244,6 @@ def emulator(
 
     Parameters
     ----------
-    host
-        Address to listen on.
-    port
-        Port to listen on; 0 takes a free one.
     vectors
         Local model the vectors are made by, or `hash` for quick ones without meaning.
     files

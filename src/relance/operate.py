@@ -20,10 +20,12 @@ from relance.terminal import Terminal
 if TYPE_CHECKING:
     from relance.spec import IndexSpec
 
-__all__ = ["add_commands"]
+__all__ = ["DONE", "FAILED", "AsJson", "Host", "Port", "add_commands"]
 
 DONE, FAILED = 0, 1
 Specs = Annotated[list[Path], Parameter(help="Index files, or folders with an index.yaml.", negative="")]
+Host = Annotated[str, Parameter(help="Address to listen on.")]
+Port = Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 
@@ -196,7 +198,7 @@ def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | N
 
     change = Change(index, source, tuple(changed or ()), tuple(removed or ()), everything=not (changed or removed))
     _use_server()
-    with contextlib.closing(EventsApi()) as api:
+    with EventsApi() as api:
         own = api.is_deployed(index)
         api.emit(change)
     terminal = Terminal(as_json=json)
@@ -209,17 +211,10 @@ def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | N
     return DONE
 
 
-def webhook(specs: Specs, *, host: str = "127.0.0.1", port: int = 8080) -> int:
+def webhook(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 8080) -> int:
     """Receive notifications over HTTP and tell Prefect: S3 and MinIO, Alibaba OSS, GitHub pushes, plain JSON.
 
     Senders prove themselves by the secret in RELANCE_WEBHOOK_SECRET. /metrics is for Prometheus.
-
-    Parameters
-    ----------
-    host
-        Address to listen on.
-    port
-        Port to listen on; 0 takes a free one.
     """
     from relance.changes.events_api import EventsApi
     from relance.changes.receiver import receiver
@@ -237,7 +232,7 @@ def webhook(specs: Specs, *, host: str = "127.0.0.1", port: int = 8080) -> int:
         for name in declared:
             terminal.say(f"POST {address}/{{generic,s3,oss,github}}/{name}")
 
-    with contextlib.closing(EventsApi()) as api:
+    with EventsApi() as api:
         for name in declared:
             if not api.is_deployed(name):
                 terminal.note(f"{name} is not deployed yet; until `relance deploy` its changes set off nothing useful")
@@ -246,16 +241,8 @@ def webhook(specs: Specs, *, host: str = "127.0.0.1", port: int = 8080) -> int:
     return DONE
 
 
-def exporter(specs: Specs, *, host: str = "127.0.0.1", port: int = 9464) -> int:
-    """Serve the state of indexes to Prometheus, at /metrics.
-
-    Parameters
-    ----------
-    host
-        Address to listen on.
-    port
-        Port to listen on; 0 takes a free one.
-    """
+def exporter(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 9464) -> int:
+    """Serve the state of indexes to Prometheus, at /metrics."""
     from relance.spec_file import load_spec
     from relance.telemetry.serve import serve_metrics
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from relance.errors import ConfigurationError
+from relance.serving import listening, serve_until_interrupted, serving
 
 if TYPE_CHECKING:
     import uvicorn
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["running_receiver", "serve_receiver"]
 
 _HEAD_S = 10.0
+_CANNOT = "The receiver cannot listen"
 
 
 def serve_receiver(
@@ -27,52 +25,18 @@ def serve_receiver(
 
     Raises ConfigurationError where the port is taken.
     """
-    with _listening(host, port) as listener:
-        server = _server(app, _HEAD_S)
-        listener.listen(socket.SOMAXCONN)  # so that whoever reads the address may call it
-        ready(_address(listener))
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:  # how uvicorn ends after Ctrl-C
-            return
+    with listening(host, port, _CANNOT) as (listener, address):
+        serve_until_interrupted(_server(app, _HEAD_S), listener, lambda: ready(address))
 
 
 @contextmanager
 def running_receiver(app: Starlette, *, head_s: float = _HEAD_S) -> Generator[str]:
     """Serve in a thread, on a free port, and yield the address; `head_s`: seconds in which a request has to begin."""
-    with _listening("127.0.0.1", 0) as listener:
-        server = _server(app, head_s)
-        thread = threading.Thread(target=server.run, args=([listener],), name="receiver", daemon=True)
-        thread.start()
-        try:
-            while not server.started:
-                if not thread.is_alive():
-                    msg = "the receiver did not start"
-                    raise RuntimeError(msg)
-                time.sleep(0.005)
-            yield _address(listener)
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Generator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named; without, an answer takes 44 ms instead of 2.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            msg = f"The receiver cannot listen on {host}:{port} ({error.strerror or error}); choose another port."
-            raise ConfigurationError(msg) from error
-        yield listener
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    with (
+        listening("127.0.0.1", 0, _CANNOT) as (listener, address),
+        serving(_server(app, head_s), listener, "receiver"),
+    ):
+        yield address
 
 
 def _server(app: Starlette, head_s: float) -> uvicorn.Server:

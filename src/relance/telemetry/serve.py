@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from relance.errors import ConfigurationError
+from relance.serving import listening, serve_until_interrupted, serving
 from relance.spec import IndexSpec
 
 if TYPE_CHECKING:
     import uvicorn
 
 __all__ = ["serve_metrics", "serving_metrics"]
+
+_CANNOT = "cannot serve metrics"
 
 
 def serve_metrics(specs: Iterable[IndexSpec], host: str = "127.0.0.1", port: int = 9464,
@@ -24,44 +23,15 @@ def serve_metrics(specs: Iterable[IndexSpec], host: str = "127.0.0.1", port: int
 
     Raises ConfigurationError where the port is taken.
     """
-    with _listening(host, port) as (listener, address):
-        server = _server(specs)
-        ready(address)
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:  # how uvicorn ends after Ctrl-C
-            return
+    with listening(host, port, _CANNOT) as (listener, address):
+        serve_until_interrupted(_server(specs), listener, lambda: ready(address))
 
 
 @contextmanager
 def serving_metrics(specs: Iterable[IndexSpec], host: str = "127.0.0.1", port: int = 0) -> Generator[str]:
     """Serve the same from a thread, beside whatever else the process does; yields the address."""
-    with _listening(host, port) as (listener, address):
-        server = _server(specs)
-        thread = threading.Thread(target=server.run, args=([listener],), name="metrics", daemon=True)
-        thread.start()
-        try:
-            while not server.started and thread.is_alive():
-                time.sleep(0.005)
-            yield address
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Generator[tuple[socket.socket, str]]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            msg = f"cannot serve metrics on {host}:{port} ({error.strerror}); choose another port"
-            raise ConfigurationError(msg) from error
-        listener.listen(socket.SOMAXCONN)  # so that whoever reads the address may call it
-        shown = f"[{host}]" if ":" in host else host
-        yield listener, f"http://{shown}:{listener.getsockname()[1]}"
+    with listening(host, port, _CANNOT) as (listener, address), serving(_server(specs), listener, "metrics"):
+        yield address
 
 
 def _server(specs: Iterable[IndexSpec]) -> uvicorn.Server:
