@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relance.changes import EVENT, Change, merge
@@ -134,6 +134,7 @@ def test_merging_loses_nothing_and_the_last_word_counts(several):
 
 
 @given(changes, changes, changes)
+@example(Change("a", removed=("0",)), Change("a", changed=("1",)), Change("a", changed=("0",)))
 def test_merging_in_steps_is_merging_at_once(a, b, c):
     assert merge([merge([a, b]), c]) == merge([a, b, c])
 

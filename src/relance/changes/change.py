@@ -123,7 +123,9 @@ def merge(changes: Iterable[Change]) -> Change:
         raise ValueError(msg)
     there: dict[str, bool] = {}
     for change in listed:
-        there |= dict.fromkeys(change.changed, True) | dict.fromkeys(change.removed, False)
+        last = dict.fromkeys(change.changed, True) | dict.fromkeys(change.removed, False)
+        # A uri stands where it was named last, so that merging in steps gives the same order.
+        there = {uri: kept for uri, kept in there.items() if uri not in last} | last
     return Change(
         indexes.pop(),
         sources.pop() if len(sources) == 1 else "",
