@@ -17,8 +17,8 @@ from infra.automations import automations
 from infra.bootstrap import LIMITS, POOL, QUEUES, bootstrap, missing
 from infra.deployments import deploy, remove
 from infra.registry import find_spec, name_of, registered, variable_name
+from relance.commands.operate import _specs_below
 from relance.errors import ConfigurationError, InputError
-from relance.operate import _specs_below
 
 pytestmark = [
     pytest.mark.flows,

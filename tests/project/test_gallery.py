@@ -173,7 +173,7 @@ def test_what_the_readme_shows_is_what_they_print(played: Played) -> None:
 
 
 def test_the_readme_the_gallery_and_the_emulator_mean_the_same_address() -> None:
-    from relance.cli import emulator
+    from relance.commands.emulator import emulator
 
     assert inspect.signature(emulator).parameters["port"].default == int(PORT)
     assert f"http://127.0.0.1:{PORT}/api/v1" in SECTION

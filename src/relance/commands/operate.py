@@ -11,8 +11,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
+from relance.commands.options import DONE, FAILED, AsJson, Host, Port, Specs
 from relance.errors import ConfigurationError, InputError, RelanceError
 from relance.launch import has_flows, quiet_prefect
 from relance.terminal import Terminal
@@ -20,19 +21,7 @@ from relance.terminal import Terminal
 if TYPE_CHECKING:
     from relance.spec import IndexSpec
 
-__all__ = ["DONE", "FAILED", "AsJson", "Host", "Port", "add_commands"]
-
-DONE, FAILED = 0, 1
-Specs = Annotated[list[Path], Parameter(help="Index files, or folders with an index.yaml.", negative="")]
-Host = Annotated[str, Parameter(help="Address to listen on.")]
-Port = Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")]
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
-
-
-def add_commands(app: App) -> None:
-    """Give the command line its commands for operation."""
-    for command in (up, deploy, watch, emit, webhook, exporter):
-        app.command(command)
+__all__ = ["deploy", "emit", "exporter", "up", "watch", "webhook"]
 
 
 def up(
