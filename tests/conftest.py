@@ -25,7 +25,8 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 # Fast ones first, and what leaves processes and sockets of other people's behind last.
-ORDER = ["relance", "telemetry", "emulator", "changes", "contracts", "project", "infra", "chaos", "flows", "e2e"]
+ORDER = ["relance", "analysis", "telemetry", "emulator", "explore", "changes", "contracts", "project", "infra", "chaos"]
+ORDER += ["flows", "e2e"]
 
 
 # Folders whose tests share what is started once and slowly (a Prefect server), or measure time: one process for each.
