@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,10 +13,10 @@ from relance.control import Control
 from relance.errors import ApprovalNeededError, ConfigurationError, InputError
 from relance.parts import combine, parts
 from relance.plan import Plan, check_budget, make_plan, outline
-from relance.question import embed_question, read_picture
 from relance.report import Report
 from relance.rollback import Rollback, roll_back
-from relance.search import MAX_HITS, FilterError, Hit, Mode, search_table
+from relance.search import Hit, Hits, Mode
+from relance.search.searcher import Question, Searcher
 from relance.spec import IndexSpec, Size
 from relance.spec_file import load_spec
 from relance.status import describe_index, summary
@@ -48,6 +48,7 @@ class Index:
     def __init__(self, spec: IndexSpec | str | Path) -> None:
         self.spec = spec if isinstance(spec, IndexSpec) else load_spec(spec)
         self._store = open_store(self.spec)
+        self._searcher = Searcher(self.spec, self._store, self.table)
 
     def plan(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> Plan:
         """Tell what `ingest` would do and cost; writes nothing. Raises StoppedError if `control` stops it."""
@@ -117,50 +118,66 @@ class Index:
         plan.media = media[0] if media else None
         return plan
 
-    def search(self, query: str, *, k: int = 10, mode: Mode = "hybrid", where: str | None = None) -> list[Hit]:
-        """Find the `k` best chunks; `where` is a SQL condition on the columns of `table()`."""
-        _check(query, k)
-        table = self.table()
-        vector = None if mode == "text" else embed_question(self.spec, table, query)
-        return search_table(table, query, vector, mode=mode, k=k, where=where)
+    def __enter__(self) -> Self:
+        """Keep models, connections and the event loop open between searches."""
+        self._searcher.__enter__()
+        return self
 
-    def search_media(self, query: str = "", *, image: str | Path = "", k: int = 10, mode: Mode = "hybrid",
-                     where: str | None = None) -> list[MediaHit]:  # fmt: skip
-        """Find the `k` best images and videos by words, or by a picture (a file or an address)."""
-        from relance.media_search import search_media
+    def __exit__(self, *error: object) -> None:
+        self._searcher.__exit__()
 
-        if bool(query.strip()) == bool(str(image)):
-            msg = "ask with words or with an image, one of them"
-            raise InputError(msg)
-        _check(query or "image", k)
-        table = self.table(media=True)
-        if image:
-            vector = embed_question(self.spec, table, read_picture(self.spec, str(image)))
-            return search_media(table, "", vector, mode="vector", k=k, where=where)
-        vector = None if mode == "text" else embed_question(self.spec, table, query)
-        return search_media(table, query, vector, mode=mode, k=k, where=where)
+    def search(self, query: str = "", *, k: int = 10, mode: Mode = "hybrid",  # noqa: PLR0913  # what can be asked
+               where: str | None = None, filter: str | None = None,  # noqa: A002  # its name on the command line
+               like: str = "", offset: int = 0, group: bool = False,
+               rerank: str | None = None, instruct: str | None = None, explain: bool = False) -> Hits[Hit]:  # fmt: skip
+        """Find the best chunks.
 
-    def search_both(self, query: str = "", *, image: str | Path = "", k: int = 10, mode: Mode = "hybrid",
-                    where: str | None = None) -> tuple[list[Hit], list[MediaHit]]:  # fmt: skip
-        """Find the `k` best chunks and the `k` best images and videos; a picture is compared with pictures only.
+        The vector of a question that was asked before is not made again; `with index:` keeps open what makes others.
 
-        A condition may name columns that only one of the two tables has: the other has no hits then.
+        Args:
+            query: in words.
+            k: hits on a page.
+            mode: by meaning (vector), words (text), weighted terms (sparse), or all the index has (hybrid).
+            where: SQL condition on the columns of `table()`.
+            filter: condition that may come from anybody, e.g. `year >= 2020 and uri ~ "docs/*"`; see docs/search.md.
+            like: uri of a document, instead of a query: others like it.
+            offset: hits on the pages before.
+            group: one hit for each document: its best chunk, and the best of the others in `chunks`.
+            rerank: `provider/model` that sorts the best hits once more, or `none`; by default as the spec says.
+            instruct: what the query is for: a sentence, or the name of one in `relance.search.PRESETS`.
+            explain: say what was done, in `explanation` and in each hit's `explained`.
+
+        Raises InputError (FilterError for a condition) or ConfigurationError.
         """
-        texts: list[Hit] = []
-        refused = False
-        if not image:
-            try:
-                texts = self.search(query, k=k, mode=mode, where=where)
-            except FilterError:
-                refused = True
-        try:
-            # Pictures have no terms: asked by terms, they are looked for by everything they have.
-            media = self.search_media(query, image=image, k=k, mode="hybrid" if mode == "sparse" else mode, where=where)
-        except FilterError:
-            if image or refused:
-                raise
-            media = []
-        return texts, media
+        question = Question(query=query, like=like, k=k, offset=offset, mode=mode, where=where, filter=filter,
+                            instruct=instruct)  # fmt: skip
+        return self._searcher.texts(question, group=group, rerank=rerank, explain=explain)
+
+    def search_media(self, query: str = "", *, image: str | Path = "", k: int = 10,  # noqa: PLR0913
+                     mode: Mode = "hybrid", where: str | None = None,
+                     filter: str | None = None, like: str = "", offset: int = 0,  # noqa: A002
+                     instruct: str | None = None, explain: bool = False) -> Hits[MediaHit]:  # fmt: skip
+        """Find the best images and videos by words, by a picture (a file or an address), or by one of the index.
+
+        The arguments are those of `search`.
+        """
+        question = Question(query=query, like=like, image=str(image), k=k, offset=offset, mode=mode, where=where,
+                            filter=filter, instruct=instruct)  # fmt: skip
+        return self._searcher.media(question, explain=explain)
+
+    def search_both(self, query: str = "", *, image: str | Path = "", k: int = 10,  # noqa: PLR0913
+                    mode: Mode = "hybrid", where: str | None = None,
+                    filter: str | None = None, like: str = "", offset: int = 0,  # noqa: A002
+                    group: bool = False, rerank: str | None = None, instruct: str | None = None,
+                    explain: bool = False) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
+        """Find the best chunks and the best images and videos; what is like a picture is looked for among pictures.
+
+        A condition may name columns that only one of the two tables has: the other has no hits then. The arguments are
+        those of `search`.
+        """
+        question = Question(query=query, like=like, image=str(image), k=k, offset=offset, mode=mode, where=where,
+                            filter=filter, instruct=instruct)  # fmt: skip
+        return self._searcher.both(question, group=group, rerank=rerank, explain=explain)
 
     def table(self, *, media: bool = False) -> Any:
         """Open the LanceDB table that serves the index now, or the one with its media."""
@@ -231,12 +248,3 @@ class Index:
 
         sections = [self.spec.embedding] + ([self.spec.media.embedding] if self.spec.media else [])
         return all(open_provider(section).info.price_per_million_tokens == 0 for section in sections)
-
-
-def _check(query: str, k: int) -> None:
-    if not query.strip():
-        msg = "the query is empty"
-        raise InputError(msg)
-    if not 1 <= k <= MAX_HITS:
-        msg = f"k must be between 1 and {MAX_HITS:,}, got {k}"
-        raise InputError(msg)

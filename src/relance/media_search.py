@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from relance.search import Mode, find_rows
+from relance.search.candidate import Candidate
+from relance.search.grouping import grouped
+from relance.search.highlight import highlights
+from relance.search.hit import Explained, Explanation, Hits, Mode, Span, plain
+from relance.search.rows import read_rows
+from relance.search.ways import Ways
 
 if TYPE_CHECKING:
     from relance.embedder import Vector
 
 __all__ = ["MediaHit", "search_media"]
 
-_COLUMNS = ["url", "kind", "width", "height", "duration_s", "content_hash"]
-# The same picture may stand in a folder, a table and three documents: so many hits are read to have enough others.
+_COLUMNS = ["uri", "url", "kind", "title", "heading_path", "text", "width", "height", "duration_s", "content_hash",
+            "media_type", "metadata"]  # fmt: skip
+# The same picture may stand in a folder, a table and three documents: so many rows are read for each hit at first.
 _SPARE = 3
 
 
@@ -31,6 +38,9 @@ class MediaHit:
         duration_s: seconds of a video.
         score: higher is better; as in `Hit`.
         also: uris of further places with the same content.
+        id: of its row.
+        highlights: spans of `caption` that are words of the question.
+        explained: only where asked for.
     """
 
     uri: str
@@ -46,34 +56,49 @@ class MediaHit:
     media_type: str
     metadata: dict[str, Any]
     also: list[str]
+    id: str = ""
+    highlights: list[Span] = field(default_factory=list)
+    explained: Explained | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
+        """Return plain values, as JSON has them."""
+        return plain(asdict(self))
 
 
-def search_media(table: Any, query: str, vector: Vector | None, *, mode: Mode, k: int,
-                 where: str | None = None) -> list[MediaHit]:  # fmt: skip
-    """Search a media table; the same content in several places is one hit."""
-    rows = find_rows(table, query, vector, mode=mode, k=_SPARE * k, where=where, more=_COLUMNS)
-    hits: dict[str, MediaHit] = {}
-    for row, score in rows:
-        content = row["content_hash"]
-        if content in hits:
-            hits[content].also.append(row["uri"])
-        else:
-            hits[content] = _hit(row, score)
-    return list(hits.values())[:k]
+def search_media(table: Any, query: str, vector: Vector | None, *, mode: Mode, k: int, offset: int = 0,
+                 where: str | None = None, explain: Explanation | None = None) -> Hits[MediaHit]:  # fmt: skip
+    """Search a media table; the same content in several places is one hit. Arguments: see `search_table`."""
+    began = time.perf_counter()
+    ways = Ways(table, query, vector, mode=mode, first=(k + 1) * _SPARE, where=where)
+
+    def best(n: int) -> list[Candidate]:
+        columns = _COLUMNS if ways.alone else ["content_hash"]
+        return read_rows(table, ways.best(n, columns), columns)
+
+    groups = grouped(best, offset + k + 1, key="content_hash", rows_each=_SPARE)
+    page = groups[offset : offset + k]
+    there = {each.id for each in read_rows(table, [each for rows in page for each in rows], _COLUMNS)}
+    shown = [[each for each in rows if each.id in there] for rows in page]
+    hits = [_hit(rows, query, explained=explain is not None) for rows in shown if rows]
+    if explain is not None:
+        explain.indexes = ways.indexes
+        explain.seconds["search"] = time.perf_counter() - began
+    return Hits(hits, more=len(groups) > offset + k, explanation=explain)
 
 
-def _hit(row: dict[str, Any], score: float) -> MediaHit:
+def _hit(found: list[Candidate], query: str, *, explained: bool) -> MediaHit:
+    best, *others = found
+    row = best.row
     same = ("uri", "url", "kind", "width", "height", "duration_s", "media_type")
     return MediaHit(
         **{name: row[name] for name in same},
         title=row["title"] or "",
         caption=row["text"] or "",
         heading_path=list(row["heading_path"] or []),
-        score=score,
+        score=best.score,
         metadata=json.loads(row["metadata"] or "{}"),
-        also=[],
+        also=[other.row["uri"] for other in others],
+        id=best.id,
+        highlights=highlights(query, row["text"] or ""),
+        explained=best.explained() if explained else None,
     )

@@ -287,6 +287,10 @@ embedding:
 # Images and videos too: files, addresses in tables, pictures in documents. {} takes every default.
 #media: null
 
+# How it is searched unless a question says otherwise. {rerank: {model: dashscope/qwen3-rerank}} has a model read the
+# best hits beside the question and sort them once more.
+#search: {}
+
 # Where the tables are: a folder, s3://bucket/path, or db://database.
 store:
   uri: ./lancedb
@@ -301,6 +305,10 @@ limits:
   #max_removed_fraction: 0.5
   # Batches of documents between loading and writing at once; bounds memory.
   batches_in_flight: 4
+
+# What new and changed documents have to be like: {anomalies: warn} tells of those that are far from what the index
+# holds, {anomalies: refuse} keeps them out.
+#quality: {}
 
 # When `relance deploy` has the index brought in step: by the clock ({cron: "0 3 * * *", timezone: Europe/Paris}),
 # or every so often ({every_minutes: 15}); and when a source says that it changed.

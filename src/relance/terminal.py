@@ -6,6 +6,8 @@ import contextlib
 import json
 import sys
 from collections.abc import Generator, Sequence
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
 from rich.console import Console
@@ -157,33 +159,47 @@ class Terminal:
         if total > len(failures):
             self.out.print(f"  … and {total - len(failures):,} more")
 
-    def hits(self, hits: list[dict[str, Any]]) -> None:
-        """Print search results, best first."""
+    def hits(self, hits: list[dict[str, Any]], *, first: int = 1) -> None:
+        """Print search results, best first, with the words of the question in bold."""
         if not hits:
             self.out.print("no hits")
-        for rank, hit in enumerate(hits, start=1):
+        for rank, hit in enumerate(hits, start=first):
             where = hit["uri"] + (f", page {hit['page']}" if hit["page"] else "")
             path = " › ".join(hit["heading_path"])
             self.out.print(
                 f"[bold]{rank}. {escape(where)}[/]  [dim]{hit['score']:.3f}[/]  {escape(path or hit['title'])}"
             )
-            text = Text(" ".join(hit["text"].split()))
-            text.truncate(300, overflow="ellipsis")
-            self.out.print(Text("   ") + text)
+            self._explained(hit)
+            self.out.print(Text("   ") + _passage(hit))
+            for other in hit["chunks"]:
+                path = " › ".join(other["heading_path"])
+                self.out.print(f"   [dim]+ {other['score']:.3f}[/]  {escape(path or other['title'])}")
+                self.out.print(Text("     ") + _passage(other))
+            if left := hit["further"] - len(hit["chunks"]):
+                self.out.print(f"   [dim]… and {left:,} more of this document[/]")
 
-    def media_hits(self, hits: list[dict[str, Any]]) -> None:
+    def media_hits(self, hits: list[dict[str, Any]], *, first: int = 1) -> None:
         """Print images and videos, best first."""
         if not hits:
             self.out.print("no images or videos found")
-        for rank, hit in enumerate(hits, start=1):
+        for rank, hit in enumerate(hits, start=first):
             size = f"{hit['width']}×{hit['height']}" if hit["width"] else ""
             length = f"{hit['duration_s']:.1f} s" if hit["duration_s"] else ""
             what = " ".join(part for part in (hit["kind"], size, length) if part)
             self.out.print(f"[bold]{rank}. {escape(hit['url'])}[/]  [dim]{hit['score']:.3f}[/]  {what}")
-            words = hit["caption"] or hit["title"]
+            self._explained(hit)
+            words = _marked(hit["caption"], hit["highlights"]) if hit["caption"] else Text(hit["title"])
             where = " › ".join(hit["heading_path"])
             if words or where:
-                self.out.print(Text("   " + " · ".join(part for part in (words, where) if part)))
+                self.out.print(Text("   ") + Text(" · ").join(part for part in (words, Text(where)) if part))
+
+    def _explained(self, hit: dict[str, Any]) -> None:
+        """Print where a hit's place comes from, if it says so."""
+        if told := hit["explained"]:
+            named = {"vector": "cosine", "text": "bm25", "sparse": "sparse"}
+            parts = [f"{way} {rank}. ({told[named[way]]:.3f})" for way, rank in told["ranks"].items()]
+            parts += [f"{name} {told[name]:.3f}" for name in ("fused", "rerank") if told[name] is not None]
+            self.out.print(f"   [dim]{' · '.join(parts)}[/]")
 
     @contextlib.contextmanager
     def progress(self, index: str, control: Control) -> Generator[None]:
@@ -213,3 +229,19 @@ class Terminal:
 
             control.on_progress = show
             yield
+
+
+def _passage(hit: dict[str, Any]) -> Text:
+    """Cut the best passage out of a hit, on one line."""
+    start, end = hit["snippet"]
+    text = _marked(hit["text"][start:end], [[a - start, b - start] for a, b in hit["highlights"]])
+    return Text("… " if start else "") + text + Text(" …" if end < len(hit["text"]) else "")
+
+
+def _marked(text: str, spans: Sequence[Sequence[int]]) -> Text:
+    """Write a text on one line, with spans of it in bold."""
+    bold = {place for start, end in spans for place in range(start, end)}
+    letters = [(" " if letter.isspace() else letter, place in bold) for place, letter in enumerate(text.rstrip())]
+    letters = [each for before, each in pairwise([(" ", False), *letters]) if (before[0], each[0]) != (" ", " ")]
+    parts = ((marked, "".join(letter for letter, _ in run)) for marked, run in groupby(letters, itemgetter(1)))
+    return Text.assemble(*((part, "bold" if marked else "") for marked, part in parts))

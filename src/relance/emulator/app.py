@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from relance.emulator import batches, compatible, files, multimodal, tasks, text, uploads
+from relance.emulator import batches, compatible, files, multimodal, rerank, tasks, text, uploads
 from relance.emulator.config import EmulatorConfig
 from relance.emulator.problems import named
 from relance.emulator.service import Handler, Service
@@ -27,6 +27,7 @@ OPENAI = "/compatible-mode/v1"
 ADDRESSES: list[tuple[str, str, str, Handler]] = [
     ("POST", f"{SERVICES}/text-embedding/text-embedding", "text", text.answer),
     ("POST", f"{SERVICES}/multimodal-embedding/multimodal-embedding", "multimodal", multimodal.answer),
+    ("POST", f"{API}/services/rerank/text-rerank/text-rerank", "rerank", rerank.answer),
     ("GET", f"{API}/uploads", "uploads", uploads.policy),
     ("GET", f"{API}/tasks/{{task}}", "tasks", tasks.show),
     ("POST", f"{API}/tasks/{{task}}/cancel", "tasks", tasks.cancel),

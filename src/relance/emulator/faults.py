@@ -31,7 +31,7 @@ class Fault(BaseModel):
 
     Attributes:
         path: part of the path.
-        kind: `text`, `multimodal`, `compatible`, `uploads`, `files`, `batches` or `tasks`.
+        kind: `text`, `multimodal`, `rerank`, `compatible`, `uploads`, `files`, `batches` or `tasks`.
         model: exact name.
         match: part of one of the texts or addresses in the call.
         times: how many calls it is for.
@@ -47,7 +47,7 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: str = ""
-    kind: Literal["", "text", "multimodal", "compatible", "uploads", "files", "batches", "tasks"] = ""
+    kind: Literal["", "text", "multimodal", "rerank", "compatible", "uploads", "files", "batches", "tasks"] = ""
     model: str = ""
     match: str = ""
     times: int | None = Field(default=None, ge=0)

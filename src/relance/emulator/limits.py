@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from relance.emulator.config import EmulatorConfig, Rate
-from relance.emulator.models import MODELS
+from relance.emulator.models import MODELS, RERANKERS
 from relance.emulator.problems import named
 
 __all__ = ["Limits", "Meter"]
@@ -80,6 +80,6 @@ class Limits:
         if limits == "off":
             return none
         if limits == "published":
-            known = MODELS.get(model)
+            known = MODELS.get(model) or RERANKERS.get(model)
             return known.rates.get(self._config.region or "beijing", none) if known else none
         return limits.get(model) or limits.get("*") or none

@@ -11,7 +11,7 @@ from typing import Literal
 
 from relance.emulator.config import Rate
 
-__all__ = ["MODELS", "AsyncModel", "Model", "MultimodalModel", "TextModel"]
+__all__ = ["MODELS", "RERANKERS", "AsyncModel", "Model", "MultimodalModel", "RerankModel", "TextModel"]
 
 MB = 1 << 20
 EVERYWHERE = frozenset({"beijing", "singapore", "hongkong", "us"})
@@ -247,4 +247,35 @@ _MULTIMODAL = [
 
 MODELS: dict[str, TextModel | AsyncModel | MultimodalModel] = {
     model.name: model for model in [*_TEXT, *_ASYNC, *_MULTIMODAL]
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankModel:
+    """A model that scores texts beside a question.
+
+    Attributes:
+        documents: per call.
+        characters: of one text; a longer one is refused.
+        text_tokens: of a text or the question; what is longer is cut off.
+        request_tokens: the question's once for each text, and those of all texts.
+        rates: published limits by region.
+    """
+
+    name: str
+    documents: int = 500
+    characters: int = 300_000
+    text_tokens: int = 4000
+    request_tokens: int = 120_000
+    regions: frozenset[str] = TWO
+    rates: dict[str, Rate] = field(default_factory=dict)
+
+
+RERANKERS: dict[str, RerankModel] = {
+    model.name: model
+    for model in (
+        RerankModel(name="qwen3-rerank", rates={"beijing": Rate(5400, 0)}),
+        RerankModel(name="qwen3.7-text-rerank"),
+        RerankModel(name="gte-rerank-v2", request_tokens=30_000, regions=BEIJING, rates={"beijing": Rate(5040, 0)}),
+    )
 }

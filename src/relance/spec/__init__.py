@@ -10,7 +10,9 @@ from relance.spec.index import IndexSpec
 from relance.spec.limits import LimitsSpec
 from relance.spec.media import FetchSpec, MediaSpec
 from relance.spec.part import Size
+from relance.spec.quality import QualitySpec
 from relance.spec.schedule import ScheduleSpec
+from relance.spec.search import RerankSpec, SearchSpec
 from relance.spec.sources import FilesSource, RowsSpec, SourceSpec
 from relance.spec.store import StoreSpec
 
@@ -23,8 +25,11 @@ __all__ = [
     "LimitsSpec",
     "MediaEmbeddingSpec",
     "MediaSpec",
+    "QualitySpec",
+    "RerankSpec",
     "RowsSpec",
     "ScheduleSpec",
+    "SearchSpec",
     "Size",
     "SourceSpec",
     "StoreSpec",

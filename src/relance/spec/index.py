@@ -12,7 +12,9 @@ from relance.spec.embedding import EmbeddingSpec
 from relance.spec.limits import LimitsSpec
 from relance.spec.media import MediaSpec
 from relance.spec.part import Part
+from relance.spec.quality import QualitySpec
 from relance.spec.schedule import ScheduleSpec
+from relance.spec.search import SearchSpec
 from relance.spec.sources import SourceSpec
 from relance.spec.store import StoreSpec
 
@@ -34,10 +36,14 @@ class IndexSpec(Part, title="relance index"):
     """Which model turns text into vectors, and how hard its service may be pushed."""
     media: MediaSpec | None = Field(default=None, title="Media", validate_default=True)
     """Index images and videos too; without it they are passed over."""
+    search: SearchSpec = Field(default=SearchSpec(), title="Search")
+    """How the index is searched unless the question says otherwise."""
     store: StoreSpec = Field(default=StoreSpec(), title="Store")
     """Where the tables are."""
     limits: LimitsSpec = Field(default=LimitsSpec(), title="Limits")
     """What a run may do before it has to stop."""
+    quality: QualitySpec = Field(default=QualitySpec(), title="Quality")
+    """What incoming documents have to be like."""
     schedule: ScheduleSpec | None = Field(default=None, title="Schedule")
     """When the deployed index is brought in step by itself (`relance deploy`)."""
     on_change: bool = Field(default=True, title="On change")

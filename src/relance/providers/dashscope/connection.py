@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from relance.spec import EmbeddingSpec
 if TYPE_CHECKING:
     from relance.http import Response
 
-__all__ = ["Answer", "Connection", "stack_vectors"]
+__all__ = ["Answer", "Connection", "Endpoint", "Place", "stack_vectors"]
 
 # The emulator takes any key, but, like the service, not none.
 EMULATOR_KEY = "sk-emulator"
@@ -43,37 +43,113 @@ class Answer:
     usage: dict[str, Any]
 
 
-class Connection:
-    """The service as one spec reaches it.
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Place:
+    """Where a model is called, as a spec says it.
 
     Attributes:
-        model: row of the table of models.
-        offer: what the region offers of it.
+        model: `dashscope/name`.
+        section: of the index file, for messages.
+        region: where, unless the address tells.
+        base_url: empty for the region's own.
+        workspace: that is billed; empty is the key's own.
+        api_key: empty is the environment's.
+        timeout_s: seconds without progress after which a request fails.
+        connections: requests that may be open at once.
+    """
+
+    model: str
+    section: str
+    region: str
+    base_url: str = ""
+    workspace: str = ""
+    api_key: str = ""
+    timeout_s: float
+    connections: int
+
+
+class Endpoint:
+    """The service as one model is reached there, whatever is asked of it.
+
+    Args:
+        place: where.
+        settings: of the environment.
+        offered: says what a region offers, told whether the spec or the environment names the address; it may raise.
+
+    Attributes:
         region: where it is, by the address if that tells.
+        offer: what the region offers.
         service: the address with its key.
         key_name: where that comes from, for messages.
     """
 
-    def __init__(self, spec: EmbeddingSpec, settings: Settings) -> None:
-        base_url = spec.base_url or settings.dashscope_base_url
-        field = f"{section_of(spec)}.base_url" if spec.base_url else "DASHSCOPE_BASE_URL"
-        url = address_of(base_url, spec.region, field=field)
+    def __init__(self, place: Place, settings: Settings, offered: Callable[[str, bool], Offer]) -> None:
+        base_url = place.base_url or settings.dashscope_base_url
+        field = f"{place.section}.base_url" if place.base_url else "DASHSCOPE_BASE_URL"
+        url = address_of(base_url, place.region, field=field)
         host = urlsplit(url).hostname or ""
-        self.region = region_of(host) or spec.region
-        self.model: Model = find_model(spec)
-        self.offer: Offer = find_offer(self.model, spec, self.region, addressed=bool(base_url))
-        workspace = (spec.workspace or settings.dashscope_workspace_id).strip()
-        check_key(workspace, f"the workspace of {spec.model}")
-        self._spec = spec
-        own = spec.api_key.get_secret_value().strip()
-        self.key_name = f"{section_of(spec)}.api_key" if own else "DASHSCOPE_API_KEY"
+        self.region = region_of(host) or place.region
+        self.offer = offered(self.region, bool(base_url))
+        workspace = (place.workspace or settings.dashscope_workspace_id).strip()
+        check_key(workspace, f"the workspace of {place.model}")
+        self._model = place.model
+        self.key_name = f"{place.section}.api_key" if place.api_key.strip() else "DASHSCOPE_API_KEY"
         self.service = Service(
-            f"{spec.model} at {url}",
+            f"{place.model} at {url}",
             url,
-            _key(spec, settings, host, REGIONS[self.region].title),
-            timeout_s=spec.timeout_s,
-            connections=spec.max_concurrency,
+            _key(place, settings, host, REGIONS[self.region].title),
+            timeout_s=place.timeout_s,
+            connections=place.connections,
             headers={"x-dashscope-workspace": workspace} if workspace else None,
+        )
+
+    def read(self, response: Response) -> dict[str, Any]:
+        """Return a response's JSON object; raises what the table of errors says for a refusal."""
+        from pydantic_core import from_json
+
+        try:
+            answer = from_json(response.content)
+        except ValueError:
+            answer = None
+        if not response.is_success or (isinstance(answer, dict) and answer.get("code")):
+            self.refuse(response, answer)
+        if not isinstance(answer, dict):
+            raise BadReplyError(f"{self.service.name} answered with something that is not JSON, or only a part of it.")
+        return answer
+
+    def refuse(self, response: Response, body: Any) -> NoReturn:
+        """Raise what the table of errors says for a response that is a refusal; `body` is its JSON, or None."""
+        no = self.service.cleaned(read_refusal(response, body))
+        raise error_for(no, model=self._model, url=self.service.url, key=self.key_name)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.service.aclose()
+
+
+class Connection(Endpoint):
+    """The service as one spec of embeddings reaches it.
+
+    Attributes:
+        model: row of the table of models.
+    """
+
+    def __init__(self, spec: EmbeddingSpec, settings: Settings) -> None:
+        self.model: Model = find_model(spec)
+        section = section_of(spec)
+        super().__init__(
+            Place(
+                model=spec.model,
+                section=section,
+                region=spec.region,
+                base_url=spec.base_url,
+                workspace=spec.workspace,
+                api_key=spec.api_key.get_secret_value(),
+                timeout_s=spec.timeout_s,
+                connections=spec.max_concurrency,
+            ),
+            settings,
+            lambda region, addressed: find_offer(self.model, spec, region, addressed=addressed),
         )
 
     async def embed(
@@ -99,7 +175,7 @@ class Connection:
         Raises what the table of errors says, or BadReplyError.
         """
         if count > most:  # only if the spec asks for more than is known to work
-            raise InputError(f"{self._spec.model} takes {most} input{'s' * (most > 1)} at once, not {count}.")
+            raise InputError(f"{self._model} takes {most} input{'s' * (most > 1)} at once, not {count}.")
         body = {"model": self.model.name, **body}
         answer = self.read(await self.service.post(f"/services/embeddings/{path}", body, headers=headers))
         try:
@@ -115,29 +191,6 @@ class Connection:
         usage = answer.get("usage")
         return Answer(items, usage if isinstance(usage, dict) else {})
 
-    def read(self, response: Response) -> dict[str, Any]:
-        """Return a response's JSON object; raises what the table of errors says for a refusal."""
-        from pydantic_core import from_json
-
-        try:
-            answer = from_json(response.content)
-        except ValueError:
-            answer = None
-        if not response.is_success or (isinstance(answer, dict) and answer.get("code")):
-            self.refuse(response, answer)
-        if not isinstance(answer, dict):
-            raise BadReplyError(f"{self.service.name} answered with something that is not JSON, or only a part of it.")
-        return answer
-
-    def refuse(self, response: Response, body: Any) -> NoReturn:
-        """Raise what the table of errors says for a response that is a refusal; `body` is its JSON, or None."""
-        no = self.service.cleaned(read_refusal(response, body))
-        raise error_for(no, model=self._spec.model, url=self.service.url, key=self.key_name)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self.service.aclose()
-
 
 def stack_vectors(items: list[dict[str, Any]], name: str) -> NDArray[np.float32]:
     """Return the dense vectors of items, shape (items, dimension); raises BadReplyError."""
@@ -150,14 +203,14 @@ def stack_vectors(items: list[dict[str, Any]], name: str) -> NDArray[np.float32]
     return vectors
 
 
-def _key(spec: EmbeddingSpec, settings: Settings, host: str, title: str) -> str:
-    key = (spec.api_key.get_secret_value() or settings.dashscope_api_key.get_secret_value()).strip()
+def _key(place: Place, settings: Settings, host: str, title: str) -> str:
+    key = (place.api_key or settings.dashscope_api_key.get_secret_value()).strip()
     if not key and is_loopback(host):
         return EMULATOR_KEY
     if not key:
         raise ConfigurationError(
-            f"{spec.model} needs a key: set DASHSCOPE_API_KEY to one made for {title} (a key works in its own region "
-            f"only), or {section_of(spec)}.region to where yours was made."
+            f"{place.model} needs a key: set DASHSCOPE_API_KEY to one made for {title} (a key works in its own region "
+            f"only), or {place.section}.region to where yours was made."
         )
-    check_key(key, spec.model)
+    check_key(key, place.model)
     return key

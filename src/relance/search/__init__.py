@@ -1,0 +1,24 @@
+"""Asking an index."""
+
+from relance.search.filters import FilterError, compile_filter, parse_filter
+from relance.search.highlight import best_passage, highlights
+from relance.search.hit import Explained, Explanation, Hit, Hits, Mode
+from relance.search.instructions import PRESETS
+from relance.search.table import MAX_HITS, find_rows, search_table
+
+__all__ = [
+    "MAX_HITS",
+    "PRESETS",
+    "Explained",
+    "Explanation",
+    "FilterError",
+    "Hit",
+    "Hits",
+    "Mode",
+    "best_passage",
+    "compile_filter",
+    "find_rows",
+    "highlights",
+    "parse_filter",
+    "search_table",
+]

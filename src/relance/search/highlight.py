@@ -1,0 +1,130 @@
+"""Which words of a text are words of the question, and the passage that has most of them.
+
+Words are compared without case and accents, whole. Chinese and Japanese are written without spaces; there, two letters
+next to each other in the question are looked for next to each other.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+__all__ = ["best_passage", "highlights"]
+
+Span = tuple[int, int]
+
+_WINDOW = 300  # characters of a passage
+_LEAD = 40  # of them before its first word
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|[^\W{_UNSPACED}]+")
+# In nearly every text; marking them would hide the others.
+_COMMON = set(
+    re.findall(
+        r"\w+",
+        "a an and are as at be by can do does for from had has have how i if in into is it its me my no not of on or "
+        "our so than that the their them then there these they this to was we were what when where which who whom "
+        "whose why will with you your",
+    )
+)
+
+
+def highlights(query: str, text: str) -> list[Span]:
+    """Find words of the query in a text: character spans, in order, not overlapping."""
+    return [span for span, _ in _marked(query, text)]
+
+
+def best_passage(query: str, text: str) -> tuple[list[Span], Span]:
+    """Find words of the query, and the window of at most 300 characters that has most of them."""
+    marked = _marked(query, text)
+    return [span for span, _ in marked], _window(text, marked)
+
+
+def _marked(query: str, text: str) -> list[tuple[Span, str]]:
+    words, pairs = _asked(query)
+    if not words and not pairs:
+        return []
+    folded, places = _folded(text)
+    found: list[tuple[Span, str]] = []
+    for match in _WORD.finditer(folded):
+        if match["unspaced"] is None:
+            if match[0] in words:
+                found.append(((match.start(), match.end()), match[0]))
+            continue
+        # Pairs that overlap are one span: of 每小时 both 每小 and 小时 are in the question.
+        for start in range(match.start(), match.end()):
+            pair = next((each for each in (folded[start : start + 2], folded[start]) if each in pairs), "")
+            if pair and start + len(pair) <= match.end():
+                if found and found[-1][0][1] > start:
+                    found[-1] = ((found[-1][0][0], start + len(pair)), found[-1][1] + pair[-1])
+                else:
+                    found.append(((start, start + len(pair)), pair))
+    return [((places[start], _end(text, places[end - 1])), word) for (start, end), word in found]
+
+
+def _end(text: str, last: int) -> int:
+    """Take the accents that stand for themselves with the letter before them."""
+    end = last + 1
+    while end < len(text) and unicodedata.combining(text[end]):
+        end += 1
+    return end
+
+
+@lru_cache(maxsize=64)
+def _asked(query: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Cut a query into words, and into pairs of letters where there are no spaces (single ones if they stand alone)."""
+    words, pairs = set(), set()
+    for match in _WORD.finditer(_folded(query)[0]):
+        word = match[0]
+        if match["unspaced"] is None:
+            words.add(word)
+        else:
+            pairs.update([word[at : at + 2] for at in range(len(word) - 1)] or [word])
+    telling = {word for word in words if word not in _COMMON and (len(word) > 1 or word.isdigit())}
+    return frozenset(telling or (set() if pairs else words)), frozenset(pairs)
+
+
+def _folded(text: str) -> tuple[str, range | list[int]]:
+    """Write a text without case and accents; returns it with the place in the text of each of its letters."""
+    if text.isascii():
+        return text.lower(), range(len(text))
+    letters: list[str] = []
+    places: list[int] = []
+    for place, letter in enumerate(text):
+        folded = _letter(letter)
+        letters.append(folded)
+        places.extend([place] * len(folded))
+    return "".join(letters), places
+
+
+@lru_cache(maxsize=8192)
+def _letter(letter: str) -> str:
+    parts = unicodedata.normalize("NFKD", letter.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))
+
+
+def _window(text: str, marked: list[tuple[Span, str]]) -> Span:
+    """Choose the window with most different words, then with most of them, then the first."""
+    if len(text) <= _WINDOW:
+        return 0, len(text)
+    best, start, last = (0, 0), 0, 0  # `last` never moves back
+    for at, ((begin, _), _) in enumerate(marked):
+        while last < len(marked) and marked[last][0][1] <= begin + _WINDOW - _LEAD:
+            last += 1
+        inside = marked[at:last]
+        value = (len({word for _, word in inside}), len(inside))
+        if value > best:
+            best, start = value, max(0, begin - _LEAD)
+    start = _border(text, min(start, len(text) - _WINDOW), forward=True)
+    return start, _border(text, min(start + _WINDOW, len(text)), forward=False)
+
+
+def _border(text: str, at: int, *, forward: bool) -> int:
+    """Move a place off the middle of a word, by no more than twenty letters."""
+    if at in {0, len(text)}:
+        return at
+    for step in range(20):
+        place = at + step if forward else at - step
+        if 0 < place < len(text) and text[place - forward].isspace():
+            return place
+    return at

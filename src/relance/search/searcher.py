@@ -1,0 +1,198 @@
+"""An index's searches: from what is asked to the tables that answer it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from relance.errors import InputError
+from relance.question import Questions, read_picture
+from relance.search.filters import FilterError, compile_filter
+from relance.search.hit import Explanation, Hit, Hits, Mode
+from relance.search.instructions import instruction
+from relance.search.similar import except_like, has_document, vector_of
+from relance.search.table import MAX_HITS, search_table
+from relance.spec import IndexSpec, RerankSpec
+
+if TYPE_CHECKING:
+    from relance.embedder import Vector
+    from relance.media_search import MediaHit
+    from relance.rerankers import Reranker
+    from relance.store import Store
+
+__all__ = ["Question", "Searcher"]
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Question:
+    """What is asked; see `Index.search`. Raises InputError where it cannot be."""
+
+    query: str = ""
+    like: str = ""
+    image: str = ""
+    k: int = 10
+    offset: int = 0
+    mode: Mode = "hybrid"
+    where: str | None = None
+    filter: str | None = None
+    instruct: str | None = None
+
+    def check(self, *, media: bool) -> None:
+        """Refuse what has no answer."""
+        asked = sum([bool(self.query.strip()), bool(self.like), bool(self.image)])
+        if asked != 1:
+            ways = "with words, with an image, or with what it should be like" if media else "with a query or with like"
+            msg = f"ask {ways}, one of them" if asked or media else "the query is empty"
+            raise InputError(msg)
+        if not 1 <= self.k <= MAX_HITS:
+            msg = f"k must be between 1 and {MAX_HITS:,}, got {self.k}"
+            raise InputError(msg)
+        if not 0 <= self.offset <= MAX_HITS - self.k:
+            msg = f"offset must be between 0 and {MAX_HITS - self.k:,} for pages of {self.k}, got {self.offset}"
+            raise InputError(msg)
+
+
+class Searcher:
+    """Searches the tables of one index; as a context manager it keeps open what searches need."""
+
+    def __init__(self, spec: IndexSpec, store: Store, table: Callable[..., Any]) -> None:
+        self._spec = spec
+        self._table = table
+        self._questions = Questions(spec, store)
+        self._lock = threading.Lock()
+        self._exits: contextlib.ExitStack | None = None
+        self._rerankers: dict[RerankSpec, Reranker] = {}
+
+    def __enter__(self) -> Self:
+        self._exits = contextlib.ExitStack()
+        self._exits.enter_context(self._questions)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            exits, self._exits = self._exits, None
+            self._rerankers.clear()
+        if exits is not None:
+            exits.close()
+
+    def texts(self, question: Question, *, group: bool, rerank: str | None, explain: bool) -> Hits[Hit]:
+        """Find chunks."""
+        question.check(media=False)
+        if rerank not in {None, "none"} and question.like:
+            msg = "rerank needs a query: what like finds is not sorted by words"
+            raise InputError(msg)
+        section = None if question.like else self._reranking(rerank)
+        table = self._table()
+        notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
+        vector = self._vector(table, question, notes)
+        where = notes.where = _condition(table, question)
+        search = partial(search_table, table, question.query, vector, mode="vector" if question.like else question.mode,
+                         k=question.k, offset=question.offset, where=where, group=group,
+                         explain=notes if explain else None)  # fmt: skip
+        if section is None:
+            return search()
+        with self._reranker(section) as reranker:
+            if reranker.info.merges and question.mode != "hybrid":
+                if rerank is None:
+                    return search()
+                msg = f"{rerank} merges the lists of a hybrid search; search with mode hybrid, or without it"
+                raise InputError(msg)
+            return search(reranker=reranker, candidates=section.candidates)
+
+    def media(self, question: Question, *, explain: bool) -> Hits[MediaHit]:
+        """Find images and videos."""
+        from relance.media_search import search_media
+
+        question.check(media=True)
+        table = self._table(media=True)
+        notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
+        vector = self._vector(table, question, notes)
+        where = notes.where = _condition(table, question)
+        mode = question.mode if question.query else "vector"
+        return search_media(table, question.query, vector, mode=mode, k=question.k, offset=question.offset,
+                            where=where, explain=notes if explain else None)  # fmt: skip
+
+    def both(self, question: Question, *, group: bool, rerank: str | None,
+             explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
+        """Find chunks, and images and videos."""
+        texts: Hits[Hit] = Hits()
+        refused = False
+        like_media = bool(question.like) and self._is_media(question.like)
+        if not question.image and not like_media:
+            try:
+                texts = self.texts(question, group=group, rerank=rerank, explain=explain)
+            except FilterError:
+                refused = True
+            if question.like:
+                return texts, Hits()
+        try:
+            # Pictures have no terms: asked by terms, they are looked for by everything they have.
+            mode: Mode = "hybrid" if question.mode == "sparse" else question.mode
+            return texts, self.media(replace(question, mode=mode), explain=explain)
+        except FilterError:
+            if question.image or refused:
+                raise
+            return texts, Hits()
+
+    def _is_media(self, uri: str) -> bool:
+        return not has_document(self._table(), uri) and has_document(self._table(media=True), uri)
+
+    def _vector(self, table: Any, question: Question, notes: Explanation) -> Vector | None:
+        """Find what the question is searched by, and note where it comes from."""
+        began = time.perf_counter()
+        if question.like:
+            notes.mode, notes.query_vector = "vector", question.like
+            vector: Vector | None = (vector_of(table, question.like), None)
+        elif question.mode == "text" and not question.image:
+            return None
+        else:
+            instruct = instruction(question.instruct or "")
+            asked = self._questions.embed(
+                table, read_picture(self._spec, question.image) if question.image else question.query, instruct=instruct
+            )
+            notes.model, notes.query_vector, notes.instruct = asked.model, asked.source, asked.instruct
+            vector = asked.vector
+        notes.seconds["embed"] = time.perf_counter() - began
+        return vector
+
+    def _reranking(self, name: str | None) -> RerankSpec | None:
+        """Say which reranker is meant: the spec's, another one, or none."""
+        from relance.rerankers import known_model
+
+        declared = self._spec.search.rerank
+        if name is None or name == "none":
+            return declared if name is None else None
+        if declared is not None and declared.provider == name.partition("/")[0]:
+            return declared.model_copy(update={"model": name})
+        spec = RerankSpec(model=known_model(name))
+        return spec.model_copy(update={"candidates": declared.candidates}) if declared else spec
+
+    @contextlib.contextmanager
+    def _reranker(self, spec: RerankSpec) -> Generator[Reranker]:
+        """Open a reranker for one question, or for as long as this is open."""
+        from relance.rerankers import open_reranker
+
+        with self._lock:
+            reranker = self._rerankers.get(spec)
+            if reranker is None:
+                reranker = open_reranker(spec, self._spec.embedding)
+                if self._exits is not None:
+                    self._rerankers[spec] = self._exits.enter_context(reranker)
+            ours = self._exits is None
+        with reranker if ours else contextlib.nullcontext():
+            yield reranker
+
+
+def _condition(table: Any, question: Question) -> str | None:
+    """Put together what limits the hits."""
+    parts = [question.where] if question.where else []
+    if question.filter and question.filter.strip():
+        parts.append(compile_filter(question.filter, table.schema))
+    if question.like:
+        parts.append(except_like(table, question.like))
+    return " AND ".join(f"({part})" for part in parts) or None

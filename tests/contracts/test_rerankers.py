@@ -1,0 +1,396 @@
+"""Every reranker behaves alike; the emulator's endpoint answers DashScope's official clients as the service does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dashscope
+import numpy as np
+import pytest
+from dashscope.v2.errors import APIStatusError
+
+from relance.emulator import EmulatorConfig, running
+from relance.emulator.models import RERANKERS
+from relance.errors import AccountError, ConfigurationError, InputError, RetryableError
+from relance.index import Index
+from relance.rerankers import Reranker, open_reranker
+from relance.rerankers.models import MAX_CHARACTERS, MODELS, REQUEST_TOKENS
+from relance.search.candidate import Candidate
+from relance.spec import EmbeddingSpec, RerankSpec
+
+Make = Callable[..., Index]
+TEXTS = [
+    "Quantum computing is a young field.",
+    "A reranker sorts documents by how well they answer a question.",
+    "The ferry leaves at nine.",
+    "传感器安装在桥墩上，每小时上传一次数据。",
+    "",
+]
+PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
+
+
+def candidates(texts: Sequence[str], ways: tuple[str, ...] = ("vector", "text")) -> list[Candidate]:
+    """Rows of a hybrid search; the second is found first by both lists."""
+    order = [*range(len(texts))[1::-1], *range(2, len(texts))]
+    found = [Candidate(str(at), {"text": text}) for at, text in enumerate(texts)]
+    for rank, at in enumerate(order, start=1):
+        for way in ways:
+            found[at].ranks[way] = rank
+            found[at].scores[way] = 1 / rank
+    return found
+
+
+class CrossEncoder:
+    """Stands in for sentence-transformers, which is not installed: counts the words two texts share."""
+
+    def __init__(self, name: str, *, device: str, trust_remote_code: bool) -> None:
+        if name == "gone":
+            raise OSError("no such model")
+        assert not trust_remote_code
+
+    def predict(self, pairs: list[list[str]], *, batch_size: int) -> np.ndarray:
+        return np.array([len({*a.lower().split()} & {*b.lower().split()}) for a, b in pairs], dtype=np.float32)
+
+
+@pytest.fixture(
+    params=[*(f"dashscope/{name}" for name in MODELS), "lancedb/mrr", "lancedb/linear", "lancedb/cross-encoder"]
+)
+def name(request: pytest.FixtureRequest, emulator: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("DASHSCOPE_BASE_URL", f"{emulator.url}/api/v1")
+    monkeypatch.setitem(sys.modules, "sentence_transformers", types.SimpleNamespace(CrossEncoder=CrossEncoder))  # type: ignore[arg-type]
+    monkeypatch.setitem(
+        sys.modules, "torch", types.SimpleNamespace(cuda=types.SimpleNamespace(is_available=lambda: False))
+    )  # type: ignore[arg-type]
+    return request.param
+
+
+def reranker(name: str, **fields: Any) -> Reranker:
+    region = "beijing" if name.startswith("dashscope/") else ""
+    return open_reranker(RerankSpec.model_validate({"model": name, "region": region, **fields}))
+
+
+# ── every reranker ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_answers_best_scores_best(name: str) -> None:
+    with reranker(name) as opened:
+        result = opened.rerank("how a reranker sorts documents", candidates(TEXTS))
+        assert opened.info.name == name
+    assert result.scores.shape == (len(TEXTS),)
+    assert result.scores.dtype == np.float64
+    assert np.isfinite(result.scores).all()
+    assert result.scores.argmax() == 1
+    assert result.tokens >= 0
+    assert result.cost_usd is None or result.cost_usd >= 0
+
+
+def test_the_same_question_twice_has_the_same_scores_also_from_several_threads(name: str) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with reranker(name) as opened, ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: opened.rerank("ferry", candidates(TEXTS)).scores.tolist(), range(4)))
+    assert results == [results[0]] * 4
+
+
+@pytest.mark.parametrize("texts", [[], ["one"], ["", " "], ["same", "same"]], ids=str)
+def test_few_blank_and_equal_texts_are_no_problem(name: str, texts: list[str]) -> None:
+    with reranker(name) as opened:
+        assert opened.rerank("question", candidates(texts)).scores.shape == (len(texts),)
+
+
+def test_a_text_that_one_list_alone_found_has_a_score(name: str) -> None:
+    found = candidates(TEXTS[:3], ("vector",)) + candidates(TEXTS[3:4], ("text",)) + candidates(TEXTS[2:3], ("sparse",))
+    with reranker(name) as opened:
+        assert np.isfinite(opened.rerank("question", found).scores).all()
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [("dashscope/qwen3-reranker", "did you mean dashscope/qwen3-rerank"), ("lancedb/rrf", "there is no reranker"),
+     ("mrr/x", "did you mean lancedb/mrr"), ("gte/gte-rerank-v2", "did you mean dashscope/gte-rerank-v2"),
+     ("dashscope/text-embedding-v4", "there is no reranker")],
+)  # fmt: skip
+def test_an_unknown_reranker_is_told_with_what_there_is(model: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        open_reranker(RerankSpec(model=model))
+
+
+def test_a_cross_encoder_without_its_package_or_model_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with (
+        pytest.raises(ConfigurationError, match="pip install sentence-transformers"),
+        reranker("lancedb/cross-encoder"),
+    ):
+        pass
+    monkeypatch.setitem(sys.modules, "sentence_transformers", types.SimpleNamespace(CrossEncoder=CrossEncoder))  # type: ignore[arg-type]
+    monkeypatch.setitem(
+        sys.modules, "torch", types.SimpleNamespace(cuda=types.SimpleNamespace(is_available=lambda: False))
+    )  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="gone cannot be loaded"), reranker("lancedb/cross-encoder:gone"):
+        pass
+
+
+# ── DashScope ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def service(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("DASHSCOPE_BASE_URL", f"{emulator.url}/api/v1")
+    return emulator
+
+
+def bodies(service: Any) -> list[dict[str, Any]]:
+    return [json.loads(request["body"]) for request in service.requests() if request["path"] == PATH]
+
+
+def test_the_request_is_the_documented_one(service: Any) -> None:
+    with reranker("dashscope/qwen3-rerank", instruct="Find timetables") as opened:
+        result = opened.rerank("when does it leave", candidates(TEXTS))
+    (body,) = bodies(service)
+    assert body == {
+        "model": "qwen3-rerank",
+        "input": {"query": "when does it leave", "documents": TEXTS[:4]},
+        "parameters": {"return_documents": False, "top_n": 4, "instruct": "Find timetables"},
+    }
+    assert result.scores[4] == 0, "a blank text is not sent, and answers nothing"
+    assert result.tokens == service.stats()["tokens_by_model"]["qwen3-rerank"]
+    assert result.cost_usd == pytest.approx(result.tokens * 0.072 / 1e6)
+
+
+def test_many_and_long_texts_are_sent_in_parts_that_the_model_takes(service: Any) -> None:
+    texts = [f"note {i} of the ferry" for i in range(1100)]
+    with reranker("dashscope/qwen3-rerank") as opened:
+        scores = opened.rerank("note 700", candidates(texts)).scores
+    assert sorted(len(body["input"]["documents"]) for body in bodies(service)) == [100, 500, 500]
+    assert scores.argmax() == 700
+    service.reset()
+    long = ["the river and the ferry " * 700] * 9 + ["a" * (MAX_CHARACTERS + 5)]
+    with reranker("dashscope/gte-rerank-v2") as opened:
+        assert (opened.rerank("ferry", candidates(long)).scores > 0).all()
+    assert len(bodies(service)) == 2, "at most 30,000 tokens a request, of which a text counts 4,000 at most"
+
+
+def test_a_wrong_instruction_region_or_key_is_told(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="takes no instruction; qwen3-rerank"):
+        reranker("dashscope/gte-rerank-v2", instruct="x")
+    service.faults([{"action": "InvalidApiKey", "times": 1}])
+    with pytest.raises(AccountError, match="DASHSCOPE_API_KEY"), reranker("dashscope/qwen3-rerank") as opened:
+        opened.rerank("ferry", candidates(TEXTS))
+    monkeypatch.delenv("DASHSCOPE_BASE_URL")
+    with pytest.raises(ConfigurationError, match=r"served in Beijing \(beijing\), not in Singapore"):
+        open_reranker(
+            RerankSpec(model="dashscope/gte-rerank-v2"),
+            EmbeddingSpec(api_key="sk-x", model="dashscope/text-embedding-v4"),
+        )  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="needs a key"):
+        reranker("dashscope/qwen3-rerank")
+
+
+def test_a_refused_request_is_tried_again_and_what_stays_wrong_is_told(service: Any) -> None:
+    with reranker("dashscope/qwen3-rerank") as opened:
+        service.faults(
+            [
+                {"action": "Throttling.RateQuota", "times": 1, "retry_after": 0.01},
+                {"action": "InternalError", "times": 1},
+            ]
+        )
+        assert opened.rerank("ferry", candidates(TEXTS)).scores.argmax() == 2
+        assert len(bodies(service)) == 3
+        service.faults([{"action": "DataInspectionFailed"}])
+        with pytest.raises(InputError):
+            opened.rerank("ferry", candidates(TEXTS))
+        service.faults([{"action": "missing_item"}])
+        with pytest.raises(RetryableError, match="without a score for each text"):
+            opened.rerank("ferry", candidates(TEXTS))
+        service.faults([{"action": "shuffled"}, {"action": "missing_usage"}])
+        assert opened.rerank("ferry", candidates(TEXTS)).tokens > 0
+
+
+def test_both_tables_of_rerankers_say_the_same() -> None:
+    """The client's and the emulator's were written down apart."""
+    assert MODELS.keys() == RERANKERS.keys()
+    for name, model in MODELS.items():
+        other = RERANKERS[name]
+        assert (model.batch_inputs, model.max_tokens, REQUEST_TOKENS[name]) == (
+            other.documents,
+            other.text_tokens,
+            other.request_tokens,
+        )
+        assert model.offers.keys() == other.regions
+        assert {
+            region: offer.requests_per_minute for region, offer in model.offers.items() if region in other.rates
+        } == {region: rate.requests_per_minute for region, rate in other.rates.items()}
+
+
+# ── the emulator and the official clients ────────────────────────────────────────────────────────────────────────────
+
+
+def classic(url: str, **arguments: Any) -> Any:
+    return dashscope.TextReRank.call(api_key="sk-test", base_address=f"{url}/api/v1", **arguments)
+
+
+def test_the_official_client_gets_what_the_service_would_answer(emulator: Any) -> None:
+    reply = classic(
+        emulator.url,
+        model="qwen3-rerank",
+        query="when does the ferry leave",
+        documents=TEXTS[:4],
+        top_n=2,
+        return_documents=True,
+    )
+    assert (reply.status_code, reply.code) == (200, "")
+    first, second = reply.output.results
+    assert (first.index, first["document"]["text"]) == (2, TEXTS[2])
+    assert 1 > first.relevance_score > second.relevance_score > 0
+    assert reply.usage.total_tokens > 20
+    assert reply.request_id
+    plain = classic(emulator.url, model="gte-rerank-v2", query="ferry", documents=TEXTS[:4])
+    assert len(plain.output.results) == 4
+    assert plain.output.results[0]["document"] is None
+
+
+def test_the_newer_official_clients_read_it_as_well(emulator: Any) -> None:
+    asked: dict[str, Any] = {
+        "model": "qwen3-rerank",
+        "query": "ferry",
+        "documents": TEXTS[:4],
+        "instruct": "Find timetables",
+    }
+    address: dict[str, Any] = {"base_url": f"{emulator.url}/api/v1", "api_key": "sk-test", "max_retries": 0}
+    with dashscope.Client(**address) as client:
+        reply = client.rerank.create(**asked)
+    assert reply.results[0].index == 2
+    assert reply.usage.total_tokens > 0
+
+    async def once() -> Any:
+        async with dashscope.AsyncClient(**address) as client:
+            return await client.rerank.create(**asked)
+
+    assert asyncio.run(once()).results == reply.results
+    assert json.loads(emulator.requests()[0]["body"])["parameters"] == {"instruct": "Find timetables"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code", "words"),
+    [
+        ({"model": "qwen3-rerankk"}, 404, "ModelNotFound", "Model can not be found."),
+        ({"model": "text-embedding-v4"}, 400, "InvalidParameter", "url error, please check url！"),
+        ({"documents": ["x"] * 501}, 400, "InvalidParameter", "it should not be empty or larger than 500.: input.documents"),
+        ({"documents": ["x" * 300_001]}, 400, "InvalidParameter", "document index:0 is invalid, it should not be larger than 300000"),
+        ({"documents": ["", "x"]}, 400, "InvalidParameter", "document index:0 is invalid"),
+        ({"query": " "}, 400, "InvalidParameter", "input.query"),
+        ({"top_n": 0}, 400, "InvalidParameter", "top_n"),
+        ({"documents": ["the river " * 4000] * 20, "model": "gte-rerank-v2"}, 400, "InvalidParameter", "[1, 30000]"),
+    ],
+)  # fmt: skip
+def test_what_the_service_refuses_is_refused(
+    emulator: Any, arguments: dict[str, Any], status: int, code: str, words: str
+) -> None:
+    reply = classic(emulator.url, **{"model": "qwen3-rerank", "query": "ferry", "documents": ["x"], **arguments})
+    assert (reply.status_code, reply.code) == (status, code)
+    assert words in reply.message
+
+
+def test_without_a_key_or_with_too_many_requests_it_refuses() -> None:
+    from relance.emulator.config import Rate
+
+    config = EmulatorConfig(vectors="hash", limits={"*": Rate(60, 0)}, keys={"sk-one": ""}, region="singapore")
+    with running(config) as url:
+
+        def ask(model: str, key: str) -> int:
+            with dashscope.Client(base_url=f"{url}/api/v1", api_key=key, max_retries=0) as client:
+                try:
+                    client.rerank.create(model=model, query="a", documents=["b"])
+                except APIStatusError as error:
+                    return error.status_code or 0
+            return 200
+
+        assert ask("qwen3-rerank", "sk-two") == 401
+        assert ask("qwen3-rerank", "sk-one") == 200
+        assert ask("qwen3-rerank", "sk-one") == 429
+        assert ask("gte-rerank-v2", "sk-one") == 404, "it is not served in Singapore"
+
+
+# ── in a search ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def index(make_index: Make, docs: Any) -> Make:
+    for at, text in enumerate(TEXTS[:4]):
+        (docs / f"{at}.md").write_text(text + "\n", encoding="utf-8")
+
+    def make(**sections: Any) -> Index:
+        made = make_index(**sections)
+        made.ingest()
+        return made
+
+    return make
+
+
+def test_a_search_is_sorted_by_the_reranker_and_says_so(index: Make, service: Any) -> None:
+    hits = index().search("how a reranker sorts documents", k=3, rerank="dashscope/qwen3-rerank", explain=True)
+    assert hits[0].uri == "docs/1.md"
+    told = hits.explanation
+    assert told is not None
+    assert (told.rerank, told.reranked) == ("dashscope/qwen3-rerank", 4)
+    assert told.tokens > 0
+    assert told.cost_usd == pytest.approx(told.tokens * 0.1 / 1e6), "Singapore's price"
+    assert told.seconds.keys() == {"embed", "search", "rerank"}
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert [hit.explained.rerank for hit in hits if hit.explained] == scores
+    assert hits.more
+
+
+@pytest.mark.parametrize("mode", ["vector", "text", "hybrid"])
+def test_the_spec_says_what_is_used_by_default(index: Make, service: Any, mode: Any) -> None:
+    made = index(search={"rerank": {"model": "dashscope/qwen3-rerank", "candidates": 3, "instruct": "Find it"}})
+    made.search("ferry reranker", mode=mode, k=2)
+    (body,) = bodies(service)
+    assert body["parameters"]["instruct"] == "Find it"
+    assert len(body["input"]["documents"]) <= 3
+    made.search("ferry reranker", mode=mode, rerank="none")
+    assert len(bodies(service)) == 1
+    made.search("ferry reranker", mode=mode, rerank="dashscope/qwen3.7-text-rerank")
+    assert bodies(service)[-1]["model"] == "qwen3.7-text-rerank"
+    assert len(made.search("quantum ferry 传感器 reranker", mode=mode, k=1, offset=1)) == 1
+    assert made.search("ferry", mode=mode, k=2, group=True)[0].uri == "docs/2.md"
+    assert made.search("nothing", mode=mode, filter="uri = 'x'") == []
+
+
+def test_lists_are_merged_anew_in_a_hybrid_search_only(index: Make) -> None:
+    made = index(search={"rerank": {"model": "lancedb/mrr"}})
+    hits = made.search("ferry leaves", k=4)
+    assert hits[0].uri == "docs/2.md"
+    assert hits[0].score == pytest.approx(1.0), "first in both lists"
+    assert made.search("ferry leaves", mode="vector")[0].uri == "docs/2.md", "the spec's is left out there"
+    with pytest.raises(InputError, match="merges the lists of a hybrid search"):
+        made.search("ferry leaves", mode="vector", rerank="lancedb/linear")
+
+
+def test_the_embeddings_address_and_key_are_used_for_their_own_provider_only(
+    emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = {
+        "model": "dashscope/text-embedding-v4",
+        "base_url": f"{emulator.url}/api/v1",
+        "api_key": "sk-mine",
+        "region": "beijing",
+    }
+    embedding = EmbeddingSpec.model_validate(section)
+    with open_reranker(RerankSpec(model="dashscope/gte-rerank-v2"), embedding) as opened:
+        opened.rerank("ferry", candidates(TEXTS))
+    assert emulator.stats()["by_path"] == {PATH: 1}
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-environment")
+    elsewhere: Any = open_reranker(
+        RerankSpec(model="dashscope/gte-rerank-v2", base_url="https://elsewhere.example/api/v1"), embedding
+    )
+    assert elsewhere._endpoint.service._key == "sk-environment", "a key goes to no other address than its own"
