@@ -22,6 +22,7 @@ from relance.discovery import BATCH_BYTES, BATCH_ITEMS, Discovery
 from relance.documents import Item, document_id
 from relance.errors import DocumentError, RelanceError, RetryableError, StoppedError
 from relance.money import Budget, Purse
+from relance.quality import open_gate
 from relance.report import Report
 from relance.sources import Source, open_source
 from relance.spec import EmbeddingSpec, IndexSpec, fingerprint
@@ -106,6 +107,7 @@ class Ingestion:
             self.writer = Writer(self.store, self.spec.store, self.tables, self.report.run_id, check_lock)
             self.vectors = EmbeddingStore(self.store, self.tables.space, info.dimension, sparse=info.sparse)
             self._exits.callback(self.vectors.close)
+            self._gate = open_gate(self.spec, self.tables, info.dimension, media=self.media)
             if not self._read_only:
                 self._exits.enter_context(measured(self.report, info))
         except BaseException:
@@ -290,6 +292,8 @@ class Ingestion:
                 vectors.append(result.vectors[span.start : span.stop])
                 sparse.append(result.sparse[span.start : span.stop])
             batch.documents, batch.chunks, batch.vectors, batch.sparse = whole, cut, vectors, sparse
+            if self._gate is not None:
+                failed += self._gate.check(batch)
             self._fail(failed)
         return batch
 
@@ -340,6 +344,7 @@ class Ingestion:
             note = self.writer.publish(complete=not (stopped or waiting or self._only))
             self.writer.close()
             report.notes += [note] if note else []
+            report.notes += self._gate.notes() if self._gate is not None else []
         if stopped:
             report.status = "stopped"
         elif report.failed:

@@ -103,7 +103,9 @@ def test_an_index_that_is_not_there_is_told(make_index):
 
 
 def test_unit_vectors_of_nothing_stay_nothing():
-    np.testing.assert_array_equal(unit(np.array([[0, 0], [3, 4]], np.float32)), np.array([[0, 0], [0.6, 0.8]], np.float32))
+    np.testing.assert_array_equal(
+        unit(np.array([[0, 0], [3, 4]], np.float32)), np.array([[0, 0], [0.6, 0.8]], np.float32)
+    )
 
 
 def test_results_are_replaced_whole_and_disturb_no_run(index, docs):

@@ -24,8 +24,9 @@ def write_results(index: Index, kind: str, rows: Any, metadata: dict[str, str] |
     `metadata` says how they were made; read again from the schema as bytes.
     """
     store, name = open_store(index.spec), result_table(index, kind)
+    mode = "create" if store.open(name) is None else "overwrite"  # overwriting nothing makes Lance warn on stderr
     try:
-        store.db.create_table(name, rows.replace_schema_metadata(metadata or {}), mode="overwrite")
+        store.db.create_table(name, rows.replace_schema_metadata(metadata or {}), mode=mode)
     except Exception as error:
         raise store_error(error, f"writing {name}") from error
     return name

@@ -165,7 +165,10 @@ def _table(columns: dict[str, list[Any]], documents: list[EmbeddedDocument], sch
         from relance.sparse import to_arrow
 
         arrays["sparse"] = to_arrow([sparse for d in documents for sparse in d.sparse])
-    return pa.table([arrays[name] for name in schema.names], schema=_write_schema(schema))
+    # A column somebody added (classes, say) is about the text that was: what is written now has no value in it yet.
+    rows = len(columns["id"])
+    filled = [arrays.get(field.name, pa.nulls(rows, field.type)) for field in schema]
+    return pa.table(filled, schema=_write_schema(schema))
 
 
 def _tombstones(rows: dict[str, str], schema: Any) -> Any:

@@ -1,0 +1,243 @@
+"""Recommendations: like what was liked, unlike what was disliked, new, and of several kinds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from relance.analysis.history import Liked, read_history
+from relance.analysis.recommend import diversify, preference, recommend
+from relance.cli import main
+from relance.errors import ConfigurationError, InputError
+from relance.index import Index
+
+TOPICS = {
+    "river": "river gauge water level flood",
+    "winter": "winter battery snow heater sun",
+    "office": "office leave travel canteen lunch",
+}
+
+
+@pytest.fixture
+def index(make_index: Callable[..., Index], docs: Path) -> Index:
+    """Six documents of each of three topics, two words apart."""
+    for topic, words in TOPICS.items():
+        for at in range(6):
+            (docs / f"{topic}{at}.md").write_text(f"{words} only{topic}{at} {topic}{at % 3}", encoding="utf-8")
+    index = make_index()
+    index.ingest()
+    return index
+
+
+def topics(found: Any) -> list[str]:
+    return [each.uri.removeprefix("docs/")[:-4] for each in found.items]
+
+
+def test_what_is_like_the_liked_comes_first_and_what_was_seen_never(index: Index) -> None:
+    found = recommend(index, [Liked("docs/river0.md"), Liked("docs/river1.md")], k=4, diversity=0)
+    assert topics(found) == ["river"] * 4
+    assert not {each.uri for each in found.items} & {"docs/river0.md", "docs/river1.md"}
+    assert {each.because for each in found.items} <= {"docs/river0.md", "docs/river1.md"}
+    assert (found.liked, found.disliked, found.unknown) == (2, 0, [])
+    json.dumps(found.as_dict())
+
+
+def test_each_of_several_interests_gets_its_share(index: Index) -> None:
+    found = recommend(index, [Liked("docs/river0.md"), Liked("docs/winter0.md")], k=6, diversity=0)
+    assert set(topics(found)) == {"river", "winter"}
+    for each in found.items:  # and each says which of them it is for
+        assert each.because[:9] == each.uri[:9]
+
+
+def test_what_is_like_the_disliked_goes_down(index: Index) -> None:
+    liked = [Liked("docs/river0.md"), Liked("docs/winter0.md")]
+    assert "winter" in topics(recommend(index, liked, k=5, diversity=0))
+    less = [*liked, Liked("docs/winter1.md", weight=-1)]
+    assert topics(recommend(index, less, k=5, diversity=0)) == ["river"] * 5
+
+
+def test_what_was_liked_long_ago_counts_less(index: Index) -> None:
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    history = [Liked("docs/river0.md", when=now - timedelta(days=300)), Liked("docs/winter0.md", when=now)]
+    found = recommend(index, history, k=5, diversity=0, half_life_days=10, now=now)
+    assert topics(found) == ["winter"] * 5
+    turned = recommend(index, history, k=5, diversity=0, half_life_days=1e9, now=now)
+    assert set(topics(turned)) == {"river", "winter"}
+
+
+def test_weight_does_what_age_does(index: Index) -> None:
+    found = recommend(index, [Liked("docs/river0.md", weight=0.0001), Liked("docs/winter0.md")], k=5, diversity=0)
+    assert topics(found) == ["winter"] * 5
+
+
+def test_diversity_brings_in_other_kinds(index: Index) -> None:
+    liked = [Liked("docs/river0.md")]
+    assert topics(recommend(index, liked, k=4, diversity=0)) == ["river"] * 4
+    assert len(set(topics(recommend(index, liked, k=4, diversity=0.9)))) > 1
+
+
+def test_copies_of_what_was_seen_and_of_each_other_are_left_out(index: Index, docs: Path) -> None:
+    for name, of in [("copy", "river0"), ("twin", "river1")]:
+        (docs / f"{name}.md").write_text((docs / f"{of}.md").read_text(encoding="utf-8"), encoding="utf-8")
+    index.ingest()
+    uris = [each.uri for each in recommend(index, [Liked("docs/river0.md")], k=20).items]
+    assert "docs/copy.md" not in uris
+    assert len({"docs/twin.md", "docs/river1.md"} & set(uris)) == 1
+
+
+def test_an_interest_in_words_and_a_condition(index: Index) -> None:
+    found = recommend(index, [Liked(text="snow heater in winter")], k=3, diversity=0)
+    assert topics(found) == ["winter"] * 3
+    assert found.items[0].because == "snow heater in winter"
+    found = recommend(index, [Liked(text="snow heater in winter")], k=3, where="uri LIKE 'docs/office%'")
+    assert topics(found) == ["office"] * 3
+
+
+def test_unknown_uris_are_told_and_only_fatal_when_nothing_is_left(index: Index) -> None:
+    found = recommend(index, [Liked("docs/river0.md"), Liked("docs/nope.md")])
+    assert found.unknown == ["docs/nope.md"]
+    with pytest.raises(InputError, match=r"nothing liked that index 'notes' holds; .* 'docs/nope.md'"):
+        recommend(index, [Liked("docs/nope.md")])
+    with pytest.raises(InputError, match="nothing liked"):
+        recommend(index, [Liked("docs/river0.md", weight=-1)])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"k": 0}, "k must be between"),
+        ({"diversity": 1.5}, "diversity must be between 0 and 1"),
+        ({"half_life_days": 0}, "half-life must be more than 0"),
+        ({"level": "chunks"}, "not chunks"),
+        ({"where": "nope = 1"}, "not understood"),
+    ],
+)
+def test_wrong_options_are_one_sentence(index: Index, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        recommend(index, [Liked("docs/river0.md")], **options)
+
+
+def test_everything_was_seen(index: Index, docs: Path) -> None:
+    seen = [Liked(f"docs/{path.name}") for path in docs.iterdir()]
+    assert recommend(index, seen).items == []
+
+
+points = arrays(np.float32, st.tuples(st.integers(1, 12), st.just(4)), elements=st.floats(-1, 1, width=16))
+
+
+@given(points, st.integers(1, 15), st.floats(0, 1))
+def test_diversify_takes_each_once_and_never_two_alike(vectors: np.ndarray, k: int, diversity: float) -> None:
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    score = vectors[:, 0].astype(float)
+    chosen = diversify(vectors, score, k=k, diversity=diversity)
+    assert len(chosen) == len(set(chosen)) <= k
+    for at, place in enumerate(chosen):
+        assert all(vectors[place] @ vectors[other] < 0.98 for other in chosen[:at])
+    if diversity < 1:
+        assert score[chosen[0]] == score.max()
+
+
+@given(arrays(np.float32, (6, 3), elements=st.floats(-1, 1, width=16)), st.integers(0, 5))
+def test_a_candidate_nearer_to_all_that_is_liked_never_scores_less(near: np.ndarray, at: int) -> None:
+    weights = np.array([1.0, 0.5, 0.1])
+    near[at] = np.minimum(near.max(axis=0) + 0.01, 1)
+    assert preference(near, weights)[at] >= preference(near, weights).max() - 1e-9
+
+
+def test_histories_are_read_from_both_kinds_of_file(tmp_path: Path) -> None:
+    lines = [
+        {"uri": "a", "weight": 2},
+        {"uri": "b", "rating": 1, "when": "2026-01-01"},
+        {"text": "words", "when": "2026-01-01T12:00:00+01:00"},
+    ]
+    (tmp_path / "h.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    (tmp_path / "h.csv").write_text(
+        "uri,text,weight,rating,when\na,,2,,\nb,,,1,2026-01-01\n,words,,,2026-01-01T12:00:00+01:00\n", encoding="utf-8"
+    )
+    expected = [
+        Liked("a", weight=2),
+        Liked("b", weight=-1, when=datetime(2026, 1, 1, tzinfo=UTC)),
+        Liked(text="words", when=datetime(2026, 1, 1, 11, tzinfo=UTC)),
+    ]
+    assert read_history(tmp_path / "h.jsonl") == read_history(tmp_path / "h.csv") == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("[1]", r"h.jsonl:2: is no entry"),
+        ('{"uri": "a", "wieght": 1}', "unknown field 'wieght'"),
+        ('{"uri": "a", "weight": "much"}', "h.jsonl:2: could not convert"),
+        ('{"uri": "a", "weight": NaN}', "must be a number"),
+        ('{"uri": "a", "when": "yesterday"}', "Invalid isoformat"),
+        ('{"weight": 1}', "a uri or a text"),
+        ('{"uri": "a", "text": "b"}', "one of them"),
+    ],
+)
+def test_a_wrong_line_is_told_by_its_number(tmp_path: Path, line: str, words: str) -> None:
+    (tmp_path / "h.jsonl").write_text(f'{{"uri": "a"}}\n{line}\n', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=words):
+        read_history(tmp_path / "h.jsonl")
+
+
+def test_a_history_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_history(tmp_path / "nope.csv")
+
+
+def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "index.yaml").write_text(
+        f"name: notes\nsources: [{{type: files, root: docs}}]\nembedding: {{model: fake/hash}}\n"
+        f"store: {{uri: {index.spec.store.uri}}}\n",
+        encoding="utf-8",
+    )
+
+    def run(*arguments: str) -> tuple[Any, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["recommend", str(tmp_path), *arguments])
+        return ended.value.code, "".join(capsys.readouterr())
+
+    code, out = run("--liked", "docs/river0.md=2", "--disliked", "docs/winter0.md", "--liked", "docs/a=b.md", "-k", "2")
+    assert code == 0
+    assert "because of docs/river0.md" in out
+    assert "docs/a=b.md is not in the index" in out
+    code, out = run("--interest", "snow in winter", "-k", "2", "--json")
+    assert [each["uri"][:11] for each in json.loads(out)["items"]] == ["docs/winter"] * 2
+    code, out = run()
+    assert code == 2
+    assert out.startswith("relance: there is no history; name documents with --liked")
+
+
+def test_pictures(make_index: Callable[..., Index], docs: Path, emulator: Any) -> None:
+    image = pytest.importorskip("PIL.Image", reason="the extra media is not installed")
+    for name, left, right in [
+        ("a", "red", "red"),
+        ("b", "red", "orange"),
+        ("c", "blue", "blue"),
+        ("d", "blue", "green"),
+    ]:
+        picture = image.new("RGB", (24, 16), left)
+        picture.paste(right, (12, 0, 24, 16))
+        picture.save(docs / f"{name}.png")
+    model = {
+        "model": "dashscope/tongyi-embedding-vision-plus",
+        "base_url": f"{emulator.url}/api/v1",
+        "api_key": "sk-a",
+        "requests_per_minute": 1_000_000,
+        "tokens_per_minute": 1_000_000_000,
+    }
+    index = make_index(media={"embedding": model})
+    index.ingest()
+    found = recommend(index, [Liked("docs/a.png")], level="media", k=4, diversity=0)
+    urls = [each.url for each in found.items]
+    assert urls[0] == "docs/b.png"
+    assert set(urls[1:]) == {"docs/c.png", "docs/d.png"}
