@@ -1,23 +1,27 @@
-"""How good an index answers: questions with known answers, asked again every week."""
+"""How good an index answers: questions with known answers, asked again every week; and which way of asking is best."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from typing import Any, Literal, get_args
 
 from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.form import SearchMode, field
+from flows.ingest import result
 from infra.registry import find_spec, name_of
-from relance.evaluation import evaluate as measure
-from relance.evaluation import read_dataset
 from relance.index import Index
-from tasks.artifacts import show_values
+from tasks.measure import measure_dimensions, measure_quality
 
 __all__ = ["evaluate"]
 
+Asked = Literal["hybrid", "vector", "text", "sparse", "compare all"]
+
+INDEX = "Name of a deployed index, or path of a spec."
 DATASET = "A YAML file of golden queries, or a folder in BEIR format; relative to the spec."
+MODE = "Meaning, words, terms, or all of them; compared, it is told which differences are more than chance."
+OTHERS = "Indexes of the same documents with another model or chunking, with commas between; none: no comparison."
+DIMENSIONS = "Also tell what shorter vectors would lose; nothing is embedded for it but the questions."
 
 
 def run_name() -> str:
@@ -27,14 +31,25 @@ def run_name() -> str:
 
 @flow(name="evaluate", flow_run_name=run_name, persist_result=False)
 async def evaluate(
-    index: str = field("Index", "examples/handbook", "Name of a deployed index, or path of a spec."),
+    index: str = field("Index", "examples/handbook", INDEX),
     dataset: str = field("Questions", "golden.yaml", DATASET),
-    mode: SearchMode = field("Search by", "hybrid", "Meaning, words, terms, or all of them."),
+    mode: Asked = field("Search by", "hybrid", MODE),
+    others: str = field("Compare with", "", OTHERS),
+    dimensions: bool = field("Shorter vectors", False, DIMENSIONS),
 ) -> dict[str, Any]:
     """Ask questions with known answers and publish how well they are found."""
     spec = await find_spec(index)
-    questions = await asyncio.to_thread(read_dataset, spec.path(dataset))
-    found = await asyncio.to_thread(measure, Index(spec), *questions, mode=mode)
-    values = found.as_dict()
-    await show_values("evaluate", spec.name, values, f"nDCG@10 {values['ndcg']:.3f}")
-    return values
+    names = [name.strip() for name in others.split(",") if name.strip()]
+    indexes = [Index(each) for each in [spec, *[await find_spec(name) for name in names]]]
+    questions = spec.path(dataset)
+    modes = _modes(spec.embedding.output_type) if mode == "compare all" else [mode]
+    found = await result(measure_quality.submit(indexes, questions, modes))
+    if dimensions:
+        await result(measure_dimensions.submit(indexes[0], questions))
+    return found.systems[0].as_dict() if len(found.systems) == 1 else found.as_dict()
+
+
+def _modes(output_type: str) -> list[SearchMode]:
+    """Leave out what the index has no vectors for."""
+    absent = {"dense": "sparse", "sparse": "vector"}.get(output_type)
+    return [mode for mode in get_args(SearchMode) if mode != absent]

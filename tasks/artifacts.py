@@ -13,7 +13,7 @@ from relance.report import Report
 from relance.spec import IndexSpec
 from relance.store.failures import Failure
 
-__all__ = ["failures_markdown", "key_of", "plan_markdown", "report_markdown", "show_values", "told", "why"]
+__all__ = ["escape", "failures_markdown", "key_of", "plan_markdown", "report_markdown", "show_values", "told", "why"]
 
 _LISTED = 200  # an artifact is shown whole, and `relance failures` has the rest
 
@@ -60,7 +60,7 @@ def report_markdown(report: Report) -> str:
         "table": f"`{report.table}` version {report.table_version}" + ("" if report.served else " (not served yet)"),
         "run": f"`{report.run_id}`",
     }
-    notes = [f"\n> {_escape(note)}" for note in report.notes]
+    notes = [f"\n> {escape(note)}" for note in report.notes]
     return "\n".join([sentence, "", _table(rows), *notes])
 
 
@@ -82,7 +82,7 @@ def plan_markdown(plan: Plan, title: str) -> str:
 def failures_markdown(failures: list[Failure], spec: IndexSpec) -> str:
     """List failed documents with reasons, linked where they have a public address."""
     lines = ["| document | stage | reason |", "|---|---|---|"]
-    lines += [f"| {_link(each.uri, spec)} | {each.stage} | {_escape(each.reason)} |" for each in failures[:_LISTED]]
+    lines += [f"| {_link(each.uri, spec)} | {each.stage} | {escape(each.reason)} |" for each in failures[:_LISTED]]
     if len(failures) > _LISTED:
         lines.append(f"\n… and {len(failures) - _LISTED:,} more: `relance failures`")
     return "\n".join(lines)
@@ -110,12 +110,12 @@ def _table(rows: dict[str, str]) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}".rstrip("0").rstrip(".")
-    return f"{value:,}" if isinstance(value, int) else _escape(str(value))
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))
 
 
 def _link(uri: str, spec: IndexSpec) -> str:
     """Show a document's uri, as a link where people can open it."""
-    text = _escape(uri)
+    text = escape(uri)
     if uri.startswith(("http://", "https://")):
         return f"[{text}](<{re.sub('[<>]', '', uri)}>)"
     for source in spec.sources:
@@ -125,6 +125,6 @@ def _link(uri: str, spec: IndexSpec) -> str:
     return text
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Keep names and reasons from being read as Markdown or HTML: documents are called anything."""
     return re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", " ".join(text.split()))

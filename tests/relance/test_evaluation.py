@@ -11,18 +11,33 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relance.cli import main
 from relance.errors import ConfigurationError, InputError
-from relance.evaluation import evaluate, ndcg, read_dataset, recall, reciprocal_rank
+from relance.evaluation import (
+    MEASURES,
+    Evaluation,
+    Qrels,
+    average_precision,
+    evaluate,
+    ndcg,
+    precision,
+    ranked,
+    read_dataset,
+    recall,
+    reciprocal_rank,
+)
 from relance.index import Index
 
 Make = Callable[..., Index]
 
 HANDBOOK = Path(__file__).parents[2] / "examples" / "handbook"
-MEASURES = (ndcg, recall, reciprocal_rank)
+BY_HAND = (ndcg, recall, reciprocal_rank, average_precision, precision)
+# trec_eval's names; its reciprocal rank knows no cut, so that the ranking is cut.
+TREC = {"ndcg": "ndcg_cut", "recall": "recall", "mrr": "recip_rank", "map": "map_cut", "precision": "P"}
 
 # -- the measures -----------------------------------------------------------------------------------------------
 
@@ -31,22 +46,23 @@ MEASURES = (ndcg, recall, reciprocal_rank)
     ("ranking", "grades", "k", "expected"),
     [
         # 1 / log2(3) over 1 / log2(2); the one relevant document is second.
-        ("x a", {"a": 1}, 10, (0.63093, 1, 0.5)),
-        # (1 + 1/2) / (1 + 1/log2(3)): relevant at 1 and 3 of two.
-        ("a x b", {"a": 1, "b": 1}, 10, (1.5 / 1.63093, 1, 1)),
+        ("x a", {"a": 1}, 10, (0.63093, 1, 0.5, 0.5, 0.1)),
+        # (1 + 1/2) / (1 + 1/log2(3)): relevant at 1 and 3 of two; precision 1 there and 2/3 there.
+        ("a x b", {"a": 1, "b": 1}, 10, (1.5 / 1.63093, 1, 1, (1 + 2 / 3) / 2, 0.2)),
         # Linear gains, as trec_eval: (1 + 3/log2(3)) / (3 + 1/log2(3)); an exponential one would be (1 + 7/…)/(7 + …).
-        ("a b", {"a": 1, "b": 3}, 10, ((1 + 3 * 0.63093) / (3 + 0.63093), 1, 1)),
-        # Cut at two: the ideal is cut as well, the recall is not.
-        ("x a b c", {"a": 1, "b": 1, "c": 1}, 2, (0.63093 / 1.63093, 1 / 3, 0.5)),
-        ("x y", {"a": 1}, 10, (0, 0, 0)),
-        ("", {"a": 1}, 10, (0, 0, 0)),
-        ("x a", {"x": 0, "a": 2, "b": -1}, 10, (0.63093, 1, 0.5)),  # judged, and not relevant
+        ("a b", {"a": 1, "b": 3}, 10, ((1 + 3 * 0.63093) / (3 + 0.63093), 1, 1, 1, 0.2)),
+        # Cut at two: the ideal is cut as well, recall and average precision are of all that is relevant.
+        ("x a b c", {"a": 1, "b": 1, "c": 1}, 2, (0.63093 / 1.63093, 1 / 3, 0.5, 1 / 6, 0.5)),
+        ("x y", {"a": 1}, 10, (0, 0, 0, 0, 0)),
+        ("", {"a": 1}, 10, (0, 0, 0, 0, 0)),
+        ("x a", {"x": 0, "a": 2, "b": -1}, 10, (0.63093, 1, 0.5, 0.5, 0.1)),  # judged, and not relevant
+        ("x a", {"x": 0, "a": -1}, 10, (0, 0, 0, 0, 0)),  # nothing is relevant
     ],
 )
 def test_measures_are_what_one_gets_by_hand(
     ranking: str, grades: dict[str, int], k: int, expected: tuple[float, ...]
 ) -> None:
-    assert [measure(ranking.split(), grades, k) for measure in MEASURES] == pytest.approx(expected, abs=1e-5)
+    assert [measure(ranking.split(), grades, k) for measure in BY_HAND] == pytest.approx(expected, abs=1e-5)
 
 
 documents = st.sampled_from("abcdefgh")
@@ -71,7 +87,7 @@ def test_measures_agree_with_an_independent_formula(ranking: list[str], grades: 
 def test_measures_are_between_0_and_1_and_the_best_ranking_has_1(
     ranking: list[str], grades: dict[str, int], k: int
 ) -> None:
-    assert all(0 <= measure(ranking, grades, k) <= 1 + 1e-12 for measure in MEASURES)
+    assert all(0 <= measure(ranking, grades, k) <= 1 + 1e-12 for measure in BY_HAND)
     best = sorted(grades, key=lambda uri: -grades[uri])
     assert ndcg(best, grades, k) == pytest.approx(1)
     assert reciprocal_rank(best, grades, k) == 1
@@ -85,7 +101,7 @@ def test_moving_a_better_document_up_never_makes_it_worse(
     at = data.draw(st.integers(0, len(ranking) - 2))
     pair = sorted(ranking[at : at + 2], key=lambda uri: -max(0, grades.get(uri, 0)))
     better = [*ranking[:at], *pair, *ranking[at + 2 :]]
-    for measure in MEASURES:
+    for measure in BY_HAND:
         assert measure(better, grades, k) >= measure(ranking, grades, k) - 1e-12
 
 
@@ -94,6 +110,36 @@ def test_looking_further_finds_no_less(ranking: list[str], grades: dict[str, int
     for measure in (recall, reciprocal_rank):
         values = [measure(ranking, grades, k) for k in range(1, 11)]
         assert all(less <= more for less, more in pairwise(values))
+
+
+def by_trec_eval(grades: dict[str, int], scores: dict[str, float], k: int) -> dict[str, float]:
+    measures = {name if name == "recip_rank" else f"{name}.{k}" for name in TREC.values()}
+    # A document of grade 0 that nothing finds changes no measure; without one pytrec_eval crashes if all are negative.
+    found = pytrec_eval.RelevanceEvaluator({"q": grades | {"judged": 0}}, measures).evaluate({"q": scores})["q"]
+    return {ours: found[theirs if theirs == "recip_rank" else f"{theirs}_{k}"] for ours, theirs in TREC.items()}
+
+
+@given(rankings, st.dictionaries(documents, st.integers(-2, 4), min_size=1), cuts)
+def test_measures_are_those_of_trec_eval(ranking: list[str], grades: dict[str, int], k: int) -> None:
+    """Grades below 0, documents nobody judged, and questions without a relevant one are among them."""
+    ranking = ranking[:k]
+    expected = by_trec_eval(grades, {uri: float(-place) for place, uri in enumerate(ranking)}, k)
+    assert {name: measure(ranking, grades, k) for name, measure in MEASURES.items()} == pytest.approx(
+        expected, abs=1e-9, rel=0
+    )
+
+
+# Few values, so that there are ties; some differ by less than a float32 tells apart.
+scores = st.sampled_from([0.0, -1.5, 1.0, 1.0 + 1e-9, 1.0 + 1e-6, 0.1 + 0.2, 0.3, 3e38])
+
+
+@given(st.dictionaries(documents | st.sampled_from(["é", "文", "😀"]), scores), judgements, st.just(20))
+def test_equal_scores_are_ranked_as_trec_eval_does(found: dict[str, float], grades: dict[str, int], k: int) -> None:
+    ranking = ranked(found)
+    expected = by_trec_eval(grades, found, k)
+    assert {name: measure(ranking, grades, k) for name, measure in MEASURES.items()} == pytest.approx(
+        expected, abs=1e-9, rel=0
+    )
 
 
 # -- a whole index ----------------------------------------------------------------------------------------------
@@ -129,10 +175,12 @@ def test_rows_are_known_by_their_id_and_what_is_not_there_is_counted(index: Inde
         "1": "docs/corpus.jsonl#7",
         "2": "docs/corpus.jsonl#a#8",
     }
-    assert (found.queries, found.missing, found.mrr) == (2, 1, 1)
+    assert (found.queries, found.skipped, found.missing, found.mrr) == (2, 2, 1, 1)
     assert found.recall == pytest.approx((0.5 + 1) / 2)
-    assert found.ndcg == pytest.approx((1 / (1 + 1 / math.log2(3)) + 1) / 2, abs=1e-5)
+    assert found.ndcg == pytest.approx((1 / (1 + 1 / math.log2(3)) + 1) / 2, abs=1e-12)
     assert 0 < found.latency_ms_p50 <= found.latency_ms_p95
+    assert found.embed_ms_p50 is None, "words need no vector"
+    assert (evaluate(index, queries, qrels).embed_ms_p50 or 0) > 0
     assert found.table_version == index.table().version
     assert "answers" not in found.as_dict()
     assert len(found.as_dict(answers=True)["answers"]) == 2
@@ -169,6 +217,8 @@ def test_golden_queries_are_read(tmp_path: Path) -> None:
     path = tmp_path / "golden.yaml"
     path.write_text("- {query: what is it, documents: [docs/a.md, 'b.csv#1']}\n", encoding="utf-8")
     assert read_dataset(path) == ({"1": "what is it"}, {"1": {"docs/a.md": 1, "b.csv#1": 1}})
+    path.write_text("- {query: graded, documents: {docs/a.md: 3, docs/b.md: 0}}\n", encoding="utf-8")
+    assert read_dataset(path) == ({"1": "graded"}, {"1": {"docs/a.md": 3, "docs/b.md": 0}})
 
 
 @pytest.mark.parametrize(
@@ -176,6 +226,7 @@ def test_golden_queries_are_read(tmp_path: Path) -> None:
     [
         ('{"_id": "1"}\n', "", r"queries\.jsonl:1: is no question"),
         ('{"_id": "1", "text": "a"}\n[]', "", r"queries\.jsonl:2: is no question"),
+        ('{"_id": "1", "text": " "}\n', "", r"queries\.jsonl:1: is no question"),
         ("", "1\t7\t1\n1\t7\n", r"test\.tsv:2: is no judgement"),
         ("", "1\t7\t1\n1\t7\tgood\n", r"test\.tsv:2: is no judgement"),
     ],
@@ -195,6 +246,9 @@ def test_a_wrong_line_is_named(tmp_path: Path, queries: str, qrels: str, says: s
         ("- {query: a, documents: b}", "query 1"),
         ("- {query: a, documents: []}", "query 1"),
         ("- {query: a, documents: [3]}", "query 1"),
+        ("- {query: a, documents: {}}", "query 1"),
+        ("- {query: a, documents: {b: good}}", "query 1"),
+        ("- {query: a, documents: {b: true}}", "query 1"),
         ("- {query: '', documents: [b]}", "query 1"),
         ("- {question: a, documents: [b]}", "query 1"),
         ("- {query: a, documents: [b], grade: 3}", "query 1"),
@@ -244,5 +298,23 @@ def test_a_retrieval_set_is_answered_as_well_as_was_measured(make_index: Make, d
     some = dict(list(queries.items())[:40])
     found = evaluate(index, some, qrels, mode="text")
     assert found.missing <= 2
+    _agrees_with_trec_eval(found, index, qrels)
     bar = {"cranfield": 0.2, "cmrc-zh": 0.9}[dataset.name]  # measured: 0.26 and 0.99
     assert found.ndcg > bar
+
+
+def _agrees_with_trec_eval(found: Evaluation, index: Index, qrels: Qrels) -> None:
+    """Nothing is rounded on the way: means and every answer, with the judgements resolved by a plain lookup."""
+    uris = {uri.partition("#")[2]: uri for uri in index.table().to_arrow()["uri"].to_pylist()}
+    expected = {}
+    for answer in found.answers:
+        grades = {uris.get(name, name): grade for name, grade in qrels[answer.id].items()}
+        run = {uri: float(-place) for place, uri in enumerate(answer.found)}
+        expected[answer.id] = by_trec_eval(grades, run, found.k)
+        own = {name: getattr(answer, name) for name in MEASURES}
+        assert own == pytest.approx(expected[answer.id], abs=1e-9, rel=0)
+    for name in MEASURES:
+        mean = sum(each[name] for each in expected.values()) / len(expected)
+        assert getattr(found, name) == pytest.approx(mean, abs=1e-9, rel=0)
+        low, high = found.intervals[name]
+        assert low <= getattr(found, name) <= high

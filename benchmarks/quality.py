@@ -1,0 +1,86 @@
+"""How well two English and Chinese retrieval sets are answered: words, two models, and both together.
+
+    uv run --group dev python benchmarks/quality.py [--keep FOLDER] [--pictures FOLDER]
+
+Cranfield (1,400 abstracts, 225 questions) and CMRC 2018 (848 passages, 805 Chinese questions), in BEIR format, are
+expected in `../shared/data`; `--data` names another folder. The first run embeds for about half an hour on two cores;
+`--keep` keeps the vectors for the next one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import tempfile
+from pathlib import Path
+
+from relance.evaluation import Comparison, Measure, TradeOff, compare, evaluate, read_dataset, trade_off
+from relance.evaluation.plot import comparison_png, trade_off_png
+from relance.evaluation.tables import comparison_markdown, trade_off_markdown
+from relance.evaluation.trial import spec_for
+from relance.index import Index
+from relance.search import Mode
+
+SETS = ("cranfield", "cmrc-zh")
+SHOWN: tuple[Measure, ...] = ("ndcg", "recall")
+MODELS = ("local/wordllama", "local/multilingual-e5-small")
+SYSTEMS: list[tuple[str, Mode]] = [(MODELS[0], "text"), *((model, mode) for model in MODELS
+                                                           for mode in ("vector", "hybrid"))]  # fmt: skip
+
+
+def main() -> None:
+    """Evaluate every system on every set, and print the tables of the README and the details behind them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--keep", type=Path, help="folder for the indexes and vectors")
+    parser.add_argument("--pictures", type=Path, help="folder to write PNG files to")
+    arguments = parser.parse_args()
+    with contextlib.ExitStack() as exits:
+        store = arguments.keep or Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="relance-quality-")))
+        found = {name: measure(arguments.data / name, store) for name in SETS}
+    print(summary({name: comparison for name, (comparison, _) in found.items()}))
+    for name, (comparison, curves) in found.items():
+        print(f"\n## {name}\n\n{comparison_markdown(comparison)}")
+        for curve in curves:
+            print(f"\n### {name}: shorter vectors of {curve.model}\n\n{trade_off_markdown(curve)}")
+        if arguments.pictures:
+            arguments.pictures.mkdir(parents=True, exist_ok=True)
+            picture = arguments.pictures / f"quality-{name}.png"
+            picture.write_bytes(comparison_png(comparison, title=f"{name}: how well questions are answered"))
+            for curve in curves:
+                model = curve.model.rpartition("/")[2]
+                (arguments.pictures / f"dimensions-{name}-{model}.png").write_bytes(trade_off_png(curve))
+
+
+def measure(dataset: Path, store: Path) -> tuple[Comparison, list[TradeOff]]:
+    """Build what is missing of a set's indexes, ask them, and cut their vectors."""
+    questions = read_dataset(dataset)
+    indexes = {model: Index(spec_for(model, dataset, store, max_cost_usd=0)) for model in MODELS}
+    for index in indexes.values():
+        index.ingest()
+    systems = [evaluate(indexes[model], *questions, mode=mode) for model, mode in SYSTEMS]
+    curves = [trade_off(index, *questions, dimensions=(192, 128, 96, 64, 32)) for index in indexes.values()]
+    return compare(systems), curves
+
+
+def summary(found: dict[str, Comparison]) -> str:
+    """Put the sets side by side: nDCG@10 and Recall@10 with their intervals."""
+    lines = ["| | " + " | ".join(f"{name} nDCG@10 | {name} Recall@10" for name in found) + " |",
+             "|---|" + "---|" * (2 * len(found))]  # fmt: skip
+    for place, (model, mode) in enumerate(SYSTEMS):
+        name = "full text" if mode == "text" else f"{model.rpartition('/')[2]}, {mode}"
+        cells = [cell(comparison, place, measure) for comparison in found.values() for measure in SHOWN]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def cell(comparison: Comparison, place: int, measure: Measure) -> str:
+    """Show a mean, bold where it is the highest, with its interval."""
+    values = [getattr(each, measure) for each in comparison.systems]
+    low, high = comparison.systems[place].intervals[measure]
+    mean = f"{values[place]:.3f}"
+    return f"{f'**{mean}**' if values[place] == max(values) else mean} ({low:.3f} to {high:.3f})"
+
+
+if __name__ == "__main__":
+    main()

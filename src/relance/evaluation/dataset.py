@@ -1,0 +1,127 @@
+"""Questions with known answers: sets in BEIR format, and golden queries a person writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from relance.errors import ConfigurationError, InputError
+
+__all__ = ["Qrels", "Queries", "read_dataset", "resolve"]
+
+Queries = Mapping[str, str]
+Qrels = Mapping[str, Mapping[str, int]]
+
+
+def read_dataset(path: Path | str) -> tuple[Queries, Qrels]:
+    """Read questions and judgements: a folder in BEIR format, or a YAML file of golden queries."""
+    path = Path(path)
+    try:
+        return _read_beir(path) if path.is_dir() else _read_golden(path)
+    except FileNotFoundError as error:
+        msg = f"{error.filename}: there is no such file; name a YAML file of golden queries, or a folder in BEIR format"
+        raise ConfigurationError(msg) from None
+    except UnicodeDecodeError as error:
+        msg = f"{path}: is not UTF-8 ({error.reason} at byte {error.start})"
+        raise ConfigurationError(msg) from None
+
+
+def _read_beir(folder: Path) -> tuple[Queries, Qrels]:
+    """Read `queries.jsonl` and `qrels/test.tsv`."""
+    queries: dict[str, str] = {}
+    for where, line in _lines(folder / "queries.jsonl"):
+        try:
+            row = json.loads(line)
+            queries[str(row["_id"])] = str(row["text"])
+            if not str(row["text"]).strip():
+                raise ValueError  # noqa: TRY301  # told below, with its line
+        except (ValueError, TypeError, KeyError):
+            msg = f'{where}: is no question; write {{"_id": "1", "text": "…"}}'
+            raise ConfigurationError(msg) from None
+    qrels: dict[str, dict[str, int]] = {}
+    for where, line in _lines(folder / "qrels" / "test.tsv"):
+        query, _, rest = line.partition("\t")
+        document, _, grade = rest.partition("\t")
+        try:
+            qrels.setdefault(query, {})[document] = int(grade)
+        except ValueError:
+            if where.endswith(":1"):  # the names of the columns
+                qrels.clear()
+                continue
+            msg = f"{where}: is no judgement; write a question's id, a document's id and a grade, with tabs between"
+            raise ConfigurationError(msg) from None
+    return queries, qrels
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield f"{path}:{number}", line.strip("\r\n")
+
+
+def _read_golden(path: Path) -> tuple[Queries, Qrels]:
+    """Read `[{query: …, documents: [uri, …]}]`, or grades by uri; the place in the list is the question's id."""
+    import yaml
+
+    try:
+        items = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        msg = f"{where}: is no YAML: {getattr(error, 'problem', None) or error}"
+        raise ConfigurationError(msg) from None
+    if not isinstance(items, list) or not items:
+        msg = f"{path}: is no list of golden queries; write [{{query: …, documents: [uri, …]}}]"
+        raise ConfigurationError(msg)
+    queries: dict[str, str] = {}
+    qrels: dict[str, dict[str, int]] = {}
+    for number, item in enumerate(items, start=1):
+        query, documents = (item.get(key) for key in ("query", "documents")) if isinstance(item, dict) else (None, None)
+        grades = _grades(documents)
+        known = isinstance(item, dict) and set(item) == {"query", "documents"}
+        if not (known and isinstance(query, str) and query.strip() and grades):
+            form = "{query: text, documents: [uri, …]}, or with grades {query: text, documents: {uri: 2, …}}"
+            raise ConfigurationError(f"{path}: query {number} is not of the form {form}")
+        queries[str(number)] = query
+        qrels[str(number)] = grades
+    return queries, qrels
+
+
+def _grades(documents: Any) -> dict[str, int]:
+    """Read a list of uris (each of grade 1) or a mapping of grades by uri; empty where it is neither."""
+    grades = dict.fromkeys(documents, 1) if _are_names(documents) else documents
+    whole = isinstance(grades, dict) and all(type(grade) is int for grade in grades.values())  # bool is no grade
+    return grades if whole and _are_names(list(grades)) else {}
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(uri, str) for uri in value)
+
+
+def resolve(table: Any, qrels: Qrels) -> tuple[dict[str, dict[str, int]], int]:
+    """Turn the documents' names into uris; returns with them how many relevant ones the index does not have.
+
+    A name is a uri, or what follows a `#` in it: the id of a row. InputError where it could be several documents.
+    """
+    wanted = {name for graded in qrels.values() for name in graded}
+    uris: dict[str, list[str]] = {}
+    batches = table.search().where("active").select(["uri"]).limit(None).to_batches()
+    for uri in {uri for batch in batches for uri in batch["uri"].to_pylist()}:
+        for name in wanted.intersection([uri, *(uri[at + 1 :] for at, letter in enumerate(uri) if letter == "#")]):
+            uris.setdefault(name, []).append(uri)
+    for name, found in uris.items():
+        if len(found) > 1 and name not in found:
+            some = ", ".join(sorted(found)[:2])
+            msg = f"the id {name!r} of the dataset names {len(found)} documents ({some}, …); name them by uri"
+            raise InputError(msg)
+    known = {name: name if name in found else found[0] for name, found in uris.items()}
+    resolved: dict[str, dict[str, int]] = {query: {} for query in qrels}
+    for query, graded in qrels.items():
+        for name, grade in graded.items():  # a document named twice, by uri and by id, has the better grade
+            uri = known.get(name, name)
+            resolved[query][uri] = max(grade, resolved[query].get(uri, grade))
+    relevant = {name for graded in qrels.values() for name, grade in graded.items() if grade > 0}
+    return resolved, len(relevant - known.keys())

@@ -1,0 +1,82 @@
+"""What it takes to have an index: its model, the price of embedding, and bytes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from relance.errors import ConfigurationError
+from relance.search import Mode
+from relance.spec import IndexSpec
+
+__all__ = ["GIB", "Footprint", "footprint"]
+
+GIB = 2**30
+_SAMPLE = 1000  # rows whose sparse vectors are weighed
+
+
+@dataclass(slots=True, frozen=True)
+class Footprint:
+    """What a way of searching costs.
+
+    Attributes:
+        model: that made the vectors; empty for a search by words, which needs none.
+        dimension: of the vectors the search reads; 0 for none.
+        chunking: how documents are cut, in a word.
+        usd_per_million_tokens: of embedding; None where no price is known.
+        vector_bytes: of a chunk's vectors, dense and sparse, that the search reads.
+        chunks: rows that can be found.
+        table_bytes: of the table on disk, its search indexes with it.
+    """
+
+    model: str
+    dimension: int
+    chunking: str
+    usd_per_million_tokens: float | None
+    vector_bytes: float
+    chunks: int
+    table_bytes: int
+
+    @property
+    def gib_per_million_chunks(self) -> float:
+        """GiB of vectors that a million chunks have."""
+        return self.vector_bytes * 1e6 / GIB
+
+
+def footprint(spec: IndexSpec, table: Any, mode: Mode) -> Footprint:
+    """Weigh the table of an index, for one way of searching it."""
+    made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
+    dense, sparse = mode in {"vector", "hybrid"}, mode in {"sparse", "hybrid"}
+    dimension = table.schema.field("vector").type.list_size if dense and "vector" in table.schema.names else 0
+    terms = _sparse_bytes(table) if sparse and "sparse" in table.schema.names else 0.0
+    return Footprint(
+        model="" if mode == "text" else made_by.get("model", spec.embedding.model),
+        dimension=dimension,
+        chunking=_chunking(spec),
+        usd_per_million_tokens=0.0 if mode == "text" else _price(spec),
+        vector_bytes=4 * dimension + terms,
+        chunks=table.count_rows("active"),
+        table_bytes=table.stats()["total_bytes"] + sum(index.size_bytes or 0 for index in table.list_indices()),
+    )
+
+
+def _chunking(spec: IndexSpec) -> str:
+    chunking = spec.chunking
+    overlap = f"+{chunking.overlap_tokens}" if chunking.overlap_tokens else ""
+    context = "".join(f", {name}" for name in chunking.context)
+    return f"{chunking.strategy} {chunking.max_tokens}{overlap}{context}"
+
+
+def _price(spec: IndexSpec) -> float | None:
+    from relance.providers import open_provider
+
+    try:
+        return open_provider(spec.embedding).info.price_per_million_tokens
+    except ConfigurationError:  # without a key it cannot be told, which is no reason not to tell the rest
+        return None
+
+
+def _sparse_bytes(table: Any) -> float:
+    rows = table.search().where("active").select(["sparse"]).limit(_SAMPLE).to_arrow()
+    return rows.nbytes / len(rows) if len(rows) else 0.0

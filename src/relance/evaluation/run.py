@@ -1,0 +1,160 @@
+"""Asking an index questions with known answers, and grading what it finds."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relance.errors import InputError
+from relance.evaluation.bootstrap import intervals
+from relance.evaluation.dataset import Qrels, Queries, resolve
+from relance.evaluation.footprint import Footprint, footprint
+from relance.evaluation.measures import MEASURES, Measure
+from relance.search import Explanation, Mode
+
+if TYPE_CHECKING:
+    from relance.index import Index
+
+__all__ = ["Answer", "Evaluation", "answerable", "evaluate"]
+
+
+@dataclass(slots=True, frozen=True)
+class Answer:
+    """What one question found: uris, best first, and how good they are.
+
+    Attributes:
+        latency_ms: of the search, once the question has its vector.
+        embed_ms: of making that; None where none was needed, or it was there already.
+    """
+
+    id: str
+    query: str
+    found: list[str]
+    ndcg: float
+    recall: float
+    mrr: float
+    map: float
+    precision: float
+    latency_ms: float
+    embed_ms: float | None = None
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """The means over all questions that have a relevant document.
+
+    Attributes:
+        k: documents looked at for each question.
+        intervals: for each measure, what its mean lies between in 95 of 100 samples of such questions (bootstrap).
+        skipped: questions nobody asked, because no document was judged relevant to them.
+        missing: relevant documents that the index does not have; no search can find them.
+        latency_ms_p50: of a search, one question at a time; embedding the question comes on top.
+        embed_ms_p50: of that; None where nothing was embedded: a search by words, or all questions were paid for.
+        table_version: of the table that was asked, as `fingerprint` its vector space.
+        footprint: what it costs to have this index: model, price, sizes.
+        label: what sets it apart from those it is compared with.
+    """
+
+    index: str
+    mode: Mode
+    k: int
+    queries: int
+    ndcg: float
+    recall: float
+    mrr: float
+    map: float
+    precision: float
+    intervals: dict[Measure, tuple[float, float]]
+    latency_ms_p50: float
+    latency_ms_p95: float
+    embed_ms_p50: float | None
+    skipped: int
+    missing: int
+    fingerprint: str
+    table_version: int
+    footprint: Footprint
+    label: str = ""
+    answers: list[Answer] = field(default_factory=list)
+
+    def as_dict(self, *, answers: bool = False) -> dict[str, Any]:
+        """Return plain values; every answer only if asked for."""
+        values = asdict(self)
+        return values if answers else {name: value for name, value in values.items() if name != "answers"}
+
+    def values(self, measure: Measure) -> NDArray[np.float64]:
+        """Return a measure of every question, in the order of their ids; shape (queries,)."""
+        ordered = sorted(self.answers, key=lambda answer: answer.id)
+        return np.array([getattr(answer, measure) for answer in ordered], dtype=np.float64)
+
+
+def evaluate(index: Index, queries: Queries, qrels: Qrels, *, mode: Mode = "hybrid", k: int = 10) -> Evaluation:
+    """Ask every question that has a relevant document and grade what is found; the documents' uris are the keys.
+
+    Documents are ranked by their best chunk, or as a reranker of the spec sorts them.
+
+    Args:
+        index: what is asked; questions may cost money.
+        queries: question by id.
+        qrels: for each question id the grades of documents, by uri, or by row id where they are rows of a table; a
+            grade above 0 is relevant.
+        mode: how it is searched.
+        k: documents looked at.
+    """
+    if k < 1:
+        msg = f"k must be at least 1, got {k}"
+        raise InputError(msg)
+    table = index.table()
+    grades, missing = answerable(table, queries, qrels)
+    # An index of our own: it remembers no question, so that times are the same whatever was asked before.
+    with type(index)(index.spec) as asked:
+        asked.search(queries[next(iter(grades))], k=k, mode=mode, group=True)  # the first one waits for the model
+        answers = [_ask(asked, query, queries[query], graded, mode=mode, k=k) for query, graded in grades.items()]
+    scores = np.array([[getattr(answer, name) for name in MEASURES] for answer in answers])
+    bounds = [(float(low), float(high)) for low, high in intervals(scores)]
+    latencies = sorted(answer.latency_ms for answer in answers)
+    embeddings = sorted(answer.embed_ms for answer in answers if answer.embed_ms is not None)
+    return Evaluation(
+        index=index.spec.name, mode=mode, k=k, queries=len(answers),
+        **dict(zip(MEASURES, (math.fsum(column) / len(answers) for column in scores.T), strict=True)),
+        intervals=dict(zip(MEASURES, bounds, strict=True)),
+        latency_ms_p50=_percentile(latencies, 50), latency_ms_p95=_percentile(latencies, 95),
+        embed_ms_p50=_percentile(embeddings, 50) if embeddings else None,
+        skipped=len(queries) - len(answers), missing=missing, fingerprint=table.name.rpartition("__")[2],
+        table_version=table.version, footprint=footprint(index.spec, table, mode), answers=answers,
+    )  # fmt: skip
+
+
+def answerable(table: Any, queries: Queries, qrels: Qrels) -> tuple[dict[str, dict[str, int]], int]:
+    """Return the grades, by uri, of the questions that have a relevant document, and how many such a table lacks."""
+    grades, missing = resolve(table, {query: graded for query, graded in qrels.items() if query in queries})
+    asked = {query: graded for query, graded in grades.items() if any(grade > 0 for grade in graded.values())}
+    if not asked:
+        msg = "no question of the dataset has a relevant document; are its questions and judgements of the same set?"
+        raise InputError(msg)
+    return asked, missing
+
+
+def _ask(index: Index, query: str, text: str, graded: Mapping[str, int], *, mode: Mode, k: int) -> Answer:
+    """Find the `k` best documents, each as good as its best chunk, and grade them."""
+    began = time.perf_counter()
+    hits = index.search(text, k=k, mode=mode, group=True, explain=True)
+    took = time.perf_counter() - began
+    found = [hit.uri for hit in hits]
+    notes = hits.explanation or Explanation(mode)
+    embedding = notes.seconds.get("embed", 0.0)
+    return Answer(
+        query, text, found, **{name: measure(found, graded, k) for name, measure in MEASURES.items()},
+        latency_ms=(took - embedding) * 1000,
+        embed_ms=embedding * 1000 if notes.query_vector == "embedded" else None,
+    )  # fmt: skip
+
+
+def _percentile(ordered: Sequence[float], percent: int) -> float:
+    """Take the smallest value that so many percent do not exceed."""
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
