@@ -36,7 +36,7 @@ def describe_index(spec: IndexSpec, store: Store, *, media: bool = False) -> dic
         "index": spec.name,
         "documents": documents,
         "chunks": tables.chunks.count(),
-        "failures": len(tables.failures.all()),
+        "failures": tables.failures.count(),
         "tokens": tokens,
         **bill,
         "fingerprint": tables.space,

@@ -19,7 +19,7 @@ class Failure:
     """One document and why it is not in the index, or only in an older version.
 
     Attributes:
-        stage: list, load, embed.
+        stage: list, load, chunk, embed, check.
         retryable: whether it may pass without anybody doing anything.
     """
 
@@ -34,6 +34,10 @@ class Failures(Handle):
 
     def __init__(self, store: Store, table: str) -> None:
         super().__init__(store, f"{table}__failures")
+
+    def count(self) -> int:
+        """Count the failures."""
+        return 0 if self.table is None else self.table.count_rows()
 
     def all(self) -> list[dict[str, Any]]:
         """Return all failures, by uri."""

@@ -76,9 +76,10 @@ class Manifest(Handle):
     def totals(self) -> tuple[int, int]:
         """Count documents (containers apart) and their tokens."""
         documents = tokens = 0
-        for row in self.all(["container", "tokens"]):
-            documents += not row["container"]
-            tokens += row["tokens"] or 0
+        if self.table is not None:
+            for batch in self.table.search().select(["container", "tokens"]).limit(None).to_batches():
+                documents += batch.num_rows - batch["container"].true_count
+                tokens += int(np.nansum(batch["tokens"].to_numpy(zero_copy_only=False)))
         return documents, tokens
 
 

@@ -1,0 +1,82 @@
+"""The web application: which address is answered by what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from relance.errors import InputError, MissingExtraError, RelanceError
+from relance.explore.explorer import Explorer, explorer_of
+from relance.explore.gate import Gate
+from relance.explore.pages import document, documents, failures, media, runs, search, status
+from relance.explore.pages import map as map_pages
+from relance.explore.templates import STATIC
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["build"]
+
+
+def build(explorer: Explorer, token: SecretStr, port: int) -> Gate:
+    """Make the ASGI app; `port` names the cookie."""
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.routing import Mount, Route
+    from starlette.staticfiles import StaticFiles
+
+    app = Starlette(
+        routes=[
+            Route("/", search.show),
+            Route("/documents", documents.show),
+            Route("/documents/{doc_id}", document.show),
+            Route("/documents/{doc_id}/file", document.download),
+            Route("/media/{doc_id}", media.show),
+            Route("/media/{doc_id}/picture", media.picture),
+            Route("/media/{doc_id}/video", media.video),
+            Route("/media/{doc_id}/file", media.download),
+            Route("/open", document.by_uri),
+            Route("/map", map_pages.show),
+            Route("/map", map_pages.draw, methods=["POST"]),
+            Route("/map/view", map_pages.view),
+            Route("/map/picture", map_pages.picture),
+            Route("/failures", failures.show),
+            Route("/runs", runs.show),
+            Route("/runs/{run_id}", runs.one),
+            Route("/status", status.show),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        exception_handlers={HTTPException: _http_problem, RelanceError: _problem, Exception: _defect},
+    )
+    app.router.redirect_slashes = False
+    app.state.explorer = explorer
+    return Gate(app, token, port)
+
+
+def _http_problem(request: Request, error: Exception) -> Response:
+    from starlette.exceptions import HTTPException
+
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    if error.status_code == 404:
+        told = error.detail if error.detail != "Not Found" else "There is nothing at this address."
+        return explorer_of(request).problem(request, 404, "Not found", told)
+    if error.status_code == 405:
+        return explorer_of(request).problem(request, 405, "Only for reading", "Nothing can be changed here.")
+    return explorer_of(request).problem(request, error.status_code, "That did not work", str(error.detail))
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    """Answer with what relance has to say: it is meant for people."""
+    if isinstance(error, InputError):
+        return explorer_of(request).problem(request, 400, "That cannot be asked", str(error))
+    title = "Something has to be installed first" if isinstance(error, MissingExtraError) else "Not now"
+    return explorer_of(request).problem(request, 503, title, str(error))
+
+
+def _defect(_: Request, __: Exception) -> Response:
+    """Answer when something is wrong with relance itself; the terminal has the rest."""
+    from relance.explore.gate import refusal
+
+    return refusal(500, "A mistake of ours", "The terminal that relance explore runs in says more. Please report it.")

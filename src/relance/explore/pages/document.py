@@ -1,0 +1,105 @@
+"""One document: its text in order, what is known about it, and what is like it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from relance.documents import document_id
+from relance.errors import InputError, RelanceError
+from relance.explore.explorer import Explorer, explorer_of
+from relance.explore.files import source_file
+from relance.explore.headers import FILE_POLICY
+from relance.explore.holdings import CHUNKS_PER_PAGE
+from relance.explore.parameters import Parameters, is_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["as_download", "by_uri", "download", "no_such", "show"]
+
+_SIMILAR = 6
+
+
+def show(request: Request) -> Response:
+    """Show a document; `at` is the place of a chunk to begin with."""
+    here, given = explorer_of(request), Parameters(request.query_params)
+    row = _row(here, request.path_params["doc_id"])
+    number = given.number("page", (given.number("at", 1) - 1) // CHUNKS_PER_PAGE + 1)
+    with ThreadPoolExecutor(1) as thread:  # both wait for the store
+        reading = thread.submit(here.holdings.chunks, row, number)
+        similar = _similar(here, row["uri"])
+        chunks = reading.result()
+    first = chunks.rows[0] if chunks.rows else None
+    return here.page(
+        request, "document.html", document=row, chunks=chunks, first=first, repeated=_repeated(chunks.rows),
+        similar=similar, failure=here.holdings.failure(row["doc_id"]), document_id=document_id,
+        file=not row["parent"] and source_file(here.index.spec, row["uri"]) is not None,
+        marks=here.holdings.marks([row["uri"]]).get(row["uri"], {}),
+    )  # fmt: skip
+
+
+def download(request: Request) -> Response:
+    """Hand out the file a document was read from, never to be shown by the browser itself."""
+    here = explorer_of(request)
+    row = _row(here, request.path_params["doc_id"])
+    path = None if row["parent"] else source_file(here.index.spec, row["uri"])
+    if path is None:
+        raise no_such("This document has no file of its own, or it is not where it was.")
+    return as_download(path)
+
+
+def by_uri(request: Request) -> Response:
+    """Lead from a uri to its page."""
+    from starlette.responses import RedirectResponse
+
+    here, uri = explorer_of(request), Parameters(request.query_params).text("uri")
+    if not uri:
+        msg = "uri is missing"
+        raise InputError(msg)
+    if not (found := here.holdings.of_uri(uri)):
+        raise no_such("The index holds no document of this name.")
+    return RedirectResponse(found, status_code=303)
+
+
+def as_download(path: Path) -> Response:
+    """Send a file to be kept, whatever it is."""
+    from starlette.responses import FileResponse
+
+    return FileResponse(
+        path, media_type="application/octet-stream", filename=path.name,
+        headers={"content-security-policy": FILE_POLICY},
+    )  # fmt: skip
+
+
+def no_such(told: str = "The index holds no such document; it may have been removed.") -> Exception:
+    """Make the error for what is not there."""
+    from starlette.exceptions import HTTPException
+
+    return HTTPException(404, told)
+
+
+def _row(here: Explorer, doc_id: str) -> dict[str, Any]:
+    row = here.holdings.document(doc_id) if is_id(doc_id) else None
+    if row is None:
+        raise no_such()
+    return row
+
+
+def _repeated(chunks: list[dict[str, Any]]) -> list[int]:
+    """Count the characters at the beginning of each chunk that the one before it ended with."""
+    counts, end = [], 0
+    for chunk in chunks:
+        counts.append(max(0, min(end - chunk["start_char"], len(chunk["text"]))) if counts else 0)
+        end = max(end, chunk["end_char"])
+    return counts
+
+
+def _similar(here: Explorer, uri: str) -> list[Any]:
+    try:
+        return list(here.index.search(like=uri, k=_SIMILAR, group=True, mode="vector"))
+    except RelanceError:  # vectors that are sparse only, or a table in the making: the text is worth showing anyway
+        return []

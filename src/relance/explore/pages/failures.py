@@ -1,0 +1,30 @@
+"""What could not be indexed, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relance.explore.explorer import explorer_of
+from relance.explore.parameters import Parameters
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["show"]
+
+_REASONS = 8
+
+
+def show(request: Request) -> Response:
+    """List failures, with the most frequent reasons."""
+    here, given = explorer_of(request), Parameters(request.query_params)
+    failures = here.holdings.failures()
+    stages = [stage for stage, _ in failures.counts("stage")]
+    stage, find, number = given.text("stage"), given.text("find"), given.number("page")
+    found = failures.being("stage", stage) if stage else failures
+    found = found.having(find, ["uri", "reason"])
+    return here.page(
+        request, "failures.html", total=len(failures), page=found.page(number), stages=stages, stage=stage, find=find,
+        reasons=found.counts("reason")[:_REASONS], parameters={"stage": stage, "find": find},
+    )  # fmt: skip

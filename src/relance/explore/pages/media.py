@@ -1,0 +1,111 @@
+"""One image or video, and what browsers get of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from relance.documents import document_id
+from relance.errors import DocumentError, RelanceError
+from relance.explore.explorer import Explorer, explorer_of
+from relance.explore.files import source_file
+from relance.explore.headers import FILE_POLICY
+from relance.explore.pages.document import as_download, no_such
+from relance.explore.parameters import Parameters, is_id
+from relance.explore.pictures import PLAYED, SIZES, shown_as
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["download", "picture", "show", "video"]
+
+_SIMILAR = 8
+_KEPT_S = 3600
+
+
+def show(request: Request) -> Response:
+    """Show a picture or a film with all that is known about it."""
+    here = explorer_of(request)
+    row = _row(here, request)
+    return here.page(
+        request, "medium.html", medium=row, local=_path(here, row) is not None,
+        how=shown_as(row["url"], row["uri"], row["kind"], row["media_type"]), copies=here.holdings.copies(row),
+        similar=_similar(here, row["uri"]), shown_in=_shown_in(here, row), document_id=document_id,
+        host=urlsplit(row["url"]).hostname if "://" in row["url"] else "",
+        marks=here.holdings.marks([row["uri"]]).get(row["uri"], {}),
+    )  # fmt: skip
+
+
+def picture(request: Request) -> Response:
+    """Draw a picture, small or large."""
+    from starlette.responses import Response
+
+    here = explorer_of(request)
+    size = Parameters(request.query_params).choice("size", tuple(SIZES))
+    path = _path(here, _row(here, request))
+    if path is None:
+        raise no_such("The file of this picture is not where it was.")
+    try:
+        drawn = here.pictures.webp(path, size)
+    except (DocumentError, OSError):
+        raise no_such("This file cannot be drawn; it can be downloaded.") from None
+    headers = {"cache-control": f"private, max-age={_KEPT_S}", "content-security-policy": FILE_POLICY}
+    return Response(drawn, media_type="image/webp", headers=headers)
+
+
+def video(request: Request) -> Response:
+    """Send a film, or the part of it a player asks for."""
+    from starlette.responses import FileResponse
+
+    from relance.media.sniff import sniff
+
+    here = explorer_of(request)
+    path = _path(here, _row(here, request))
+    try:
+        media_type = sniff(_head(path)) if path else ""
+    except OSError:
+        media_type = ""
+    if path is None or media_type not in PLAYED:
+        raise no_such("There is no film here that a browser plays; it may be downloaded.")
+    return FileResponse(path, media_type=media_type, headers={"content-security-policy": FILE_POLICY})
+
+
+def download(request: Request) -> Response:
+    """Hand out the file, never to be shown by the browser itself."""
+    here = explorer_of(request)
+    path = _path(here, _row(here, request))
+    if path is None:
+        raise no_such("The file is not where it was, or it is behind an address.")
+    return as_download(path)
+
+
+def _row(here: Explorer, request: Request) -> dict[str, Any]:
+    doc_id = request.path_params["doc_id"]
+    row = here.holdings.medium(doc_id) if is_id(doc_id) else None
+    if row is None:
+        raise no_such("The index holds no such picture; it may have been removed.")
+    return row
+
+
+def _path(here: Explorer, row: dict[str, Any]) -> Path | None:
+    return source_file(here.index.spec, row["url"], media=True)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(4096)
+
+
+def _similar(here: Explorer, uri: str) -> list[Any]:
+    try:
+        return list(here.index.search_media(like=uri, k=_SIMILAR, mode="vector"))
+    except RelanceError:
+        return []
+
+
+def _shown_in(here: Explorer, row: dict[str, Any]) -> str:
+    """Name the document that shows it, if one does and is in the index: `page.md#picture.png` is shown in `page.md`."""
+    document = row["uri"].rpartition("#")[0]
+    return document if document and here.holdings.document(document_id(document)) else ""

@@ -1,0 +1,36 @@
+"""The log of runs, and the report of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relance.explore.explorer import explorer_of
+from relance.explore.pages.document import no_such
+from relance.explore.parameters import Parameters
+from relance.explore.roll import Page
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["one", "show"]
+
+_PER_PAGE = 25
+
+
+def show(request: Request) -> Response:
+    """List the latest runs."""
+    here, number = explorer_of(request), Parameters(request.query_params).number("page")
+    runs = here.holdings.runs()
+    page = Page(runs[(number - 1) * _PER_PAGE : number * _PER_PAGE], number, len(runs), _PER_PAGE)
+    return here.page(request, "runs.html", page=page, parameters={})
+
+
+def one(request: Request) -> Response:
+    """Show the reports of a run: of the texts, and of the media."""
+    here, run_id = explorer_of(request), request.path_params["run_id"]
+    reports = [run for run in here.holdings.runs() if run["run_id"] == run_id]
+    if not reports:
+        raise no_such("The log has no such run among its latest thousand.")
+    reports.sort(key=lambda run: run.get("part") == "media")
+    return here.page(request, "run.html", run_id=run_id, reports=reports)

@@ -1,0 +1,94 @@
+"""Searching, and the front page while nothing is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from relance.documents import document_id
+from relance.errors import InputError, RelanceError
+from relance.explore.explorer import Explorer, explorer_of
+from relance.explore.parameters import Parameters
+from relance.explore.question import PER_PAGE, Question
+from relance.search import FilterError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["show"]
+
+_MODES = {"hybrid": "Everything", "vector": "Meaning", "text": "Words", "sparse": "Terms"}
+_LATEST, _SHOWN_PICTURES = 6, 12
+
+
+def show(request: Request) -> Response:
+    """Answer a question."""
+    here = explorer_of(request)
+    question = Question.read(Parameters(request.query_params))
+    tables = here.holdings.tables()
+    if tables is None:
+        return here.page(request, "missing.html")
+    values: dict[str, Any] = {
+        "question": question,
+        "modes": _modes(tables.chunks.table),
+        "types": here.holdings.media_types(),
+        "folders": here.holdings.folders(),
+        "fields": here.holdings.fields(),
+        "per_page": PER_PAGE,
+        "document_id": document_id,
+    }
+    if not question.asked:
+        return here.page(request, "front.html", **values, **_front(here))
+    status, found = _ask(here, question)
+    return here.page(request, "search.html", status, **values, **found)
+
+
+def _modes(table: Any) -> dict[str, str]:
+    names = table.schema.names if table is not None else []
+    without = {name for name in ("vector", "sparse") if name not in names}
+    return {mode: label for mode, label in _MODES.items() if mode not in without}
+
+
+def _front(here: Explorer) -> dict[str, Any]:
+    documents = here.holdings.documents()
+    found: dict[str, Any] = {
+        "total": len(documents),
+        "latest": documents.sorted("updated_at", descending=True).page(1, _LATEST).rows,
+        "pictures": [],
+        "media_total": 0,
+        "runs": here.holdings.runs()[:1],
+    }
+    if here.holdings.has_media:
+        media = here.holdings.documents(media=True)
+        found |= {"media_total": len(media), "pictures": here.holdings.different_media(_SHOWN_PICTURES)}
+    return found
+
+
+def _ask(here: Explorer, question: Question) -> tuple[int, dict[str, Any]]:
+    """Search what the question is about; what is wrong with it, or with the model, is told beside the form."""
+    found: dict[str, Any] = {"texts": None, "media": None, "problem": "", "bad_filter": "",
+                             "marks": {}, "like_title": ""}  # fmt: skip
+    sides = _sides(here, question)
+    refusals: list[FilterError] = []
+    for side in sides:
+        try:
+            found[side] = question.texts(here.index) if side == "texts" else question.media(here.index)
+        except FilterError as error:  # may name a column that only the other table has
+            refusals.append(error)
+        except RelanceError as error:
+            return 400 if isinstance(error, InputError) else 503, found | {"problem": str(error)}
+    if len(refusals) == len(sides):
+        return 400, found | {"bad_filter": str(refusals[0])}
+    found["marks"] = here.holdings.marks([hit.uri for hit in found["texts"] or []])
+    if question.like:
+        found["like_title"] = here.holdings.title_of(question.like)
+    return 200, found
+
+
+def _sides(here: Explorer, question: Question) -> list[str]:
+    """Say which of texts and media are looked through: something is like its own kind only."""
+    if not here.holdings.has_media:
+        return ["texts"]
+    if question.like:
+        return ["texts"] if here.holdings.document(document_id(question.like)) else ["media"]
+    return {"all": ["texts", "media"], "text": ["texts"], "media": ["media"]}[question.kind]

@@ -1,0 +1,60 @@
+"""What an address asks for, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from relance.errors import InputError
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
+__all__ = ["Parameters", "is_id"]
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_LONGEST = 4000  # characters of a question; browsers send longer addresses, and models read no more
+_HIGHEST = 1_000_000
+
+
+class Parameters:
+    """The query of an address; InputError says which parameter is wrong, and what it may be."""
+
+    def __init__(self, query: QueryParams) -> None:
+        self._query = query
+
+    def text(self, name: str) -> str:
+        """Return words, or nothing."""
+        value = " ".join(self._query.get(name, "").replace("\0", " ").split())
+        if len(value) > _LONGEST:
+            msg = f"{name} is {len(value):,} characters long; {_LONGEST:,} are read"
+            raise InputError(msg)
+        return value
+
+    def number(self, name: str, default: int = 1) -> int:
+        """Return a whole number from 1 to 1,000,000."""
+        given = self._query.get(name, "")
+        if not given:
+            return default
+        if not (given.isascii() and given.isdigit() and len(given) <= 7 and 1 <= int(given) <= _HIGHEST):
+            msg = f"{name} must be a whole number from 1 to {_HIGHEST:,}, got {_short(given)}"
+            raise InputError(msg)
+        return int(given)
+
+    def choice(self, name: str, among: Sequence[str]) -> str:
+        """Return one of some values; the first is the default."""
+        given = self._query.get(name, "")
+        if given and given not in among:
+            msg = f"{name} must be one of {', '.join(each for each in among if each)}; got {_short(given)}"
+            raise InputError(msg)
+        return given or among[0]
+
+
+def is_id(value: str) -> bool:
+    """Tell whether something is written as a document's id."""
+    return bool(_ID.fullmatch(value))
+
+
+def _short(value: str) -> str:
+    return repr(value[:60] + "…" if len(value) > 60 else value)

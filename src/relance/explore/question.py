@@ -1,0 +1,107 @@
+"""What a person asks with the form of the search page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from relance.explore.parameters import Parameters
+
+if TYPE_CHECKING:
+    from relance.index import Index
+    from relance.search import Mode
+
+__all__ = ["PER_PAGE", "Question"]
+
+Kind = Literal["all", "text", "media"]
+
+PER_PAGE = 10
+_MEDIA_PER_PAGE = 24
+_MEDIA_BESIDE = 8  # pictures shown beside texts
+_LAST_PAGE = 100  # what comes after a thousand hits answers nothing
+
+
+@dataclass(slots=True, frozen=True)
+class Question:
+    """Words, or something to be like, and what may answer.
+
+    Attributes:
+        like: uri of a document or picture; replaces the words.
+        type: a media type, or empty for all.
+        folder: what uris have to begin with.
+        filter: in the syntax of filters, besides `type` and `folder`.
+        show: `documents` shows each once, `passages` every one of their chunks that answers.
+    """
+
+    q: str = ""
+    like: str = ""
+    mode: Mode = "hybrid"
+    kind: Kind = "all"
+    show: Literal["documents", "passages"] = "documents"
+    type: str = ""
+    folder: str = ""
+    filter: str = ""
+    explain: str = ""
+    page: int = 1
+
+    @classmethod
+    def read(cls, given: Parameters) -> Question:
+        """Read a question from an address; InputError for what cannot be meant."""
+        words = {name: given.text(name) for name in ("q", "like", "type", "folder", "filter")}
+        return cls(
+            **words,
+            mode=given.choice("mode", ("hybrid", "vector", "text", "sparse")),  # ty: ignore[invalid-argument-type]
+            kind=given.choice("kind", ("all", "text", "media")),  # ty: ignore[invalid-argument-type]
+            show=given.choice("show", ("documents", "passages")),  # ty: ignore[invalid-argument-type]
+            explain=given.choice("explain", ("", "1")),
+            page=min(given.number("page"), _LAST_PAGE),
+        )
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is anything to answer."""
+        return bool(self.q or self.like)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything but the words was chosen."""
+        return bool(self.type or self.folder or self.filter or self.explain) or (self.mode, self.show) != (
+            "hybrid",
+            "documents",
+        )
+
+    def condition(self) -> str | None:
+        """Write everything an answer has to be as one filter; FilterError where the one that was typed is none."""
+        from relance.search import parse_filter
+
+        if self.filter:
+            parse_filter(self.filter)  # alone, so that what is wrong is shown as it was typed
+        parts = [f"({self.filter})"] if self.filter else []
+        parts += [f"media_type = {_quoted(self.type)}"] if self.type else []
+        parts += [f"uri ~ {_quoted(self.folder.rstrip('/*') + '/*')}"] if self.folder else []
+        return " and ".join(parts) or None
+
+    def parameters(self, **changes: Any) -> dict[str, Any]:
+        """Write the parameters of an address that asks this, or something a little different."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)} | {"page": 1} | changes
+        return {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
+
+    def texts(self, index: Index) -> Any:
+        """Search the texts."""
+        return index.search(
+            self.q, like=self.like, k=PER_PAGE, offset=(self.page - 1) * PER_PAGE, mode=self.mode,
+            filter=self.condition(), group=self.show == "documents", explain=bool(self.explain),
+        )  # fmt: skip
+
+    def media(self, index: Index) -> Any:
+        """Search the images and videos; they have no terms, so those are looked for by everything they have."""
+        k = _MEDIA_BESIDE if self.kind == "all" else _MEDIA_PER_PAGE
+        return index.search_media(
+            self.q, like=self.like, k=k, offset=(self.page - 1) * k, mode="hybrid" if self.mode == "sparse" else
+            self.mode, filter=self.condition(), explain=bool(self.explain),
+        )  # fmt: skip
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)

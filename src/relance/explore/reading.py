@@ -1,0 +1,43 @@
+"""Text as people read it: lines that were broken for an editor run on."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["flowing", "plain"]
+
+# Code between fences, headings, rows of tables and tags keep their lines.
+_KEPT = re.compile(r"^(?:```|~~~)[\s\S]*?^(?:```|~~~)[^\n]*$|^(?:#|\||[ \t]*<)[^\n]*$", re.MULTILINE)
+# A line that begins like a list, a quotation, a table, a heading, a tag or code is not the rest of the one before.
+_BREAK = re.compile(r"(?<=[^\s\\])\n {0,4}(?![\s#>|<`~*+-]|\d+[.)]|!\[|\[[^\]\n]{1,200}\]:|$)")
+_SIGNS = re.compile(r"^#{1,6} |\*\*", re.MULTILINE)
+_WIDE = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
+_JOINER = "\u2060"  # as wide as nothing, and no place to break a line
+_NOTHING = "\u200b"  # between Chinese lines there is no space; of the same length, so that places stay
+
+
+def flowing(text: str, media_type: str) -> str:
+    """Join the broken lines of Markdown; as long as before, so that offsets still fit."""
+    if media_type != "text/markdown":
+        return text
+    pieces, at = [], 0
+    for kept in _KEPT.finditer(text):
+        pieces += [_joined(text[at : kept.start()]), kept[0]]
+        at = kept.end()
+    return "".join([*pieces, _joined(text[at:])])
+
+
+def plain(text: str, media_type: str) -> str:
+    """Hide the signs that make headings and bold words in Markdown, which other formats become, too; length stays."""
+    if media_type == "text/plain" or media_type.startswith("text/x-"):
+        return text
+    return _SIGNS.sub(lambda found: _JOINER * 2 if found[0] == "**" else " " * len(found[0]), text)
+
+
+def _joined(text: str) -> str:
+    def join(found: re.Match[str]) -> str:
+        before, after = text[found.start() - 1], text[found.end() : found.end() + 1]
+        gap = _NOTHING if _WIDE.match(before) and after and _WIDE.match(after) else " "
+        return gap + _NOTHING * (len(found[0]) - 1)
+
+    return _BREAK.sub(join, text)
