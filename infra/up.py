@@ -33,8 +33,14 @@ __all__ = ["STATIC", "Up", "check"]
 
 START_S = 180.0
 WORKER_QUERY_S = "1"  # ten by default: the longest part of the wait between an event and its run
-STATIC = ("ingest/ingest", "ingest/ingest-scheduled", "ingest-on-change/ingest-on-change", "maintain/maintain-nightly",
-          "evaluate/evaluate-weekly")  # fmt: skip
+STATIC = (
+    "ingest/ingest",
+    "ingest/ingest-scheduled",
+    "ingest-on-change/ingest-on-change",
+    "maintain/maintain-nightly",
+    "evaluate/evaluate-weekly",
+    *(f"{name}/{name}" for name in ("cluster", "classify", "anomalies", "duplicates", "recommend")),
+)
 _ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -41,11 +41,17 @@ def handbook(tmp_path: Path) -> Path:
     return Path(shutil.copytree(CHECKOUT / "examples" / "handbook", tmp_path / "handbook", ignore=ignored))
 
 
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots are kept."""
+    folder = Path(os.environ.get("RELANCE_SCREENSHOTS") or tmp_path / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def test_the_form_starts_a_run_and_its_artifacts_are_found(
-    stack: Stack, page: Any, handbook: Path, tmp_path: Path
+    stack: Stack, page: Any, handbook: Path, pictures: Path
 ) -> None:
-    pictures = Path(os.environ.get("RELANCE_SCREENSHOTS") or tmp_path / "screenshots")
-    pictures.mkdir(parents=True, exist_ok=True)
     deployed = stack.run("deploy", str(handbook))
     assert deployed.returncode == 0, deployed.stderr
     deployment = stack.deployment("ingest/handbook")
@@ -85,3 +91,31 @@ def test_the_form_starts_a_run_and_its_artifacts_are_found(
     page.get_by_text("ingest-on-change").first.wait_for()
     page.wait_for_timeout(1000)
     page.screenshot(path=pictures / "5-deployments.png", full_page=True)
+
+
+def test_analyses_are_forms_too_and_their_findings_are_seen(
+    stack: Stack, page: Any, handbook: Path, pictures: Path
+) -> None:
+    assert stack.run("ingest", str(handbook), "--direct").returncode == 0
+    deployment = stack.deployment("anomalies/anomalies")
+    page.goto(f"{stack.page}/v2/deployments/deployment/{deployment['id']}/run")
+    for label in ("Index", "Level", "Method", "Reference where", "Tolerance", "Allowed"):
+        page.get_by_text(f"{label} (Optional)", exact=True).wait_for()
+    page.screenshot(path=pictures / "6-analysis-form.png", full_page=True)
+
+    runs = [stack.create_run("cluster/cluster", index=str(handbook)),
+            stack.create_run("classify/classify", index=str(handbook)),
+            stack.create_run("anomalies/anomalies", index=str(handbook), tolerance=1.0),
+            stack.create_run("recommend/recommend", index=str(handbook))]  # fmt: skip
+    for run_id in runs:
+        ended = stack.wait_for(run_id, timeout=240)
+        assert ended["state"]["type"] == "COMPLETED", ended["state"]
+    for number, kind in enumerate(("clusters", "classes", "anomalies", "recommendations"), start=7):
+        found = stack.ask("POST", "/artifacts/filter", json={"artifacts": {"key": {"any_": [f"{kind}-handbook"]}}})
+        page.goto(f"{stack.page}/v2/artifacts/artifact/{found[0]['id']}")
+        page.get_by_role("table").first.wait_for()
+        if kind == "clusters":
+            drawn = page.get_by_role("img", name="map of handbook")
+            drawn.wait_for()
+            assert drawn.evaluate("image => image.naturalWidth") > 400
+        page.screenshot(path=pictures / f"{number}-{kind}.png", full_page=True)
