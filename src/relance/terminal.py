@@ -47,6 +47,11 @@ class Terminal:
         if not self.as_json:
             self.err.print(f"[dim]{escape(message)}[/]")
 
+    def hint(self, message: str) -> None:
+        """Print what a person may do next; nothing where nobody watches."""
+        if self.err.is_terminal:
+            self.note(message)
+
     def pairs(self, title: str, values: dict[str, Any]) -> None:
         """Print names and values in two columns."""
         table = Table(title=title, show_header=False, title_justify="left", title_style="bold")

@@ -44,7 +44,7 @@ def search(  # noqa: PLR0913  # what can be asked
         Which page of them, from 1.
     mode
         By meaning (vector), by words (text), by weighted terms (sparse, where the index has them), or all of those
-        with reciprocal rank fusion (hybrid).
+        fused by how far their scores stand out (hybrid).
     filter
         Condition on columns and metadata, e.g. 'year >= 2020 and (tag = "pump" or uri ~ "docs/*")'.
     where
@@ -87,7 +87,7 @@ def search(  # noqa: PLR0913  # what can be asked
     if "media" in found and not (like and texts):
         terminal.media_hits(found["media"], first=first)
     if any(hits.more for hits in told):
-        terminal.note(f"there are more: --page {page + 1}")
+        terminal.hint(f"there are more: --page {page + 1}")
     for explanation in explanations:
         _explain(terminal, explanation)
     return DONE

@@ -22,7 +22,7 @@ class Explained:
         cosine: similarity of its vector with the question's, -1 to 1; LanceDB's distance is 1 - cosine.
         bm25: score of the full-text search.
         sparse: inner product of the sparse vectors.
-        fused: sum of the reciprocal ranks.
+        fused: sum of what each list adds; see `relance.search.fusion`.
         rerank: score of the reranker.
     """
 

@@ -138,7 +138,7 @@ def _merged(lists: dict[str, list[Candidate]]) -> list[Candidate]:
     known: dict[str, Candidate] = {}
     for each in (each for found in lists.values() for each in found):
         known.setdefault(each.id, each).take(each)
-    ranking = fused({way: [each.id for each in found] for way, found in lists.items()})
+    ranking = fused({way: [(each.id, each.scores[way]) for each in found] for way, found in lists.items()})
     for name, score in ranking:
         known[name].score = known[name].scores["fused"] = round(score, 6)
     return [known[name] for name, _ in ranking]

@@ -1,0 +1,38 @@
+"""Lists are merged by how far scores stand out, so that a list of noise does not drown one that has found something."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relance.search.fusion import fused
+
+scores = st.floats(0.01, 100, allow_nan=False)
+lists = st.dictionaries(
+    st.sampled_from(["vector", "text", "sparse"]),
+    st.dictionaries(st.sampled_from("abcdefgh"), scores, max_size=8).map(
+        lambda d: sorted(d.items(), key=lambda e: -e[1])
+    ),
+)
+
+
+@given(lists)
+def test_every_id_is_there_once_best_first_whatever_the_order_of_the_lists(found):
+    merged = fused(found)
+    assert {name for name, _ in merged} == {name for ranked in found.values() for name, _ in ranked}
+    assert merged == sorted(merged, key=lambda hit: (-hit[1], hit[0]))
+    assert merged == fused(dict(reversed(found.items())))
+
+
+@given(lists, st.floats(0.1, 10))
+def test_the_scale_of_a_list_does_not_matter(found, scale):
+    scaled = {way: [(name, score * scale) for name, score in ranked] for way, ranked in found.items()}
+    assert dict(fused(scaled)) == pytest.approx(dict(fused(found)), rel=1e-3, abs=1e-3)
+
+
+def test_what_stands_out_by_words_comes_before_the_first_of_a_flat_list():
+    flat = [(f"noise-{n:02}", 0.30 - n * 0.001) for n in range(50)]
+    words = [("found", 12.0), ("other", 1.0)]
+    assert fused({"vector": flat, "text": words})[0][0] == "found"
+    assert fused({"text": [("a", 1.0)], "vector": [("a", 0.5)]}) == [("a", 2.0)]
