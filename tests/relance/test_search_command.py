@@ -79,7 +79,7 @@ def test_a_wrong_filter_ends_with_a_caret_and_code_2(run: Run, folder: Path) -> 
 def test_pages_go_on_where_the_last_one_ended(run: Run, folder: Path) -> None:
     first = run(str(folder), "reading of the gauge", "-k", "4", "--filter", "exists year")
     assert re.findall(r"^(\d+)\. ", first.out, flags=re.MULTILINE) == ["1", "2", "3", "4"]
-    assert "there are more: --page 2" in first.err
+    assert first.err == "", "the hint is for who watches"
     third = run(str(folder), "reading of the gauge", "-k", "4", "--page", "3", "--filter", "exists year")
     assert re.findall(r"^(\d+)\. ", third.out, flags=re.MULTILINE) == ["9", "10", "11", "12"]
     assert third.err == ""
@@ -92,7 +92,7 @@ def test_pages_go_on_where_the_last_one_ended(run: Run, folder: Path) -> None:
 def test_a_document_is_shown_once_with_its_other_chunks(run: Run, folder: Path) -> None:
     ran = run(str(folder), "ferry at the weir", "--group", "-k", "1")
     assert ran.out.count("docs/weir.md") == 1
-    assert len(re.findall(r"^   \+ 0\.\d+  Part \d$", ran.out, flags=re.MULTILINE)) == 3
+    assert len(re.findall(r"^   \+ \d\.\d+  Part \d$", ran.out, flags=re.MULTILINE)) == 3
     assert "… and 2 more of this document" in ran.out
 
 
@@ -178,7 +178,6 @@ def test_a_search_of_texts_and_pictures_pages_and_explains_both(
     ran = run("spec", "old barn", "-k", "1", "--explain")
     assert ran.out.index("docs/j.md") < ran.out.index("pics/a.png")
     assert ran.out.count("hybrid search") == 2
-    assert "--page 2" in ran.err
     ran = run("spec", "--like", "pics/a.png", "-k", "1")
     assert "no hits" not in ran.out
     assert ran.out.startswith("1. pics/")

@@ -1,9 +1,9 @@
 """How lists are merged: everything that decides it.
 
-A hit scores, summed over the lists it is in, weight × z²: z is how many standard deviations its score lies above the mean
-of the list, 0 if below. Ranks alone (reciprocal rank fusion) cannot tell that one list has found something and the other
-is noise: on Chinese texts under an English model they lost 0.13 of the nDCG that words alone reach. By how far scores
-stand out, hybrid search is level with its better part or above it on all that was measured (docs/quality.md).
+A hit scores, summed over the lists it is in, weight × z²: z is how many standard deviations its score lies above the
+mean of the list, 0 if below. Ranks alone (reciprocal rank fusion) cannot tell that one list has found something and the
+other is noise: on Chinese texts under an English model they lost 0.13 of the nDCG that words alone reach. By how far
+scores stand out, hybrid search is level with its better part or above it on all that was measured (docs/quality.md).
 """
 
 from __future__ import annotations
