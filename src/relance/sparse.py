@@ -19,7 +19,7 @@ from relance.errors import ConfigurationError, InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Sparse", "from_arrow", "fuse", "search_sparse", "sparse_type", "to_arrow"]
+__all__ = ["Sparse", "from_arrow", "search_sparse", "sparse_type", "to_arrow"]
 
 _MAX_INDEX = np.iinfo(np.int32).max
 # 6 MB of a hundred non-zeros a row. LanceDB's own 1,024 take twice as long, for each batch has to cross into Python.
@@ -148,27 +148,6 @@ def search_sparse(
             found = _ranked(found)[:k]
             floor = found[-1][1]
     return _ranked(found)[:k]
-
-
-def fuse(
-    rankings: Sequence[Sequence[str]], *, k: int = 60, weights: Sequence[float] | None = None
-) -> list[tuple[str, float]]:
-    """Merge rankings by reciprocal rank (Cormack, Clarke and Büttcher, SIGIR 2009), as (id, score): best first.
-
-    An id scores the sum of weight / (k + rank) over the rankings it is in; ranks count from 1, the first counts if a
-    ranking names an id twice, and equals come by id. `k` = 60 is the paper's choice.
-
-    Args:
-        rankings: ids, best first.
-        k: how little the first places are preferred.
-        weights: one for each ranking; all 1 by default.
-    """
-    terms: dict[str, list[float]] = {}
-    for ranking, weight in zip(rankings, weights or [1.0] * len(rankings), strict=True):
-        for rank, name in enumerate(dict.fromkeys(ranking), start=1):
-            terms.setdefault(name, []).append(weight / (k + rank))
-    # fsum does not depend on the order of the rankings, so that equals are equal.
-    return _ranked([(name, math.fsum(shares)) for name, shares in terms.items()])
 
 
 def _ranked(hits: list[tuple[str, float]]) -> list[tuple[str, float]]:

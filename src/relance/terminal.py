@@ -126,20 +126,6 @@ class Terminal:
         if done["interrupted"]:
             self.note(f"run {done['interrupted']} was cut short; its tables were left to the next run")
 
-    def evaluation(self, found: dict[str, Any]) -> None:
-        """Print how well questions were answered."""
-        k = found["k"]
-        rows = {
-            f"nDCG@{k}": f"{found['ndcg']:.4f}",
-            f"Recall@{k}": f"{found['recall']:.4f}",
-            f"MRR@{k}": f"{found['mrr']:.4f}",
-            "latency": f"{found['latency_ms_p50']:.0f} ms p50 · {found['latency_ms_p95']:.0f} ms p95",
-            "queries": f"{found['queries']:,}",
-        }
-        if found["missing"]:
-            rows["missing"] = f"{found['missing']:,} relevant documents are not in the index"
-        self.pairs(f"{found['index']}: {found['mode']} search", rows)
-
     def asks(self) -> bool:
         """Whether there is a person to ask: the answer is typed, the question goes to stderr."""
         return sys.stdin.isatty() and self.err.is_terminal

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relance.search.fusion import fused
+from relance.search.fusion import WEIGHTS, fused
 
 scores = st.floats(0.01, 100, allow_nan=False)
 lists = st.dictionaries(
@@ -29,6 +29,25 @@ def test_every_id_is_there_once_best_first_whatever_the_order_of_the_lists(found
 def test_the_scale_of_a_list_does_not_matter(found, scale):
     scaled = {way: [(name, score * scale) for name, score in ranked] for way, ranked in found.items()}
     assert dict(fused(scaled)) == pytest.approx(dict(fused(found)), rel=1e-3, abs=1e-3)
+
+
+@given(st.permutations(["a", "b", "c"]))
+def test_ids_with_the_same_scores_are_equal_to_the_last_bit_and_come_in_their_own_order(order):
+    one, two, three = order
+    lists = [[one, two, three], [two, three, one], [three, one, two]]
+    found = dict(
+        zip(
+            ["vector", "text", "sparse"], [list(zip(each, [0.9, 0.5, 0.1], strict=True)) for each in lists], strict=True
+        )
+    )
+    merged = fused(found)
+    assert [name for name, _ in merged] == ["a", "b", "c"]
+    assert len({score for _, score in merged}) == 1
+
+
+def test_a_list_counts_by_its_weight(monkeypatch):
+    monkeypatch.setitem(WEIGHTS, "text", 3.0)
+    assert fused({"vector": [("a", 0.5)], "text": [("b", 1.0)]}) == [("b", 3.0), ("a", 1.0)]
 
 
 def test_what_stands_out_by_words_comes_before_the_first_of_a_flat_list():

@@ -76,10 +76,14 @@ def test_a_wrong_filter_ends_with_a_caret_and_code_2(run: Run, folder: Path) -> 
     assert ran.err in DOCS, "as documented"
 
 
-def test_pages_go_on_where_the_last_one_ended(run: Run, folder: Path) -> None:
+def test_pages_go_on_where_the_last_one_ended(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(str(folder), "reading of the gauge", "-k", "4", "--filter", "exists year")
     assert re.findall(r"^(\d+)\. ", first.out, flags=re.MULTILINE) == ["1", "2", "3", "4"]
     assert first.err == "", "the hint is for who watches"
+    with monkeypatch.context() as watched:
+        watched.setenv("TTY_COMPATIBLE", "1")  # as if a person did
+        again = run(str(folder), "reading of the gauge", "-k", "4", "--filter", "exists year")
+    assert "there are more: --page 2" in again.err
     third = run(str(folder), "reading of the gauge", "-k", "4", "--page", "3", "--filter", "exists year")
     assert re.findall(r"^(\d+)\. ", third.out, flags=re.MULTILINE) == ["9", "10", "11", "12"]
     assert third.err == ""
@@ -178,6 +182,9 @@ def test_a_search_of_texts_and_pictures_pages_and_explains_both(
     ran = run("spec", "old barn", "-k", "1", "--explain")
     assert ran.out.index("docs/j.md") < ran.out.index("pics/a.png")
     assert ran.out.count("hybrid search") == 2
+    with monkeypatch.context() as watched:
+        watched.setenv("TTY_COMPATIBLE", "1")
+        assert "--page 2" in run("spec", "old barn", "-k", "1").err
     ran = run("spec", "--like", "pics/a.png", "-k", "1")
     assert "no hits" not in ran.out
     assert ran.out.startswith("1. pics/")

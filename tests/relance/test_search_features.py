@@ -13,6 +13,7 @@ import pytest
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
 from relance.search import MAX_HITS, PRESETS, FilterError, Mode
+from relance.search.fusion import fused
 from relance.spec import IndexSpec
 from relance.store import maintenance
 
@@ -377,10 +378,11 @@ def test_a_fused_hit_tells_its_place_in_every_list(notes: Index) -> None:
     assert told.seconds.keys() == {"embed", "search"}
     lists = {mode: {hit.id: (rank, hit.score) for rank, hit in enumerate(notes.search("dry ferry reading", k=190, mode=mode, filter="year > 1910"), start=1)}
              for mode in MODES if mode != "hybrid"}  # fmt: skip
+    merged = dict(fused({way: [(name, score) for name, (_, score) in found.items()] for way, found in lists.items()}))
     for hit in hits:
         assert hit.explained is not None
         assert hit.explained.fused == hit.score
-        assert hit.score >= 0
+        assert hit.score == pytest.approx(merged[hit.id], abs=1e-4)
         scores = {"vector": hit.explained.cosine, "text": hit.explained.bm25, "sparse": hit.explained.sparse}
         assert {way for way, score in scores.items() if score is not None} == hit.explained.ranks.keys()
         for way, rank in hit.explained.ranks.items():

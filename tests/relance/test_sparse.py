@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relance.errors import ConfigurationError, InputError
-from relance.sparse import Sparse, from_arrow, fuse, search_sparse, sparse_type, to_arrow
+from relance.sparse import Sparse, from_arrow, search_sparse, sparse_type, to_arrow
 
 SCHEMA = pa.schema(
     [
@@ -247,34 +247,3 @@ def test_a_table_without_sparse_vectors_is_refused_with_what_to_do(make):
     table = make([])
     with pytest.raises(ConfigurationError, match=r"has no sparse vectors \(no column `terms`\); build the"):
         search_sparse(table, QUERY, k=5, column="terms")
-
-
-# --- fusion
-
-
-@settings(deadline=None)
-@given(st.lists(st.lists(st.sampled_from("abcdef"), unique=True, max_size=6), max_size=4), st.integers(1, 100))
-def test_fusion_adds_up_reciprocal_ranks_whatever_the_order_of_the_rankings(rankings, k):
-    fused = fuse(rankings, k=k)
-    expected = {
-        name: sum(1 / (k + ranking.index(name) + 1) for ranking in rankings if name in ranking)
-        for name in {name for ranking in rankings for name in ranking}
-    }
-    assert dict(fused) == pytest.approx(expected)
-    assert fused == sorted(fused, key=lambda hit: (-hit[1], hit[0]))
-    assert fused == fuse(rankings[::-1], k=k)
-
-
-@settings(deadline=None)
-@given(st.permutations(["a", "b", "c"]))
-def test_ids_with_the_same_ranks_are_equal_to_the_last_bit_and_come_in_their_own_order(order):
-    one, two, three = order
-    assert [name for name, _ in fuse([[one, two, three], [two, three, one], [three, one, two]])] == ["a", "b", "c"]
-
-
-def test_fusion_prefers_what_several_rankings_found_and_a_weighted_ranking():
-    assert fuse([["a", "b"], ["c", "b"]])[0] == ("b", 2 / 62)
-    assert fuse([["a", "b"], ["c"]], weights=[1, 3]) == [("c", 3 / 61), ("a", 1 / 61), ("b", 1 / 62)]
-    assert fuse([["a", "a", "b"]]) == [("a", 1 / 61), ("b", 1 / 62)]
-    with pytest.raises(ValueError, match="shorter"):
-        fuse([["a"], ["b"]], weights=[1])
