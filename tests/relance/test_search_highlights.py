@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relance.search import best_passage, highlights
@@ -45,6 +45,8 @@ texts = st.lists(words | st.characters(), max_size=60).map("".join)
 
 
 @given(query=texts, text=texts)
+@example(query="عليه الله", text="ﷺ")
+@example(query="1 2", text="½")
 def test_spans_are_in_order_and_within_and_what_they_hold_is_asked_for(query: str, text: str) -> None:
     spans, (first, last) = best_passage(query, text)
     assert 0 <= first <= last <= len(text)

@@ -100,7 +100,8 @@ def _folded(text: str) -> tuple[str, range | list[int]]:
 @lru_cache(maxsize=8192)
 def _letter(letter: str) -> str:
     parts = unicodedata.normalize("NFKD", letter.casefold())
-    return "".join(part for part in parts if not unicodedata.combining(part))
+    plain = "".join(part for part in parts if not unicodedata.combining(part))
+    return plain if not plain or plain.isalnum() else letter  # ½ and ﷺ are words, and would be marked for each
 
 
 def _window(text: str, marked: list[tuple[Span, str]]) -> Span:
