@@ -23,7 +23,6 @@ from relance.explore import running
 from relance.index import Index
 from relance.spec import IndexSpec
 from relance.spec_file import load_spec
-from tests.e2e.test_browser import ARGUMENTS, CHROMIUM
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -81,17 +80,6 @@ AUDIT = r"""() => {
   if (document.documentElement.scrollWidth > innerWidth) problems.push("wider than the window");
   return problems;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Looked:

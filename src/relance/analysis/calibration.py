@@ -17,6 +17,7 @@ from relance.analysis.classify import judge, probabilities
 from relance.analysis.labels import Label, prototypes
 from relance.analysis.points import read_points
 from relance.errors import ConfigurationError, InputError
+from relance.handwritten import readable
 
 if TYPE_CHECKING:
     from relance.analysis.points import Level
@@ -135,20 +136,13 @@ def read_labelled(path: Path | str) -> dict[str, str]:
     """Read the true labels of documents from CSV with the columns `uri` and `label`."""
     path = Path(path)
     labelled: dict[str, str] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            for row in rows:
-                if not row.get("uri") or not row.get("label"):
-                    msg = f"{path}:{rows.line_num}: is no labelled document; the columns are uri and label"
-                    raise ConfigurationError(msg)
-                labelled[row["uri"]] = row["label"]
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
-        raise ConfigurationError(msg) from None
-    except UnicodeDecodeError as error:
-        msg = f"{path}: is not UTF-8 ({error.reason} at byte {error.start})"
-        raise ConfigurationError(msg) from None
+    with readable(path), path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        for row in rows:
+            if not row.get("uri") or not row.get("label"):
+                msg = f"{path}:{rows.line_num}: is no labelled document; the columns are uri and label"
+                raise ConfigurationError(msg)
+            labelled[row["uri"]] = row["label"]
     return labelled
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from relance.errors import ConfigurationError, InputError
+from relance.handwritten import readable
 
 __all__ = ["Liked", "read_history"]
 
@@ -51,14 +52,8 @@ def read_history(path: Path | str) -> list[Liked]:
     names no zone). ConfigurationError tells the line that is none.
     """
     path = Path(path)
-    try:
+    with readable(path):
         return [_entry(f"{path}:{line}", row) for line, row in _rows(path)]
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
-        raise ConfigurationError(msg) from None
-    except UnicodeDecodeError as error:
-        msg = f"{path}: is not UTF-8 ({error.reason} at byte {error.start})"
-        raise ConfigurationError(msg) from None
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from relance.analysis.points import read_points, unit
 from relance.analysis.texts import embed_texts
 from relance.errors import ConfigurationError, InputError
+from relance.handwritten import parse_yaml, readable
 
 if TYPE_CHECKING:
     from relance.analysis.points import Level
@@ -78,22 +79,9 @@ def read_labels(path: Path | str) -> list[Label]:
 
     A list of names, or a mapping of each name to nothing, to a description, or to `{description, examples, uris}`.
     """
-    import yaml
-
     path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
-        raise ConfigurationError(msg) from None
-    except UnicodeDecodeError as error:
-        msg = f"{path}: is not UTF-8 ({error.reason} at byte {error.start})"
-        raise ConfigurationError(msg) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        msg = f"{where}: is no YAML: {getattr(error, 'problem', None) or error}"
-        raise ConfigurationError(msg) from None
+    with readable(path):
+        data = parse_yaml(path)
     if isinstance(data, list):
         data = dict.fromkeys(data) if all(isinstance(name, str) for name in data) else None
     if not isinstance(data, dict) or not data:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from relance.search import FilterError
 
 __all__ = ["near_uris"]
 
-_REFINE = 10  # as in `relance.search`: one bit a dimension loses order
+_REFINE = 10  # candidates compared exactly for each: one bit a dimension loses order
 _IN_LIST = 1000  # LanceDB plans longer ones slowly
 
 
@@ -35,6 +34,4 @@ def near_uris(table: Any, point: NDArray[np.float32], limit: int, *, where: str 
     except (ValueError, RuntimeError) as error:
         if where is None:
             raise
-        first = re.sub(r"\.? Valid fields are.*|, /\S*\.rs:.*", "", (str(error).splitlines() or ["?"])[0])[:200]
-        msg = f"the condition {where!r} is not understood: {first}; columns: {', '.join(table.schema.names)}"
-        raise FilterError(msg) from error
+        raise FilterError.of_lancedb(f"the condition {where!r}", error, table.schema.names) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.errors import ConfigurationError, InputError
+from relance.search.filters import FilterError
+from relance.search.filters.literals import quoted
 
 if TYPE_CHECKING:
     from relance.index import Index
@@ -83,12 +84,14 @@ def read_points(index: Index, *, level: Level = "documents", sample: int | None 
     table = _frozen(index, level)
     if uris is not None:
         where = _and(where, _uris(table, uris))
-    chosen = None
+    rows = None
     if sample is not None:
-        ids = _ids(table, level, where)
-        if len(ids) > sample:
-            chosen = {ids[at] for at in np.random.default_rng(seed).choice(len(ids), sample, replace=False)}
-    found = list(_stream(table, level, where, chosen, batch=8192))
+        rows = _rows(table, level, where)
+        if len(rows) > sample:
+            ids = list(rows)
+            drawn = np.random.default_rng(seed).choice(len(ids), sample, replace=False)
+            rows = {ids[at]: rows[ids[at]] for at in drawn}
+    found = list(_stream(table, level, where, rows, batch=8192))
     nothing = np.zeros((0, table.schema.field("vector").type.list_size), np.float32)
     return Points(
         level=level,
@@ -108,7 +111,7 @@ def stream_points(index: Index, *, level: Level = "documents", where: str | None
 
 def count_points(index: Index, *, level: Level = "documents", where: str | None = None) -> int:
     """Count points; for documents this reads the column of their ids."""
-    return len(_ids(_frozen(index, level), level, where))
+    return len(_rows(_frozen(index, level), level, where))
 
 
 def describe_points(index: Index, level: Level, ids: Sequence[str]) -> dict[str, Described]:
@@ -143,15 +146,20 @@ def _frozen(index: Index, level: Level) -> Any:
     return table
 
 
-def _ids(table: Any, level: Level, where: str | None) -> list[str]:
-    """List the ids of points, each once, in the order of the table."""
-    ids = [name for batch in _batches(table, [_ID[level]], where) for name in batch[_ID[level]].to_pylist()]
-    return list(dict.fromkeys(ids)) if level == "documents" else ids
+def _rows(table: Any, level: Level, where: str | None) -> dict[str, int]:
+    """Count the rows of each point, by id in the order of the table."""
+    rows: dict[str, int] = {}
+    for read in _batches(table, [_ID[level]], where):
+        for name in read[_ID[level]].to_pylist():
+            rows[name] = rows.get(name, 0) + 1
+    return rows
 
 
-def _stream(table: Any, level: Level, where: str | None, chosen: set[str] | None, *, batch: int) -> Iterator[Points]:
+def _stream(table: Any, level: Level, where: str | None, chosen: dict[str, int] | None, *,
+            batch: int) -> Iterator[Points]:  # fmt: skip
+    """Yield points: those whose rows are counted in `chosen`, or all."""
     if level == "documents":
-        yield from _documents(table, where, chosen, batch)
+        yield from _documents(table, where, _rows(table, level, where) if chosen is None else chosen, batch)
         return
     for read in _batches(table, ["id", "uri", "vector"], where, batch):
         ids, uris, vectors = read["id"].to_pylist(), read["uri"].to_pylist(), _matrix(read["vector"])
@@ -162,13 +170,8 @@ def _stream(table: Any, level: Level, where: str | None, chosen: set[str] | None
             yield Points(level, table.name, table.version, ids, uris, unit(vectors))
 
 
-def _documents(table: Any, where: str | None, chosen: set[str] | None, batch: int) -> Iterator[Points]:
+def _documents(table: Any, where: str | None, missing: dict[str, int], batch: int) -> Iterator[Points]:
     """Add up chunks until a document has all of its own: those of one document lie together, so few are open."""
-    missing: dict[str, int] = {}
-    for read in _batches(table, ["doc_id"], where):
-        for name in read["doc_id"].to_pylist():
-            if chosen is None or name in chosen:
-                missing[name] = missing.get(name, 0) + 1
     sums: dict[str, NDArray[np.float32]] = {}
     whole: list[tuple[str, str, NDArray[np.float32]]] = []
     for read in _batches(table, ["doc_id", "uri", "vector"], where, batch):
@@ -199,9 +202,7 @@ def _batches(table: Any, columns: list[str], where: str | None, batch: int = 819
     except (ValueError, RuntimeError) as error:
         if where is None:
             raise
-        first = re.sub(r"\.? Valid fields are.*|, /\S*\.rs:.*", "", (str(error).splitlines() or ["?"])[0])[:200]
-        msg = f"the condition {where!r} is not understood: {first}; columns: {', '.join(table.schema.names)}"
-        raise InputError(msg) from error
+        raise FilterError.of_lancedb(f"the condition {where!r}", error, table.schema.names) from error
 
 
 def _matrix(column: Any) -> NDArray[np.float32]:
@@ -228,8 +229,7 @@ def _nearest(uri: str, known: set[str]) -> str:
 
 
 def _in(column: str, values: Sequence[str]) -> str:
-    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})" if quoted else "false"
+    return f"{column} IN ({', '.join(map(quoted, values))})" if values else "false"
 
 
 def _and(first: str | None, second: str) -> str:

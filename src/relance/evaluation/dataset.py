@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from relance.errors import ConfigurationError, InputError
+from relance.handwritten import parse_yaml, utf8
 
 __all__ = ["Qrels", "Queries", "read_dataset", "resolve"]
 
@@ -19,12 +20,10 @@ def read_dataset(path: Path | str) -> tuple[Queries, Qrels]:
     """Read questions and judgements: a folder in BEIR format, or a YAML file of golden queries."""
     path = Path(path)
     try:
-        return _read_beir(path) if path.is_dir() else _read_golden(path)
+        with utf8(path):
+            return _read_beir(path) if path.is_dir() else _read_golden(path)
     except FileNotFoundError as error:
         msg = f"{error.filename}: there is no such file; name a YAML file of golden queries, or a folder in BEIR format"
-        raise ConfigurationError(msg) from None
-    except UnicodeDecodeError as error:
-        msg = f"{path}: is not UTF-8 ({error.reason} at byte {error.start})"
         raise ConfigurationError(msg) from None
 
 
@@ -64,15 +63,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 def _read_golden(path: Path) -> tuple[Queries, Qrels]:
     """Read `[{query: …, documents: [uri, …]}]`, or grades by uri; the place in the list is the question's id."""
-    import yaml
-
-    try:
-        items = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        msg = f"{where}: is no YAML: {getattr(error, 'problem', None) or error}"
-        raise ConfigurationError(msg) from None
+    items = parse_yaml(path)
     if not isinstance(items, list) or not items:
         msg = f"{path}: is no list of golden queries; write [{{query: …, documents: [uri, …]}}]"
         raise ConfigurationError(msg)

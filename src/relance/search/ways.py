@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -86,9 +85,7 @@ class Ways:
                 depth *= 10
         except (ValueError, RuntimeError) as error:
             if self._where:
-                names = ", ".join(self._names)
-                msg = f"the filter is not understood: {_first_line(error)}; columns: {names}"
-                raise FilterError(msg) from error
+                raise FilterError.of_lancedb("the filter", error, self._names) from error
             raise
 
     def _one(self, way: str, n: int, columns: Sequence[str]) -> list[Candidate]:
@@ -149,8 +146,3 @@ def _words(query: str) -> Any:
     from lancedb.query import MatchQuery
 
     return MatchQuery(query.encode("utf-8", "replace").decode(), "text")  # a terminal may hand over half a character
-
-
-def _first_line(error: Exception) -> str:
-    # LanceDB names the place in its own source, too, and the columns, which we do better.
-    return re.sub(r"\.? Valid fields are.*|, /\S*\.rs:.*", "", (str(error).splitlines() or ["?"])[0])[:200]

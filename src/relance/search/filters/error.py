@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from relance.errors import InputError
 
 __all__ = ["FilterError"]
@@ -19,6 +22,13 @@ class FilterError(InputError):
     def __init__(self, message: str, text: str = "", at: int | None = None) -> None:
         self.at = at
         super().__init__(f"{message}\n{_pointed(text, at)}" if at is not None else message)
+
+    @classmethod
+    def of_lancedb(cls, what: str, error: Exception, columns: Sequence[str]) -> FilterError:
+        """Tell what LanceDB says of a condition; `what` begins the sentence, such as "the filter"."""
+        # LanceDB names the place in its own source, too, and the columns, which we do better.
+        said = re.sub(r"\.? Valid fields are.*|, /\S*\.rs:.*", "", (str(error).splitlines() or ["?"])[0])[:200]
+        return cls(f"{what} is not understood: {said}; columns: {', '.join(columns)}")
 
 
 def _pointed(text: str, at: int) -> str:
