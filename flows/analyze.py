@@ -9,36 +9,30 @@ from typing import Annotated, Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Failed
 from pydantic import Field
 
-from flows.form import field
+from flows.form import INDEX, field
 from flows.ingest import result
-from infra.registry import find_spec, name_of
+from flows.names import after_index
+from infra.registry import find_spec
+from relance.analysis.points import Level
 from relance.index import Index
 from tasks.analyze import find_classes, find_clusters, find_groups, find_liked, find_outliers
 
 __all__ = ["anomalies", "classify", "cluster", "duplicates", "recommend"]
 
-Level = Literal["documents", "chunks", "media"]
 Count = Annotated[int, Field(ge=0)]
 Allowed = Annotated[int, Field(ge=-1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-INDEX = "Name of a deployed index, or path of a spec on the machine that runs the flow."
 LEVEL = "What there is a point of: documents, their chunks, or images and videos."
 WHERE = "SQL condition on the columns of the table; none: everything."
 LABELS = "YAML file of labels, relative to the spec: name, and if you like description, examples, uris."
 ALLOWED = "The run fails if there are more, to stop what comes after it; -1: it never fails."
 
 
-def run_name() -> str:
-    """Name a run after its index."""
-    return name_of(flow_run.parameters["index"])
-
-
-@flow(name="cluster", flow_run_name=run_name, persist_result=False)
+@flow(name="cluster", flow_run_name=after_index, persist_result=False)
 async def cluster(
     index: str = field("Index", "examples/handbook", INDEX),
     level: Level = field("Level", "documents", LEVEL),
@@ -52,7 +46,7 @@ async def cluster(
     return (await result(finding)).as_dict()
 
 
-@flow(name="classify", flow_run_name=run_name, persist_result=False)
+@flow(name="classify", flow_run_name=after_index, persist_result=False)
 async def classify(
     index: str = field("Index", "examples/handbook", INDEX),
     labels: str = field("Labels", "labels.yaml", LABELS),
@@ -66,7 +60,7 @@ async def classify(
     return (await result(finding)).as_dict()
 
 
-@flow(name="anomalies", flow_run_name=run_name, persist_result=False)
+@flow(name="anomalies", flow_run_name=after_index, persist_result=False)
 async def anomalies(
     index: str = field("Index", "examples/handbook", INDEX),
     level: Level = field("Level", "documents", LEVEL),
@@ -84,7 +78,7 @@ async def anomalies(
     return found.as_dict()
 
 
-@flow(name="duplicates", flow_run_name=run_name, persist_result=False)
+@flow(name="duplicates", flow_run_name=after_index, persist_result=False)
 async def duplicates(
     index: str = field("Index", "examples/handbook", INDEX),
     level: Level = field("Level", "documents", LEVEL),
@@ -95,7 +89,7 @@ async def duplicates(
     return (await result(finding)).as_dict()
 
 
-@flow(name="recommend", flow_run_name=run_name, persist_result=False)
+@flow(name="recommend", flow_run_name=after_index, persist_result=False)
 async def recommend(
     index: str = field("Index", "examples/handbook", INDEX),
     history: str = field("History", "history.csv", "CSV or JSONL of uri, weight, when; relative to the spec."),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from flows.form import SearchMode, field
 from flows.ingest import result
-from infra.registry import find_spec, name_of
+from flows.names import after_index
+from infra.registry import find_spec
 from relance.index import Index
 from tasks.measure import measure_dimensions, measure_quality
 
@@ -24,12 +24,7 @@ OTHERS = "Indexes of the same documents with another model or chunking, with com
 DIMENSIONS = "Also tell what shorter vectors would lose; nothing is embedded for it but the questions."
 
 
-def run_name() -> str:
-    """Name a run after its index."""
-    return name_of(flow_run.parameters["index"])
-
-
-@flow(name="evaluate", flow_run_name=run_name, persist_result=False)
+@flow(name="evaluate", flow_run_name=after_index, persist_result=False)
 async def evaluate(
     index: str = field("Index", "examples/handbook", INDEX),
     dataset: str = field("Questions", "golden.yaml", DATASET),

@@ -12,8 +12,9 @@ from pydantic import Field
 
 from relance.search import Mode as SearchMode
 
-__all__ = ["Amount", "Approval", "Mode", "SearchMode", "field"]
+__all__ = ["INDEX", "Amount", "Approval", "Mode", "SearchMode", "field"]
 
+INDEX = "Name of a deployed index, or path of a spec on the machine that runs the flow."
 Amount = Annotated[float, Field(ge=0)]
 Mode = Literal["incremental", "full", "plan only"]
 Approval = Literal["ask", "given", "refuse"]

@@ -17,7 +17,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.form import Amount, Approval, Mode, field
+from flows.form import INDEX, Amount, Approval, Mode, field
 from flows.hooks import HOOKS
 from infra.registry import find_spec, name_of
 from relance.approval import note_decision
@@ -47,7 +47,6 @@ Chain = list[PrefectFuture[int]]
 # A task that waits for the one before it holds its thread: room for every stage of every batch in flight.
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=4 * 64)
 
-INDEX = "Name of a deployed index, or path of a spec on the machine that runs the flow."
 MODE = "incremental: what changed; full: read all documents again; plan only: what it would do and cost."
 BUDGET = "The run ends before it spends more; 0: as the index says."
 APPROVAL = "Where the index's limits want a person's: ask: pause for it; given: you give it now; refuse: end instead."

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from flows.form import field
-from infra.registry import find_spec, name_of, registered
+from flows.names import after_index
+from infra.registry import find_spec, registered
 from relance.index import Index
 from tasks.artifacts import show_values
 
@@ -18,7 +18,7 @@ __all__ = ["maintain"]
 
 def run_name() -> str:
     """Name a run after its index."""
-    return name_of(flow_run.parameters["index"]) or "all indexes"
+    return after_index() or "all indexes"
 
 
 @flow(name="maintain", flow_run_name=run_name, persist_result=False)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.text import Text
 
-from relance.commands.options import DONE, AsJson, Spec
+from relance.commands.options import DONE, AsJson, Level, Spec
 from relance.terminal import Terminal
 
 __all__ = ["anomalies"]
@@ -25,7 +25,7 @@ def anomalies(  # noqa: PLR0913  # options
     neighbours: int = 5,
     tolerance: float = 3.5,
     sample: int = 5_000,
-    level: Literal["documents", "chunks", "media"] = "documents",
+    level: Level = "documents",
     where: str | None = None,
     limit: int = 20,
     json: AsJson = False,

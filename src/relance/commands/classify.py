@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from relance.commands.options import DONE, AsJson, Spec
+from relance.commands.options import DONE, AsJson, Level, Spec
 from relance.terminal import Terminal
 
 __all__ = ["classify"]
@@ -24,7 +24,7 @@ def classify(  # noqa: PLR0913  # options
     labels: Path | None = None,
     text: Annotated[list[str] | None, Parameter(negative="")] = None,
     labelled: Path | None = None,
-    level: Literal["documents", "chunks", "media"] = "documents",
+    level: Level = "documents",
     where: str | None = None,
     min_score: float | None = None,
     min_margin: float | None = None,

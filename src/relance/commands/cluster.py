@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from relance.commands.options import DONE, AsJson, Spec
+from relance.commands.options import DONE, AsJson, Level, Spec
 from relance.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def cluster(  # noqa: PLR0913  # the options of a command
     *,
     k: Annotated[int | None, Parameter(name=["-k", "--k"])] = None,
     method: Literal["kmeans", "hdbscan"] = "kmeans",
-    level: Literal["documents", "chunks", "media"] = "documents",
+    level: Level = "documents",
     where: str | None = None,
     sample: int = 20_000,
     projection: Literal["tsne", "pca", "umap", "none"] = "tsne",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from rich.markup import escape
 
-from relance.commands.options import DONE, AsJson, Spec
+from relance.commands.options import DONE, AsJson, Level, Spec
 from relance.terminal import Terminal
 
 __all__ = ["duplicates"]
@@ -17,7 +15,7 @@ def duplicates(
     *,
     similarity: float = 0.95,
     overlap: float = 0.7,
-    level: Literal["documents", "chunks", "media"] = "documents",
+    level: Level = "documents",
     where: str | None = None,
     limit: int = 20,
     json: AsJson = False,
