@@ -183,6 +183,24 @@ def test_the_threshold_is_over_the_median_and_strangers_hardly_move_it(scores: n
     assert threshold_of(strangers, tolerance)[0] <= scores.max()
 
 
+@given(arrays(np.float32, st.integers(20, 60), elements=st.floats(0, 2, width=16)))
+def test_what_is_farther_than_all_of_a_normal_set_is_an_anomaly(scores: np.ndarray) -> None:
+    _, threshold = threshold_of(scores, 3.5)
+    assert threshold <= scores.max() + 2e-6
+
+
+def test_a_set_about_many_things_has_strangers_too() -> None:
+    close = np.linspace(0.95, 0.2, 20)  # twenty things, two documents about each, the more unlike the further on
+    first, second = np.eye(41)[:20], np.eye(41)[20:40]
+    crowd = points(np.concatenate([first, close[:, None] * first + np.sqrt(1 - close[:, None] ** 2) * second]))
+    normal = Normal(crowd, neighbours=1)
+    deviation = 1.4826 * np.median(np.abs(normal.scores - np.median(normal.scores)))
+    assert np.median(normal.scores) + 3.5 * deviation > 1  # farther than what has nothing in common with any of them
+    assert normal.score(np.eye(41, dtype=np.float32)[40:], ["?"])[0] == pytest.approx(1)
+    assert normal.threshold < 1
+    assert not (normal.scores > normal.threshold).any()
+
+
 def test_copies_of_one_text_have_no_spread_of_their_own() -> None:
     same = points(np.tile([1.0, 2.0, 3.0], (10, 1)))
     normal = Normal(same)

@@ -8,9 +8,11 @@ Three ways to tell, all of them distances that grow with strangeness:
   is around its neighbours. For a set of dense and sparse regions; 1 is normal whatever the model.
 
 How far is too far is learnt from the set itself: each of its own points is scored as if it were not there, and the
-threshold is their median plus so many scaled median absolute deviations (Iglewicz & Hoaglin 1993 take 3.5). Both
-survive a set in which up to half of the points are strange themselves. No fixed cosine would do: those of
-multilingual-e5-small are between 0.7 and 1 whatever is compared, other models' spread over the whole range.
+threshold is their median plus so many deviations (3.5, as Iglewicz & Hoaglin 1993 take). A deviation is the scaled
+median absolute one, which survives a set in which up to half of the points are strange themselves; or less, where by
+that the farthest of the set's own points were well within: what is farther than all of n points that are normal is
+normal with a chance of 1 in n + 1. No fixed cosine would do: those of multilingual-e5-small are between 0.7 and 1
+whatever is compared, other models' spread over the whole range.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ _BLOCK = 1024  # points compared at once: times a reference of 5,000 that is 20 
 _SCALE = 1.4826  # turns a median absolute deviation into a standard deviation of a normal distribution
 _MEAN_SCALE = 1.2533  # the same of a mean absolute deviation
 _LOF_NEIGHBOURS = 20
+_TOLERANCE = 3.5  # how many deviations the farthest of normal points may be away
+_ENOUGH = 20  # points whose farthest tells something: one in 21 is farther by chance
 
 
 class Normal:
@@ -121,11 +125,13 @@ class Normal:
 
 
 def threshold_of(scores: NDArray[np.float32], tolerance: float) -> tuple[float, float]:
-    """Return the median of scores, and what is `tolerance` scaled median absolute deviations above it.
+    """Return the median of scores, and what is `tolerance` deviations above it.
 
     Where more than half of the scores are the same, the mean absolute deviation stands in for the median one.
     """
     median = float(np.median(scores))
     deviations = np.abs(scores - median)
     spread = _SCALE * float(np.median(deviations)) or _MEAN_SCALE * float(deviations.mean())
-    return median, median + max(tolerance * spread, 1e-6)
+    if len(scores) >= _ENOUGH:
+        spread = min(spread, float(scores.max() - median) / _TOLERANCE)
+    return median, median + tolerance * spread + 1e-6  # rounding makes no anomaly
