@@ -12,6 +12,7 @@ import pytest
 from relance.cli import main
 from relance.errors import ConfigurationError
 from relance.evaluation.trial import spec_for
+from relance.index import Index
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -127,10 +128,14 @@ def test_a_missing_index_is_told_with_what_to_do(run: Run, declare: Callable[...
         (["--model", "local/wordllame"], "did you mean local/wordllama"),
         (["--model", "fake/hash", "--mode", "smell"], "--mode smell: there is no such mode"),
         (["--model", "fake/hash", "--dimensions", "64,x"], "--dimensions 64,x: write lengths"),
-        (["--model", "fake/hash", "--baseline", "best"], "no system is called 'best'; there are: "),
+        (["--model", "fake/hash", "--mode", "hybrid,sparse"], "--mode sparse: index '.*' has no such vectors"),
+        (["--model", "fake/hash", "--baseline", "best"], "no system is called 'best'; there are: boats-hash"),
     ],
 )
-def test_what_makes_no_sense_is_one_sentence(run: Run, dataset: Path, arguments: list[str], says: str) -> None:
+def test_what_makes_no_sense_is_one_sentence(
+    run: Run, dataset: Path, arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Index, "search", lambda *_, **__: pytest.fail("a question was asked"))
     code, out, err = run("--dataset", dataset, *arguments)
     assert (code, out) == (2, "")
     assert re.search(says, " ".join(err.split())), err

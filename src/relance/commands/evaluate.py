@@ -123,8 +123,9 @@ def evaluate(
             if ingest or tried:
                 _bring_in_step(index, terminal)
         _check_built([index for index, _ in indexes])
-        systems = [evaluate(index, queries, qrels, mode=each, k=k)
-                   for index, _ in indexes for each in _offered(index, modes)]  # fmt: skip
+        asked = [(index, each) for index, _ in indexes for each in _offered(index, modes)]
+        _check_baseline(asked, against.baseline)
+        systems = [evaluate(index, queries, qrels, mode=each, k=k) for index, each in asked]
         comparison = compare(systems, measure=against.measure, baseline=against.baseline)
         curves = [trade_off(index, queries, qrels, dimensions=lengths, k=k) for index, _ in indexes] if lengths else []
     _write(comparison, curves, dataset, output)
@@ -148,11 +149,21 @@ def _modes(given: Sequence[str]) -> list[SearchMode]:
 
 def _offered(index: Index, modes: Sequence[SearchMode]) -> Sequence[SearchMode]:
     """Take the modes that were asked for, or all the index can be searched by."""
-    if modes:
-        return modes
-    columns = index.table().schema.names
-    ways: list[SearchMode] = ["hybrid", "text"]
-    return ways + [way for way in ("vector", "sparse") if way in columns]
+    absent = {"vector", "sparse"} - set(index.table().schema.names)
+    if wrong := sorted(absent.intersection(modes)):
+        msg = f"--mode {wrong[0]}: index {index.spec.name!r} has no such vectors"
+        raise ConfigurationError(msg)
+    return modes or [mode for mode in get_args(SearchMode) if mode not in absent]
+
+
+def _check_baseline(asked: Sequence[tuple[Index, SearchMode]], baseline: str) -> None:
+    """Tell of a baseline that is not among the systems before a question is paid for."""
+    from relance.evaluation.compare import check_baseline, labels
+    from relance.evaluation.footprint import footprint
+
+    if baseline:
+        sizes = [(index.spec.name, mode, footprint(index.spec, index.table(), mode)) for index, mode in asked]
+        check_baseline(baseline, labels(sizes))
 
 
 def _lengths(given: str) -> list[int]:

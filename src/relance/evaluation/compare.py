@@ -11,10 +11,12 @@ import numpy as np
 
 from relance.errors import InputError
 from relance.evaluation.bootstrap import LEVEL, holm, intervals, randomization_test
+from relance.evaluation.footprint import Footprint
 from relance.evaluation.measures import MEASURES, Measure, title_of
 from relance.evaluation.run import Evaluation
+from relance.search import Mode
 
-__all__ = ["Comparison", "Difference", "compare", "label"]
+__all__ = ["Comparison", "Difference", "check_baseline", "compare", "labels"]
 
 ALPHA = 1 - LEVEL
 _TRAITS = ("mode", "model", "chunking", "dimension", "index")  # what a name is made of, best first
@@ -97,9 +99,11 @@ def compare(systems: Sequence[Evaluation], *, measure: Measure = "ndcg", baselin
     """
     if not systems:
         raise InputError("there is nothing to compare")
-    label(systems)
+    for each, name in zip(systems, labels([(each.index, each.mode, each.footprint) for each in systems]), strict=True):
+        each.label = each.label or name
     names = [each.label for each in systems]
-    _check(systems, names, measure, baseline)
+    _check(systems, measure)
+    check_baseline(baseline, names)
     values = np.stack([each.values(measure) for each in systems], axis=1)
     means = values.mean(axis=0)
     reference = names.index(baseline) if baseline else int(means.argmax())
@@ -118,35 +122,36 @@ def compare(systems: Sequence[Evaluation], *, measure: Measure = "ndcg", baselin
     return Comparison(measure, systems[0].k, names[reference], list(systems), differences, findings)
 
 
-def label(systems: Sequence[Evaluation]) -> None:
-    """Name each system by as few things as tell it from the others: mode, model, chunking, dimension, index."""
-    every = [_traits(each) for each in systems]
+def labels(systems: Sequence[tuple[str, Mode, Footprint]]) -> list[str]:
+    """Name systems (index, mode, footprint) by as few of their traits as tell them apart."""
+    every = [_traits(*each) for each in systems]
     choices = [chosen for size in range(1, len(_TRAITS) + 1) for chosen in combinations(_TRAITS, size)]
     telling = [chosen for chosen in choices if len({_name(traits, chosen) for traits in every}) == len(systems)]
     chosen = telling[0] if telling and len(systems) > 1 else ("mode", "index")
-    taken: dict[str, int] = {}
-    for each, traits in zip(systems, every, strict=True):
-        name = _name(traits, chosen)
-        taken[name] = taken.get(name, 0) + 1
-        each.label = each.label or (name if taken[name] == 1 else f"{name} ({taken[name]})")
+    names = [_name(traits, chosen) for traits in every]
+    again = [names[:place].count(name) for place, name in enumerate(names)]
+    return [f"{name} ({times + 1})" if times else name for name, times in zip(names, again, strict=True)]
 
 
-def _traits(each: Evaluation) -> dict[str, str]:
-    taken = each.footprint
-    return {"index": each.index, "model": taken.model.rpartition("/")[2], "chunking": f"({taken.chunking})",
-            "dimension": f"{taken.dimension} d" if taken.dimension else "", "mode": each.mode}  # fmt: skip
+def check_baseline(baseline: str, names: Sequence[str]) -> None:
+    """Raise InputError if no system is called like the baseline; none is well."""
+    if baseline and baseline not in names:
+        msg = f"no system is called {baseline!r}; there are: {'; '.join(names)}"
+        raise InputError(msg)
+
+
+def _traits(index: str, mode: Mode, taken: Footprint) -> dict[str, str]:
+    return {"index": index, "model": taken.model.rpartition("/")[2], "chunking": f"({taken.chunking})",
+            "dimension": f"{taken.dimension} d" if taken.dimension else "", "mode": mode}  # fmt: skip
 
 
 def _name(traits: dict[str, str], chosen: Sequence[str]) -> str:
     return " ".join(trait for kind, trait in traits.items() if kind in chosen and trait)
 
 
-def _check(systems: Sequence[Evaluation], names: Sequence[str], measure: Measure, baseline: str) -> None:
+def _check(systems: Sequence[Evaluation], measure: Measure) -> None:
     if measure not in MEASURES:
         msg = f"there is no measure {measure!r}; there are {', '.join(MEASURES)}"
-        raise InputError(msg)
-    if baseline and baseline not in names:
-        msg = f"no system is called {baseline!r}; there are: {'; '.join(names)}"
         raise InputError(msg)
     if len({tuple(sorted(answer.id for answer in each.answers)) for each in systems}) > 1:
         raise InputError("systems can be compared by the same questions only; evaluate them with one dataset")
