@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from relance.errors import InputError
 from relance.question import Questions, read_picture
-from relance.search.filters import FilterError, compile_filter
+from relance.search.condition import condition
+from relance.search.filters import FilterError
 from relance.search.hit import Explanation, Hit, Hits, Mode
 from relance.search.instructions import instruction
 from relance.search.similar import except_like, has_document, vector_of
@@ -190,9 +191,5 @@ class Searcher:
 
 def _condition(table: Any, question: Question) -> str | None:
     """Put together what limits the hits."""
-    parts = [question.where] if question.where else []
-    if question.filter and question.filter.strip():
-        parts.append(compile_filter(question.filter, table.schema))
-    if question.like:
-        parts.append(except_like(table, question.like))
-    return " AND ".join(f"({part})" for part in parts) or None
+    others = except_like(table, question.like) if question.like else None
+    return condition(table.schema, filter=question.filter, where=question.where, others=others)

@@ -1,0 +1,25 @@
+"""What limits a search or an analysis: a filter, a condition in SQL, or both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from relance.search.filters import compile_filter
+
+__all__ = ["condition"]
+
+
+def condition(schema: Any, *, filter: str | None = None, where: str | None = None,  # noqa: A002  # what it is called everywhere
+              others: str | None = None) -> str | None:  # fmt: skip
+    """Put conditions together to one in SQL; None where there is none.
+
+    Args:
+        schema: of the table, whose columns the filter names.
+        filter: as people write them.
+        where: in SQL already, as `others`, which a caller adds to what was asked for.
+
+    Raises FilterError where the filter is not understood.
+    """
+    compiled = compile_filter(filter, schema) if filter and filter.strip() else None
+    parts = [part for part in (where, compiled, others) if part and part.strip()]
+    return " AND ".join(f"({part})" for part in parts) or None
