@@ -105,7 +105,7 @@ def test_an_empty_folder_is_searchable_after_three_commands(run: Run) -> None:
     assert run("ingest", ".", "--direct").code == 0
     ran = run("search", ".", "what was written by init?", "--json")
     assert ran.code == 0
-    assert ran.json[0]["uri"] == "docs/welcome.md"
+    assert ran.json["hits"][0]["uri"] == "docs/welcome.md"
 
 
 def test_init_adds_no_document_where_there_is_something_already(run: Run, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_status_describes_the_index_before_and_after_a_run(run: Run, spec: Path)
 def test_search_lists_hits_with_their_place(run: Run, ingested: Path, mode: str) -> None:
     ran = run("search", str(ingested), "how high is the river gauge", "-k", "1", "--mode", mode, "--json")
     assert (ran.code, ran.err) == (0, "")
-    (hit,) = ran.json
+    (hit,) = ran.json["hits"]
     assert {"uri", "title", "heading_path", "text", "start", "end", "score"} <= hit.keys()
     assert (hit["uri"], hit["title"], hit["heading_path"]) == ("docs/rivers.md", "Rivers", ["Rivers"])
     assert Path(hit["uri"]).read_text(encoding="utf-8")[hit["start"] : hit["end"]] == hit["text"]
@@ -184,7 +184,7 @@ def test_search_lists_hits_with_their_place(run: Run, ingested: Path, mode: str)
 
 def test_a_search_without_hits_is_an_empty_list(run: Run, ingested: Path) -> None:
     ran = run("search", str(ingested), "river", "--where", "uri = 'nothing'", "--json")
-    assert (ran.code, ran.json) == (0, [])
+    assert (ran.code, ran.json) == (0, {"hits": [], "more": False})
 
 
 def test_runs_lists_the_latest_first_and_rollback_takes_their_ids(run: Run, ingested: Path) -> None:
@@ -289,8 +289,8 @@ def test_a_name_that_is_no_utf8_breaks_no_output(run: Run, spec: Path) -> None:
         (["search", "index.yaml", ""], "the query is empty"),
         (["search", "index.yaml", " \n"], "the query is empty"),
         (["search", "index.yaml", "x", "--where", "color = 'red'"], "color"),
-        (["search", "index.yaml", "x", "--where", "uri ="], "filter"),
-        (["search", "index.yaml", "x", "--where", "[/] 'unclosed"], "filter"),
+        (["search", "index.yaml", "x", "--where", "uri ="], "condition"),
+        (["search", "index.yaml", "x", "--where", "[/] 'unclosed"], "condition"),
         (["plan", "nowhere.yaml"], "there is no such file or folder; YAML files beside it: index.yaml"),
         (["plan", "docs"], "holds no index.yaml"),
         (["rollback", "index.yaml", "--run", "nonsense"], "relance runs"),

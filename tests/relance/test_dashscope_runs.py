@@ -582,7 +582,7 @@ def test_sparse_vectors_are_asked_for_stored_and_searched_by(declare, docs, serv
     for mode in ("sparse", "hybrid"):
         ran = run("search", spec, "who saw the zeppelin?", "--mode", mode, "--json")
         assert (ran.code, ran.err) == (0, "")
-        assert json.loads(ran.out)[0]["uri"].endswith("#odd")
+        assert json.loads(ran.out)["hits"][0]["uri"].endswith("#odd")
         asked = service.sent(NATIVE)[-1]["body"]["parameters"]
         assert (asked["text_type"], asked["output_type"]) == ("query", output_type)
     by_meaning = run("search", spec, "who saw the zeppelin?", "--mode", "vector")

@@ -50,6 +50,14 @@ def test_a_list_counts_by_its_weight(monkeypatch):
     assert fused({"vector": [("a", 0.5)], "text": [("b", 1.0)]}) == [("b", 3.0), ("a", 1.0)]
 
 
+def test_what_stands_out_nowhere_is_in_order():
+    order = [f"{n:02}" for n in range(30)]
+    scores = [10.0] + [1.0 - n * 0.01 for n in range(1, 30)]
+    merged = fused({way: list(zip(reversed(order), scores, strict=True)) for way in ("vector", "text")})
+    assert [name for name, _ in merged] == order[::-1]
+    assert len({score for _, score in merged}) == 30
+
+
 def test_what_stands_out_by_words_comes_before_the_first_of_a_flat_list():
     flat = [(f"noise-{n:02}", 0.30 - n * 0.001) for n in range(50)]
     words = [("found", 12.0), ("other", 1.0)]

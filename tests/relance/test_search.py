@@ -119,7 +119,7 @@ def test_a_condition_holds_for_every_hit_and_hides_none(notes: Index, mode: Mode
 )
 def test_a_wrong_condition_is_one_plain_error(notes: Index, where: str) -> None:
     for mode in MODES:
-        with pytest.raises(InputError, match="the filter is not understood") as caught:
+        with pytest.raises(InputError, match="the condition is not understood") as caught:
             notes.search("ferry", mode=mode, where=where)
         message = str(caught.value)
         assert "columns: " in message

@@ -66,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_filter_limits_the_hits(run: Run, folder: Path) -> None:
     ran = run(str(folder), "gauge reading", "--filter", "year >= 2010", "--json")
-    assert sorted(hit["metadata"]["year"] for hit in json.loads(ran.out)) == [2010, 2011]
+    assert sorted(hit["metadata"]["year"] for hit in json.loads(ran.out)["hits"]) == [2010, 2011]
 
 
 def test_a_wrong_filter_ends_with_a_caret_and_code_2(run: Run, folder: Path) -> None:
@@ -107,7 +107,7 @@ def test_like_and_explain_are_shown(run: Run, folder: Path) -> None:
     assert re.search(r"vector +│ docs/weir\.md +│", ran.out)
     assert re.search(r"table +│ notes__\w{8} version \d+", ran.out)
     told = json.loads(run(str(folder), "ferry", "--explain", "--json", "-k", "1").out)
-    assert told.keys() == {"hits", "explanations"}
+    assert told.keys() == {"hits", "explanations", "more"}
     assert told["hits"][0]["explained"]["ranks"].keys() == {"vector", "text"}
     assert told["explanations"][0]["indexes"] == {"text": "FTS", "vector": "exact"}
 
@@ -189,4 +189,4 @@ def test_a_search_of_texts_and_pictures_pages_and_explains_both(
     assert "no hits" not in ran.out
     assert ran.out.startswith("1. pics/")
     told = json.loads(run("spec", "old barn", "--explain", "--json").out)
-    assert told.keys() == {"hits", "media", "explanations"}
+    assert told.keys() == {"hits", "media", "explanations", "more"}

@@ -433,3 +433,40 @@ def test_rows_that_moved_while_they_were_found_are_read_all_the_same(
     monkeypatch.setattr(ways.Ways, "best", moved)
     assert [(hit.uri, hit.text) for hit in index.search("ferry number", k=10)] == expected
     assert len(expected) == 5
+
+
+# ── what cannot be, and what would be ignored ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"query": "ferry", "mode": "smell"}, "no mode 'smell'; there are vector, text, sparse, hybrid"),
+        ({"query": "ferry", "mode": "text", "instruct": "retrieval"}, "instruct is for the model"),
+        ({"like": "docs/a.md", "instruct": "retrieval"}, "instruct is for the model"),
+        ({"like": "docs/a.md", "mode": "text"}, "found by meaning, not with mode text"),
+        ({"query": "ferry", "k": 2.5}, "k and offset are whole numbers"),
+    ],
+)
+def test_nothing_that_is_asked_is_ignored(few: Index, asked: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        few.search(**asked)
+
+
+def test_a_misspelt_column_is_told_wherever_it_was_meant(gallery: Any) -> None:
+    gallery.paint("pics/a.png", "red")
+    gallery.write("m.csv", "id,url,caption\n1,pics/a.png,an old barn\n")
+    gallery.write("docs/j.md", "# Journal\n\nThe old barn at the lake.\n")
+    index = gallery.index()
+    index.ingest()
+    with pytest.raises(FilterError, match="did you mean height"):
+        index.search_both("barn", filter="hight > 1")
+    with pytest.raises(FilterError, match="did you mean heading_path"):
+        index.search_both("barn", filter="heading_pth = 'Journal'")
+    texts, media = index.search_both("barn", filter="width > 1")
+    assert (len(texts), len(media)) == (0, 1), "the picture and the row that names it are one hit"
+    texts, media = index.search_both("barn", filter="heading_path = 'Journal'")
+    assert [hit.uri for hit in texts] == ["docs/j.md"]
+    assert len(index.search("barn", filter="width > 1")) == 0, "a column of the other table, and no misspelt page"
+    with pytest.raises(InputError, match="rerank needs a query"):
+        index.search_both(image=gallery.folder / "pics/a.png", rerank="lancedb/mrr")

@@ -70,23 +70,23 @@ def search(  # noqa: PLR0913  # what can be asked
                              "like": like, "instruct": instruct, "explain": explain}  # fmt: skip
     if index.spec.media is None and not image:
         texts = index.search(query, **asked, group=group, rerank=rerank)
-        found = {"hits": [hit.as_dict() for hit in texts]}
+        found: dict[str, Any] = {"hits": [hit.as_dict() for hit in texts]}
         told: list[Any] = [texts]
     else:
         texts, media = index.search_both(query, image=image, **asked, group=group, rerank=rerank)
         found = {"hits": [hit.as_dict() for hit in texts], "media": [hit.as_dict() for hit in media]}
         told = [texts, media]
+    more = any(hits.more for hits in told)
     explanations = [hits.explanation.as_dict() for hits in told if hits.explanation is not None]
     if json:
-        plain: Any = found if explain or "media" in found else found["hits"]
-        terminal.json(plain | {"explanations": explanations} if explain else plain)
+        terminal.json(found | {"more": more} | ({"explanations": explanations} if explain else {}))
         return DONE
     first = asked["offset"] + 1
     if not image and not (like and not texts and "media" in found):
         terminal.hits(found["hits"], first=first)
     if "media" in found and not (like and texts):
         terminal.media_hits(found["media"], first=first)
-    if any(hits.more for hits in told):
+    if more:
         terminal.hint(f"there are more: --page {page + 1}")
     for explanation in explanations:
         _explain(terminal, explanation)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Reranked", "Reranker", "RerankerInfo", "known_model", "open_reranker"]
 
-_LANCEDB = ["mrr", "linear", "cross-encoder"]
+_CROSS_ENCODER = "cross-encoder"  # the one that may be followed by the name of a model
+_LANCEDB = ["mrr", "linear", _CROSS_ENCODER]
 
 
 @dataclass(slots=True, frozen=True)
@@ -112,7 +113,7 @@ def known_model(name: str) -> str:
     """Return the name of a reranker; raises ConfigurationError where there is none of that name."""
     provider, _, model = name.partition("/")
     there = {"lancedb": _LANCEDB, "dashscope": _dashscope()}.get(provider, [])
-    if (model.partition(":")[0] if provider == "lancedb" else model) in there:
+    if (_CROSS_ENCODER if model.startswith(f"{_CROSS_ENCODER}:") else model) in there:
         return name
     raise ConfigurationError(_unknown(name))
 

@@ -1,8 +1,8 @@
 """`lancedb/…`: the rerankers that come with LanceDB and need no service.
 
-`mrr` and `linear` merge the two lists of a hybrid search another way than reciprocal rank fusion, which is what relance
-does by itself; terms have no part in it. `cross-encoder` reads every text beside the question, with a model of
-sentence-transformers; `cross-encoder:NAME_OR_FOLDER` chooses one.
+`mrr` and `linear` merge the two lists of a hybrid search another way than relance does by itself (`search.fusion`);
+terms have no part in it. `cross-encoder` reads every text beside the question, with a model of sentence-transformers;
+`cross-encoder:NAME_OR_FOLDER` chooses one.
 """
 
 from __future__ import annotations

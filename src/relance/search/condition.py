@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from relance.search.filters import compile_filter
@@ -10,16 +11,18 @@ __all__ = ["condition"]
 
 
 def condition(schema: Any, *, filter: str | None = None, where: str | None = None,  # noqa: A002  # what it is called everywhere
-              others: str | None = None) -> str | None:  # fmt: skip
+              others: str | None = None, elsewhere: Iterable[str] = ()) -> str | None:  # fmt: skip
     """Put conditions together to one in SQL; None where there is none.
 
     Args:
         schema: of the table, whose columns the filter names.
         filter: as people write them.
-        where: in SQL already, as `others`, which a caller adds to what was asked for.
+        where: in SQL already.
+        others: in SQL too, which a caller adds to what was asked for.
+        elsewhere: columns of another table that the filter may name.
 
     Raises FilterError where the filter is not understood.
     """
-    compiled = compile_filter(filter, schema) if filter and filter.strip() else None
+    compiled = compile_filter(filter, schema, elsewhere=elsewhere) if filter and filter.strip() else None
     parts = [part for part in (where, compiled, others) if part and part.strip()]
     return " AND ".join(f"({part})" for part in parts) or None

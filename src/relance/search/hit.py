@@ -39,8 +39,8 @@ class Hit:
     """A chunk that answers.
 
     Attributes:
-        score: higher is better; cosine similarity (vector), BM25 (text), inner product (sparse), fused reciprocal
-            ranks (hybrid), or what the reranker says.
+        score: higher is better; cosine similarity (vector), BM25 (text), inner product (sparse), how far it stands out
+            in these lists (hybrid; see `relance.search.fusion`), or what the reranker says.
         start: character offset in the document's text, as `end`.
         page: page it begins on, for paged documents.
         id: of the chunk.

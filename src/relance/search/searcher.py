@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from relance.errors import InputError
 from relance.question import Questions, read_picture
 from relance.search.condition import condition
-from relance.search.filters import FilterError
+from relance.search.filters import FilterError, compile_filter
 from relance.search.hit import Explanation, Hit, Hits, Mode
 from relance.search.instructions import instruction
 from relance.search.similar import except_like, has_document, vector_of
@@ -44,11 +44,25 @@ class Question:
     instruct: str | None = None
 
     def check(self, *, media: bool) -> None:
-        """Refuse what has no answer."""
+        """Refuse what has no answer, and what would be ignored."""
+        if self.mode not in get_args(Mode):
+            msg = f"there is no mode {self.mode!r}; there are {', '.join(get_args(Mode))}"
+            raise InputError(msg)
         asked = sum([bool(self.query.strip()), bool(self.like), bool(self.image)])
         if asked != 1:
             ways = "with words, with an image, or with what it should be like" if media else "with a query or with like"
             msg = f"ask {ways}, one of them" if asked or media else "the query is empty"
+            raise InputError(msg)
+        if self.mode in {"text", "sparse"} and (self.like or self.image):
+            msg = f"what is like a document or a picture is found by meaning, not with mode {self.mode}"
+            raise InputError(msg)
+        if self.instruct and (self.like or self.mode == "text"):
+            msg = (
+                "instruct is for the model that makes a question's vector; what is asked by words or with like has none"
+            )
+            raise InputError(msg)
+        if not (isinstance(self.k, int) and isinstance(self.offset, int)):
+            msg = f"k and offset are whole numbers, got {self.k!r} and {self.offset!r}"
             raise InputError(msg)
         if not 1 <= self.k <= MAX_HITS:
             msg = f"k must be between 1 and {MAX_HITS:,}, got {self.k}"
@@ -91,7 +105,7 @@ class Searcher:
         table = self._table()
         notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
         vector = self._vector(table, question, notes)
-        where = notes.where = _condition(table, question)
+        where = notes.where = self._condition(table, question)
         search = partial(search_table, table, question.query, vector, mode="vector" if question.like else question.mode,
                          k=question.k, offset=question.offset, where=where, group=group,
                          explain=notes if explain else None)  # fmt: skip
@@ -113,7 +127,7 @@ class Searcher:
         table = self._table(media=True)
         notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
         vector = self._vector(table, question, notes)
-        where = notes.where = _condition(table, question)
+        where = notes.where = self._condition(table, question)
         mode = question.mode if question.query else "vector"
         return search_media(table, question.query, vector, mode=mode, k=question.k, offset=question.offset,
                             where=where, explain=notes if explain else None)  # fmt: skip
@@ -121,6 +135,11 @@ class Searcher:
     def both(self, question: Question, *, group: bool, rerank: str | None,
              explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
         """Find chunks, and images and videos."""
+        if question.image and rerank not in {None, "none"}:
+            raise InputError("rerank needs a query: what a picture finds is not sorted by words")
+        if question.filter and question.filter.strip():
+            for media in (False, True):  # what is wrong with a filter is told; what one table lacks, the other may have
+                compile_filter(question.filter, self._table(media=media).schema, elsewhere=self._names)
         texts: Hits[Hit] = Hits()
         refused = False
         like_media = bool(question.like) and self._is_media(question.like)
@@ -161,6 +180,17 @@ class Searcher:
         notes.seconds["embed"] = time.perf_counter() - began
         return vector
 
+    def _condition(self, table: Any, question: Question) -> str | None:
+        """Put together what limits the hits."""
+        others = except_like(table, question.like) if question.like else None
+        elsewhere = self._names if question.filter and self._spec.media else ()
+        return condition(table.schema, filter=question.filter, where=question.where, others=others, elsewhere=elsewhere)
+
+    @property
+    def _names(self) -> set[str]:
+        """Columns of texts and media."""
+        return {name for media in (False, True) for name in self._table(media=media).schema.names}
+
     def _reranking(self, name: str | None) -> RerankSpec | None:
         """Say which reranker is meant: the spec's, another one, or none."""
         from relance.rerankers import known_model
@@ -187,9 +217,3 @@ class Searcher:
             ours = self._exits is None
         with reranker if ours else contextlib.nullcontext():
             yield reranker
-
-
-def _condition(table: Any, question: Question) -> str | None:
-    """Put together what limits the hits."""
-    others = except_like(table, question.like) if question.like else None
-    return condition(table.schema, filter=question.filter, where=question.where, others=others)

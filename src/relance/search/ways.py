@@ -85,7 +85,7 @@ class Ways:
                 depth *= 10
         except (ValueError, RuntimeError) as error:
             if self._where:
-                raise FilterError.of_lancedb("the filter", error, self._names) from error
+                raise FilterError.of_lancedb("the condition", error, self._names) from error
             raise
 
     def _one(self, way: str, n: int, columns: Sequence[str]) -> list[Candidate]:

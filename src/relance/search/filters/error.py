@@ -27,7 +27,8 @@ class FilterError(InputError):
     def of_lancedb(cls, what: str, error: Exception, columns: Sequence[str]) -> FilterError:
         """Tell what LanceDB says of a condition; `what` begins the sentence, such as "the filter"."""
         # LanceDB names the place in its own source, too, and the columns, which we do better.
-        said = re.sub(r"\.? Valid fields are.*|, /\S*\.rs:.*", "", (str(error).splitlines() or ["?"])[0])[:200]
+        said = re.sub(r"\.? Valid fields are.*|, /\S*\.rs:.*", "", (str(error).splitlines() or ["?"])[0])
+        said = re.sub(r"Error parsing statement: .*\(sql parser error: (.*)\)", r"\1", said)[:200]
         return cls(f"{what} is not understood: {said}; columns: {', '.join(columns)}")
 
 

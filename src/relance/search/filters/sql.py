@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -18,19 +19,21 @@ _EXAMPLES = {"text": '"text"', "int": "12", "float": "1.5", "bool": "true", "tim
 _INT = 2**31
 
 
-def compile_filter(text: str, schema: Any) -> str:
+def compile_filter(text: str, schema: Any, *, elsewhere: Iterable[str] = ()) -> str:
     """Write a filter as a SQL condition on a table with this Arrow schema.
 
-    Nothing of the filter's text reaches the condition but quoted literals and the names of columns that exist.
+    Nothing of the filter's text reaches the condition but quoted literals and the names of columns that exist. Columns
+    of a table that is asked the same, `elsewhere`, are no misspellings here, but what is close to one of them is.
     Raises FilterError that says what is wrong at which character.
     """
-    return _Compiler(text, schema).sql(parse_filter(text))
+    return _Compiler(text, schema, elsewhere).sql(parse_filter(text))
 
 
 class _Compiler:
-    def __init__(self, text: str, schema: Any) -> None:
+    def __init__(self, text: str, schema: Any, elsewhere: Iterable[str]) -> None:
         self._text = text
         self._columns = {field.name: _kind(field.type) for field in schema if field.name not in _HIDDEN}
+        self._names = self._columns.keys() | (set(elsewhere) - _HIDDEN)
 
     def sql(self, node: Node) -> str:
         match node:
@@ -67,7 +70,7 @@ class _Compiler:
         if name.metadata or len(name.path) > 1:
             return ""
         word = name.path[0]
-        if word not in self._columns and (close := get_close_matches(word, self._columns, 1, 0.8)):
+        if word not in self._names and (close := get_close_matches(word, sorted(self._names), 1, 0.8)):
             self._fail(f"there is no column {word}; did you mean {close[0]}? A metadata key is meta.{word}", name.at)
         return self._columns.get(word, "")
 
