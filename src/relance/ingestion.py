@@ -104,7 +104,7 @@ class Ingestion:
             self.tables = IndexTables.for_model(self.store, self.spec, info, media=self.media)
             self.quota = FreeQuota(self.tables.catalog, info, self.embedding.free_tokens)
             self.purse = Purse(info, self.budget, free_tokens=self.quota.left())
-            self.writer = Writer(self.store, self.spec.store, self.tables, self.report.run_id, check_lock)
+            self.writer = Writer(self.store, self.spec, self.tables, self.report.run_id, check_lock)
             self.vectors = EmbeddingStore(self.store, self.tables.space, info.dimension, sparse=info.sparse)
             self._exits.callback(self.vectors.close)
             self._gate = open_gate(self.spec, self.tables, info.dimension, media=self.media)

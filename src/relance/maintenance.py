@@ -89,7 +89,7 @@ def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0) -> Maintaine
             parts = [tables for name in names if (tables := IndexTables.serving(store, name)) is not None]
             done.interrupted = next((writer for tables in parts if (writer := tables.writer)), None)
             if done.interrupted is None:
-                _tidy(store, parts, retention, done, check_lock)
+                _tidy(store, parts, retention, done, check_lock, language=spec.search.language)
             _drop_leftovers(spec, store, retention, done, check_lock)
             for tables in parts:
                 rows = tables.failures.all()
@@ -102,7 +102,7 @@ def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0) -> Maintaine
 
 
 def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Maintained,
-          check_lock: Callable[[], None]) -> None:  # fmt: skip
+          check_lock: Callable[[], None], *, language: str) -> None:  # fmt: skip
     """Sweep, index and compact the tables that serve an index, and record their versions."""
     began, before = datetime.now(UTC), [tables.versions for tables in parts]
     for tables in parts:
@@ -110,7 +110,7 @@ def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Ma
         tables.chunks.sweep()
         chunks = tables.chunks.table
         if chunks is not None:
-            refresh_indexes(chunks, retention=_reach(chunks, retention))
+            refresh_indexes(chunks, retention=_reach(chunks, retention), language=language)
             done.indexes += [index.name for index in chunks.list_indices()]
         for table in (chunks, tables.manifest.table, tables.failures.table):
             check_lock()

@@ -79,14 +79,14 @@ def search_media(table: Any, query: str, vector: Vector | None, *, mode: Mode, k
     page = groups[offset : offset + k]
     there = {each.id for each in read_rows(table, [each for rows in page for each in rows], _COLUMNS)}
     shown = [[each for each in rows if each.id in there] for rows in page]
-    hits = [_hit(rows, query, explained=explain is not None) for rows in shown if rows]
+    hits = [_hit(rows, query, ways.language, explained=explain is not None) for rows in shown if rows]
     if explain is not None:
         explain.indexes = ways.indexes
         explain.seconds["search"] = time.perf_counter() - began
     return Hits(hits, more=len(groups) > offset + k, explanation=explain)
 
 
-def _hit(found: list[Candidate], query: str, *, explained: bool) -> MediaHit:
+def _hit(found: list[Candidate], query: str, language: str, *, explained: bool) -> MediaHit:
     best, *others = found
     row = best.row
     same = ("uri", "url", "kind", "width", "height", "duration_s", "media_type")
@@ -99,6 +99,6 @@ def _hit(found: list[Candidate], query: str, *, explained: bool) -> MediaHit:
         metadata=json.loads(row["metadata"] or "{}"),
         also=[other.row["uri"] for other in others],
         id=best.id,
-        highlights=highlights(query, row["text"] or ""),
+        highlights=highlights(query, row["text"] or "", language),
         explained=best.explained() if explained else None,
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from relance.documents import Item, document_id
-from relance.spec import StoreSpec
+from relance.spec import IndexSpec
 from relance.store import Store
 from relance.store.chunks import EmbeddedDocument
 from relance.store.embeddings import prune, table_name
@@ -24,15 +24,16 @@ class Writer:
         wrote: whether anything was written that `tidy` has to look after.
     """
 
-    def __init__(self, store: Store, spec: StoreSpec, tables: IndexTables, run_id: str,
+    def __init__(self, store: Store, spec: IndexSpec, tables: IndexTables, run_id: str,
                  check_lock: Callable[[], None]) -> None:  # fmt: skip
         self.tables = tables
         self.wrote = False
         self._store = store
-        self._spec = spec
+        self._spec = spec.store
+        self._language = spec.search.language
         self._run_id = run_id
         self._check_lock = check_lock
-        self._retention = timedelta(days=spec.retention_days)
+        self._retention = timedelta(days=spec.store.retention_days)
         self._commits = 0
         self._compact_at = 256
         self._begun = False
@@ -112,7 +113,7 @@ class Writer:
         tables, retention = self.tables, self._retention
         tables.chunks.sweep()
         if tables.chunks.table is not None:
-            refresh_indexes(tables.chunks.table, retention=retention)
+            refresh_indexes(tables.chunks.table, retention=retention, language=self._language)
         for table in (tables.chunks.table, tables.manifest.table, tables.failures.table, tables.catalog.table):
             compact_if_due(table, retention=retention)
         if bought:

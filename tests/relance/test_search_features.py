@@ -170,6 +170,50 @@ def test_hits_carry_the_places_of_the_words(notes: Index, mode: Mode) -> None:
     assert json.loads(json.dumps(hit.as_dict())) == hit.as_dict()
 
 
+INFLECTED = (
+    "gauge gauges gauging flood flooded flooding floods station stations relate related relational relations pony ponies "
+    "generous generously organize organization organizations university universities city cities die dying lie lying "
+    "fly flies happy happily happiness consist consistency skis skies news innings succeed proceed naïve naively café cafés"
+).split()
+
+
+def test_word_endings_do_not_matter_and_what_is_found_is_marked(make_index: Make, docs: Path) -> None:
+    for number, word in enumerate(INFLECTED):
+        (docs / f"{number}.txt").write_text(word, encoding="utf-8")
+    (docs / "zh.md").write_text("每小时上传一次数据。", encoding="utf-8")
+    index = make_index()
+    index.ingest()
+    with index:
+        found = {word: index.search(word, k=100, mode="text") for word in INFLECTED}
+        assert {hit.text for hit in found["gauges"]} == {"gauge", "gauges", "gauging"}
+        assert {hit.text for hit in found["flood"]} == {"flood", "flooded", "flooding", "floods"}
+        for word, hits in found.items():
+            assert word in {hit.text for hit in hits}
+            assert all(hit.highlights == [(0, len(hit.text))] for hit in hits), word
+        [hit] = index.search("上传数据", mode="text")
+        assert [hit.text[start:end] for start, end in hit.highlights] == ["上传", "数据"]
+
+
+def test_an_index_of_words_is_made_anew_for_another_language(make_index: Make, docs: Path) -> None:
+    (docs / "a.md").write_text("The gauges of the Häuser.", encoding="utf-8")
+    make_index().ingest()
+    assert make_index().search("gauge", mode="text")
+    german = make_index(search={"language": "german"})
+    version = german.table().version
+    assert german.ingest().status == "completed"
+    assert german.table().version == version, "what writes nothing does not index"
+    german.maintain()
+    assert german.search("Haus", mode="text")[0].highlights == [(18, 24)]
+    version = german.table().version
+    german.maintain()
+    assert german.table().version == version, "once is enough"
+    plain = make_index(search={"language": "none"})
+    (docs / "b.md").write_text("Another.", encoding="utf-8")
+    plain.ingest()
+    assert not plain.search("gauge", mode="text")
+    assert plain.search("gauges", mode="text")
+
+
 # ── more like this ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

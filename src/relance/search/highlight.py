@@ -1,14 +1,16 @@
 """Which words of a text are words of the question, and the passage that has most of them.
 
-Words are compared without case and accents, whole. Chinese and Japanese are written without spaces; there, two letters
-next to each other in the question are looked for next to each other.
+Words are compared without case and accents, and without the endings that the index takes off its words, too. Chinese
+and Japanese are written without spaces; there, two letters next to each other in the question are looked for next to
+each other.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 __all__ = ["best_passage", "highlights"]
 
@@ -29,27 +31,27 @@ _COMMON = set(
 )
 
 
-def highlights(query: str, text: str) -> list[Span]:
+def highlights(query: str, text: str, language: str = "none") -> list[Span]:
     """Find words of the query in a text: character spans, in order, not overlapping."""
-    return [span for span, _ in _marked(query, text)]
+    return [span for span, _ in _marked(query, text, language)]
 
 
-def best_passage(query: str, text: str) -> tuple[list[Span], Span]:
+def best_passage(query: str, text: str, language: str = "none") -> tuple[list[Span], Span]:
     """Find words of the query, and the window of at most 300 characters that has most of them."""
-    marked = _marked(query, text)
+    marked = _marked(query, text, language)
     return [span for span, _ in marked], _window(text, marked)
 
 
-def _marked(query: str, text: str) -> list[tuple[Span, str]]:
-    words, pairs = _asked(query)
+def _marked(query: str, text: str, language: str) -> list[tuple[Span, str]]:
+    words, pairs = _asked(query, language)
     if not words and not pairs:
         return []
     folded, places = _folded(text)
     found: list[tuple[Span, str]] = []
     for match in _WORD.finditer(folded):
         if match["unspaced"] is None:
-            if match[0] in words:
-                found.append(((match.start(), match.end()), match[0]))
+            if (word := _stem(match[0], language)) in words:
+                found.append(((match.start(), match.end()), word))
             continue
         # Pairs that overlap are one span: of 每小时 both 每小 and 小时 are in the question.
         for start in range(match.start(), match.end()):
@@ -71,7 +73,7 @@ def _end(text: str, last: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _asked(query: str) -> tuple[frozenset[str], frozenset[str]]:
+def _asked(query: str, language: str) -> tuple[frozenset[str], frozenset[str]]:
     """Cut a query into words, and into pairs of letters where there are no spaces (single ones if they stand alone)."""
     words, pairs = set(), set()
     for match in _WORD.finditer(_folded(query)[0]):
@@ -81,7 +83,20 @@ def _asked(query: str) -> tuple[frozenset[str], frozenset[str]]:
         else:
             pairs.update([word[at : at + 2] for at in range(len(word) - 1)] or [word])
     telling = {word for word in words if word not in _COMMON and (len(word) > 1 or word.isdigit())}
-    return frozenset(telling or (set() if pairs else words)), frozenset(pairs)
+    wanted = telling or (set() if pairs else words)
+    return frozenset(_stem(word, language) for word in wanted), frozenset(pairs)
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str, language: str) -> str:
+    return word if language == "none" else _stemmer(language).stemWord(word)
+
+
+@cache
+def _stemmer(language: str) -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer(language)
 
 
 def _folded(text: str) -> tuple[str, range | list[int]]:

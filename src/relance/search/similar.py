@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from relance.errors import ConfigurationError, InputError
 from relance.search.filters.literals import quoted
 
-__all__ = ["except_like", "has_document", "vector_of"]
+__all__ = ["except_like", "has_document", "meant", "vector_of"]
 
-_LOOKED_AT = 20_000  # uris among which the one that was meant is looked for
+_LOOKED_AT = 20_000  # rows among whose uris the one that was meant is looked for
 
 
 def has_document(table: Any, uri: str) -> bool:
@@ -21,10 +21,11 @@ def has_document(table: Any, uri: str) -> bool:
     return bool(table.count_rows(_of(uri)))
 
 
-def vector_of(table: Any, uri: str) -> NDArray[np.float32]:
+def vector_of(table: Any, uri: str, *others: Any) -> NDArray[np.float32]:
     """Return a document's vector: the mean of its chunks' unit vectors, made unit length; shape (dimension,).
 
-    Raises InputError where there is no such document, and ConfigurationError where the table has no dense vectors.
+    Raises InputError where there is no such document, with the uri of this table or of `others` that may be meant, and
+    ConfigurationError where the table has no dense vectors.
     """
     if "vector" not in table.schema.names:
         msg = f"{table.name} has sparse vectors only; more like this needs embedding.output_type dense or dense&sparse"
@@ -33,27 +34,38 @@ def vector_of(table: Any, uri: str) -> NDArray[np.float32]:
 
     rows = table.search().where(_of(uri)).select(["vector"]).limit(None).to_arrow()
     if not rows.num_rows:
-        raise InputError(f"there is no document {uri!r} in this index{_meant(table, uri)}")
+        close = meant([uri], table, *others).get(uri)
+        told = f"; did you mean {close!r}?" if close else ""
+        raise InputError(f"there is no document {uri!r} in this index{told}")
     vectors = dense_matrix(rows["vector"]).astype(np.float64)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     mean = vectors.mean(axis=0)
     return (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
 
 
-def except_like(table: Any, uri: str) -> str:
-    """Write the condition that leaves the document out, and with a medium its copies elsewhere."""
-    if "content_hash" not in table.schema.names:
-        return f"uri <> {quoted(uri)}"
-    rows = table.search().where(_of(uri)).select(["content_hash"]).limit(None).to_list()
-    copies = ", ".join(quoted(row["content_hash"]) for row in rows)
-    return f"content_hash NOT IN ({copies})"
+def except_like(table: Any, *uris: str) -> str | None:
+    """Write the condition that leaves documents out, and with media their copies elsewhere; None for no documents."""
+    from relance.store.schemas import in_lists
+
+    column, values = "uri", list(uris)
+    if "content_hash" in table.schema.names:
+        column = "content_hash"
+        found = [table.search().where("active").where(some).select([column]).limit(None).to_arrow()[column].to_pylist()
+                 for some in in_lists("uri", values)]  # fmt: skip
+        values = sorted({value for each in found for value in each if value})
+    return " AND ".join(f"NOT ({some.to_sql()})" for some in in_lists(column, values)) or None
+
+
+def meant(uris: list[str], *tables: Any) -> dict[str, str]:
+    """Say of uris that the tables do not have which ones may be meant; those that are like none are left out."""
+    known: set[str] = set()
+    for table in tables:
+        known.update(table.search().where("active").select(["uri"]).limit(_LOOKED_AT).to_arrow()["uri"].to_pylist())
+    # A file may have been named without its folder, which to difflib is not like its path.
+    names = {uri.rpartition("/")[2]: uri for uri in sorted(known)} | {uri: uri for uri in known}
+    close = {uri: get_close_matches(uri, names, 1) for uri in uris}
+    return {uri: names[found[0]] for uri, found in close.items() if found}
 
 
 def _of(uri: str) -> str:
     return f"uri = {quoted(uri)} AND active"
-
-
-def _meant(table: Any, uri: str) -> str:
-    rows = table.search().where("active").select(["uri"]).limit(_LOOKED_AT).to_list()
-    close = get_close_matches(uri, sorted({row["uri"] for row in rows}), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -60,7 +60,7 @@ def search_table(table: Any, query: str, vector: Vector | None, *, mode: Mode, k
     groups = grouped(best, offset + k + 1, key="doc_id" if group else "", rows_each=rows_each)
     page = groups[offset : offset + k]
     there = read_rows(table, [each for rows in page for each in rows[: 1 + _SHOWN]], _COLUMNS)
-    made = {each.id: _hit(each, query, explained=explain is not None) for each in there}
+    made = {each.id: _hit(each, query, ways.language, explained=explain is not None) for each in there}
     hits = [_with_chunks([made[each.id] for each in rows[: 1 + _SHOWN] if each.id in made], further=len(rows) - 1)
             for rows in page if rows[0].id in made]  # fmt: skip
     notes.seconds["search"] = time.perf_counter() - began - notes.seconds.get("rerank", 0.0)
@@ -95,9 +95,9 @@ def _reranked(
     return lambda n: ordered[:n]
 
 
-def _hit(found: Candidate, query: str, *, explained: bool) -> Hit:
+def _hit(found: Candidate, query: str, language: str, *, explained: bool) -> Hit:
     row = found.row
-    spans, snippet = best_passage(query, row["text"])
+    spans, snippet = best_passage(query, row["text"], language)
     return Hit(
         uri=row["uri"],
         title=row["title"] or "",

@@ -11,6 +11,7 @@ from relance.search.candidate import Candidate
 from relance.search.filters import FilterError
 from relance.search.fusion import DEPTH, fused
 from relance.search.hit import Mode
+from relance.store.maintenance import stemmed
 
 if TYPE_CHECKING:
     from relance.embedder import Vector
@@ -33,6 +34,7 @@ class Ways:
 
     Attributes:
         indexes: how each list is made, by way.
+        language: whose word endings do not matter to a search by words; `none` where all do.
     """
 
     def __init__(self, table: Any, query: str, vector: Vector | None, *, mode: Mode, first: int,
@@ -43,7 +45,9 @@ class Ways:
         self._where = f"({where}) AND active" if where else None
         self._names = table.schema.names
         self._first = first
-        indexed = {index.columns[0]: index.index_type for index in table.list_indices()}
+        found = {index.columns[0]: index for index in table.list_indices()}
+        indexed = {column: index.index_type for column, index in found.items()}
+        self.language = (stemmed(found["text"]) if "text" in found else "") or "none"
         self._indexed = "vector" in indexed
         has = {"vector", "sparse"}.intersection(self._names) | ({"text"} & indexed.keys())
         self._wanted = has if mode == "hybrid" else {mode}

@@ -8,7 +8,13 @@ from pydantic import Field, field_validator
 
 from relance.spec.part import ENV, Part
 
-__all__ = ["RerankSpec", "SearchSpec"]
+__all__ = ["Language", "RerankSpec", "SearchSpec"]
+
+# Those that both LanceDB and snowballstemmer know the endings of.
+Language = Literal[
+    "english", "arabic", "danish", "dutch", "finnish", "french", "german", "greek", "hungarian", "italian", "norwegian",
+    "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish", "none",
+]  # fmt: skip
 
 
 class RerankSpec(Part, title="Reranking"):
@@ -52,5 +58,9 @@ class RerankSpec(Part, title="Reranking"):
 class SearchSpec(Part, title="Search"):
     """How the index is searched unless the question says otherwise."""
 
+    language: Language = Field(default="english", title="Language")
+    """Whose word endings do not matter to a search by words: `gauges` finds `gauge`; none: words as they are written.
+    Texts in other languages are found all the same. A change is applied by the next run that writes, or by
+    `relance maintain`."""
     rerank: RerankSpec | None = Field(default=None, title="Reranking")
     """Sort the best hits once more by a model that reads them beside the question."""

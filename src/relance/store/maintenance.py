@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-__all__ = ["compact", "compact_if_due", "index_lookups", "refresh_indexes"]
+__all__ = ["compact", "compact_if_due", "index_lookups", "refresh_indexes", "stemmed"]
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +25,23 @@ def compact_if_due(table: Any | None, *, retention: timedelta) -> None:
         compact(table, retention=retention)
 
 
-def refresh_indexes(table: Any, *, retention: timedelta) -> None:
-    """Create or extend the vector and full-text indexes of a chunks table where that pays."""
+def refresh_indexes(table: Any, *, retention: timedelta, language: str) -> None:
+    """Create or extend the vector and full-text indexes of a chunks table where that pays.
+
+    Word endings are those of `language`; an index of words of another one is made anew.
+    """
     from lancedb.index import FTS, IvfRq
 
     # Tombstones are swept before, so all rows count.
     rows = table.count_rows()
     indexes = {column: index for index in table.list_indices() for column in index.columns}
     try:
-        if rows and "text" not in indexes:
-            # icu cuts Chinese and Japanese into words; stemming and stop words are English only.
-            table.create_index("text", config=FTS(base_tokenizer="icu", stem=False, remove_stop_words=False))
+        if rows and ("text" not in indexes or stemmed(indexes["text"]) not in {language, ""}):
+            # icu cuts Chinese and Japanese into words. Common words stay: some questions have no other.
+            words = FTS(base_tokenizer="icu", remove_stop_words=False, stem=language != "none")
+            if words.stem:
+                words.language = language.title()
+            table.create_index("text", config=words)
         if rows >= VECTOR_INDEX_ROWS and "vector" in table.schema.names and "vector" not in indexes:
             table.create_index("vector", config=IvfRq(distance_type="cosine"))
     except Exception as error:
@@ -45,6 +51,14 @@ def refresh_indexes(table: Any, *, retention: timedelta) -> None:
     behind = max((_unindexed(table, index.name) for index in table.list_indices()), default=0)
     if behind > max(_UNINDEXED_ROWS, rows // 10):
         compact(table, retention=retention)
+
+
+def stemmed(index: Any) -> str:
+    """Say by which language an index of words takes off endings: `none` by none, empty where that is not told."""
+    details = index.index_details
+    if not details:
+        return ""
+    return str(details["language"]).lower() if details.get("stem") else "none"
 
 
 def index_lookups(table: Any | None, column: str) -> None:
