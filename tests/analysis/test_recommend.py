@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from relance.analysis.recommend import diversify, preference, recommend
 from relance.cli import main
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
+from relance.search.similar import vector_of
 
 TOPICS = {
     "river": "river gauge water level flood",
@@ -74,6 +76,39 @@ def test_what_was_liked_long_ago_counts_less(index: Index) -> None:
     assert set(topics(turned)) == {"river", "winter"}
 
 
+def test_age_counts_unless_it_is_told_not_to(index: Index) -> None:
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    history = [Liked("docs/river0.md", when=now - timedelta(days=3000)), Liked("docs/winter0.md", when=now)]
+    assert topics(recommend(index, history, k=5, diversity=0, now=now)) == ["winter"] * 5
+    for off in (0, None):
+        found = recommend(index, history, k=5, diversity=0, half_life_days=off, now=now)
+        assert set(topics(found)) == {"river", "winter"}
+
+
+def test_after_90_days_an_entry_counts_half(index: Index) -> None:
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    aged = [Liked("docs/river0.md", when=now - timedelta(days=90)), Liked("docs/winter0.md")]
+    half = [Liked("docs/river0.md", weight=0.5), Liked("docs/winter0.md")]
+    scores = [[each.score for each in recommend(index, history, now=now).items] for history in (aged, half)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+
+
+def test_what_is_older_than_any_number_can_tell_still_counts_where_it_is_all(index: Index) -> None:
+    found = recommend(index, [Liked("docs/river0.md", when=datetime(1, 1, 1))], k=3, half_life_days=0.01, diversity=0)  # noqa: DTZ001  # no zone is UTC
+    assert topics(found) == ["river"] * 3
+
+
+def test_a_long_document_does_not_crowd_out_the_others(index: Index, docs: Path) -> None:
+    sections = [f"# Part {n}\n\nriver gauge water level flood part{n}\n" for n in range(1200)]
+    (docs / "long.md").write_text("\n".join(sections), encoding="utf-8")
+    index.ingest()
+    chunks = index.table().count_rows("uri = 'docs/long.md'")
+    assert chunks > 3 * 50, "more than are looked at at first"
+    found = recommend(index, [Liked(text="river gauge water level flood")], k=8, diversity=0)
+    assert len(found.items) == 8
+    assert {f"docs/river{n}.md" for n in range(3)} < {each.uri for each in found.items}
+
+
 def test_weight_does_what_age_does(index: Index) -> None:
     found = recommend(index, [Liked("docs/river0.md", weight=0.0001), Liked("docs/winter0.md")], k=5, diversity=0)
     assert topics(found) == ["winter"] * 5
@@ -116,14 +151,44 @@ def test_unknown_uris_are_told_and_only_fatal_when_nothing_is_left(index: Index)
     [
         ({"k": 0}, "k must be between"),
         ({"diversity": 1.5}, "diversity must be between 0 and 1"),
-        ({"half_life_days": 0}, "half-life must be more than 0"),
+        ({"half_life_days": -1}, "half-life must be 0 days or more"),
         ({"level": "chunks"}, "not chunks"),
-        ({"where": "nope = 1"}, "not understood"),
+        ({"where": "nope = 1"}, "the condition is not understood.*nope"),
+        ({"filter": "year >"}, r"the filter is not understood.*\n  year >\n"),
     ],
 )
 def test_wrong_options_are_one_sentence(index: Index, options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         recommend(index, [Liked("docs/river0.md")], **options)
+
+
+def test_a_filter_and_a_condition_are_both_kept(index: Index) -> None:
+    liked = [Liked("docs/river0.md")]
+    found = recommend(index, liked, k=20, filter='uri ~ "docs/river*"', where="uri <> 'docs/river1.md'")
+    assert {each.uri for each in found.items} == {f"docs/river{n}.md" for n in (2, 3, 4, 5)}
+
+
+def test_a_misspelled_uri_is_told_what_may_be_meant(index: Index) -> None:
+    liked = [Liked("docs/river0.md"), Liked("docs/rivre1.md"), Liked("winter2.md"), Liked("€")]
+    found = recommend(index, liked, k=1)
+    assert found.unknown == ["docs/rivre1.md", "winter2.md", "€"]
+    assert found.hints == {
+        "docs/rivre1.md": "did you mean 'docs/river1.md'?",
+        "winter2.md": "did you mean 'docs/winter2.md'?",
+    }
+    with pytest.raises(InputError, match=r"not have 'winter2.md' \(did you mean 'docs/winter2.md'\?\)"):
+        recommend(index, [Liked("winter2.md")])
+
+
+def test_a_long_history_is_looked_up_once(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    reading = recommend.__globals__["read_points"]
+    monkeypatch.setitem(recommend.__globals__, "read_points", lambda *a, **b: asked.append(b) or reading(*a, **b))
+    history = [Liked(f"docs/nowhere{n}.md") for n in range(2500)] + [Liked("docs/river0.md"), Liked("docs/it's.md")]
+    found = recommend(index, history, k=3, diversity=0)
+    assert topics(found) == ["river"] * 3
+    assert len(found.unknown) == 2501
+    assert len(asked) == 3 + 1, "1,000 uris at a time, and the candidates"
 
 
 def test_everything_was_seen(index: Index, docs: Path) -> None:
@@ -176,9 +241,15 @@ def test_histories_are_read_from_both_kinds_of_file(tmp_path: Path) -> None:
     [
         ("[1]", r"h.jsonl:2: is no entry"),
         ('{"uri": "a", "wieght": 1}', "unknown field 'wieght'"),
-        ('{"uri": "a", "weight": "much"}', "h.jsonl:2: could not convert"),
+        ('{"uri": "a", "weight": "much"}', "h.jsonl:2: the weight must be a number, got 'much'"),
         ('{"uri": "a", "weight": NaN}', "must be a number"),
-        ('{"uri": "a", "when": "yesterday"}', "Invalid isoformat"),
+        ('{"uri": "a", "weight": true}', "must be a number, got True"),
+        ('{"uri": "a", "weight": [1]}', "must be a number"),
+        ('{"uri": "a", "rating": 7}', "a rating is 1 to 5 stars, got 7"),
+        ('{"uri": "a", "rating": "NaN"}', "a rating is 1 to 5 stars"),
+        ('{"uri": "a", "rating": 5, "weight": 1}', "a weight or a rating, not both"),
+        ('{"uri": "a", "when": "yesterday"}', "when must be a date such as 2026-01-31.*, got 'yesterday'"),
+        ('{"uri": null}', "a uri or a text"),
         ('{"weight": 1}', "a uri or a text"),
         ('{"uri": "a", "text": "b"}', "one of them"),
     ],
@@ -187,6 +258,34 @@ def test_a_wrong_line_is_told_by_its_number(tmp_path: Path, line: str, words: st
     (tmp_path / "h.jsonl").write_text(f'{{"uri": "a"}}\n{line}\n', encoding="utf-8")
     with pytest.raises(ConfigurationError, match=words):
         read_history(tmp_path / "h.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("uri,weight\na,1\nx,1,3\n", r"h.csv:3: has more cells than there are columns \(uri, weight\)"),
+        ("uri,rating\na,5\nb,0\n", "h.csv:3: a rating is 1 to 5 stars, got 0"),
+    ],
+)
+def test_a_wrong_row_is_told_by_its_number(tmp_path: Path, lines: str, words: str) -> None:
+    (tmp_path / "h.csv").write_text(lines, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=words):
+        read_history(tmp_path / "h.csv")
+
+
+def test_what_is_no_csv(tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_text(f"uri\n{'x' * 2_000}\n", encoding="utf-8")
+    before = csv.field_size_limit(1_000)
+    try:
+        with pytest.raises(ConfigurationError, match=r"h.csv:\d: is no CSV: field larger"):
+            read_history(tmp_path / "h.csv")
+    finally:
+        csv.field_size_limit(before)
+
+
+def test_null_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "h.jsonl").write_text('{"uri": "a", "text": null, "weight": null, "when": null}', encoding="utf-8")
+    assert read_history(tmp_path / "h.jsonl") == [Liked("a")]
 
 
 def test_a_history_that_is_not_there(tmp_path: Path) -> None:
@@ -210,6 +309,12 @@ def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.Captur
     assert code == 0
     assert "because of docs/river0.md" in out
     assert "docs/a=b.md is not in the index" in out
+    code, out = run("--liked", "docs/river0.md", "--liked", "river7.md", "-k", "9", "--filter", 'uri ~ "*river1.md"')
+    assert code == 0
+    assert "river7.md is not in the index; did you mean 'docs/river" in out
+    assert (out.count("because of"), "1. docs/river1.md" in out) == (1, True)
+    code, out = run("--liked", "docs/river0.md", "--half-life", "-1")
+    assert (code, "the half-life must be 0 days or more" in out) == (2, True)
     code, out = run("--interest", "snow in winter", "-k", "2", "--json")
     assert [each["uri"][:11] for each in json.loads(out)["items"]] == ["docs/winter"] * 2
     code, out = run()
@@ -241,3 +346,16 @@ def test_pictures(make_index: Callable[..., Index], docs: Path, emulator: Any) -
     urls = [each.url for each in found.items]
     assert urls[0] == "docs/b.png"
     assert set(urls[1:]) == {"docs/c.png", "docs/d.png"}
+    (docs / "note.md").write_text("a note", encoding="utf-8")
+    copied = docs / "again" / "b.png"
+    copied.parent.mkdir()
+    copied.write_bytes((docs / "b.png").read_bytes())
+    index.ingest()
+    found = recommend(index, [Liked("docs/b.png")], level="media", k=4)
+    assert {each.url for each in found.items} == {"docs/a.png", "docs/c.png", "docs/d.png"}
+    with pytest.raises(InputError, match=r"'docs/a.png' \(it is an image or a video; use level media\)"):
+        recommend(index, [Liked("docs/a.png")])
+    with pytest.raises(InputError, match="it is a text; use level documents"):
+        recommend(index, [Liked("docs/note.md")], level="media")
+    with pytest.raises(InputError, match=r"no document 'docs/aa.png' in this index; did you mean 'docs/a.png'"):
+        vector_of(index.table(), "docs/aa.png", index.table(media=True))

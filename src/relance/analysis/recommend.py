@@ -9,6 +9,7 @@ suits any model. Weight and age are the shares of the mixture.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -18,21 +19,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.analysis.history import Liked, read_history
+from relance.analysis.near import near_uris
 from relance.analysis.points import Described, Points, describe_points, read_points
 from relance.analysis.texts import embed_texts
-from relance.errors import InputError
+from relance.errors import ConfigurationError, InputError
+from relance.search.condition import condition
+from relance.search.similar import except_like, has_document, meant
 
 if TYPE_CHECKING:
     from relance.analysis.points import Level
     from relance.index import Index
 
-__all__ = ["Liked", "Recommendation", "Recommendations", "diversify", "preference", "read_history", "recommend"]
+__all__ = [
+    "HALF_LIFE_DAYS",
+    "Liked",
+    "Recommendation",
+    "Recommendations",
+    "diversify",
+    "preference",
+    "read_history",
+    "recommend",
+]
+
+HALF_LIFE_DAYS = 90.0
 
 _AROUND = 32  # liked documents whose neighbours are fetched, the heaviest first
 _CANDIDATES = 50  # neighbours of each
 _MOST = 1_000
 _WIDTH = 0.6  # of a kernel, in standard deviations of the similarities
 _AVERSION = 0.5  # how much being like what was disliked counts against being like what was liked
+_HALVINGS = 1000.0  # at most: what is older still counts for something, where there is nothing else
+_HINTED = 5  # unknown uris of which it is told what may be meant
 _SAME = 0.98  # two documents this similar are one to a reader
 
 
@@ -62,7 +79,8 @@ class Recommendations:
     """What was found, in the order to show it, which with diversity is not quite that of the scores.
 
     Attributes:
-        liked: entries of the history that count for something, as `disliked`; `unknown` uris the index does not have.
+        liked: entries of the history that count for something, as `disliked`.
+        unknown: uris the index does not have; of the first of them `hints` tell what may be wrong.
     """
 
     index: str
@@ -71,14 +89,16 @@ class Recommendations:
     disliked: int
     unknown: list[str]
     items: list[Recommendation] = field(default_factory=list)
+    hints: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
 
 
-def recommend(index: Index, history: Sequence[Liked], *, k: int = 10, level: Level = "documents",
-              where: str | None = None, diversity: float = 0.3, half_life_days: float | None = None,
+def recommend(index: Index, history: Sequence[Liked], *, k: int = 10, level: Level = "documents",  # noqa: PLR0913  # by keyword
+              filter: str | None = None, where: str | None = None, diversity: float = 0.3,  # noqa: A002  # as in search
+              half_life_days: float | None = HALF_LIFE_DAYS,
               now: datetime | None = None) -> Recommendations:  # fmt: skip
     """Recommend documents or media that are like what was liked, and unlike what was disliked.
 
@@ -89,26 +109,31 @@ def recommend(index: Index, history: Sequence[Liked], *, k: int = 10, level: Lev
         history: what was liked (weight above 0) and disliked (below 0), in any order.
         k: how many.
         level: documents or media.
+        filter: condition in the syntax of search.
         where: SQL condition on the columns of the table.
         diversity: 0 takes the best, 1 takes what differs most from what was taken; by maximal marginal relevance,
             Carbonell & Goldstein 1998, with lambda = 1 - diversity.
-        half_life_days: an entry this old counts half; None: age does not matter. Entries without a date are new.
+        half_life_days: an entry this old counts half; None or 0: age does not matter. Entries without a date are new.
         now: what ages are counted from.
 
-    Raises InputError where nothing liked is in the index.
+    Raises InputError where nothing liked is in the index, and FilterError where a condition is not understood.
     """
     _check(k, level, diversity, half_life_days)
-    liked, unknown = _known(index, history, level)
+    table = index.table(media=level == "media")
+    seen = list(dict.fromkeys(entry.uri for entry in history if entry.uri))
+    limits = condition(table.schema, filter=filter, where=where, others=except_like(table, *seen))
+    liked, unknown = _known(index, history, seen, level)
+    hints = _hints(index, unknown[:_HINTED], level)
     weights = _weights([entry for entry, _ in liked], half_life_days, now or datetime.now(UTC))
     positive = np.flatnonzero(weights > 0)
     if not len(positive):
-        told = f"; the index does not have {', '.join(map(repr, unknown[:5]))}" if unknown else ""
+        told = "".join(f"; it does not have {uri!r}" + (f" ({hints[uri]})" if uri in hints else "")
+                       for uri in unknown[:_HINTED])  # fmt: skip
         msg = f"the history has nothing liked that index {index.spec.name!r} holds{told}"
         raise InputError(msg)
     vectors = np.stack([vector for _, vector in liked])
     heaviest = positive[np.argsort(-weights[positive], kind="stable")][:_AROUND]
-    seen = [entry.uri for entry, _ in liked if entry.uri]
-    found = _candidates(index, vectors[heaviest], seen, level=level, where=where, limit=max(_CANDIDATES, 3 * k))
+    found = _candidates(index, table, vectors[heaviest], level=level, where=limits, limit=max(_CANDIDATES, 3 * k))
     near = found.vectors @ vectors.T
     known = [at for at, (entry, _) in enumerate(liked) if entry.uri]
     fresh = np.flatnonzero((near[:, known] < _SAME).all(axis=1))
@@ -122,7 +147,7 @@ def recommend(index: Index, history: Sequence[Liked], *, k: int = 10, level: Lev
         reason = liked[why][0].uri or liked[why][0].text
         items.append(_item(described[found.ids[place]], float(score[at]), reason, float(near[place, why])))
     disliked = int((weights < 0).sum())
-    return Recommendations(index.spec.name, level, len(positive), disliked, unknown, items)
+    return Recommendations(index.spec.name, level, len(positive), disliked, unknown, items, hints)
 
 
 def preference(near: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -170,46 +195,52 @@ def _check(k: int, level: Level, diversity: float, half_life_days: float | None)
     if not 0 <= diversity <= 1:
         msg = f"diversity must be between 0 and 1, got {diversity:g}"
         raise InputError(msg)
-    if half_life_days is not None and not half_life_days > 0:
-        msg = f"the half-life must be more than 0 days, got {half_life_days:g}"
+    if half_life_days is not None and not half_life_days >= 0:
+        msg = f"the half-life must be 0 days or more, got {half_life_days:g}"
         raise InputError(msg)
 
 
-def _known(index: Index, history: Sequence[Liked], level: Level) -> tuple[list[tuple[Liked, NDArray[np.float32]]],
-                                                                          list[str]]:  # fmt: skip
-    """Find the vectors of the history; returns with them the uris the index does not have."""
+def _known(index: Index, history: Sequence[Liked], uris: Sequence[str],
+           level: Level) -> tuple[list[tuple[Liked, NDArray[np.float32]]], list[str]]:  # fmt: skip
+    """Find the vectors of the history; returns with them those of its `uris` that the index does not have."""
     from relance.store.schemas import in_lists
 
-    table = index.table(media=level == "media")
-    wanted = list(dict.fromkeys(entry.uri for entry in history if entry.uri))
-    there: set[str] = set()
-    for condition in in_lists("uri", wanted):
-        there.update(table.search().where("active").where(condition).select(["uri"]).limit(None).to_arrow()["uri"]
-                     .to_pylist())  # fmt: skip
-    unknown = [uri for uri in wanted if uri not in there]
-    points = read_points(index, level=level, uris=sorted(there))
-    by_uri = dict(zip(points.uris, points.vectors, strict=True))
+    vectors: dict[str, NDArray[np.float32]] = {}
+    for some in in_lists("uri", uris):
+        points = read_points(index, level=level, where=some.to_sql())
+        vectors.update(zip(points.uris, points.vectors, strict=True))
+    unknown = [uri for uri in uris if uri not in vectors]
     texts = list(dict.fromkeys(entry.text for entry in history if not entry.uri))
     by_text = dict(zip(texts, embed_texts(index, texts, media=level == "media"), strict=True))
-    found = [(entry, by_uri.get(entry.uri) if entry.uri else by_text[entry.text]) for entry in history]
+    found = [(entry, vectors.get(entry.uri) if entry.uri else by_text[entry.text]) for entry in history]
     return [(entry, vector) for entry, vector in found if vector is not None], unknown
+
+
+def _hints(index: Index, unknown: list[str], level: Level) -> dict[str, str]:
+    """Say of uris that are not there what may be meant: the other level, or a uri that is like it."""
+    if not unknown:
+        return {}
+    media = level == "media"
+    hints = {uri: f"did you mean {close!r}?" for uri, close in meant(unknown, index.table(media=media)).items()}
+    with contextlib.suppress(ConfigurationError):  # there may be no other table
+        other = index.table(media=not media)
+        what = "it is a text; use level documents" if media else "it is an image or a video; use level media"
+        hints |= {uri: what for uri in unknown if has_document(other, uri)}
+    return hints
 
 
 def _weights(history: Sequence[Liked], half_life_days: float | None, now: datetime) -> NDArray[np.float64]:
     weights = np.array([entry.weight for entry in history], dtype=np.float64)
-    if half_life_days is not None:
-        ages = [(now - entry.when).total_seconds() / 86_400 if entry.when else 0.0 for entry in history]
-        weights *= np.exp2(-np.maximum(ages, 0.0) / half_life_days)
+    if half_life_days:
+        days = np.array([(now - entry.when).total_seconds() / 86_400 if entry.when else 0.0 for entry in history])
+        weights *= np.exp2(-np.clip(days / half_life_days, 0.0, _HALVINGS))
     return weights
 
 
-def _candidates(index: Index, around: NDArray[np.float32], seen: list[str], *, level: Level, where: str | None,
+def _candidates(index: Index, table: Any, around: NDArray[np.float32], *, level: Level, where: str | None,
                 limit: int) -> Points:  # fmt: skip
-    """Fetch what lies around each of some points, without what was seen."""
-    from relance.analysis.near import near_uris
-
-    table = index.table(media=level == "media")
-    uris = dict.fromkeys(uri for point in around for uri in near_uris(table, point, limit, where=where, without=seen))
+    """Fetch what lies around each of some points."""
+    uris = dict.fromkeys(uri for point in around for uri in near_uris(table, point, limit, where=where))
     return read_points(index, level=level, uris=list(uris))
 
 

@@ -24,9 +24,10 @@ def recommend(  # noqa: PLR0913  # options
     history: Path | None = None,
     k: Annotated[int, Parameter(name=["-k", "--k"])] = 10,
     level: Literal["documents", "media"] = "documents",
+    filter: str | None = None,  # noqa: A002  # its name on the command line
     where: str | None = None,
     diversity: float = 0.3,
-    half_life: float | None = None,
+    half_life: float = 90.0,
     json: AsJson = False,
 ) -> int:
     """Recommend documents, or media, that are like what was liked.
@@ -45,12 +46,14 @@ def recommend(  # noqa: PLR0913  # options
         How many to recommend.
     level
         Documents, or images and videos.
+    filter
+        Condition on columns and metadata; see `relance search`.
     where
-        SQL condition on columns; see `relance search`.
+        SQL condition on columns.
     diversity
         0 takes the best, 1 what differs most from what was taken already.
     half_life
-        Days after which an entry of the history counts half.
+        Days after which an entry of the history counts half; 0: its age does not matter.
     """
     from relance.analysis.history import Liked, read_history
     from relance.analysis.recommend import recommend
@@ -65,9 +68,8 @@ def recommend(  # noqa: PLR0913  # options
         msg = "there is no history; name documents with --liked, an --interest in words, or a --history file"
         raise InputError(msg)
     terminal = Terminal(as_json=json)
-    found = recommend(
-        Index(spec), entries, k=k, level=level, where=where, diversity=diversity, half_life_days=half_life
-    ).as_dict()
+    found = recommend(Index(spec), entries, k=k, level=level, filter=filter, where=where, diversity=diversity,
+                      half_life_days=half_life).as_dict()  # fmt: skip
     terminal.json(found) if json else _show(terminal, found)
     return DONE
 
@@ -83,7 +85,8 @@ def _weighted(argument: str) -> tuple[str, float]:
 
 def _show(terminal: Terminal, found: dict[str, Any]) -> None:
     for uri in found["unknown"]:
-        terminal.note(f"{uri} is not in the index")
+        hint = found["hints"].get(uri)
+        terminal.note(f"{uri} is not in the index" + (f"; {hint}" if hint else ""))
     if not found["items"]:
         terminal.out.print("nothing to recommend")
     for rank, item in enumerate(found["items"], start=1):

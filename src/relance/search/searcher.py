@@ -167,7 +167,8 @@ class Searcher:
         began = time.perf_counter()
         if question.like:
             notes.mode, notes.query_vector = "vector", question.like
-            vector: Vector | None = (vector_of(table, question.like), None)
+            others = [self._table(media=media) for media in (False, True)] if self._spec.media else []
+            vector: Vector | None = (vector_of(table, question.like, *others), None)
         elif question.mode == "text" and not question.image:
             return None
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relance.documents import document_id
 from relance.errors import ConfigurationError, InputError
 from relance.search.filters.literals import quoted
 
@@ -68,4 +69,4 @@ def meant(uris: list[str], *tables: Any) -> dict[str, str]:
 
 
 def _of(uri: str) -> str:
-    return f"uri = {quoted(uri)} AND active"
+    return f"doc_id = {quoted(document_id(uri))} AND active"  # the column large tables are indexed by
