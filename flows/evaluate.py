@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from prefect import flow
 
-from flows.form import SearchMode, field
+from flows.form import field
 from flows.ingest import result
 from flows.names import after_index
 from infra.registry import find_spec
@@ -37,14 +37,8 @@ async def evaluate(
     names = [name.strip() for name in others.split(",") if name.strip()]
     indexes = [Index(each) for each in [spec, *[await find_spec(name) for name in names]]]
     questions = spec.path(dataset)
-    modes = _modes(spec.embedding.output_type) if mode == "compare all" else [mode]
+    modes = [] if mode == "compare all" else [mode]
     found = await result(measure_quality.submit(indexes, questions, modes))
-    if dimensions:
-        await result(measure_dimensions.submit(indexes[0], questions))
+    for each in indexes if dimensions else ():
+        await result(measure_dimensions.submit(each, questions))
     return found.systems[0].as_dict() if len(found.systems) == 1 else found.as_dict()
-
-
-def _modes(output_type: str) -> list[SearchMode]:
-    """Leave out what the index has no vectors for."""
-    absent = {"dense": "sparse", "sparse": "vector"}.get(output_type)
-    return [mode for mode in get_args(SearchMode) if mode != absent]

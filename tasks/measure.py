@@ -10,6 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from relance.errors import MissingExtraError
 from relance.evaluation import Comparison, Evaluation, TradeOff, compare, evaluate, read_dataset, trade_off
+from relance.evaluation.judged import find_judged, offered
 from relance.evaluation.measures import MEASURES, title_of
 from relance.evaluation.tables import comparison_markdown, trade_off_markdown
 from relance.index import Index
@@ -22,9 +23,11 @@ __all__ = ["measure_dimensions", "measure_quality"]
 
 @task(task_run_name="evaluate {indexes[0].spec.name}", **STAGE)
 def measure_quality(indexes: Sequence[Index], dataset: Path, modes: Sequence[Mode]) -> Comparison:
-    """Ask every index in every mode, compare them, publish tables and a picture."""
+    """Ask every index in every mode (none: all it can be searched by), compare them, publish tables and a picture."""
     questions = read_dataset(dataset)
-    found = compare([evaluate(index, *questions, mode=mode) for index in indexes for mode in modes])
+    known = [find_judged(index, *questions) for index in indexes]
+    asked = [(each.index, mode) for each in known for mode in offered(each, modes)]
+    found = compare([evaluate(index, *questions, mode=mode) for index, mode in asked])
     best = next(each for each in found.systems if each.label == found.reference)
     told = f"{title_of(found.measure, found.k)} {getattr(best, found.measure):.3f}"
     if len(found.systems) > 1:

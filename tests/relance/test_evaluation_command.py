@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_indexes_and_modes_are_compared(run: Run, declare: Callable[..., Path], 
 def test_a_person_reads_tables_and_sentences(run: Run, declare: Callable[..., Path], dataset: Path) -> None:
     code, out, _ = run(declare("one"), "--dataset", dataset, "--mode", "all", "--ingest")
     assert code == 0
-    assert "has the highest nDCG@10." in out
+    assert "All have the same nDCG@10." in out, "one that is level with the others is not the best"
     assert "4 questions; in brackets 95 % bootstrap intervals" in out
     assert out.count("hybrid") > 2
     code, out, _ = run(declare("two"), "--dataset", dataset, "--ingest", "-k", "5")
@@ -128,7 +129,20 @@ def test_a_missing_index_is_told_with_what_to_do(run: Run, declare: Callable[...
         (["--model", "local/wordllame"], "did you mean local/wordllama"),
         (["--model", "fake/hash", "--mode", "smell"], "--mode smell: there is no such mode"),
         (["--model", "fake/hash", "--dimensions", "64,x"], "--dimensions 64,x: write lengths"),
-        (["--model", "fake/hash", "--mode", "hybrid,sparse"], "--mode sparse: index '.*' has no such vectors"),
+        (
+            ["--model", "fake/hash", "--mode", "hybrid,sparse"],
+            "mode sparse: index '.*' has no such vectors; it can be searched by",
+        ),
+        (["--model", "fake/hash", "--mode", "vector,alll"], "--mode alll: there is no such mode"),
+        (["--model", "fake/hash", "--max-cost-usd", "-1"], "--max-cost-usd -1: .*greater than or equal to 0"),
+        (["--model", "fake/hash", "-k", "0"], 'Invalid value "0" for -k'),
+        (["--model", "fake/hash", "--split", "dev"], r"dev\.tsv: there is no such file; .* the splits test"),
+        (["spec", "--keep", "kept"], "--keep: there is nothing to keep"),
+        (["spec", "--corpus", "--max-cost-usd", "1"], "--max-cost-usd: it is for --model"),
+        (["--model", "fake/hash", "--html", "/nonexistent/x.html"], "its folder is not there"),
+        (["--model", "fake/hash", "--png", "/"], "/: is a folder; name a file in it"),
+        (["--model", "fake/hash", "--html", "index.yaml"], r"index\.yaml: is written as \.html"),
+        (["--model", "fake/hash", "--png", "notes.txt"], r"notes\.txt: is written as \.png"),
         (["--model", "fake/hash", "--baseline", "best"], "no system is called 'best'; there are: boats-hash"),
     ],
 )
@@ -141,6 +155,58 @@ def test_what_makes_no_sense_is_one_sentence(
     assert re.search(says, " ".join(err.split())), err
 
 
+def test_what_is_wrong_is_told_before_anything_is_built(
+    run: Run, declare: Callable[..., Path], dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Index, "ingest", lambda *_, **__: pytest.fail("an index was built"))
+    ask = ["--dataset", dataset, "--model", "local/wordllama"]
+    code, _, err = run(*ask, "--model", "local/wordllama@7")
+    assert (code, "local/wordllama has 64, 128 or 256, not 7" in err) == (2, True)
+    spec = declare("one") / "index.yaml"
+    before = spec.read_text(encoding="utf-8")
+    assert run(spec, "--dataset", dataset, "--ingest", "--html", spec)[0] == 2
+    assert spec.read_text(encoding="utf-8") == before
+    monkeypatch.setattr("relance.evaluation.files.find_spec", lambda _: None)
+    code, _, err = run(*ask, "--png", tmp_path / "picture.png")
+    assert (code, "relance[analysis]" in err) == (2, True)
+
+
+def test_an_interrupted_trial_says_what_is_left(run: Run, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Index, "ingest", interrupt)
+    code, _, err = run("--dataset", dataset, "--model", "fake/hash")
+    assert (code, "what was built is thrown away" in err, "--keep" in err) == (1, True, True)
+
+
+def test_pictures_of_indexes_of_one_name_do_not_overwrite_each_other(
+    run: Run, declare: Callable[..., Path], dataset: Path, tmp_path: Path
+) -> None:
+    one = declare("one")
+    other = tmp_path / "other"
+    shutil.copytree(one, other)
+    run(
+        one,
+        other,
+        "--dataset",
+        dataset,
+        "--ingest",
+        "--mode",
+        "vector",
+        "--dimensions",
+        "64",
+        "--png",
+        tmp_path / "p.png",
+    )
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["p-one-2.png", "p-one.png", "p.png"]
+
+
+def test_all_modes_are_all_whatever_else_is_named(run: Run, declare: Callable[..., Path], dataset: Path) -> None:
+    code, out, _ = run(declare("one"), "--dataset", dataset, "--ingest", "--mode", "vector,all", "--json")
+    assert (code, sorted(each["mode"] for each in json.loads(out)["systems"])) == (0, ["hybrid", "text", "vector"])
+
+
 def test_building_a_trial_is_bounded(dataset: Path, tmp_path: Path) -> None:
     spec = spec_for("dashscope/text-embedding-v4", dataset, tmp_path, max_cost_usd=0.5)
     assert spec.limits.max_cost_usd == 0.5
@@ -148,3 +214,5 @@ def test_building_a_trial_is_bounded(dataset: Path, tmp_path: Path) -> None:
         spec_for("local/wordllama", tmp_path, tmp_path, max_cost_usd=1)
     names = {spec_for(model, dataset, tmp_path, max_cost_usd=1).name for model in ("fake/hash", "fake/hash@64")}
     assert len(names) == 2
+    with pytest.raises(ConfigurationError, match="--max-cost-usd -1"):
+        spec_for("fake/hash", dataset, tmp_path, max_cost_usd=-1)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,22 +20,26 @@ from relance.evaluation.bootstrap import holm, intervals, randomization_test
 from relance.evaluation.measures import MEASURES
 from relance.evaluation.page import evaluation_page
 from relance.evaluation.plot import comparison_png
-from relance.evaluation.tables import comparison_markdown
+from relance.evaluation.tables import comparison_markdown, quality_cells
 from relance.search import Mode
 
+MODES: tuple[Mode, ...] = ("text", "vector")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def system(values: list[float] | NDArray[np.float64], label: str = "", *, mode: Mode = "vector", model: str = "local/a",
-           dimension: int = 256, missing: int = 0) -> Evaluation:  # fmt: skip
-    """Make up an evaluation whose questions have these values in every measure."""
-    answers = [Answer(f"q{n}", "?", [], *[float(value)] * 5, latency_ms=1.0) for n, value in enumerate(values)]
+def system(values: Sequence[float] | NDArray[np.float64], label: str = "", *, mode: Mode = "vector", model: str = "local/a",
+           dimension: int = 256, missing: Sequence[str] = (), index: str = "notes", chunking: str = "auto 256",
+           recall: Sequence[float] | None = None) -> Evaluation:  # fmt: skip
+    """Make up an evaluation whose questions have these values in every measure, but for `recall` if that is given."""
+    answers = [Answer(f"q{n}", "?", [], value, found, *[float(value)] * 3, latency_ms=1.0)
+               for n, (value, found) in enumerate(zip(map(float, values), recall or values, strict=True))]  # fmt: skip
     mean = math.fsum(values) / len(answers)
     bounds = tuple(intervals(np.array(values, dtype=float)[:, None])[0].tolist())
-    taken = Footprint("" if mode == "text" else model, dimension, "auto 256", 0.07, 4.0 * dimension, 100, 2**20)
+    taken = Footprint("" if mode == "text" else model, dimension, chunking, 0.07, 4.0 * dimension, 100, 2**20)
     return Evaluation(
-        index="notes", mode=mode, k=10, queries=len(answers), **dict.fromkeys(MEASURES, mean),
-        intervals=dict.fromkeys(MEASURES, bounds), latency_ms_p50=1, latency_ms_p95=2, embed_ms_p50=None, skipped=0, missing=missing,
+        index=index, mode=mode, k=10, queries=len(answers), **dict.fromkeys(MEASURES, mean),
+        intervals=dict.fromkeys(MEASURES, bounds), latency_ms_p50=1, latency_ms_p95=2, embed_ms_p50=None, skipped=0,
+        missing=len(missing), missing_documents=list(missing),
         fingerprint="0", table_version=1, footprint=taken, label=label, answers=answers,
     )  # fmt: skip
 
@@ -152,6 +159,51 @@ def test_systems_are_called_by_what_sets_them_apart() -> None:
     assert [each.label for each in found.systems] == ["a vector", "a hybrid", "b hybrid"]
     found = compare([system(values), system(values)])
     assert [each.label for each in found.systems] == ["notes vector", "notes vector (2)"]
+    others = [system(values, mode=mode, index="other", model="local/b", chunking="text 64") for mode in MODES]
+    found = compare([*(system(values, mode=mode) for mode in MODES), *others])
+    assert [each.label for each in found.systems] == ["notes text", "notes vector", "other text", "other vector"]
+
+
+def test_labels_made_for_one_comparison_do_not_reach_the_next() -> None:
+    a, c = system([0.5, 0.6], mode="text", index="a"), system([0.5, 0.7], mode="text", index="c")
+    assert [compare([each]).systems[0].label for each in (a, c)] == ["a text", "c text"]
+    assert [each.label for each in compare([a, c]).systems] == ["a", "c"]
+    assert (a.label, c.label) == ("", "")
+    twin = system([0.5, 0.7], mode="text", index="a")
+    again = compare([*compare([a]).systems, *compare([twin]).systems])
+    assert [each.label for each in again.systems] == ["a text", "a text (2)"]
+    same = compare([system([0.5, 0.6], "x"), system([0.5, 0.7], "x"), system([0.5, 0.8], "x (2)")])
+    assert [each.label for each in same.systems] == ["x", "x (3)", "x (2)"]
+    assert same.reference == "x (2)"
+
+
+def test_systems_that_are_level_are_none_the_best() -> None:
+    level = compare([system([0.5, 0.25], "a"), system([0.25, 0.5], "b")])
+    assert level.findings[0] == "All have the same nDCG@10."
+    nothing = compare([system([0.0, 0.0], "a"), system([0.0, 0.0], "b")])
+    assert nothing.findings[0] == "All have the same nDCG@10."
+    assert "-0.000" not in comparison_markdown(nothing)
+    turned = nothing.with_reference("b")
+    assert turned is not None
+    assert str(turned.mean) == str(turned.low) == str(turned.high) == "0.0"
+    two = compare([system([0.5, 0.25], "a"), system([0.0, 0.0], "c"), system([0.25, 0.5], "b")])
+    assert two.findings[0] == "a and b have the same nDCG@10, the highest."
+
+
+def test_the_tables_put_what_is_compared_and_how_sure_it_is_first() -> None:
+    head = quality_cells(compare([system([0.1, 0.2], "a"), system([0.2, 0.3], "b")])).head
+    assert head == ["system", "nDCG@10", "± nDCG@10", "p", "Recall@10", "MRR@10", "MAP@10"]
+    head = quality_cells(compare([system([0.1, 0.2], "a"), system([0.2, 0.3], "b")], measure="precision")).head
+    assert head == ["system", "P@10", "± P@10", "p", "nDCG@10", "Recall@10", "MRR@10", "MAP@10"]
+    assert quality_cells(compare([system([0.1, 0.2], "a")])).head[1:3] == ["nDCG@10", "Recall@10"]
+
+
+def test_one_is_not_many() -> None:
+    one = compare([system([0.1], "a"), system([0.2], "b")])
+    said = comparison_markdown(one)
+    assert "1 question;" in said
+    assert "1 question to 0" in said
+    assert "for 1 test;" in said
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
@@ -160,6 +212,9 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare([])
     with pytest.raises(InputError, match="same questions"):
         compare([one, system([0.1], "other")])
+    others = replace(one, answers=[replace(each, query="another one") for each in one.answers])
+    with pytest.raises(InputError, match="same questions"):  # two golden files, each with a question 1 and 2
+        compare([one, others])
     with pytest.raises(InputError, match="no system is called 'two'; there are: one"):
         compare([one], baseline="two")
     other = system([0.1, 0.2], "other")
@@ -174,14 +229,17 @@ def test_what_cannot_be_compared_is_refused() -> None:
 @pytest.fixture
 def shown() -> Comparison:
     low, high = draw(0.4, 0.6)
-    return compare([system(low, "全文 <script>$1|2", mode="text", missing=3), system(high, "best")])
+    return compare(
+        [system(low, "全文 <script>$1|2", mode="text", missing=["a.md", "b.md", "c$.md", "d.md"]), system(high, "best")]
+    )
 
 
 def test_tables_are_safe_to_show(shown: Comparison) -> None:
     text = comparison_markdown(shown)
     assert r"全文 \<script\>\$1\|2" in text
     assert "| best | a | 256 | 100 | 0.07 | 0.95 | 1.0 | 1 | 2 | — |" in text
-    assert "3 relevant documents are not in the index" in text
+    assert r"4 relevant documents are not in the index of 全文 \<script\>\$1\|2" in text
+    assert r"missing: a.md, b.md, c\$.md, …." in text
     widths = [line.replace(r"\|", "").count("|") for line in text.splitlines() if line.startswith("|")]
     assert len(set(widths[:4])) == 1, "a name does not break the table"
 
@@ -193,6 +251,42 @@ def test_a_page_needs_nothing_else_and_runs_nothing(shown: Comparison) -> None:
     assert "default-src 'none'" in page
     assert "http" not in page.replace("http-equiv", "")
     assert "data:image/png;base64,iVBOR" in page
+
+
+def test_each_measure_of_the_picture_is_tested() -> None:
+    """Of nDCG the difference is beyond chance, of recall it is not: the point of recall is hollow."""
+    low, high, noise = draw(0.4, 0.6, 0.5)
+    found = compare([system(high, "best", recall=list(noise)), system(low, "weak", recall=list(noise))])
+    by_recall = found.by("recall")
+    differences = found.with_reference("weak"), by_recall.with_reference("weak")
+    assert [each is not None and each.significant for each in differences] == [True, False]
+    assert (by_recall.reference, by_recall.measure) == ("best", "recall")
+    assert _fills(found) == [["#0072B2", "#D55E00"], ["white", "#D55E00"]]
+
+
+def test_another_measure_is_tested_by_as_many_pairs() -> None:
+    systems = [system(values, name) for name, values in zip("abc", draw(0.5, 0.52, 0.53), strict=True)]
+    assert [len(compare(systems, baseline=name).by("recall").differences) for name in ("", "a")] == [3, 2]
+    assert compare(systems, baseline="a").by("recall").reference == "a"
+
+
+def _fills(found: Comparison) -> list[list[str]]:
+    """Draw, and return what the points of each panel are filled with, from below."""
+    from matplotlib.axes import Axes
+
+    fills: list[tuple[str, str]] = []
+    plot = Axes.plot
+
+    def noted(axis: Axes, *arguments: Any, **options: Any) -> Any:
+        if "markerfacecolor" in options:
+            fills.append((str(id(axis)), options["markerfacecolor"]))
+        return plot(axis, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Axes, "plot", noted)
+        comparison_png(found)
+    panels = dict.fromkeys(axis for axis, _ in fills)
+    return [[fill for axis, fill in fills if axis == panel] for panel in panels]
 
 
 def test_a_picture_is_drawn_of_any_name_and_any_number(shown: Comparison) -> None:

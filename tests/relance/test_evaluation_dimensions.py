@@ -11,7 +11,7 @@ import pytest
 from relance.errors import InputError
 from relance.evaluation import dimensions as module
 from relance.evaluation import evaluate, ndcg, trade_off
-from relance.evaluation.plot import trade_off_png
+from relance.evaluation.plot import _ticks, trade_off_png
 from relance.evaluation.tables import trade_off_markdown
 from relance.index import Index
 
@@ -80,6 +80,11 @@ def test_the_curve_is_shown_and_says_how_far_to_trust_it(index: Index, make_inde
     other = make_index(name="hashed", embedding={"model": "fake/hash"})
     other.ingest()
     assert "not known to be trained" in trade_off(other, QUERIES, QRELS).note
+
+
+def test_labels_of_lengths_that_are_close_do_not_lie_on_each_other() -> None:
+    assert _ticks([4608, 4096, 2048, 256]) == ["1,152\n4,608 B", "", "512\n2,048 B", "64\n256 B"]
+    assert _ticks([1024]) == ["256\n1,024 B"]
 
 
 def test_what_cannot_be_cut_is_refused(index: Index) -> None:

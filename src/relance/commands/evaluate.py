@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from cyclopts import Parameter
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
+from cyclopts.validators import Number
 
 from relance.commands.options import DONE, AsJson, SearchMode
 from relance.errors import ConfigurationError
@@ -20,7 +17,7 @@ from relance.terminal import Terminal
 
 if TYPE_CHECKING:
     from relance.evaluation import Comparison, TradeOff
-    from relance.evaluation.tables import Cells
+    from relance.evaluation.judged import Judged
     from relance.index import Index
 
 __all__ = ["evaluate"]
@@ -48,11 +45,13 @@ class Against:
 
 @Parameter(name="*")
 @dataclass(slots=True, frozen=True)
-class Trial:
-    """Indexes over the dataset's own corpus.jsonl.
+class Built:
+    """What is built first: the indexes themselves, or others over the dataset's own corpus.jsonl.
 
     Parameters
     ----------
+    ingest
+        Bring each index in step first, within its limits.
     model
         Compare models over the dataset's own corpus.jsonl: provider/model or provider/model@dimension, built now.
     corpus
@@ -60,13 +59,21 @@ class Trial:
     keep
         Folder for what --model and --corpus build, so that nothing is embedded twice; otherwise it is thrown away.
     max_cost_usd
-        What building the index of one --model may cost.
+        What building the index of one --model may cost; 1 where nothing is said.
     """
 
+    ingest: Annotated[bool, Several] = False
     model: Annotated[list[str], Several] = field(default_factory=list)
     corpus: Annotated[bool, Several] = False
     keep: Path | None = None
-    max_cost_usd: float = 1.0
+    max_cost_usd: float | None = None
+
+    def check(self) -> None:
+        """Refuse what would be ignored."""
+        if self.keep and not (self.model or self.corpus):
+            raise ConfigurationError("--keep: there is nothing to keep; it is for what --model and --corpus build")
+        if self.max_cost_usd is not None and not self.model:
+            raise ConfigurationError("--max-cost-usd: it is for --model; an index file has `limits` of its own")
 
 
 @Parameter(name="*")
@@ -77,9 +84,9 @@ class Output:
     Parameters
     ----------
     html
-        File to write a page with tables and pictures to.
+        File to write a page with tables and pictures to, named *.html.
     png
-        File to write the picture to; the curve of --dimensions goes beside it, with the index in its name.
+        File to write the picture to, named *.png; the curve of --dimensions goes beside it, with the index in its name.
     """
 
     html: Path | None = None
@@ -90,12 +97,12 @@ class Output:
 def evaluate(
     *specs: Annotated[Path, Parameter(help="Index files, or folders with an index.yaml, to compare.")],
     dataset: Path,
+    split: str = "test",
     mode: Annotated[list[str], Several] = ["hybrid"],  # noqa: B006  # cyclopts shows it, and nobody changes it
-    k: Annotated[int, Parameter(name=["-k", "--k"])] = 10,
+    k: Annotated[int, Parameter(name=["-k", "--k"], validator=Number(gte=1, lte=10_000))] = 10,
     against: Against = Against(),
     dimensions: str = "",
-    ingest: Annotated[bool, Several] = False,
-    trial: Trial = Trial(),
+    built: Built = Built(),
     output: Output = Output(),
 ) -> int:
     """Ask questions with known answers and tell how well they are found; compare indexes, models and modes.
@@ -103,67 +110,69 @@ def evaluate(
     Parameters
     ----------
     dataset
-        A YAML file of golden queries ([{query: …, documents: [uri, …]}]), or a folder in BEIR format.
+        A YAML file of golden queries ([{query: "…", documents: [uri, …]}]), or a folder in BEIR format.
+    split
+        Which judgements of such a folder are taken: test for qrels/test.tsv.
     mode
         How it is searched; see `relance search`. Several are compared: vector,text,hybrid, or all.
     k
         Documents looked at for each question.
     dimensions
         Also tell what shorter vectors would lose, without embedding anything: lengths such as 1024,512,256 or all.
-    ingest
-        Bring each index in step first, within its limits.
     """
     from relance.evaluation import compare, evaluate, read_dataset, trade_off
+    from relance.evaluation.files import Files
+    from relance.evaluation.judged import find_judged, offered
+    from relance.evaluation.measures import counted
+    from relance.evaluation.show import show
 
-    terminal, (queries, qrels) = Terminal(as_json=output.json), read_dataset(dataset)
+    terminal, files = Terminal(as_json=output.json), Files(output.html, output.png)
     modes, lengths = _modes(mode), _lengths(dimensions)
+    built.check()
+    files.check()
+    queries, qrels = read_dataset(dataset, split=split)
     with contextlib.ExitStack() as exits:
-        indexes = list(_indexes(specs, trial, dataset, exits))
-        for index, tried in indexes:
-            if ingest or tried:
-                _bring_in_step(index, terminal)
-        _check_built([index for index, _ in indexes])
-        asked = [(index, each) for index, _ in indexes for each in _offered(index, modes)]
-        _check_baseline(asked, against.baseline)
-        systems = [evaluate(index, queries, qrels, mode=each, k=k) for index, each in asked]
+        opened = list(_indexes(specs, built, dataset, exits))
+        _build([index for index, tried in opened if built.ingest or tried], terminal)
+        indexes = [index for index, _ in opened]
+        _check_built(indexes)
+        known = [find_judged(index, queries, qrels) for index in indexes]
+        asked = [(each, mode) for each in known for mode in offered(each, modes)]
+        _check(asked, against.baseline, shorter=bool(lengths))
+        systems = [evaluate(each.index, queries, qrels, mode=mode, k=k) for each, mode in asked]
         comparison = compare(systems, measure=against.measure, baseline=against.baseline)
-        curves = [trade_off(index, queries, qrels, dimensions=lengths, k=k) for index, _ in indexes] if lengths else []
-    _write(comparison, curves, dataset, output)
+        curves = [trade_off(index, queries, qrels, dimensions=lengths, k=k) for index in indexes] if lengths else []
+    title = f"{dataset.absolute().name}: {counted(comparison.systems[0].queries, 'question')}"
+    files.write(comparison, curves, title=title)
     if output.json:
         terminal.json(_plain(comparison, curves))
     else:
-        _show(terminal, comparison, curves)
+        show(terminal, comparison, curves)
     return DONE
 
 
 def _modes(given: Sequence[str]) -> list[SearchMode]:
+    """Read the modes that are asked for; none are all."""
     known = get_args(SearchMode)
-    names = list(dict.fromkeys(name.strip() for each in given for name in each.split(",")))
-    if names == ["all"]:
-        return []
-    if wrong := [name for name in names if name not in known]:
+    names = {name.strip() for each in given for name in each.split(",")}
+    if wrong := sorted(names - {*known, "all"}):
         msg = f"--mode {wrong[0]}: there is no such mode; there are {', '.join(known)}, and all"
         raise ConfigurationError(msg)
-    return [name for name in known if name in names]
+    return [] if "all" in names else [name for name in known if name in names]
 
 
-def _offered(index: Index, modes: Sequence[SearchMode]) -> Sequence[SearchMode]:
-    """Take the modes that were asked for, or all the index can be searched by."""
-    absent = {"vector", "sparse"} - set(index.table().schema.names)
-    if wrong := sorted(absent.intersection(modes)):
-        msg = f"--mode {wrong[0]}: index {index.spec.name!r} has no such vectors"
-        raise ConfigurationError(msg)
-    return modes or [mode for mode in get_args(SearchMode) if mode not in absent]
-
-
-def _check_baseline(asked: Sequence[tuple[Index, SearchMode]], baseline: str) -> None:
-    """Tell of a baseline that is not among the systems before a question is paid for."""
+def _check(asked: Sequence[tuple[Judged, SearchMode]], baseline: str, *, shorter: bool) -> None:
+    """Tell before a question is paid for of a baseline that is not among the systems, and of vectors that are not."""
     from relance.evaluation.compare import check_baseline, labels
+    from relance.evaluation.dimensions import check_dense
     from relance.evaluation.footprint import footprint
 
     if baseline:
-        sizes = [(index.spec.name, mode, footprint(index.spec, index.table(), mode)) for index, mode in asked]
+        sizes = [(each.index.spec.name, mode, footprint(each.index.spec, each.table, mode, media=each.media))
+                 for each, mode in asked]  # fmt: skip
         check_baseline(baseline, labels(sizes))
+    for each, _ in asked if shorter else ():
+        check_dense(each)
 
 
 def _lengths(given: str) -> list[int]:
@@ -181,31 +190,37 @@ def _lengths(given: str) -> list[int]:
     return lengths
 
 
-def _indexes(specs: Sequence[Path], trial: Trial, dataset: Path,
+def _indexes(specs: Sequence[Path], built: Built, dataset: Path,
              exits: contextlib.ExitStack) -> Iterator[tuple[Index, bool]]:  # fmt: skip
     """Open what is compared; returns with each index whether it is one over the dataset's corpus."""
-    from relance.evaluation.trial import over_corpus, spec_for
+    from relance.evaluation.trial import over_corpus, spec_for, thrown_away
     from relance.index import Index
 
-    if not specs and not trial.model:
+    if not specs and not built.model:
         raise ConfigurationError("name the index to evaluate, or a --model to try on the dataset's own corpus")
-    store = trial.keep or Path()
-    if (trial.model or trial.corpus) and not trial.keep:
-        store = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="relance-evaluate-")))
+    store = built.keep or Path()
+    if (built.model or built.corpus) and not built.keep:
+        store = exits.enter_context(thrown_away())
     for spec in specs:
         index = Index(spec)
-        yield (Index(over_corpus(index.spec, dataset, store)), True) if trial.corpus else (index, False)
-    for name in dict.fromkeys(trial.model):
-        yield Index(spec_for(name, dataset, store, max_cost_usd=trial.max_cost_usd)), True
+        yield (Index(over_corpus(index.spec, dataset, store)), True) if built.corpus else (index, False)
+    for name in dict.fromkeys(built.model):
+        budget = 1.0 if built.max_cost_usd is None else built.max_cost_usd
+        yield Index(spec_for(name, dataset, store, max_cost_usd=budget)), True
 
 
-def _bring_in_step(index: Index, terminal: Terminal) -> None:
+def _build(indexes: Sequence[Index], terminal: Terminal) -> None:
+    """Bring indexes in step; what is wrong with the model of one is told before another is built."""
     from relance.control import Control
+    from relance.providers import open_provider
 
-    control = Control()
-    with terminal.progress(index.spec.name, control):
-        report = index.ingest(control=control)
-    terminal.note(f"{report.index}: {report.status}; {report.embedded:,} texts embedded for ${report.cost_usd:.4f}")
+    for index in indexes:
+        open_provider(index.spec.embedding)
+    for index in indexes:
+        control = Control()
+        with terminal.progress(index.spec.name, control):
+            report = index.ingest(control=control)
+        terminal.note(f"{report.index}: {report.status}; {report.embedded:,} texts embedded for ${report.cost_usd:.4f}")
 
 
 def _check_built(indexes: Sequence[Index]) -> None:
@@ -227,40 +242,3 @@ def _plain(comparison: Comparison, curves: Sequence[TradeOff]) -> dict[str, Any]
         single = comparison.systems[0].as_dict(answers=True)
         return single | {"dimensions": dimensions[0]} if dimensions else single
     return comparison.as_dict(answers=True) | {"dimensions": dimensions}
-
-
-def _write(comparison: Comparison, curves: list[TradeOff], dataset: Path, output: Output) -> None:
-    from relance.evaluation.page import evaluation_page
-    from relance.evaluation.plot import comparison_png, trade_off_png
-
-    title = f"{dataset.absolute().name}: {comparison.systems[0].queries:,} questions"
-    if output.html:
-        output.html.write_text(evaluation_page(comparison, curves, title=title), encoding="utf-8")
-    if png := output.png:
-        png.write_bytes(comparison_png(comparison, title=title))
-        for curve in curves:
-            png.with_name(f"{png.stem}-{curve.index}{png.suffix}").write_bytes(trade_off_png(curve))
-
-
-def _show(terminal: Terminal, comparison: Comparison, curves: Sequence[TradeOff]) -> None:
-    from relance.evaluation.tables import cost_cells, notes, quality_cells, trade_off_cells
-
-    _table(terminal, "quality", quality_cells(comparison))
-    _table(terminal, "cost", cost_cells(comparison))
-    for finding in comparison.findings:
-        terminal.say(finding)
-    for note in notes(comparison):
-        terminal.say(note)
-    for curve in curves:
-        _table(terminal, f"{curve.index}: shorter vectors", trade_off_cells(curve))
-        terminal.say(curve.note)
-
-
-def _table(terminal: Terminal, title: str, cells: Cells) -> None:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for place, name in enumerate(cells.head):
-        table.add_column(escape(name), style="" if place else "cyan", justify="right" if place else "left",
-                         overflow="fold", min_width=None if place else 9)  # fmt: skip
-    for row in cells.rows:
-        table.add_row(*(escape(cell) for cell in row))
-    terminal.out.print(table)

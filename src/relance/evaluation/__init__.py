@@ -1,10 +1,11 @@
 """How well an index answers questions whose answers are known, how sure that is, and what each choice costs.
 
-- `dataset`: questions and judgements; `measures`: a ranking's worth; `run`: a whole index
+- `dataset`: questions and judgements; `judged`: what of them an index can be asked
+- `measures`: a ranking's worth; `run`: a whole index
 - `bootstrap`, `compare`: intervals, and which differences are more than chance
 - `dimensions`: what shorter vectors lose; `footprint`: price and bytes
 - `trial`: an index over a dataset's own corpus, to compare models by
-- `plot`, `page`: pictures, and a page with tables
+- `tables`, `plot`: as cells and as pictures; `show`, `page`, `files`: on the terminal, as a page, where it is written
 """
 
 from __future__ import annotations

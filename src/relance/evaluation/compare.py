@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import combinations
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations, count
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,14 @@ import numpy as np
 from relance.errors import InputError
 from relance.evaluation.bootstrap import LEVEL, holm, intervals, randomization_test
 from relance.evaluation.footprint import Footprint
-from relance.evaluation.measures import MEASURES, Measure, title_of
+from relance.evaluation.measures import MEASURES, Measure, counted, title_of
 from relance.evaluation.run import Evaluation
 from relance.search import Mode
 
-__all__ = ["Comparison", "Difference", "check_baseline", "compare", "labels"]
+__all__ = ["Comparison", "Difference", "check_baseline", "compare", "labels", "numbered"]
 
 ALPHA = 1 - LEVEL
-_TRAITS = ("mode", "model", "chunking", "dimension", "index")  # what a name is made of, best first
+_TRAITS = ("mode", "model", "index", "chunking", "dimension")  # what a name is made of, best first
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,7 +56,7 @@ class Comparison:
     Attributes:
         measure: what they are compared by.
         reference: label of the one the others are held against: the best, or the one that was named.
-        systems: as they were given.
+        systems: in the order they were given, each with its label.
         differences: of all pairs, or of those with the reference if that was named beforehand.
         findings: which differences are significant, in sentences.
     """
@@ -81,10 +82,18 @@ class Comparison:
                 return each if each.system == name else _turned(each)
         return None
 
+    def by(self, measure: Measure) -> Comparison:
+        """Compare the same systems with the same reference by another measure, testing as many pairs."""
+        if measure == self.measure:
+            return self
+        named = len(self.differences) < comb(len(self.systems), 2)
+        other = compare(self.systems, measure=measure, baseline=self.reference if named else "")
+        return replace(other, reference=self.reference)
+
 
 def compare(systems: Sequence[Evaluation], *, measure: Measure = "ndcg", baseline: str = "",
             seed: int = 0) -> Comparison:  # fmt: skip
-    """Compare evaluations of the same questions; labels are made where they have none.
+    """Compare evaluations of the same questions; labels are made where they have none, and all of them told apart.
 
     All pairs are tested, since which one is best was not known beforehand. A `baseline` is: then only it is compared
     with the others, fewer tests are made, and smaller differences show.
@@ -99,9 +108,9 @@ def compare(systems: Sequence[Evaluation], *, measure: Measure = "ndcg", baselin
     """
     if not systems:
         raise InputError("there is nothing to compare")
-    for each, name in zip(systems, labels([(each.index, each.mode, each.footprint) for each in systems]), strict=True):
-        each.label = each.label or name
-    names = [each.label for each in systems]
+    made = labels([(each.index, each.mode, each.footprint) for each in systems])
+    names = numbered([each.label or name for each, name in zip(systems, made, strict=True)])
+    systems = [replace(each, label=name) for each, name in zip(systems, names, strict=True)]
     _check(systems, measure)
     check_baseline(baseline, names)
     values = np.stack([each.values(measure) for each in systems], axis=1)
@@ -118,7 +127,10 @@ def compare(systems: Sequence[Evaluation], *, measure: Measure = "ndcg", baselin
             differences.append(
                 Difference(names[a], names[b], float(column.mean()), float(low), float(high), p, *counts)
             )
-    findings = _findings(names[reference], differences, title_of(measure, systems[0].k), best=not baseline)
+    title = title_of(measure, systems[0].k)
+    level = [name for name, mean in zip(names, means, strict=True) if np.isclose(mean, means[reference], atol=1e-12)]
+    opening = f"{names[reference]} is the baseline by {title}." if baseline else _best(level, len(names), title)
+    findings = _findings(names[reference], differences, opening)
     return Comparison(measure, systems[0].k, names[reference], list(systems), differences, findings)
 
 
@@ -128,9 +140,16 @@ def labels(systems: Sequence[tuple[str, Mode, Footprint]]) -> list[str]:
     choices = [chosen for size in range(1, len(_TRAITS) + 1) for chosen in combinations(_TRAITS, size)]
     telling = [chosen for chosen in choices if len({_name(traits, chosen) for traits in every}) == len(systems)]
     chosen = telling[0] if telling and len(systems) > 1 else ("mode", "index")
-    names = [_name(traits, chosen) for traits in every]
-    again = [names[:place].count(name) for place, name in enumerate(names)]
-    return [f"{name} ({times + 1})" if times else name for name, times in zip(names, again, strict=True)]
+    return numbered([_name(traits, chosen) for traits in every])
+
+
+def numbered(names: Sequence[str], form: str = "{} ({})") -> list[str]:
+    """Make names differ: one that was there before has a number."""
+    taken: dict[str, None] = {}
+    for name in names:
+        again = (form.format(name, number) for number in count(2))
+        taken[name if name not in taken else next(each for each in again if each not in {*taken, *names})] = None
+    return list(taken)
 
 
 def check_baseline(baseline: str, names: Sequence[str]) -> None:
@@ -153,13 +172,22 @@ def _check(systems: Sequence[Evaluation], measure: Measure) -> None:
     if measure not in MEASURES:
         msg = f"there is no measure {measure!r}; there are {', '.join(MEASURES)}"
         raise InputError(msg)
-    if len({tuple(sorted(answer.id for answer in each.answers)) for each in systems}) > 1:
+    if len({tuple(sorted((answer.id, answer.query) for answer in each.answers)) for each in systems}) > 1:
         raise InputError("systems can be compared by the same questions only; evaluate them with one dataset")
     if len({each.k for each in systems}) > 1:
         raise InputError("systems can be compared at the same k only")
 
 
-def _findings(reference: str, differences: Sequence[Difference], title: str, *, best: bool) -> list[str]:
+def _best(level: Sequence[str], systems: int, title: str) -> str:
+    """Say which system is best, or which ones are level."""
+    if len(level) == 1:
+        return f"{level[0]} has the highest {title}."
+    if len(level) == systems:
+        return f"All have the same {title}."
+    return f"{', '.join(level[:-1])} and {level[-1]} have the same {title}, the highest."
+
+
+def _findings(reference: str, differences: Sequence[Difference], opening: str) -> list[str]:
     """Say of every other system whether it differs from the reference by more than chance."""
     against = [each for each in differences if reference in {each.system, each.other}]
     if not against:
@@ -167,8 +195,7 @@ def _findings(reference: str, differences: Sequence[Difference], title: str, *, 
     better = [each for each in against if each.system == reference and each.significant]
     worse = [each for each in against if each.other == reference and each.significant]
     open_ones = [each for each in against if not each.significant]
-    role = "has the highest" if best else "is the baseline by"
-    found = [f"{reference} {role} {title}."]
+    found = [opening]
     found += [f"{reference} is better than {each.other}: {_size(each)}." for each in better]
     found += [f"{each.system} is better than {reference}: {_size(each)}." for each in worse]
     found += [f"No difference is shown between {reference} and "
@@ -179,8 +206,10 @@ def _findings(reference: str, differences: Sequence[Difference], title: str, *, 
 
 def _size(each: Difference) -> str:
     chance = "p < 0.001" if each.p < 0.001 else f"p = {each.p:.3f}"
-    return f"{each.mean:+.3f} [{each.low:+.3f}, {each.high:+.3f}], {chance}, {each.wins} questions to {each.losses}"
+    wins = counted(each.wins, "question")
+    return f"{each.mean:+z.3f} [{each.low:+z.3f}, {each.high:+z.3f}], {chance}, {wins} to {each.losses:,}"
 
 
 def _turned(each: Difference) -> Difference:
-    return Difference(each.other, each.system, -each.mean, -each.high, -each.low, each.p, each.losses, each.wins)
+    mean, low, high = (0.0 - value for value in (each.mean, each.high, each.low))  # no -0.0
+    return Difference(each.other, each.system, mean, low, high, each.p, each.losses, each.wins)

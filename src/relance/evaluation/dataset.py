@@ -7,28 +7,37 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from relance.errors import ConfigurationError, InputError
+from relance.errors import ConfigurationError
 from relance.handwritten import parse_yaml, utf8
 
-__all__ = ["Qrels", "Queries", "read_dataset", "resolve"]
+__all__ = ["Qrels", "Queries", "read_dataset"]
 
 Queries = Mapping[str, str]
 Qrels = Mapping[str, Mapping[str, int]]
 
 
-def read_dataset(path: Path | str) -> tuple[Queries, Qrels]:
-    """Read questions and judgements: a folder in BEIR format, or a YAML file of golden queries."""
+_SPLIT = "test"
+
+
+def read_dataset(path: Path | str, *, split: str = _SPLIT) -> tuple[Queries, Qrels]:
+    """Read questions and judgements: a folder in BEIR format, or a YAML file of golden queries.
+
+    `split` says which judgements of a folder are read: those of `qrels/<split>.tsv`.
+    """
     path = Path(path)
+    if not path.is_dir() and split != _SPLIT:
+        msg = f"{path}: golden queries have no split {split!r}; only a folder in BEIR format has splits"
+        raise ConfigurationError(msg)
     try:
         with utf8(path):
-            return _read_beir(path) if path.is_dir() else _read_golden(path)
+            return _read_beir(path, split) if path.is_dir() else _read_golden(path)
     except FileNotFoundError as error:
         msg = f"{error.filename}: there is no such file; name a YAML file of golden queries, or a folder in BEIR format"
         raise ConfigurationError(msg) from None
 
 
-def _read_beir(folder: Path) -> tuple[Queries, Qrels]:
-    """Read `queries.jsonl` and `qrels/test.tsv`."""
+def _read_beir(folder: Path, split: str) -> tuple[Queries, Qrels]:
+    """Read `queries.jsonl` and `qrels/<split>.tsv`."""
     queries: dict[str, str] = {}
     for where, line in _lines(folder / "queries.jsonl"):
         try:
@@ -40,7 +49,11 @@ def _read_beir(folder: Path) -> tuple[Queries, Qrels]:
             msg = f'{where}: is no question; write {{"_id": "1", "text": "…"}}'
             raise ConfigurationError(msg) from None
     qrels: dict[str, dict[str, int]] = {}
-    for where, line in _lines(folder / "qrels" / "test.tsv"):
+    judgements = folder / "qrels" / f"{split}.tsv"
+    if there := [] if judgements.is_file() else sorted(path.stem for path in (folder / "qrels").glob("*.tsv")):
+        msg = f"{judgements}: there is no such file; of this set there are the splits {', '.join(there)}"
+        raise ConfigurationError(msg)
+    for where, line in _lines(judgements):
         query, _, rest = line.partition("\t")
         document, _, grade = rest.partition("\t")
         try:
@@ -63,9 +76,13 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 def _read_golden(path: Path) -> tuple[Queries, Qrels]:
     """Read `[{query: …, documents: [uri, …]}]`, or grades by uri; the place in the list is the question's id."""
-    items = parse_yaml(path)
+    try:
+        items = parse_yaml(path)
+    except ConfigurationError as error:  # in braces a question mark, a comma or a colon says something to YAML
+        msg = f'{error}; a question stands in quotes: - {{query: "how?", documents: [a.md]}}'
+        raise ConfigurationError(msg) from None
     if not isinstance(items, list) or not items:
-        msg = f"{path}: is no list of golden queries; write [{{query: …, documents: [uri, …]}}]"
+        msg = f'{path}: is no list of golden queries; write [{{query: "…", documents: [uri, …]}}]'
         raise ConfigurationError(msg)
     queries: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
@@ -74,7 +91,7 @@ def _read_golden(path: Path) -> tuple[Queries, Qrels]:
         grades = _grades(documents)
         known = isinstance(item, dict) and set(item) == {"query", "documents"}
         if not (known and isinstance(query, str) and query.strip() and grades):
-            form = "{query: text, documents: [uri, …]}, or with grades {query: text, documents: {uri: 2, …}}"
+            form = '{query: "…", documents: [uri, …]}, or with grades {query: "…", documents: {uri: 2, …}}'
             raise ConfigurationError(f"{path}: query {number} is not of the form {form}")
         queries[str(number)] = query
         qrels[str(number)] = grades
@@ -90,29 +107,3 @@ def _grades(documents: Any) -> dict[str, int]:
 
 def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(uri, str) for uri in value)
-
-
-def resolve(table: Any, qrels: Qrels) -> tuple[dict[str, dict[str, int]], int]:
-    """Turn the documents' names into uris; returns with them how many relevant ones the index does not have.
-
-    A name is a uri, or what follows a `#` in it: the id of a row. InputError where it could be several documents.
-    """
-    wanted = {name for graded in qrels.values() for name in graded}
-    uris: dict[str, list[str]] = {}
-    batches = table.search().where("active").select(["uri"]).limit(None).to_batches()
-    for uri in {uri for batch in batches for uri in batch["uri"].to_pylist()}:
-        for name in wanted.intersection([uri, *(uri[at + 1 :] for at, letter in enumerate(uri) if letter == "#")]):
-            uris.setdefault(name, []).append(uri)
-    for name, found in uris.items():
-        if len(found) > 1 and name not in found:
-            some = ", ".join(sorted(found)[:2])
-            msg = f"the id {name!r} of the dataset names {len(found)} documents ({some}, …); name them by uri"
-            raise InputError(msg)
-    known = {name: name if name in found else found[0] for name, found in uris.items()}
-    resolved: dict[str, dict[str, int]] = {query: {} for query in qrels}
-    for query, graded in qrels.items():
-        for name, grade in graded.items():  # a document named twice, by uri and by id, has the better grade
-            uri = known.get(name, name)
-            resolved[query][uri] = max(grade, resolved[query].get(uri, grade))
-    relevant = {name for graded in qrels.values() for name, grade in graded.items() if grade > 0}
-    return resolved, len(relevant - known.keys())

@@ -18,13 +18,13 @@ from relance.errors import ConfigurationError, InputError
 from relance.evaluation.bootstrap import intervals
 from relance.evaluation.dataset import Qrels, Queries
 from relance.evaluation.footprint import GIB
+from relance.evaluation.judged import Judged, find_judged
 from relance.evaluation.measures import MEASURES, Measure, ranked
-from relance.evaluation.run import answerable
 
 if TYPE_CHECKING:
     from relance.index import Index
 
-__all__ = ["DIMENSIONS", "Step", "TradeOff", "trade_off"]
+__all__ = ["DIMENSIONS", "Step", "TradeOff", "check_dense", "trade_off"]
 
 DIMENSIONS = (2048, 1536, 1024, 768, 512, 256, 128, 64)  # the vendor's, of text-embedding-v4
 _BATCH_ROWS = 4096
@@ -88,20 +88,25 @@ def trade_off(index: Index, queries: Queries, qrels: Qrels, *, dimensions: Seque
 
     Raises InputError for a dimension below 1, and ConfigurationError where there are no dense vectors.
     """
-    table = index.table()
-    if "vector" not in table.schema.names:
-        msg = f"index {index.spec.name!r} has no dense vectors to shorten"
-        raise ConfigurationError(msg)
     if not dimensions or min(dimensions) < 1 or k < 1:
         raise InputError("dimensions and k must be at least 1")
-    own = table.schema.field("vector").type.list_size
+    judged = find_judged(index, queries, qrels)
+    check_dense(judged)
+    own = judged.table.schema.field("vector").type.list_size
     lengths = sorted({own, *(length for length in dimensions if length < own)}, reverse=True)
-    grades, _ = answerable(table, queries, qrels)
-    asked = _embed(index, table, [queries[query] for query in grades])
-    best = _best_documents(table, asked, lengths, k)
-    steps = [_step(length, leaders, list(grades.values()), k) for length, leaders in zip(lengths, best, strict=True)]
-    model = index.spec.embedding.model
+    asked = _embed(index, judged.table, [queries[query] for query in judged.grades])
+    best = _best_documents(judged, asked, lengths, k)
+    grades = list(judged.grades.values())
+    steps = [_step(length, leaders, grades, k) for length, leaders in zip(lengths, best, strict=True)]
+    model = (index.spec.media if judged.media and index.spec.media else index.spec).embedding.model
     return TradeOff(index.spec.name, model, k, len(grades), steps, _note(model))
+
+
+def check_dense(judged: Judged) -> None:
+    """Raise ConfigurationError where there are no dense vectors."""
+    if "vector" not in judged.table.schema.names:
+        msg = f"index {judged.index.spec.name!r} has no dense vectors to shorten"
+        raise ConfigurationError(msg)
 
 
 def _embed(index: Index, table: Any, questions: Sequence[str]) -> NDArray[np.float32]:
@@ -113,12 +118,12 @@ def _embed(index: Index, table: Any, questions: Sequence[str]) -> NDArray[np.flo
     return np.stack(vectors)
 
 
-def _best_documents(table: Any, asked: NDArray[np.float32], lengths: Sequence[int], k: int) -> list[list[Leaders]]:
+def _best_documents(judged: Judged, asked: NDArray[np.float32], lengths: Sequence[int], k: int) -> list[list[Leaders]]:
     """Find the `k` best documents of every question at every length; a document is as good as its best chunk."""
     cut = [_unit(asked[:, :length]) for length in lengths]
     best: list[list[Leaders]] = [[{} for _ in asked] for _ in lengths]
-    for uris, vectors in _batches(table):
-        names, rows = np.unique(uris, return_inverse=True)
+    for uris, vectors in _batches(judged.table):
+        names, rows = np.unique([judged.copies.get(uri, uri) for uri in uris], return_inverse=True)
         order = np.argsort(rows, kind="stable")
         starts = np.searchsorted(rows[order], np.arange(len(names)))
         for questions, leaders, length in zip(cut, best, lengths, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 from relance.errors import ConfigurationError
 from relance.search import Mode
-from relance.spec import IndexSpec
+from relance.spec import EmbeddingSpec, IndexSpec
 
 __all__ = ["GIB", "Footprint", "footprint"]
 
@@ -23,7 +23,7 @@ class Footprint:
     Attributes:
         model: that made the vectors; empty for a search by words, which needs none.
         dimension: of the vectors the search reads; 0 for none.
-        chunking: how documents are cut, in a word.
+        chunking: how documents are cut, in a word; media are not.
         usd_per_million_tokens: of embedding; None where no price is known.
         vector_bytes: of a chunk's vectors, dense and sparse, that the search reads.
         chunks: rows that can be found.
@@ -44,17 +44,18 @@ class Footprint:
         return self.vector_bytes * 1e6 / GIB
 
 
-def footprint(spec: IndexSpec, table: Any, mode: Mode) -> Footprint:
-    """Weigh the table of an index, for one way of searching it."""
+def footprint(spec: IndexSpec, table: Any, mode: Mode, *, media: bool = False) -> Footprint:
+    """Weigh the table of an index, the one of its media or the one of its texts, for one way of searching it."""
+    section = spec.media.embedding if media and spec.media else spec.embedding
     made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
     dense, sparse = mode in {"vector", "hybrid"}, mode in {"sparse", "hybrid"}
     dimension = table.schema.field("vector").type.list_size if dense and "vector" in table.schema.names else 0
     terms = _sparse_bytes(table) if sparse and "sparse" in table.schema.names else 0.0
     return Footprint(
-        model="" if mode == "text" else made_by.get("model", spec.embedding.model),
+        model="" if mode == "text" else made_by.get("model", section.model),
         dimension=dimension,
-        chunking=_chunking(spec),
-        usd_per_million_tokens=0.0 if mode == "text" else _price(spec),
+        chunking="media" if media else _chunking(spec),
+        usd_per_million_tokens=0.0 if mode == "text" else _price(section),
         vector_bytes=4 * dimension + terms,
         chunks=table.count_rows("active"),
         table_bytes=table.stats()["total_bytes"] + sum(index.size_bytes or 0 for index in table.list_indices()),
@@ -68,11 +69,11 @@ def _chunking(spec: IndexSpec) -> str:
     return f"{chunking.strategy} {chunking.max_tokens}{overlap}{context}"
 
 
-def _price(spec: IndexSpec) -> float | None:
+def _price(section: EmbeddingSpec) -> float | None:
     from relance.providers import open_provider
 
     try:
-        return open_provider(spec.embedding).info.price_per_million_tokens
+        return open_provider(section).info.price_per_million_tokens
     except ConfigurationError:  # without a key it cannot be told, which is no reason not to tell the rest
         return None
 

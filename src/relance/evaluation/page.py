@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from relance.evaluation.plot import comparison_png, trade_off_png
@@ -59,7 +60,7 @@ numbers"></p>
 """
 
 
-def evaluation_page(comparison: Comparison, curves: list[TradeOff], *, title: str = "Evaluation") -> str:
+def evaluation_page(comparison: Comparison, curves: Sequence[TradeOff], *, title: str = "Evaluation") -> str:
     """Write the page; names come from specs and files, and are escaped.
 
     Raises MissingExtraError without matplotlib.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from relance.errors import MissingExtraError
-from relance.evaluation.measures import Measure, title_of
+from relance.evaluation.measures import Measure, counted, title_of
 
 if TYPE_CHECKING:
     from relance.evaluation.compare import Comparison
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["comparison_png", "trade_off_png"]
 
 _DPI = 150
+_LABEL = 0.13  # of the width of an axis
 # Okabe and Ito's colours, told apart by everybody.
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#767676"
 _SHOWN: tuple[Measure, ...] = ("ndcg", "recall")
@@ -27,20 +30,22 @@ _FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC",
 def comparison_png(comparison: Comparison, *, title: str = "") -> bytes:
     """Draw every system as a point with its interval, for the compared measure and one more, best first.
 
-    A filled point differs from the reference by more than chance, or is the reference; a hollow one does not.
+    A filled point differs from the reference by more than chance (each measure is tested), or is the reference; a
+    hollow one does not.
     Raises MissingExtraError without matplotlib.
     """
     canvas, fonts = _canvas(8.6, 1.6 + 0.36 * len(comparison.systems))
-    systems = sorted(comparison.systems, key=lambda each: getattr(each, comparison.measure))
+    systems = sorted(comparison.systems, key=lambda each: getattr(each, comparison.measure), reverse=True)[::-1]
     panels: list[Measure] = [comparison.measure, next(each for each in _SHOWN if each != comparison.measure)]
     places = range(len(systems))
     axes = canvas.figure.subplots(1, 2, sharey=True)
     for axis, measure in zip(axes, panels, strict=True):
+        compared = comparison.by(measure)
         for place, each in zip(places, systems, strict=True):
             value, (low, high) = getattr(each, measure), each.intervals[measure]
             reference = each.label == comparison.reference
-            against = comparison.with_reference(each.label)
-            filled = reference or measure != comparison.measure or (against is not None and against.significant)
+            against = compared.with_reference(each.label)
+            filled = reference or (against is not None and against.significant)
             colour = _ORANGE if reference else _BLUE
             axis.plot([low, high], [place, place], color=colour, linewidth=1.6, solid_capstyle="round", alpha=0.75)
             axis.plot(value, place, "o", color=colour, markerfacecolor=colour if filled else "white", markersize=6.5)
@@ -50,8 +55,8 @@ def comparison_png(comparison: Comparison, *, title: str = "") -> bytes:
         axis.margins(x=0.08)
     axes[0].set_ylim(-0.6, len(systems) - 0.3)
     axes[0].set_yticks(list(places), [_drawable(each.label, fonts) for each in systems])
-    _caption(canvas.figure, title, f"{systems[0].queries:,} questions; bars: 95 % bootstrap intervals; orange: "
-             f"{_role(comparison)}; hollow: no difference to it is shown", fonts)  # fmt: skip
+    _caption(canvas.figure, title, f"{counted(systems[0].queries, 'question')}; bars: 95 % bootstrap intervals; "
+             f"orange: {_role(comparison)}; hollow: no difference to it is shown", fonts)  # fmt: skip
     return _png(canvas)
 
 
@@ -70,14 +75,26 @@ def trade_off_png(curve: TradeOff, *, title: str = "") -> bytes:
         axis.vlines(at, *zip(*(step.intervals[measure] for step in curve.steps), strict=True), color=colour,
                     linewidth=1.6, alpha=0.45)  # fmt: skip
     axis.set_xscale("log", base=2)
-    axis.set_xticks(sizes, [f"{step.dimension}\n{size:,} B" for step, size in zip(curve.steps, sizes, strict=True)])
+    axis.set_xticks(sizes, _ticks(sizes))
     axis.minorticks_off()
     axis.set_xlabel("dimension, and bytes of a vector", fontsize=8.5, color="#333333")
     _tidy(axis, "")
-    axis.legend(frameon=False, fontsize=8.5, loc="lower right")
+    axis.legend(frameon=False, fontsize=8.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))  # no bar is behind it there
     _caption(canvas.figure, title or f"{curve.index}: what shorter vectors lose",
-             f"{curve.model}; {curve.queries:,} questions; bars: 95 % bootstrap intervals", fonts)  # fmt: skip
+             f"{curve.model}; {counted(curve.queries, 'question')}; bars: 95 % bootstrap intervals", fonts)  # fmt: skip
     return _png(canvas)
+
+
+def _ticks(sizes: Sequence[int]) -> list[str]:
+    """Label lengths of vectors, longest first; one that would lie on its neighbour's label has none."""
+    span = math.log2(sizes[0] / sizes[-1])
+    labels: list[str] = []
+    beside = math.inf
+    for size in sizes:
+        free = math.log2(beside / size) >= _LABEL * span
+        labels.append(f"{size // 4:,}\n{size:,} B" if free else "")
+        beside = size if free else beside
+    return labels
 
 
 def _canvas(width: float, height: float) -> tuple[Any, list[str]]:
@@ -111,10 +128,11 @@ def _caption(figure: Any, title: str, below: str, fonts: list[str]) -> None:
 
 
 def _role(comparison: Comparison) -> str:
-    best = max(getattr(each, comparison.measure) for each in comparison.systems)
-    is_best = any(each.label == comparison.reference and getattr(each, comparison.measure) == best
-                  for each in comparison.systems)  # fmt: skip
-    return "the best" if is_best else "the baseline"
+    values = {each.label: getattr(each, comparison.measure) for each in comparison.systems}
+    best = [label for label, value in values.items() if value >= max(values.values()) - 1e-12]
+    if comparison.reference not in best:
+        return "the baseline"
+    return "the best" if len(best) == 1 else "one of the best"
 
 
 def _drawable(text: str, fonts: list[str]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,15 +14,16 @@ from numpy.typing import NDArray
 
 from relance.errors import InputError
 from relance.evaluation.bootstrap import intervals
-from relance.evaluation.dataset import Qrels, Queries, resolve
+from relance.evaluation.dataset import Qrels, Queries
 from relance.evaluation.footprint import Footprint, footprint
+from relance.evaluation.judged import Judged, find_judged
 from relance.evaluation.measures import MEASURES, Measure
-from relance.search import Explanation, Mode
+from relance.search import Explanation, Hits, Mode
 
 if TYPE_CHECKING:
     from relance.index import Index
 
-__all__ = ["Answer", "Evaluation", "answerable", "evaluate"]
+__all__ = ["Answer", "Evaluation", "evaluate"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -54,11 +56,13 @@ class Evaluation:
         intervals: for each measure, what its mean lies between in 95 of 100 samples of such questions (bootstrap).
         skipped: questions nobody asked, because no document was judged relevant to them.
         missing: relevant documents that the index does not have; no search can find them.
+        missing_documents: what the dataset calls those.
         latency_ms_p50: of a search, one question at a time; embedding the question comes on top.
         embed_ms_p50: of that; None where nothing was embedded: a search by words, or all questions were paid for.
         table_version: of the table that was asked, as `fingerprint` its vector space.
         footprint: what it costs to have this index: model, price, sizes.
         label: what sets it apart from those it is compared with.
+        media: whether images and videos were asked for, and not texts.
     """
 
     index: str
@@ -80,6 +84,8 @@ class Evaluation:
     table_version: int
     footprint: Footprint
     label: str = ""
+    media: bool = False
+    missing_documents: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
     def as_dict(self, *, answers: bool = False) -> dict[str, Any]:
@@ -96,25 +102,29 @@ class Evaluation:
 def evaluate(index: Index, queries: Queries, qrels: Qrels, *, mode: Mode = "hybrid", k: int = 10) -> Evaluation:
     """Ask every question that has a relevant document and grade what is found; the documents' uris are the keys.
 
-    Documents are ranked by their best chunk, or as a reranker of the spec sorts them.
+    Documents are ranked by their best chunk, or as a reranker of the spec sorts them. Where the judged documents are
+    images or videos, these are searched; the same content in several places is one document.
 
     Args:
         index: what is asked; questions may cost money.
         queries: question by id.
         qrels: for each question id the grades of documents, by uri, or by row id where they are rows of a table; a
-            grade above 0 is relevant.
+            grade above 0 is relevant. Media may be named by address, too.
         mode: how it is searched.
         k: documents looked at.
+
+    Raises InputError where the judged documents are texts and media: their scores cannot be compared.
     """
     if k < 1:
         msg = f"k must be at least 1, got {k}"
         raise InputError(msg)
-    table = index.table()
-    grades, missing = answerable(table, queries, qrels)
+    judged = find_judged(index, queries, qrels)
     # An index of our own: it remembers no question, so that times are the same whatever was asked before.
     with type(index)(index.spec) as asked:
-        asked.search(queries[next(iter(grades))], k=k, mode=mode, group=True)  # the first one waits for the model
-        answers = [_ask(asked, query, queries[query], graded, mode=mode, k=k) for query, graded in grades.items()]
+        search = partial(_ask, asked, judged, mode=mode, k=k)
+        first = next(iter(judged.grades))
+        search(first, queries[first])  # it waits for the model
+        answers = [search(query, queries[query]) for query in judged.grades]
     scores = np.array([[getattr(answer, name) for name in MEASURES] for answer in answers])
     bounds = [(float(low), float(high)) for low, high in intervals(scores)]
     latencies = sorted(answer.latency_ms for answer in answers)
@@ -125,27 +135,20 @@ def evaluate(index: Index, queries: Queries, qrels: Qrels, *, mode: Mode = "hybr
         intervals=dict(zip(MEASURES, bounds, strict=True)),
         latency_ms_p50=_percentile(latencies, 50), latency_ms_p95=_percentile(latencies, 95),
         embed_ms_p50=_percentile(embeddings, 50) if embeddings else None,
-        skipped=len(queries) - len(answers), missing=missing, fingerprint=table.name.rpartition("__")[2],
-        table_version=table.version, footprint=footprint(index.spec, table, mode), answers=answers,
+        skipped=len(queries) - len(answers), missing=len(judged.missing), missing_documents=judged.missing,
+        fingerprint=judged.table.name.rpartition("__")[2], table_version=judged.table.version, media=judged.media,
+        footprint=footprint(index.spec, judged.table, mode, media=judged.media), answers=answers,
     )  # fmt: skip
 
 
-def answerable(table: Any, queries: Queries, qrels: Qrels) -> tuple[dict[str, dict[str, int]], int]:
-    """Return the grades, by uri, of the questions that have a relevant document, and how many such a table lacks."""
-    grades, missing = resolve(table, {query: graded for query, graded in qrels.items() if query in queries})
-    asked = {query: graded for query, graded in grades.items() if any(grade > 0 for grade in graded.values())}
-    if not asked:
-        msg = "no question of the dataset has a relevant document; are its questions and judgements of the same set?"
-        raise InputError(msg)
-    return asked, missing
-
-
-def _ask(index: Index, query: str, text: str, graded: Mapping[str, int], *, mode: Mode, k: int) -> Answer:
+def _ask(index: Index, judged: Judged, query: str, text: str, *, mode: Mode, k: int) -> Answer:
     """Find the `k` best documents, each as good as its best chunk, and grade them."""
     began = time.perf_counter()
-    hits = index.search(text, k=k, mode=mode, group=True, explain=True)
+    hits: Hits[Any] = (index.search_media(text, k=k, mode=mode, explain=True) if judged.media
+                       else index.search(text, k=k, mode=mode, group=True, explain=True))  # fmt: skip
     took = time.perf_counter() - began
-    found = [hit.uri for hit in hits]
+    found = [judged.copies.get(hit.uri, hit.uri) for hit in hits]
+    graded = judged.grades[query]
     notes = hits.explanation or Explanation(mode)
     embedding = notes.seconds.get("embed", 0.0)
     return Answer(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from relance.evaluation.measures import Measure, title_of
+from relance.evaluation.measures import Measure, counted, title_of
 
 if TYPE_CHECKING:
     from relance.evaluation.compare import Comparison, Difference
@@ -18,6 +18,7 @@ __all__ = ["Cells", "comparison_markdown", "cost_cells", "notes", "quality_cells
            "trade_off_markdown"]  # fmt: skip
 
 _MIB = 2**20
+_NAMED = 3  # of the documents that an index lacks
 _SHOWN: tuple[Measure, ...] = ("ndcg", "recall", "mrr", "map")
 
 
@@ -30,17 +31,16 @@ class Cells:
 
 
 def quality_cells(comparison: Comparison) -> Cells:
-    """Every system's measures with their intervals, and its difference to the reference."""
-    k, several = comparison.k, len(comparison.systems) > 1
-    head = ["system", *(title_of(measure, k) for measure in _SHOWN)]
+    """Every system's measures with their intervals; beside what is compared, its difference to the reference."""
+    first, *others = [comparison.measure, *(measure for measure in _SHOWN if measure != comparison.measure)]
+    title = title_of(first, comparison.k)
+    against = [f"± {title}", "p"] if len(comparison.systems) > 1 else []
+    head = ["system", title, *against, *(title_of(measure, comparison.k) for measure in others)]
     rows = []
     for each in _ordered(comparison):
-        row = [each.label, *(f"{getattr(each, measure):.3f} {_interval(*each.intervals[measure])}"
-                             for measure in _SHOWN)]  # fmt: skip
-        if several:
-            row += _against(comparison.with_reference(each.label))
-        rows.append(row)
-    return Cells([*head, f"± {title_of(comparison.measure, k)}", "p"] if several else head, rows)
+        difference = _against(comparison.with_reference(each.label)) if against else []
+        rows.append([each.label, _mean(each, first), *difference, *(_mean(each, measure) for measure in others)])
+    return Cells(head, rows)
 
 
 def cost_cells(comparison: Comparison) -> Cells:
@@ -70,20 +70,21 @@ def trade_off_cells(curve: TradeOff) -> Cells:
 def notes(comparison: Comparison) -> list[str]:
     """Say what the numbers rest on: how many questions, what was left out, what the columns mean."""
     first = comparison.systems[0]
-    said = [f"{first.queries:,} questions; in brackets 95 % bootstrap intervals over questions."]
+    what = ", answered by images and videos" if first.media else ""
+    said = [f"{counted(first.queries, 'question')}{what}; in brackets 95 % bootstrap intervals over questions."]
     if len(comparison.systems) > 1:
         said.append(f"Differences are to {comparison.reference}; p by paired randomization, Holm-adjusted for "
-                    f"{len(comparison.differences)} tests; *: more than chance.")  # fmt: skip
+                    f"{counted(len(comparison.differences), 'test')}; *: more than chance.")  # fmt: skip
     said.append(
         "$/M: a million tokens; GiB/M: vectors of a million chunks that the search reads; MiB: the table on disk."
     )
     said.append("Times are of one search after the other; embed: making a question's vector, on top (median).")
     if first.skipped:
-        said.append(f"{first.skipped:,} questions have no relevant document and were not asked.")
-    for missing, labels in _missing(comparison).items():
-        documents = "1 relevant document is" if missing == 1 else f"{missing:,} relevant documents are"
-        said.append(f"{documents} not in the index, so no search can find what is missing ({', '.join(labels)}).")
-    return said
+        verbs = "has no relevant document and was" if first.skipped == 1 else "have no relevant document and were"
+        said.append(f"{counted(first.skipped, 'question')} {verbs} not asked.")
+    everywhere = len(comparison.systems)
+    return said + [_told_missing(names, [] if len(labels) == everywhere else labels)
+                   for names, labels in _missing(comparison).items()]  # fmt: skip
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -104,15 +105,19 @@ def _ordered(comparison: Comparison) -> list[Evaluation]:
     return sorted(comparison.systems, key=lambda each: -getattr(each, comparison.measure))
 
 
+def _mean(each: Evaluation, measure: Measure) -> str:
+    return f"{getattr(each, measure):.3f} {_interval(*each.intervals[measure])}"
+
+
 def _interval(low: float, high: float, sign: str = "") -> str:
-    return f"[{low:{sign}.3f}, {high:{sign}.3f}]"
+    return f"[{low:{sign}z.3f}, {high:{sign}z.3f}]"
 
 
 def _against(reference: Difference | None) -> list[str]:
     if reference is None:
         return ["—", "—"]
     chance = "< 0.001" if reference.p < 0.001 else f"{reference.p:.3f}"
-    difference = f"{reference.mean:+.3f} {_interval(reference.low, reference.high, '+')}"
+    difference = f"{reference.mean:+z.3f} {_interval(reference.low, reference.high, '+')}"
     return [difference, f"{chance} *" if reference.significant else chance]
 
 
@@ -120,12 +125,21 @@ def _embed_ms(each: Evaluation) -> str:
     return "—" if each.embed_ms_p50 is None else f"{each.embed_ms_p50:.1f}"
 
 
-def _missing(comparison: Comparison) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+def _missing(comparison: Comparison) -> dict[tuple[int, str], list[str]]:
+    """Group systems by how many documents they lack, and by the first of their names."""
+    found: dict[tuple[int, str], list[str]] = {}
     for each in comparison.systems:
         if each.missing:
-            found.setdefault(each.missing, []).append(each.label)
+            found.setdefault((each.missing, ", ".join(each.missing_documents[:_NAMED])), []).append(each.label)
     return found
+
+
+def _told_missing(missing: tuple[int, str], labels: Sequence[str]) -> str:
+    number, names = missing
+    documents = "1 relevant document is" if number == 1 else f"{number:,} relevant documents are"
+    whose = f" of {', '.join(labels)}" if labels else ""
+    named = f": {names}{', …' if number > _NAMED else ''}" if names else ""
+    return f"{documents} not in the index{whose}, and no search can find what is missing{named}."
 
 
 def _share(value: float, full: float) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from relance.documents import digest
-from relance.errors import ConfigurationError
+from relance.errors import ConfigurationError, StoppedError
 from relance.spec import ChunkingSpec, EmbeddingSpec, IndexSpec, LimitsSpec
 
-__all__ = ["over_corpus", "spec_for"]
+__all__ = ["over_corpus", "spec_for", "thrown_away"]
 
 _CORPUS = "corpus.jsonl"
 
@@ -25,7 +28,7 @@ def spec_for(model: str, dataset: Path, store: Path, *, max_cost_usd: float) -> 
         store: folder for the tables; with it, paid-for vectors are kept for the next try.
         max_cost_usd: budget of building it.
 
-    Raises ConfigurationError for what is no model's name and for a folder without a corpus.
+    Raises ConfigurationError for what is no model's name, for a budget below 0, and for a folder without a corpus.
     """
     name, _, dimension = model.partition("@")
     try:
@@ -33,12 +36,28 @@ def spec_for(model: str, dataset: Path, store: Path, *, max_cost_usd: float) -> 
     except ValidationError as error:
         msg = f"--model {model}: {error.errors()[0]['msg']}; write provider/model, e.g. local/wordllama@128"
         raise ConfigurationError(msg) from None
-    return _declare(dataset, store, embedding, ChunkingSpec(), LimitsSpec(max_cost_usd=max_cost_usd))
+    try:
+        limits = LimitsSpec(max_cost_usd=max_cost_usd)
+    except ValidationError as error:
+        msg = f"--max-cost-usd {max_cost_usd:g}: {error.errors()[0]['msg']}"
+        raise ConfigurationError(msg) from None
+    return _declare(dataset, store, embedding, ChunkingSpec(), limits)
 
 
 def over_corpus(spec: IndexSpec, dataset: Path, store: Path) -> IndexSpec:
     """Declare an index of a dataset's `corpus.jsonl` with the chunking, model and limits of a spec."""
     return _declare(dataset, store, spec.embedding, spec.chunking, spec.limits, name=spec.name)
+
+
+@contextlib.contextmanager
+def thrown_away() -> Generator[Path]:
+    """Make a folder for tables that nobody keeps; whoever interrupts the run is told so (StoppedError)."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="relance-evaluate-") as folder:
+            yield Path(folder)
+    except KeyboardInterrupt:
+        msg = "interrupted; what was built is thrown away. With --keep FOLDER the next run goes on from there"
+        raise StoppedError(msg) from None
 
 
 def _declare(dataset: Path, store: Path, embedding: EmbeddingSpec, chunking: ChunkingSpec, limits: LimitsSpec, *,
