@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ["listening", "serve_until_interrupted", "serving"]
 
+_LAST_PORT = 65_535
+
 
 @contextmanager
 def listening(host: str, port: int, cannot: str) -> Generator[tuple[socket.socket, str]]:
     """Listen on an address (port 0: a free one); yields the socket and the URL, which can be called at once.
 
-    Raises ConfigurationError where the port is taken; it begins with `cannot`, such as "The emulator cannot listen".
+    Raises ConfigurationError where the port is taken or none; it begins with `cannot`, such as "The emulator cannot
+    listen".
     """
+    if not 0 <= port <= _LAST_PORT:
+        msg = f"{cannot} on port {port}; ports are 1 to {_LAST_PORT:,}, and 0 takes a free one."
+        raise ConfigurationError(msg)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only where the protocol is named; without, an answer takes 44 ms instead of 2.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:

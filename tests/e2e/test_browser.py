@@ -90,7 +90,7 @@ def test_analyses_are_forms_too_and_their_findings_are_seen(
     assert stack.run("ingest", str(handbook), "--direct").returncode == 0
     deployment = stack.deployment("anomalies/anomalies")
     page.goto(f"{stack.page}/v2/deployments/deployment/{deployment['id']}/run")
-    for label in ("Index", "Level", "Method", "Reference where", "Tolerance", "Allowed"):
+    for label in ("Index", "Level", "Method", "Filter", "Reference", "Reference filter", "Tolerance", "Allowed"):
         page.get_by_text(f"{label} (Optional)", exact=True).wait_for()
     page.screenshot(path=pictures / "6-analysis-form.png", full_page=True)
 

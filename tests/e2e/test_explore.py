@@ -9,8 +9,10 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,15 @@ AUDIT = r"""() => {
   }
   if (document.documentElement.scrollWidth > innerWidth) problems.push("wider than the window");
   return problems;
+}"""
+
+# Whether what has the focus shows it: itself, the frame around it, or the label it stands in.
+FOCUS = r"""() => {
+  const at = document.activeElement;
+  return [at, at.closest(".field"), at.closest(".segments") && at.nextElementSibling].filter(Boolean).some((each) => {
+    const style = getComputedStyle(each), box = each.getBoundingClientRect();
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 && box.width > 0 && box.bottom > 0;
+  });
 }"""
 
 
@@ -224,10 +235,13 @@ def test_pictures_and_films_are_seen(look: Callable[..., Looked], gallery: str, 
     looked.keep("gallery-search")
     page.locator(".tile .frame").first.click()
     page.locator("img.large").wait_for()
-    page.wait_for_function("document.querySelector('img.large').naturalWidth > 100")
+    assert page.locator("img.large").evaluate("each => each.decode().then(() => each.naturalWidth)") > 100
     looked.keep("picture")
     page.goto(page.url.partition("/media/")[0] + f"/media/{document_id('catalog.csv#sunrise')}")
-    page.wait_for_function("document.querySelector('video').readyState >= 1")
+    # Waiting in the page itself would be an `eval`, which its policy refuses.
+    page.locator("video").evaluate(
+        "each => each.readyState || new Promise((r) => { each.onloadedmetadata = () => r() })"
+    )
     assert page.locator("video").evaluate("each => each.duration") > 1
     looked.keep("film")
     looked.stayed_here()
@@ -270,24 +284,69 @@ def test_it_is_used_with_the_keyboard_alone(look: Callable[..., Looked], handboo
         order.append(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
         if order[-1].startswith("<body"):  # the end, from where it begins again
             break
-        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-        inside = page.evaluate("!!document.activeElement.closest('.field, .segments')")
-        assert outline != "none" or inside, order[-1]
+        assert page.evaluate(FOCUS), order[-1]
     assert any('name="q"' in each for each in order)
     first = next(number for number, each in enumerate(order) if each.startswith('<a href="/documents/'))
     assert first < 10, "an answer is not far from the question"
 
 
-def test_it_is_dark_where_the_reader_wants_it(look: Callable[..., Looked], handbook: str) -> None:
-    looked = look("desktop", color_scheme="dark", reduced_motion="reduce")
+@pytest.mark.parametrize("size", SIZES)
+def test_it_is_dark_where_the_reader_wants_it(look: Callable[..., Looked], handbook: str, size: str) -> None:
+    looked = look(size, color_scheme="dark", reduced_motion="reduce")
     looked.page.goto(handbook)
     assert looked.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 19, 21)"
     assert looked.page.evaluate("getComputedStyle(document.querySelector('button')).transitionDuration") == "0s"
     looked.keep("front")
-    for path in ("?q=水位传感器", "documents", "failures", "runs", "status"):
-        looked.page.goto(looked.page.url.partition("?")[0].rpartition("/")[0] + "/" + path)
+    home = handbook.partition("/?")[0]
+    for path in ("?q=水位传感器&explain=1", "documents", "failures", "runs", "status", "map"):
+        looked.page.goto(f"{home}/{path}")
         looked.keep(f"{path.strip('?').partition('=')[0]}")
+    looked.page.goto(f"{home}/documents")
+    looked.page.locator("tbody a").first.click()
+    looked.page.locator(".chunk").first.wait_for()
+    looked.keep("document")
     looked.stayed_here()
+
+
+@contextmanager
+def neighbour(page: str) -> Generator[str]:
+    """Serve a page on another port of this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_a_page_of_another_port_asks_nothing_and_may_link_here(
+    look: Callable[..., Looked], handbook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, home = look("desktop").page, handbook.partition("/?")[0]
+    page.goto(handbook)
+    asked: list[Any] = []
+    monkeypatch.setattr(Index, "search", lambda *given, **_: asked.append(given))
+    links = f'<a id="away" href="{home}/?q=pump">a question</a> <a id="in" href="{handbook}">the printed address</a>'
+    with neighbour(f'<!doctype html><title>x</title><img src="{home}/?q=pump" alt="x">{links}') as elsewhere:
+        page.goto(elsewhere)
+        page.wait_for_load_state("networkidle")
+        page.click("#away")
+        page.get_by_role("heading", name="Locked").wait_for()
+        assert asked == []
+        page.goto(elsewhere)
+        page.click("#in")
+        page.get_by_role("heading", name="Locked").wait_for()
+        page.get_by_role("link", name="go on").click()
+        page.get_by_role("searchbox", name="Search").first.wait_for()
 
 
 def test_it_works_without_scripts(look: Callable[..., Looked], handbook: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from relance.analysis import map_page as page_module
 from relance.analysis.cluster import Central, Cluster, Clusters, cluster
-from relance.analysis.map_page import map_page
+from relance.analysis.map_page import map_page, write_page
 from relance.analysis.points import Described
 from relance.index import Index
 from relance.spec import IndexSpec
@@ -229,6 +229,74 @@ def test_addresses_are_links_only_if_they_are_https(
     page.close()
 
 
+def test_links_to_files_are_relative_and_nothing_else(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [
+        "docs/a%20b.md",
+        "../x.md",
+        "javascript:alert(1)",
+        "//x/y",
+        "/etc/passwd",
+        "data:,x",
+        "a:b",
+        "a.md?b",
+        "a b",
+    ]
+    page = large(browser, tmp_path, monkeypatch, len(given), given, file_link=lambda uri: uri)
+    for row, address in enumerate(given):
+        page.locator("#list button").nth(row).click()
+        links = page.locator("#chosen a")
+        assert [link.get_attribute("href") for link in links.all()] == ([address] if row < 2 else [])
+    page.close()
+
+
+def test_a_file_opens_from_the_map(browser: Any, folder: Path) -> None:
+    index = Index(IndexSpec.model_validate({
+        "name": "notes", "sources": [{"type": "files", "root": "docs"}], "store": {"uri": "db"}, "folder": folder,
+        "embedding": {"model": "fake/hash", "dimension": 256},
+    }))  # fmt: skip
+    (folder / "pages").mkdir()
+    write_page(index, cluster(index, k=3), folder / "pages" / "map.html")
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto((folder / "pages" / "map.html").as_uri())
+    page.locator("#words").fill("铁路 3")
+    page.locator("#list button").first.click()
+    with context.expect_page() as opened:
+        page.get_by_role("link", name="Open the source").click()
+    assert opened.value.url == (folder / "docs" / "铁路" / "3.md").as_uri()
+    context.close()
+
+
+def test_labels_that_would_cover_each_other_are_moved(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "describe_points", lambda *_: {})
+    named = ["one", "two", "three", "four"]
+    clusters = [Cluster(at, 1, name, [name], 0.9, [Central("0", "a", "a", 1.0)]) for at, name in enumerate(named)]
+    found = Clusters(
+        "near", "documents", "kmeans", None, "t", 1, 4, 0.5, "tsne", clusters, named, named,
+        np.arange(4, dtype=np.int32), np.zeros(4, np.float32), np.full((4, 2), 0.1, np.float32),
+    )  # fmt: skip
+    index: Any = None
+    (tmp_path / "map.html").write_text(map_page(index, found), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1280, "height": 844})
+    page.add_init_script(
+        """window.written = []; const write = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+            window.written.push([text, y]); write.call(this, text, x, y); };"""
+    )
+    page.goto((tmp_path / "map.html").as_uri())
+    page.locator("#list button").first.wait_for()
+    page.wait_for_timeout(300)  # drawn in the next frame
+    heights = dict(page.evaluate("window.written"))
+    assert set(heights) == set(named)
+    assert min(abs(a - b) for a in heights.values() for b in heights.values() if a != b) >= 18
+    assert len(set(heights.values())) == 4
+    page.close()
+
+
 def test_twenty_thousand_points_can_be_used(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
@@ -253,7 +321,10 @@ def test_twenty_thousand_points_can_be_used(
     page.close()
 
 
-def large(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int, uris: list[str]) -> Any:
+def large(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int, uris: list[str],
+    file_link: Callable[[str], str] | None = None,
+) -> Any:  # fmt: skip
     """Open a map of so many made up points."""
 
     def describe(_index: Any, _level: Any, ids: list[str]) -> dict[str, Described]:
@@ -275,7 +346,7 @@ def large(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int,
     )  # fmt: skip
     path = tmp_path / "large.html"
     index: Any = None
-    path.write_text(map_page(index, found), encoding="utf-8")
+    path.write_text(map_page(index, found, file_link=file_link), encoding="utf-8")
     page = browser.new_page(viewport={"width": 1280, "height": 844})
     page.goto(path.as_uri())
     page.locator("#list button").first.wait_for()

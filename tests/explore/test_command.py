@@ -70,6 +70,20 @@ def test_each_start_has_another_token() -> None:
     assert not [config for config in configs if config.token.get_secret_value() in repr(config)]
 
 
+@pytest.mark.parametrize("port", ["99999", "65536", "-1"])
+def test_a_port_that_is_none_is_said(spec: Path, port: str) -> None:
+    with started(str(spec), "--port", port) as process:
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "Traceback" not in out + err
+    assert "Must be" in out + err
+    with (
+        pytest.raises(ConfigurationError, match="cannot listen on port"),
+        running(Index(spec), ExploreConfig(int(port))),
+    ):
+        pass
+
+
 def test_a_port_that_is_taken_is_said(spec: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -136,6 +136,44 @@ def test_a_file_that_became_a_link_is_not_handed_out(
     assert visitor.get(address).status_code == 404
 
 
+def test_a_file_that_goes_away_meanwhile_is_not_found(
+    open_page: Callable[[Index], Visitor], make_index: Callable[..., Index], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (docs / "pump.md").write_text("# Pump")
+    index = make_index()
+    index.ingest()
+    visitor = open_page(index)
+
+    def found_and_removed(spec: IndexSpec, uri: str) -> Path | None:
+        path = source_file(spec, uri)
+        (docs / "pump.md").unlink()
+        return path
+
+    monkeypatch.setattr("relance.explore.pages.document.source_file", found_and_removed)
+    response = visitor.get(f"/documents/{document_id('docs/pump.md')}/file")
+    assert response.status_code == 404
+    assert "not where it was" in response.text
+
+
+def test_what_is_being_sent_is_sent_to_the_end(
+    open_page: Callable[[Index], Visitor], make_index: Callable[..., Index], docs: Path
+) -> None:
+    for name in ("long", "other"):
+        (docs / f"{name}.md").write_text("# Long")
+    index = make_index()
+    index.ingest()
+    visitor, text = open_page(index), "The pump moves water. " * 500_000
+    (docs / "long.md").write_text(text)
+    with visitor.client.stream("GET", f"/documents/{document_id('docs/long.md')}/file") as response:
+        pieces = response.iter_bytes()
+        got = [next(pieces)]
+        (docs / "long.md").unlink()
+        index.ingest()
+        got += pieces
+    assert b"".join(got).decode() == text
+    assert visitor.get(f"/documents/{document_id('docs/long.md')}/file").status_code == 404
+
+
 def test_a_large_file_is_not_handed_out(linked: IndexSpec, docs: Path) -> None:
     source = linked.sources[0].model_copy(update={"max_size": 3})
     assert source_file(linked.model_copy(update={"sources": [source]}), "docs/real.txt") is None

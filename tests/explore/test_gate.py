@@ -65,6 +65,7 @@ def test_every_answer_carries_the_headers(visitor: Visitor, path: str) -> None:
         assert "base-uri 'none'" in policy
         assert "unsafe" not in policy
         assert "script-src" not in policy
+        assert "frame-src" not in policy
         for name in ("x-content-type-options", "referrer-policy", "cross-origin-resource-policy", "x-frame-options"):
             assert response.headers[name] == HEADERS[name]
         assert "no-store" in response.headers["cache-control"] or "private" in response.headers["cache-control"]
@@ -84,7 +85,34 @@ def test_a_wrong_token_opens_nothing(visitor: Visitor, wrong: str) -> None:
     assert visitor.stranger.get("/", params={"token": wrong}).status_code == 403
     half = visitor.token[:-1]
     assert visitor.stranger.get("/", params={"token": half}).status_code == 403
-    assert visitor.get("/", params={"token": half}).status_code == 403, "a wrong token is not forgiven for a cookie"
+
+
+@pytest.mark.parametrize("old", ["x", "é", "a" * 43, "\0"])
+def test_the_token_of_an_earlier_start_locks_nobody_out_who_is_in(visitor: Visitor, old: str) -> None:
+    assert visitor.get("/status", params={"token": old}).status_code == 200
+    visitor.client.cookies.set("relance-explore-1", "x")
+    assert visitor.get("/", params={"token": visitor.token}).status_code == 303
+
+
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+@pytest.mark.parametrize("mode", ["navigate", "no-cors", "cors"])
+def test_a_page_of_another_port_asks_nothing(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, site: str, mode: str
+) -> None:
+    """Browsers send it our cookie along, and a question may cost."""
+    monkeypatch.setattr(Index, "search", lambda *_, **__: pytest.fail("it was asked"))
+    elsewhere = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}
+    for path in PATHS:
+        if not path.startswith("/static/"):
+            response = visitor.get(path, headers=elsewhere)
+            assert response.status_code == 403, path
+            assert "notes" not in response.text
+    assert visitor.get(f"/?token={visitor.token}", headers=elsewhere).status_code == 303, "the printed address is a key"
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_an_address_that_is_typed_or_ours_is_answered(visitor: Visitor, site: str) -> None:
+    assert visitor.get("/?q=water", headers={"Sec-Fetch-Site": site}).status_code == 200
 
 
 def test_the_token_becomes_a_cookie_and_leaves_the_address(visitor: Visitor) -> None:
@@ -115,7 +143,8 @@ def test_the_comparison_takes_constant_time(visitor: Visitor, monkeypatch: pytes
     seen: list[tuple[bytes, bytes]] = []
     monkeypatch.setattr("relance.explore.gate.hmac.compare_digest", lambda a, b: seen.append((a, b)) or a == b)
     assert visitor.get("/status").status_code == 200
-    assert seen == [(visitor.token.encode(), visitor.token.encode())]
+    assert seen[-1] == (visitor.token.encode(), visitor.token.encode())
+    assert {right for _, right in seen} == {visitor.token.encode()}
     assert hmac.compare_digest(b"a", b"a")
 
 

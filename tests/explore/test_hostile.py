@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from relance.documents import document_id
-from relance.explore.reading import flowing, plain
+from relance.explore.reading import UNSEEN, flowing, plain
 from relance.explore.templates import link, marked
 from relance.index import Index
 from relance.spec import IndexSpec
@@ -256,6 +257,15 @@ def test_flowing_text_is_as_long_and_has_the_same_words(text: str) -> None:
 def test_signs_of_markdown_are_hidden_in_excerpts() -> None:
     text = plain("## Why\n\n**Because** of #1", "text/html")
     assert text.replace("\u2060", "") == "   Why\n\nBecause of #1"
+
+
+def test_of_a_picture_in_a_text_only_its_words_are_shown() -> None:
+    text = "See ![a red boat](../pictures/boat.png) and ![](x_(1).png). `a[i](boat)`"
+    hidden = plain(text, "text/markdown")
+    assert len(hidden) == len(text)
+    assert hidden.replace(UNSEEN, "") == "See a red boat and . `a[i](boat)`"
+    spans = [(found.start(), found.end()) for found in re.finditer("boat", text)]
+    assert str(marked(hidden, spans)).count("<mark>") == 2, "nothing that is hidden is marked"
 
 
 def test_broken_lines_run_on_and_others_stay() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from relance.analysis.cluster import cluster, read_clusters
 from relance.analysis.results import write_results
 from relance.documents import document_id
 from relance.errors import InputError
@@ -74,6 +75,15 @@ def test_the_map_is_drawn_shown_and_drawn_anew(visitor: Visitor, index: Index, d
     assert "has changed since" in visitor.page("/map").words
     assert "has changed since" not in drawn(visitor)
     assert "River 9" in visitor.get("/map/view").text
+
+
+def test_it_is_drawn_anew_as_it_was_asked_for(visitor: Visitor, index: Index) -> None:
+    pytest.importorskip("sklearn")
+    cluster(index, k=3, level="chunks", seed=5)
+    assert "Groups" in drawn(visitor)
+    found = read_clusters(index)
+    assert found is not None
+    assert (found.k, found.level, found.seed) == (3, "chunks", 5)
 
 
 def test_a_stranger_starts_nothing(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:

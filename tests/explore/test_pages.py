@@ -16,7 +16,9 @@ from markupsafe import escape
 from relance.documents import document_id
 from relance.errors import AccountError
 from relance.explore.roll import Roll
+from relance.explore.templates import dollars
 from relance.index import Index
+from relance.spec import IndexSpec
 from tests.explore.conftest import Page, Visitor
 
 PUMP = document_id("docs/pump.md")
@@ -95,7 +97,9 @@ def test_too_long_a_question_is_refused(visitor: Visitor) -> None:
 
 
 def test_a_page_of_answers_far_away_is_empty(visitor: Visitor) -> None:
-    assert "no more answers" in visitor.page("/?q=water&page=50").words
+    page = visitor.page("/?q=water&page=50")
+    assert "no more answers" in page.words
+    assert "/?q=water&page=49" in page.links(), "an index without pictures does not ask for texts alone"
 
 
 def test_a_document_shows_its_text_in_order(visitor: Visitor) -> None:
@@ -137,6 +141,75 @@ def test_the_list_is_found_in_and_sorted(visitor: Visitor) -> None:
     assert "There is no page 9" in visitor.page("/documents?page=9").words
 
 
+NAMES = [
+    "年\u3000度  报告.md", " first and last .md", "two\nlines.md", "tab\tand\u00a0space.md", "a+b%20c&d=e#f?.md",
+    "\u2028.md",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def unusual(tmp_path_factory: pytest.TempPathFactory, open_page: Callable[[Index], Visitor]) -> Visitor:
+    """An index of files whose names have spaces and signs that addresses and forms change."""
+    folder = tmp_path_factory.mktemp("unusual")
+    (folder / "docs").mkdir()
+    for name in NAMES:
+        (folder / "docs" / name).write_text(
+            "---\nplace: 'a  b'\n---\n# Pump\n\nThe pump moves water.\n", encoding="utf-8"
+        )
+    (folder / "docs" / "plain.md").write_text("---\nplace: a b\n---\n# Plain\n\nOther water.\n")
+    index = Index(
+        IndexSpec.model_validate(
+            {
+                "name": "unusual",
+                "sources": [{"type": "files", "root": str(folder / "docs")}],
+                "embedding": {"model": "fake/hash"},
+                "store": {"uri": str(folder / "db")},
+                "folder": folder,
+            }
+        )
+    )
+    assert index.ingest().added == len(NAMES) + 1
+    return open_page(index)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_with_unusual_names_are_opened_and_are_like_others(unusual: Visitor, name: str) -> None:
+    uri = f"docs/{name}"
+    page = unusual.page(f"/documents/{document_id(uri)}")
+    like = next(link for link in page.links() if link.startswith("/?like="))
+    answer = unusual.page(like)
+    assert "docs/plain.md" in answer.words
+    (hidden,) = (field for field in answer.all("input") if field.get("name") == "like")
+    sent = (hidden["value"] or "").replace("\n", "\r\n")  # as browsers send what a form holds
+    assert unusual.client.get("/", params={"like": sent}).status_code == 200
+    opened = unusual.client.get("/open", params={"uri": uri})
+    assert opened.headers["location"] == f"/documents/{document_id(uri)}"
+
+
+def test_a_filter_is_asked_as_it_was_typed(unusual: Visitor) -> None:
+    def found(filter: str) -> str:  # noqa: A002
+        response = unusual.client.get("/", params={"q": "water", "filter": filter})
+        assert response.status_code == 200
+        return response.text.partition('class="results')[2]
+
+    two = found(' place = "a  b" ')
+    assert "two" in two
+    assert "plain.md" not in two
+    one = found('place = "a b"')
+    assert "plain.md" in one
+    assert "two" not in one
+    assert "plain.md" in found("   ")
+
+
+@pytest.mark.parametrize(
+    ("cost", "written"),
+    [(0, "$0.00"), (0.0, "$0.00"), (0.00000001, "<$0.0001"), (0.00009, "<$0.0001"), (0.0001, "$0.0001"), (0.5, "$0.5000"),
+     (1, "$1.00"), (1234.5, "$1,234.50")],
+)  # fmt: skip
+def test_what_costs_little_is_not_nothing(cost: float, written: str) -> None:
+    assert dollars(cost) == written
+
+
 def test_failures_are_told_with_their_reason(visitor: Visitor) -> None:
     page = visitor.page("/failures")
     assert "docs/broken.docx" in page.words
@@ -163,9 +236,10 @@ def test_an_index_that_is_not_there_yet(
 ) -> None:
     index = make_index()
     visitor = open_page(index)
-    for path in ("/", "/?q=water", "/map"):
+    for path in ("/", "/?q=water", "/map", "/documents", "/failures"):
         assert "relance ingest" in visitor.page(path).words
-    for path in ("/documents", "/failures", "/runs", "/status"):
+        assert "Everything is indexed" not in visitor.page(path).words
+    for path in ("/runs", "/status"):
         assert visitor.get(path).status_code == 200
     assert visitor.get(f"/documents/{PUMP}").status_code == 404
     (docs / "pump.md").write_text("# Pump\n\nIt moves water.")

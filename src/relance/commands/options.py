@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
-__all__ = ["DONE", "FAILED", "USAGE", "WITH_FAILURES", "AsJson", "Host", "Level", "Port", "SearchMode", "Spec", "Specs"]
+__all__ = ["DONE", "FAILED", "USAGE", "WITH_FAILURES", "AsJson", "Host", "Level", "Port", "SearchMode", "Spec", "Specs",
+           "without_effect"]  # fmt: skip
 
 DONE, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
 
@@ -16,5 +19,14 @@ Specs = Annotated[list[Path], Parameter(help="Index files, or folders with an in
 Level = Literal["documents", "chunks", "media"]
 SearchMode = Literal["hybrid", "vector", "text", "sparse"]
 Host = Annotated[str, Parameter(help="Address to listen on.")]
-Port = Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")]
+Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535), help="Port to listen on; 0 takes a free one.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+
+def without_effect(given: Mapping[str, Any], where: str) -> None:
+    """Raise InputError for options that were given where they do nothing, such as `with --text`."""
+    from relance.errors import InputError
+
+    if idle := [name for name, value in given.items() if value]:
+        msg = f"{' and '.join(idle)} would have no effect {where}; leave out what is not meant"
+        raise InputError(msg)

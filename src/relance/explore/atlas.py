@@ -89,10 +89,11 @@ class Atlas:
         return self._holdings.kept("map picture", self._holdings.results_version("clusters"), draw)
 
     def _draw(self) -> None:
-        from relance.analysis.cluster import cluster
+        from relance.analysis.cluster import cluster, cluster_again, read_clusters
 
         try:
-            cluster(self._index)
+            last = read_clusters(self._index)
+            cluster_again(self._index, last) if last else cluster(self._index)
         except RelanceError as error:
             self.problem = str(error)
         except Exception as error:  # the page stays up, and says so

@@ -6,7 +6,7 @@ __all__ = ["FILE_POLICY", "HEADERS", "PAGE_POLICY"]
 
 # No script at all, not even our own: then none of a document's can run, whatever slips through.
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; frame-src 'self'; form-action 'self'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
 # A file is somebody else's: alone in its own sandbox, should a browser show it after all.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from relance.documents import document_id
+from relance.explore.kept import Kept
 from relance.explore.marks import read_marks
 from relance.explore.roll import Page, Roll
+from relance.explore.suggestions import fields_of, folders_of
 from relance.store import open_store
 from relance.tables import IndexTables
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["CHUNKS_PER_PAGE", "Holdings"]
 
 CHUNKS_PER_PAGE = 40
-_FOLDERS, _FIELDS, _SAMPLE = 60, 16, 500  # suggestions, and the rows that are looked at for them
+_SAMPLE = 500  # rows that are looked at for what documents say about themselves
 _LISTED = ["doc_id", "uri", "parent", "title", "chunks", "tokens", "updated_at", "version", "content_hash", "run_id",
            "container"]  # fmt: skip
 _FAILED = ["doc_id", "uri", "stage", "reason", "retryable", "run_id", "failed_at"]
@@ -37,8 +37,7 @@ class Holdings:
         self.index = index
         self._store = open_store(index.spec)
         self.has_media = index.spec.media is not None
-        self._kept: dict[str, tuple[Any, Any]] = {}
-        self._lock = threading.Lock()
+        self.kept = Kept()
 
     def tables(self, *, media: bool = False) -> IndexTables | None:
         """Address the tables that serve now; None before the first run."""
@@ -52,7 +51,7 @@ class Holdings:
         def read() -> Roll:
             return Roll(_rows(handle, _LISTED)).being("container", False).sorted("uri")
 
-        return self._keep(f"documents {media}", (handle.name, handle.version) if handle else None, read)
+        return self.kept(f"documents {media}", (handle.name, handle.version) if handle else None, read)
 
     def failures(self) -> Roll:
         """List the failures of texts and media, by uri."""
@@ -63,7 +62,7 @@ class Holdings:
 
             return Roll(pa.concat_tables([_rows(handle, _FAILED) for handle in handles or [None]])).sorted("uri")
 
-        return self._keep("failures", [(handle.name, handle.version) for handle in handles], read)
+        return self.kept("failures", [(handle.name, handle.version) for handle in handles], read)
 
     def media_types(self, *, media: bool = False) -> list[tuple[str, int]]:
         """Count the chunks (or media) of each media type."""
@@ -72,29 +71,24 @@ class Holdings:
             return []
 
         def read() -> list[tuple[str, int]]:
-            return Roll(table.search().where("active").select(["media_type"]).limit(None).to_arrow()).counts(
-                "media_type"
-            )
+            rows = table.search().where("active").select(["media_type"]).limit(None).to_arrow()
+            return Roll(rows).counts("media_type")
 
-        return self._keep(f"types {media}", (table.name, table.version), read)
+        return self.kept(f"types {media}", (table.name, table.version), read)
 
     def status(self) -> dict[str, Any]:
         """Describe the index, as `Index.status` does."""
         versions = [(tables.name, tables.versions, tables.writer) for tables in self._parts()]
-        return self._keep("status", (versions, self._runs_version()), self.index.status)
+        return self.kept("status", (versions, self._runs_version()), self.index.status)
 
     def runs(self) -> list[dict[str, Any]]:
         """List the latest thousand runs, newest first."""
-        return self._keep("runs", self._runs_version(), lambda: self.index.runs(1000))
+        return self.kept("runs", self._runs_version(), lambda: self.index.runs(1000))
 
     def warm(self) -> None:
         """Read what the first pages need, before anybody asks."""
         if self.tables() is not None:
             _ = (self.documents(), self.failures(), self.media_types(), self.folders(), self.fields(), self.status())
-
-    def kept(self, name: str, version: Any, read: Callable[[], Any]) -> Any:
-        """Read something once for each version of what it is made from."""
-        return self._keep(name, version, read)
 
     def chunks(self, document: dict[str, Any], number: int) -> Page:
         """Read a page of the chunks of a document (its row of the manifest), in order, with `metadata` parsed."""
@@ -164,16 +158,7 @@ class Holdings:
     def folders(self) -> list[str]:
         """List the folders documents lie in, those with the most first."""
         listed = self.documents()
-
-        def read() -> list[str]:
-            counts: Counter[str] = Counter()
-            files = Counter(uri.partition("#")[0].rpartition("/")[0] for uri in listed.rows["uri"].to_pylist())
-            for folder, count in files.items():
-                parts = folder.split("/")
-                counts.update({"/".join(parts[: depth + 1]): count for depth in range(len(parts)) if folder})
-            return [folder for folder, _ in counts.most_common(_FOLDERS)]
-
-        return self._keep("folders", listed, read)
+        return self.kept("folders", listed, lambda: folders_of(listed.rows["uri"].to_pylist()))
 
     def fields(self) -> list[tuple[str, str]]:
         """List what documents say about themselves, with an example of each: what filters may ask about."""
@@ -182,14 +167,10 @@ class Holdings:
             return []
 
         def read() -> list[tuple[str, str]]:
-            found: dict[str, str] = {}
-            for row in table.search().where("active").select(["metadata"]).limit(_SAMPLE).to_list():
-                for name, value in json.loads(row["metadata"] or "{}").items():
-                    if name not in found and value not in (None, "", [], {}):
-                        found[name] = json.dumps(value, ensure_ascii=False)[:60]
-            return sorted(found.items())[:_FIELDS]
+            rows = table.search().where("active").select(["metadata"]).limit(_SAMPLE).to_list()
+            return fields_of(row["metadata"] for row in rows)
 
-        return self._keep("fields", (table.name, table.version), read)
+        return self.kept("fields", (table.name, table.version), read)
 
     def shape(self, *, media: bool = False) -> dict[str, Any]:
         """Say what the table itself says: its bytes, its dimension."""
@@ -238,15 +219,6 @@ class Holdings:
 
         table = self._store.open(NAME)
         return table.version if table is not None else 0
-
-    def _keep(self, name: str, version: Any, read: Callable[[], Any]) -> Any:
-        with self._lock:
-            known = self._kept.get(name)
-        if known is None or known[0] != version:
-            known = (version, read())
-            with self._lock:
-                self._kept[name] = known
-        return known[1]
 
 
 def _rows(handle: Any, columns: list[str]) -> Any:

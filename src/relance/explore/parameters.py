@@ -26,7 +26,12 @@ class Parameters:
 
     def text(self, name: str) -> str:
         """Return words, or nothing."""
-        value = " ".join(self._query.get(name, "").replace("\0", " ").split())
+        return " ".join(self.exact(name).split())
+
+    def exact(self, name: str) -> str:
+        """Return what was given to the letter: names of files and filters may hold any spaces."""
+        # Forms send every end of a line as two characters; names have one.
+        value = self._query.get(name, "").replace("\0", " ").replace("\r\n", "\n")
         if len(value) > _LONGEST:
             msg = f"{name} is {len(value):,} characters long; {_LONGEST:,} are read"
             raise InputError(msg)

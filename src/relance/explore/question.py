@@ -48,9 +48,12 @@ class Question:
     @classmethod
     def read(cls, given: Parameters) -> Question:
         """Read a question from an address; InputError for what cannot be meant."""
-        words = {name: given.text(name) for name in ("q", "like", "type", "folder", "filter")}
         return cls(
-            **words,
+            q=given.text("q"),
+            like=given.exact("like"),
+            type=given.text("type"),
+            folder=given.exact("folder").strip(),
+            filter=given.exact("filter").strip(),
             mode=given.choice("mode", ("hybrid", "vector", "text", "sparse")),  # ty: ignore[invalid-argument-type]
             kind=given.choice("kind", ("all", "text", "media")),  # ty: ignore[invalid-argument-type]
             show=given.choice("show", ("documents", "passages")),  # ty: ignore[invalid-argument-type]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["flowing", "plain"]
+__all__ = ["UNSEEN", "flowing", "plain"]
+
+UNSEEN = "\u2060"  # as wide as nothing, and no place to break a line
 
 # Code between fences, headings, rows of tables and tags keep their lines.
 _KEPT = re.compile(r"^(?:```|~~~)[\s\S]*?^(?:```|~~~)[^\n]*$|^(?:#|\||[ \t]*<)[^\n]*$", re.MULTILINE)
 # A line that begins like a list, a quotation, a table, a heading, a tag or code is not the rest of the one before.
 _BREAK = re.compile(r"(?<=[^\s\\])\n {0,4}(?![\s#>|<`~*+-]|\d+[.)]|!\[|\[[^\]\n]{1,200}\]:|$)")
-_SIGNS = re.compile(r"^#{1,6} |\*\*", re.MULTILINE)
+# A heading, bold words, and a picture: of that only its words are for people.
+_SIGNS = re.compile(r"^#{1,6} |\*\*|!\[([^\[\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)", re.MULTILINE)
 _WIDE = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
-_JOINER = "\u2060"  # as wide as nothing, and no place to break a line
 _NOTHING = "\u200b"  # between Chinese lines there is no space; of the same length, so that places stay
 
 
@@ -28,10 +30,17 @@ def flowing(text: str, media_type: str) -> str:
 
 
 def plain(text: str, media_type: str) -> str:
-    """Hide the signs that make headings and bold words in Markdown, which other formats become, too; length stays."""
+    """Hide the signs of headings, bold words and pictures in Markdown, which other formats become; length stays."""
     if media_type == "text/plain" or media_type.startswith("text/x-"):
         return text
-    return _SIGNS.sub(lambda found: _JOINER * 2 if found[0] == "**" else " " * len(found[0]), text)
+    return _SIGNS.sub(_hidden, text)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    if found[0].startswith("#"):
+        return " " * len(found[0])
+    words = found[1] or ""
+    return UNSEEN * 2 + words + UNSEEN * (len(found[0]) - len(words) - 2)
 
 
 def _joined(text: str) -> str:

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from relance.explore.pictures import shown_as
-from relance.explore.reading import flowing, plain
+from relance.explore.reading import UNSEEN, flowing, plain
 
 __all__ = ["STATIC", "environment", "link", "marked", "url"]
 
@@ -38,7 +38,7 @@ def environment() -> Environment:
         size=size,
         when=when,
         ago=ago,
-        dollars=lambda value: f"${value:,.4f}" if value and value < 1 else f"${value:,.2f}",
+        dollars=dollars,
         link=link,
         flowing=flowing,
         plain=plain,
@@ -76,7 +76,7 @@ def marked(text: str, spans: Sequence[tuple[int, int]], window: tuple[int, int] 
     at = start
     for first, last in spans:
         low, high = max(first, at), min(last, end)
-        if low < high:
+        if low < high and text[low:high].strip(UNSEEN):
             pieces += [escape(text[at:low]), Markup("<mark>"), escape(text[low:high]), Markup("</mark>")]
             at = high
     pieces.append(escape(text[at:end]))
@@ -92,6 +92,13 @@ def size(value: float | None) -> str:
             return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
         value /= 1000
     return f"{value:,.1f} TB"
+
+
+def dollars(value: float) -> str:
+    """Write a cost: to the cent, and below a dollar to a hundredth of a cent; what costs less is not nothing."""
+    if 0 < value < 0.0001:
+        return "<$0.0001"
+    return f"${value:,.4f}" if 0 < value < 1 else f"${value:,.2f}"
 
 
 def when(value: datetime | str | None) -> str:

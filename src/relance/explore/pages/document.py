@@ -9,17 +9,15 @@ from relance.documents import document_id
 from relance.errors import InputError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
 from relance.explore.files import source_file
-from relance.explore.headers import FILE_POLICY
 from relance.explore.holdings import CHUNKS_PER_PAGE
 from relance.explore.parameters import Parameters, is_id
+from relance.explore.sending import as_download
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["as_download", "by_uri", "download", "no_such", "show"]
+__all__ = ["by_uri", "download", "no_such", "show"]
 
 _SIMILAR = 6
 
@@ -56,23 +54,13 @@ def by_uri(request: Request) -> Response:
     """Lead from a uri to its page."""
     from starlette.responses import RedirectResponse
 
-    here, uri = explorer_of(request), Parameters(request.query_params).text("uri")
+    here, uri = explorer_of(request), Parameters(request.query_params).exact("uri")
     if not uri:
         msg = "uri is missing"
         raise InputError(msg)
     if not (found := here.holdings.of_uri(uri)):
         raise no_such("The index holds no document of this name.")
     return RedirectResponse(found, status_code=303)
-
-
-def as_download(path: Path) -> Response:
-    """Send a file to be kept, whatever it is."""
-    from starlette.responses import FileResponse
-
-    return FileResponse(
-        path, media_type="application/octet-stream", filename=path.name,
-        headers={"content-security-policy": FILE_POLICY},
-    )  # fmt: skip
 
 
 def no_such(told: str = "The index holds no such document; it may have been removed.") -> Exception:

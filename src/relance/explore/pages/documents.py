@@ -27,6 +27,8 @@ def show(request: Request) -> Response:
     if media and not here.holdings.has_media:
         msg = f"index {here.index.spec.name!r} has no media"
         raise InputError(msg)
+    if here.holdings.tables() is None:
+        return here.page(request, "missing.html")
     listed = here.holdings.documents(media=media)
     found = listed.having(find, ["uri", "title"])
     if order != "uri":

@@ -11,9 +11,10 @@ from relance.errors import DocumentError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
 from relance.explore.files import source_file
 from relance.explore.headers import FILE_POLICY
-from relance.explore.pages.document import as_download, no_such
+from relance.explore.pages.document import no_such
 from relance.explore.parameters import Parameters, is_id
 from relance.explore.pictures import PLAYED, SIZES, shown_as
+from relance.explore.sending import as_download, as_film
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -57,8 +58,6 @@ def picture(request: Request) -> Response:
 
 def video(request: Request) -> Response:
     """Send a film, or the part of it a player asks for."""
-    from starlette.responses import FileResponse
-
     from relance.media.sniff import sniff
 
     here = explorer_of(request)
@@ -69,7 +68,7 @@ def video(request: Request) -> Response:
         media_type = ""
     if path is None or media_type not in PLAYED:
         raise no_such("There is no film here that a browser plays; it may be downloaded.")
-    return FileResponse(path, media_type=media_type, headers={"content-security-policy": FILE_POLICY})
+    return as_film(path, media_type)
 
 
 def download(request: Request) -> Response:
