@@ -8,7 +8,7 @@ those of documents, so no model is asked; words are drawn by Zipf's law. The way
 machine is not always as fast.
 
 raw      `table.search(vector).distance_type("cosine").limit(10)`, all columns of a hit, with relance's `refine_factor`
-         where there is an index. LanceDB's own hybrid search looks ten deep into each list, relance a hundred.
+         where there is an index. LanceDB's own hybrid search looks ten deep into each list, relance a thousand.
 relance  `search_table` with the same vector: also which indexes there are, highlights, and hits as objects.
 index    `Index.search` with a question that was asked before: also which table serves the index.
 """
@@ -89,7 +89,7 @@ def index_words(table: Any) -> None:
     """Make the full-text index alone, as relance makes it."""
     from lancedb.index import FTS
 
-    table.create_index("text", config=FTS(base_tokenizer="icu", stem=False, remove_stop_words=False))
+    table.create_index("text", config=FTS(base_tokenizer="icu", remove_stop_words=False))
 
 
 def build(folder: Path, rows: int, dimension: int, queries: int) -> tuple[Index, list[tuple[str, NDArray[np.float32]]]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from relance.analysis.anomalies import Anomalies
+from relance.analysis.calibration import Calibration
 from relance.analysis.classify import Classes
 from relance.analysis.cluster import Clusters
 from relance.analysis.duplicates import Duplicates
@@ -38,21 +39,25 @@ def picture(png: bytes, alt: str) -> str:
     return f"![{escape(alt)}](data:image/png;base64,{base64.b64encode(png).decode()})"
 
 
-def clusters_markdown(found: Clusters) -> str:
-    """List clusters by size with terms and most central documents, and draw the map."""
-    rows = ((each.size, each.label, ", ".join(each.terms), round(each.cohesion, 3),
+def clusters_markdown(found: Clusters, page: Path | None = None) -> str:
+    """List clusters by size with terms and most central documents, and draw the map; `page` is the interactive one."""
+    rows = ((each.size, ", ".join(each.terms) or each.label, round(each.cohesion, 3),
              "; ".join(central.title or central.uri for central in each.central[:3]))
             for each in found.clusters)  # fmt: skip
-    table = rows_markdown(["size", "label", "terms", "cohesion", "most central"], rows)
-    return f"{_head(found.index, f'{len(found.labels):,} {found.level}')}\n\n{table}\n\n{_map(found)}"
+    table = rows_markdown(["size", "terms", "cohesion", "most central"], rows)
+    parts = [_head(found.index, f"{len(found.labels):,} {found.level}"), table, _map(found)]
+    parts[1:1] = [escape(found.shortfall)] if found.shortfall else []
+    parts += [f"The interactive map is in {escape(str(page))} of the machine that ran the flow."] if page else []
+    return "\n\n".join(part for part in parts if part)
 
 
-def classes_markdown(found: Classes) -> str:
-    """Count documents by label."""
-    counts = [*sorted(found.counts.items(), key=lambda each: -each[1]), ("(unsure)", found.unsure)]
+def classes_markdown(found: Classes, measured: Calibration | None = None) -> str:
+    """Count documents by label; `measured` tells how far that can be trusted."""
+    counts = [*found.counts.items(), ("(unsure)", found.unsure)]
     rows = ((name, count, f"{count / max(1, found.total):.0%}") for name, count in counts)
     head = f"{_head(found.index, f'{found.total:,} classified')} Each one's label is in the table `{found.table}`."
-    return f"{head}\n\n{rows_markdown(['label', 'documents', 'share'], rows)}"
+    parts = [head, rows_markdown(["label", "documents", "share"], rows), *([_trusted(measured)] if measured else [])]
+    return "\n\n".join(parts)
 
 
 def anomalies_markdown(found: Anomalies) -> str:
@@ -65,9 +70,11 @@ def anomalies_markdown(found: Anomalies) -> str:
 
 def duplicates_markdown(found: Duplicates) -> str:
     """List groups of like documents, each with the one that stands for it."""
-    rows = ((group.representative, each.uri, each.kind, each.similarity, each.overlap)
-            for group in found.groups[:_LISTED] for each in group.members)  # fmt: skip
-    table = rows_markdown(["document", "says the same", "kind", "cosine", "words shared"], rows)
+    names = ["document", "says the same", "kind", "cosine", "text in common"]
+    width = len(names) - (found.level == "media")
+    rows = ((group.representative, each.uri, each.kind, each.similarity, f"{each.overlap:.0%}")[:width]
+            for group in found.groups[:_LISTED] for each in group.members[1:])  # fmt: skip
+    table = rows_markdown(names[:width], rows)
     return f"{_head(found.index, f'{len(found.groups):,} groups')}\n\n{table}"
 
 
@@ -76,6 +83,14 @@ def recommendations_markdown(found: Recommendations) -> str:
     unknown = f"\n\nNot in the index: {escape(', '.join(found.unknown))}" if found.unknown else ""
     rows = ((each.title or each.uri, each.uri, each.score, each.because) for each in found.items)
     return rows_markdown(["recommended", "uri", "score", "because of"], rows) + unknown
+
+
+def _trusted(measured: Calibration) -> str:
+    right = f"Of {measured.documents:,} labelled documents {measured.accuracy:.1%} are classified rightly."
+    if measured.min_margin is None:
+        return f"{right} No margin is enough for {measured.target:.0%}."
+    answered = f"answers {measured.coverage:.0%} of them, {measured.answered_accuracy:.0%} of it rightly"
+    return f"{right} A margin of {measured.min_margin:.4f} {answered}."
 
 
 def _map(found: Clusters) -> str:

@@ -12,7 +12,8 @@ from relance.batch import Batch
 from relance.documents import document_id
 from relance.errors import ConfigurationError
 from relance.spec import IndexSpec
-from relance.store.failures import Failure
+from relance.store import open_store
+from relance.store.failures import Failure, Failures
 from relance.tables import IndexTables
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = ["Gate", "open_gate"]
 
 _FEWEST = 50  # documents of an index that can say what is usual in it
 _NAMED = 10
+_REFUSED_BEFORE = "was refused before; a new table is being built, and the next run compares this document with it"
 
 
 def open_gate(spec: IndexSpec, tables: IndexTables, dimension: int, *, media: bool) -> Gate | None:
@@ -37,8 +39,9 @@ def open_gate(spec: IndexSpec, tables: IndexTables, dimension: int, *, media: bo
 class Gate:
     """Compares documents, once they are embedded, with a sample of what the index held when the run began to write.
 
-    What is anomalous is that of `relance anomalies`: far from its nearest neighbours. Used by several threads; checking
-    a batch again is harmless.
+    What is anomalous is that of `relance anomalies`: far from its nearest neighbours. A run that builds a new table has
+    nothing to compare with, so what stands refused stays refused, and the rest goes in. Used by several threads;
+    checking a batch again is harmless.
     """
 
     def __init__(self, spec: IndexSpec, tables: IndexTables, *, media: bool) -> None:
@@ -47,6 +50,8 @@ class Gate:
         self._read = False
         self._normal: Normal | None = None
         self._held = 0
+        self._rebuilding = False
+        self._refused: set[str] = set()
         self._told: set[str] = set()
 
     def check(self, batch: Batch) -> list[Failure]:
@@ -57,29 +62,27 @@ class Gate:
             if not self._read:
                 self._normal, self._read = self._read_normal(), True
         if self._normal is None:
-            return []
+            out = [at for at, document in enumerate(batch.documents) if document.uri in self._refused]
+            return self._keep_out(batch, dict.fromkeys(out, _REFUSED_BEFORE))
         from relance.analysis.points import unit
 
         vectors = unit(np.stack([unit(rows).mean(axis=0) for rows in batch.vectors]))
         ids = [document.id for document in batch.documents]
         scores = self._normal.score(vectors, ids)
         far = np.flatnonzero(scores > self._normal.threshold)
-        refuse = self._spec.quality.anomalies == "refuse"
-        if not refuse:
+        if self._spec.quality.anomalies != "refuse":
             with self._lock:
                 self._told.update(batch.documents[at].uri for at in far)
             return []
         nearest = self._normal.nearest(vectors[far], [ids[at] for at in far])
-        failed = [Failure(batch.documents[at].uri, self._reason(float(scores[at]), near), "check")
-                  for at, near in zip(far, nearest, strict=True)]  # fmt: skip
-        kept = [at for at in range(len(ids)) if at not in set(far.tolist())]
-        for name in ("documents", "chunks", "vectors", "sparse"):
-            values = getattr(batch, name)
-            setattr(batch, name, [values[at] for at in kept])
-        return failed
+        return self._keep_out(
+            batch, {int(at): self._reason(float(scores[at]), near) for at, near in zip(far, nearest, strict=True)}
+        )
 
     def notes(self) -> list[str]:
         """Say what a person should know when the run is over."""
+        if self._rebuilding:
+            return ["quality: a new table is being built; documents were not compared with it"]
         if self._read and self._normal is None:
             few = f"the index held {self._held} documents, and {_FEWEST} are needed"
             return [f"quality: documents were not compared with the index: {few}"]
@@ -95,7 +98,13 @@ class Gate:
         from relance.index import Index
 
         alias = self._tables.alias
-        if alias is None or alias["table"] != self._tables.name or self._tables.chunks.table is None:
+        if alias is not None and alias["table"] != self._tables.name:
+            self._rebuilding = True
+            if self._spec.quality.anomalies == "refuse":
+                standing = Failures(open_store(self._spec), alias["table"]).all()
+                self._refused = {row["uri"] for row in standing if row["stage"] == "check"}
+            return None
+        if alias is None or self._tables.chunks.table is None:
             return None
         level = "media" if self._media else "documents"
         points = read_points(Index(self._spec), level=level, sample=self._spec.quality.sample)
@@ -104,6 +113,15 @@ class Gate:
             return None
         points = replace(points, ids=[document_id(uri) for uri in points.uris])
         return Normal(points, tolerance=self._spec.quality.tolerance)
+
+    @staticmethod
+    def _keep_out(batch: Batch, reasons: dict[int, str]) -> list[Failure]:
+        """Take documents out of a batch, by place; returns them as failures."""
+        failed = [Failure(batch.documents[at].uri, reason, "check") for at, reason in reasons.items()]
+        for name in ("documents", "chunks", "vectors", "sparse") if reasons else ():
+            values = getattr(batch, name)
+            setattr(batch, name, [value for at, value in enumerate(values) if at not in reasons])
+        return failed
 
     def _reason(self, score: float, nearest: list[tuple[int, float]]) -> str:
         assert self._normal is not None  # noqa: S101  # it told the score

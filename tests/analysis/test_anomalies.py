@@ -128,6 +128,8 @@ def test_two_kinds_of_normal(make_index: Callable[..., Index], docs: Path) -> No
     [
         ({"neighbours": 0}, "must be more than 0"),
         ({"tolerance": 0}, "must be more than 0"),
+        ({"tolerance": float("inf")}, "finite"),
+        ({"tolerance": float("nan")}, "finite"),
         ({"sample": 0}, "at least one"),
         ({"sample": 3}, "too few"),
         ({"limit": -1}, "0 or more"),
@@ -224,10 +226,16 @@ def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.Captur
     assert code == 0
     for words in ("1. docs/strange.md", "nearest: docs/normal", "1 of 41 documents are over", "notes__anomalies"):
         assert words in out
-    code, out = run("--text", "qwertz uiop", "--reference-filter", "uri < 'docs/o'")
+    code, out = run("--text", "qwertz uiop", "--reference-where", "uri < 'docs/o'")
     assert (code, "anomaly" in out) == (0, True)
     itself = json.loads(run("--json", "--reference", str(tmp_path))[1])
     assert itself == json.loads(run("--json")[1])  # an index compared with itself in so many words
     code, out = run("--text", "a", "--reference", str(tmp_path))
     assert code == 2
     assert "name that one instead" in out
+    code, out = run("--text", "a", "--where", "nonsense = = 3")
+    assert code == 2
+    assert "--where would have no effect with --text" in out
+    some = 'uri ~ "docs/normal*"'
+    told = json.loads(run("--json", "--filter", some, "--reference-filter", some)[1])
+    assert (told["scored"], told["reference"]) == (40, 40)

@@ -254,6 +254,24 @@ def test_the_chosen_margin_answers_as_rightly_as_asked(index: Index) -> None:
     assert done.unsure == 1
 
 
+def test_where_no_margin_is_enough_all_are_unsure(index: Index) -> None:
+    wrong = calibrate(index, LABELS, {"docs/river0.md": "winter", "docs/winter0.md": "river"})
+    assert (wrong.accuracy, wrong.min_margin) == (0, None)
+    done = classify(index, LABELS, min_margin=wrong.min_margin)
+    assert (done.unsure, set(done.counts.values())) == (9, {0})
+    assert classify_texts(index, ["snow"], LABELS, min_margin=wrong.min_margin)[0].label is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["min_margin", "min_score"])
+def test_limits_are_numbers(index: Index, name: str, value: float) -> None:
+    limits: dict[str, Any] = {name: value}
+    with pytest.raises(InputError, match=f"{name} must be a number"):
+        classify(index, LABELS, **limits)
+    with pytest.raises(InputError, match=f"{name} must be a number"):
+        classify_texts(index, ["snow"], LABELS, **limits)
+
+
 def test_the_temperature_of_a_model_is_found_again() -> None:
     dice = np.random.default_rng(0)
     near = dice.uniform(0.7, 0.9, (4000, 4)).astype(np.float32)
@@ -330,6 +348,9 @@ def test_known_labels_are_read_by_line(tmp_path: Path) -> None:
     path.write_text("uri,label\na,b\nc,\n", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"known.csv:3: is no labelled document"):
         read_labelled(path)
+    path.write_text("uri,label\na,b\nc,d\na,b\na,d\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"known.csv:5: a is 'd', and 'b' further up; keep one"):
+        read_labelled(path)
 
 
 def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -358,3 +379,23 @@ def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.Captur
     assert out.startswith("winter")
     code, out = run("--column", "text")
     assert (code, out) == (2, "relance: the index has a column 'text' of its own; choose another name\n")
+    code, out = run("--json", "--filter", 'uri ~ "*river*"')
+    assert json.loads(out)["classes"]["total"] == 4
+    code, out = run("--filter", "uri ==")
+    assert code == 2
+    assert "^" in out
+    (tmp_path / "wrong.csv").write_text("uri,label\ndocs/river0.md,winter\ndocs/winter0.md,river\n", encoding="utf-8")
+    code, out = run("--labelled", str(tmp_path / "wrong.csv"), "--json")
+    assert json.loads(out)["classes"]["unsure"] == 9
+    code, out = run("--labelled", str(tmp_path / "wrong.csv"), "--min-margin", "0", "--json")
+    assert json.loads(out)["classes"]["unsure"] == 0  # who names a margin gets it
+    for arguments, words in [
+        (["--text", "a", "--where", "no such", "--column", "Bad-Name", "--wait", "-4"],
+         "--where and --column and --wait would have no effect with --text"),
+        (["--wait", "3"], "--wait would have no effect without --column"),
+        (["--column", "topic", "--wait", "-4"], "must be 0 or more"),
+        (["--min-margin", "nan"], "must be a number"),
+    ]:  # fmt: skip
+        code, out = run(*arguments)
+        assert code == 2
+        assert words in out

@@ -248,6 +248,8 @@ def test_a_changed_index_is_noticed(topics, docs):
         ({"k": 0}, "at least 1"),
         ({"k": 3, "method": "hdbscan"}, "finds the number"),
         ({"sample": 1}, "sample"),
+        ({"seed": -1}, "seed must be between 0 and"),
+        ({"seed": 2**32}, "seed must be between 0 and"),
         ({"method": "dbscan"}, "kmeans, hdbscan"),
         ({"projection": "mds"}, "tsne, pca, umap"),
         ({"where": "uri = 'nothing'"}, "no documents to cluster where"),
@@ -315,6 +317,42 @@ def test_the_map_shows_the_last_clusters_as_long_as_they_are_of_now(spec, topics
     assert run("map", spec, "--html", str(html), "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["points"], told["html"]) == (41, str(html))
+
+
+def test_a_map_of_a_changed_index_is_made_as_before(spec, topics, docs, tmp_path, capsys):
+    html = str(tmp_path / "map.html")
+    asked = ("-k", "5", "--level", "chunks", "--seed", "3", "--sample", "900", "--filter", 'not uri ~ "*-0.md"')
+    assert run("cluster", spec, *asked, "--json") == 0
+    before = json.loads(capsys.readouterr().out)
+    assert run("classify", spec, "--label", "boats", "--label", "bread", "--column", "topic") == 0
+    capsys.readouterr()
+    assert run("map", spec, "--html", html) == 0
+    told = capsys.readouterr().err
+    assert "the index has changed: chunks were clustered again as before (kmeans, k 5, seed 3, where" in told
+    after = read_clusters(topics).as_dict()
+    for name in ("level", "method", "k", "sample", "seed", "where", "points"):
+        assert after[name] == before[name]
+    assert (after["k"], after["level"], after["points"]) == (5, "chunks", 36)
+    assert [each["size"] for each in after["clusters"]] == [each["size"] for each in before["clusters"]]
+    assert after["table_version"] > before["table_version"]
+    assert run("map", spec, "--html", html) == 0
+    assert "clustered again" not in capsys.readouterr().err
+
+
+def test_a_map_of_clusters_without_one_keeps_them(spec, tmp_path, capsys):
+    assert run("cluster", spec, "-k", "4", "--projection", "none") == 0
+    assert run("map", spec, "--html", str(tmp_path / "map.html")) == 0
+    assert "there was no map: documents were clustered again as before (kmeans, k 4, seed 0)" in capsys.readouterr().err
+
+
+def test_fewer_clusters_than_asked_for_are_told(spec, capsys):
+    assert run("cluster", spec, "-k", "100000", "--projection", "none") == 0
+    assert "40 clusters instead of 100,000: no more of the 40 documents differ" in capsys.readouterr().err
+
+
+def test_a_filter_that_is_none_is_pointed_at(spec, capsys):
+    assert run("cluster", spec, "--filter", "uri ==") == 2
+    assert "^" in capsys.readouterr().err
 
 
 def test_a_map_without_a_projection_is_refused(spec, tmp_path, capsys):

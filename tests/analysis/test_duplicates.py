@@ -73,6 +73,34 @@ def test_the_groups_are_in_the_table(index: Index) -> None:
     assert {row["group"] for row in rows} == {1}
 
 
+def test_the_representative_is_the_first_of_its_group(index: Index) -> None:
+    group = find_duplicates(index, similarity=0.9).groups[0]
+    assert [each.uri for each in group.members].index(group.representative) == 0
+
+
+def test_chunks_of_one_document_that_say_the_same(make_index: Callable[..., Index], docs: Path) -> None:
+    (docs / "twice.md").write_text(f"# A\n\n{RIVER}\n\n# A\n\n{RIVER}\n", encoding="utf-8")
+    index = make_index(chunking={"strategy": "markdown", "max_tokens": 32})
+    index.ingest()
+    found = find_duplicates(index, level="chunks")
+    assert [each.uri for each in found.groups[0].members] == ["docs/twice.md"] * len(found.groups[0].members)
+    rows = read_results(index, "duplicates").to_pylist()
+    assert sum(row["representative"] for row in rows) == len(found.groups)
+
+
+def test_pictures_without_words_are_no_exact_copies(
+    make_index: Callable[..., Index], docs: Path, emulator: Any
+) -> None:
+    image = pytest.importorskip("PIL.Image", reason="the extra media is not installed")
+    for at in range(2):
+        image.new("RGB", (24, 16), (255, at, 0)).save(docs / f"red{at}.png")
+    model = {"model": "dashscope/tongyi-embedding-vision-plus", "base_url": f"{emulator.url}/api/v1", "api_key": "sk-a"}
+    index = make_index(media={"embedding": model})
+    index.ingest()
+    [group] = find_duplicates(index, level="media").groups
+    assert {(each.kind, each.overlap) for each in group.members} == {("vector", 0.0)}
+
+
 def test_nothing_is_a_duplicate_of_itself(make_index: Callable[..., Index], docs: Path) -> None:
     (docs / "only.md").write_text(RIVER, encoding="utf-8")
     index = make_index()
@@ -149,3 +177,6 @@ def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.Captur
     with pytest.raises(SystemExit):
         main(["duplicates", str(tmp_path), "--similarity", "0.9", "--json"])
     assert json.loads(capsys.readouterr().out)["redundant"] == 3
+    with pytest.raises(SystemExit):
+        main(["duplicates", str(tmp_path), "--similarity", "0.9", "--filter", 'uri ~ "*river*"', "--json"])
+    assert json.loads(capsys.readouterr().out)["compared"] == 4

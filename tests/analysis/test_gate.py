@@ -180,6 +180,34 @@ def test_a_rebuild_under_another_model_refuses_nothing(filled: Make, make_index:
     assert (report.added, report.failed, report.served) == (60, 0, True)
 
 
+def test_a_rebuild_keeps_out_what_was_refused_and_the_next_run_compares_it(
+    filled: Make, make_index: Make, docs: Path
+) -> None:
+    (docs / "strange.md").write_text(STRANGE, encoding="utf-8")
+    assert filled("refuse").ingest().failed == 1
+    (docs / "late.md").write_text("mnbv lkjh poiu", encoding="utf-8")  # never compared, so it goes in
+    other = make_index(embedding={"model": "fake/hash", "dimension": 128}, quality={"anomalies": "refuse"})
+    report = other.ingest()
+    assert (report.added, report.failed, report.served) == (61, 1, True)
+    [failure] = report.failures
+    assert (failure.uri, failure.stage) == ("docs/strange.md", "check")
+    assert "was refused before; a new table is being built" in failure.reason
+    assert report.notes == ["quality: a new table is being built; documents were not compared with it"]
+    assert "docs/strange.md" not in texts(other)
+    [again] = other.ingest().failures
+    assert again.uri == "docs/strange.md"
+    assert again.reason.startswith("is far from what this index holds (")
+    (docs / "strange.md").write_text(sentence(), encoding="utf-8")
+    assert other.ingest().added == 1
+
+
+def test_a_rebuild_that_only_warns_lets_everything_in(filled: Make, make_index: Make, docs: Path) -> None:
+    (docs / "strange.md").write_text(STRANGE, encoding="utf-8")
+    assert filled("refuse").ingest().failed == 1
+    other = make_index(embedding={"model": "fake/hash", "dimension": 128}, quality={"anomalies": "warn"})
+    assert (other.ingest().added, other.failures()) == (61, [])
+
+
 def test_a_wider_tolerance_lets_more_in(filled: Make, docs: Path) -> None:
     (docs / "strange.md").write_text(STRANGE, encoding="utf-8")
     assert filled("refuse", tolerance=1000).ingest().failed == 0

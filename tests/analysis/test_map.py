@@ -227,6 +227,29 @@ def test_pictures_of_any_size_and_script(tmp_path, labels, n):
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10, "not blank"
 
 
+def test_no_label_of_a_picture_lies_on_the_point_it_is_of(tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+
+    placed = []
+    text = Axes.text
+
+    def written(axes, x, y, *arguments, **options):
+        drawn = text(axes, x, y, *arguments, **options)
+        placed.append((axes, x, y, drawn))
+        return drawn
+
+    monkeypatch.setattr(Axes, "text", written)
+    found = made(60, [f"topic {at}" for at in range(6)])
+    map_picture(found, tmp_path / "map.png")
+    assert len(placed) == 6
+    shown = [each for each in placed if each[3].figure is not None]
+    assert shown
+    for axes, x, y, label in shown:
+        box = label.get_window_extent(axes.figure.canvas.get_renderer())
+        across, up = axes.transData.transform((x, y))
+        assert not (box.x0 <= across <= box.x1 and box.y0 <= up <= box.y1)
+
+
 def test_threads_draw_at_once(tmp_path):
     found = made(40, ["a", "b"])
     with ThreadPoolExecutor(4) as pool:

@@ -90,6 +90,13 @@ def test_one_name_for_one_thing():
     assert len(terms) == len(set(terms))
 
 
+def test_a_hyphen_makes_no_other_term():
+    texts = ["shock waves meet", "shock-waves part", "shock waves end", "shock-waves bend", "weak shock waves"]
+    terms = distinguishing_terms([texts, ["bread", "butter"]])[0]
+    assert len({term.replace("-", " ") for term in terms} & {"shock waves"}) == 1
+    assert not {"shock waves", "shock-waves"} <= set(terms)
+
+
 @pytest.mark.parametrize("groups", [[], [[]], [[""]], [["", "  "], ["1 2 3", "——"]], [["的了是", "一二三"], ["的"]]])
 def test_texts_without_words_have_no_terms(groups):
     assert distinguishing_terms(groups) == [[] for _ in groups]

@@ -133,7 +133,10 @@ def expected_calibration_error(chance: NDArray[np.float64], right: NDArray[np.bo
 
 
 def read_labelled(path: Path | str) -> dict[str, str]:
-    """Read the true labels of documents from CSV with the columns `uri` and `label`."""
+    """Read the true labels of documents from CSV with the columns `uri` and `label`.
+
+    Raises ConfigurationError, with the line, for a row without one of them and for a document with two labels.
+    """
     path = Path(path)
     labelled: dict[str, str] = {}
     with readable(path), path.open(encoding="utf-8-sig", newline="") as file:
@@ -142,7 +145,10 @@ def read_labelled(path: Path | str) -> dict[str, str]:
             if not row.get("uri") or not row.get("label"):
                 msg = f"{path}:{rows.line_num}: is no labelled document; the columns are uri and label"
                 raise ConfigurationError(msg)
-            labelled[row["uri"]] = row["label"]
+            known = labelled.setdefault(row["uri"], row["label"])
+            if known != row["label"]:
+                msg = f"{path}:{rows.line_num}: {row['uri']} is {row['label']!r}, and {known!r} further up; keep one"
+                raise ConfigurationError(msg)
     return labelled
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,7 @@ class Verdicts:
 
 
 def classify(index: Index, labels: Sequence[Label], *, level: Level = "documents", where: str | None = None,  # noqa: PLR0913  # by keyword
-             min_score: float | None = None, min_margin: float = 0.0, temperature: float | None = None,
+             min_score: float | None = None, min_margin: float | None = 0.0, temperature: float | None = None,
              column: str = "", wait_s: float = 0.0) -> Classes:  # fmt: skip
     """Classify every document of an index, in bounded memory, into the results table `<index>__classes`.
 
@@ -105,7 +106,7 @@ def classify(index: Index, labels: Sequence[Label], *, level: Level = "documents
         level: what has a class: documents, chunks or media.
         where: SQL condition on the columns of the table; the rest has no class.
         min_score: cosine below which something is unsure; models differ in what that means, so measure first.
-        min_margin: distance to the next best class below which it is unsure.
+        min_margin: distance to the next best class below which it is unsure; None: no distance is enough, all are.
         temperature: of the softmax that gives probabilities; see `calibration`.
         column: write labels to this column of the index's table too, so that searches can be filtered by it; NULL
             where unsure. A document that changes later has none until it is classified again. No run may write then.
@@ -114,6 +115,10 @@ def classify(index: Index, labels: Sequence[Label], *, level: Level = "documents
     import pyarrow as pa
     from pyarrow.compute import field
 
+    _check_limits(min_score, min_margin)
+    if wait_s < 0:
+        msg = f"seconds to wait must be 0 or more, got {wait_s:g}"
+        raise InputError(msg)
     names = [label.name for label in labels]
     places = prototypes(index, labels, level=level)
     with contextlib.ExitStack() as exits:
@@ -143,9 +148,10 @@ def classify(index: Index, labels: Sequence[Label], *, level: Level = "documents
 
 
 def classify_texts(index: Index, texts: Sequence[str], labels: Sequence[Label], *, level: Level = "documents",
-                   min_score: float | None = None, min_margin: float = 0.0,
+                   min_score: float | None = None, min_margin: float | None = 0.0,
                    temperature: float | None = None) -> list[Classified]:  # fmt: skip
     """Classify texts that need not be in the index, by its model; the arguments as in `classify`."""
+    _check_limits(min_score, min_margin)
     if any(not text.strip() for text in texts):
         msg = "a text is empty"
         raise InputError(msg)
@@ -165,13 +171,15 @@ def classify_texts(index: Index, texts: Sequence[str], labels: Sequence[Label], 
     ]
 
 
-def judge(near: NDArray[np.float32], *, min_score: float | None = None, min_margin: float = 0.0,
+def judge(near: NDArray[np.float32], *, min_score: float | None = None, min_margin: float | None = 0.0,
           temperature: float | None = None) -> Verdicts:  # fmt: skip
     """Find the best class by similarity; `near` is of shape (points, labels)."""
     order = np.argsort(-near, axis=1, kind="stable")[:, :2]
     at = np.arange(len(near))
     score, margin = near[at, order[:, 0]], near[at, order[:, 0]] - near[at, order[:, 1]]
-    sure = (margin >= min_margin) & (score >= (-np.inf if min_score is None else min_score))
+    sure = margin >= (np.inf if min_margin is None else min_margin)
+    if min_score is not None:
+        sure &= score >= min_score
     chance = np.full(len(near), np.nan, np.float32)
     if temperature is not None:
         chance = probabilities(near, temperature).max(axis=1).astype(np.float32)
@@ -187,6 +195,13 @@ def probabilities(near: NDArray[np.float32], temperature: float) -> NDArray[np.f
     logits = near.astype(np.float64) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _check_limits(min_score: float | None, min_margin: float | None) -> None:
+    for name, value in (("min_score", min_score), ("min_margin", min_margin)):
+        if value is not None and not math.isfinite(value):
+            msg = f"{name} must be a number, got {value:g}"
+            raise InputError(msg)
 
 
 def _rows(ids: list[str], uris: list[str], found: Verdicts, names: list[str]) -> Any:

@@ -19,9 +19,10 @@ from relance.errors import InputError
 if TYPE_CHECKING:
     from relance.index import Index
 
-__all__ = ["Central", "Cluster", "Clusters", "cluster", "read_clusters"]
+__all__ = ["Central", "Cluster", "Clusters", "cluster", "cluster_again", "read_clusters"]
 
 KIND = "clusters"
+_SAMPLE = 20_000
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,6 +39,7 @@ class Clusters:
         labels: int32, the cluster of each point.
         distances: float32, cosine distance to the centre of its cluster, or of the nearest one if it is in none.
         positions: float32, shape (points, 2), within -1 and 1; NaN where no map was asked for.
+        k: the number of clusters asked for, as `sample` and `seed`.
     """
 
     index: str
@@ -55,6 +57,17 @@ class Clusters:
     labels: NDArray[np.int32]
     distances: NDArray[np.float32]
     positions: NDArray[np.float32]
+    k: int | None = None
+    sample: int = _SAMPLE
+    seed: int = 0
+
+    @property
+    def shortfall(self) -> str:
+        """Say that there are fewer clusters than were asked for; empty if there are not."""
+        found = sum(each.id >= 0 for each in self.clusters)
+        if self.k is None or found >= self.k:
+            return ""
+        return f"{found:,} clusters instead of {self.k:,}: no more of the {self.fitted:,} {self.level} differ"
 
     def members(self, cluster_id: int) -> list[str]:
         """List the uris of a cluster's points, the most central first."""
@@ -72,8 +85,8 @@ class Clusters:
 
     def as_dict(self, *, points: bool = False) -> dict[str, Any]:
         """Return plain values; every point only if asked for."""
-        names = ("index", "level", "method", "where", "table", "table_version", "fitted", "silhouette", "projection")
-        values = {name: getattr(self, name) for name in names}
+        asked = ("index", "level", "method", "k", "where", "sample", "seed", "projection")
+        values = {name: getattr(self, name) for name in (*asked, "table", "table_version", "fitted", "silhouette")}
         values |= {"points": len(self.ids), "clusters": [asdict(each) for each in self.clusters]}
         return values if not points else values | {"members": self.rows().to_pylist()}
 
@@ -92,7 +105,7 @@ class Clusters:
 
 
 def cluster(index: Index, *, level: Level = "documents", method: Method = "kmeans", k: int | None = None,
-            where: str | None = None, sample: int = 20_000, seed: int = 0,
+            where: str | None = None, sample: int = _SAMPLE, seed: int = 0,
             projection: Projection | None = "tsne") -> Clusters:  # fmt: skip
     """Find which points of an index belong together, name what sets each group apart, and lay them out on a map.
 
@@ -109,7 +122,7 @@ def cluster(index: Index, *, level: Level = "documents", method: Method = "kmean
         seed: of every choice by chance.
         projection: how the map is made; None leaves it out, which is much faster.
     """
-    _check(method, k, sample, projection)
+    _check(method, k, sample, seed, projection)
     points = read_points(index, level=level, sample=sample, where=where, seed=seed)
     if not len(points):
         msg = f"index {index.spec.name!r} has no {level} to cluster" + (f" where {where}" if where else "")
@@ -132,11 +145,17 @@ def cluster(index: Index, *, level: Level = "documents", method: Method = "kmean
     found = Clusters(
         index.spec.name, level, method, where, points.table, points.version, len(points),
         None if silhouette is None else round(silhouette, 4), projection, clusters, ids, uris, labels, distances,
-        positions,
+        positions, k, sample, seed,
     )  # fmt: skip
     metadata = found.as_dict()
     write_results(index, KIND, found.rows(), {"relance.clusters": json.dumps(metadata, ensure_ascii=False)})
     return found
+
+
+def cluster_again(index: Index, last: Clusters) -> Clusters:
+    """Cluster an index as it was asked to be before, and lay it out on a map even if it was not."""
+    return cluster(index, level=last.level, method=last.method, k=last.k, where=last.where, sample=last.sample,
+                   seed=last.seed, projection=last.projection or "tsne")  # fmt: skip
 
 
 def read_clusters(index: Index) -> Clusters | None:
@@ -188,7 +207,7 @@ def _largest_first(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.array([number[label] for label in labels.tolist()], np.int32)
 
 
-def _check(method: Method, k: int | None, sample: int, projection: Projection | None) -> None:
+def _check(method: Method, k: int | None, sample: int, seed: int, projection: Projection | None) -> None:
     if method not in get_args(Method) or (projection is not None and projection not in get_args(Projection)):
         methods, projections = ", ".join(get_args(Method)), ", ".join(get_args(Projection))
         msg = f"method is one of {methods}, projection one of {projections} or None"
@@ -201,4 +220,7 @@ def _check(method: Method, k: int | None, sample: int, projection: Projection | 
         raise InputError(msg)
     if sample < 2:
         msg = f"sample must be at least 2, got {sample}"
+        raise InputError(msg)
+    if not 0 <= seed < 2**32:
+        msg = f"seed must be between 0 and {2**32 - 1:,}, got {seed}"
         raise InputError(msg)

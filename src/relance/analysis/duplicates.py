@@ -44,7 +44,7 @@ class Duplicate:
 
     Attributes:
         similarity: cosine of both.
-        overlap: share of common runs of five characters, 0 to 1.
+        overlap: share of common runs of five characters, 0 to 1; of media 0.
         kind: exact (the same text but for blanks and case) | text (much of the same text) | vector (the same meaning).
     """
 
@@ -57,7 +57,12 @@ class Duplicate:
 
 @dataclass(slots=True, frozen=True)
 class DuplicateGroup:
-    """Documents that say the same; `representative` is the uri of the one most others are linked to."""
+    """Documents that say the same.
+
+    Attributes:
+        representative: uri of the one most others are linked to.
+        members: that one first, then the others.
+    """
 
     representative: str
     members: list[Duplicate]
@@ -115,9 +120,12 @@ def find_duplicates(index: Index, *, level: Level = "documents", where: str | No
             links = [pair for pair, common in texts.overlaps(links) if common >= overlap]
         linked = Counter(place for pair in links for place in pair)
         groups = []
-        for members in _components(links):
-            first = min(members, key=lambda place: (-linked[place], len(uris[place]), uris[place]))
-            alike = [common for _, common in texts.overlaps([(place, first) for place in members])]
+        for group in _components(links):
+            first = min(group, key=lambda place: (-linked[place], len(uris[place]), uris[place]))
+            members = [first, *(place for place in group if place != first)]
+            alike = [0.0] * len(members)  # captions tell nothing of pictures
+            if level != "media":
+                alike = [common for _, common in texts.overlaps([(place, first) for place in members])]
             found = [_duplicate(ids[place], uris[place], float(vectors[place] @ vectors[first]), common)
                      for place, common in zip(members, alike, strict=True)]  # fmt: skip
             groups.append((first, found))
@@ -217,8 +225,8 @@ def _duplicate(id_: str, uri: str, cosine: float, common: float) -> Duplicate:
 def _rows(groups: list[DuplicateGroup]) -> Any:
     import pyarrow as pa
 
-    flat = [(number, each, each.uri == group.representative) for number, group in enumerate(groups, start=1)
-            for each in group.members]  # fmt: skip
+    flat = [(number, each, not place) for number, group in enumerate(groups, start=1)
+            for place, each in enumerate(group.members)]  # fmt: skip
     return pa.table({
         "group": pa.array([number for number, _, _ in flat], pa.int32()),
         "id": pa.array([each.id for _, each, _ in flat], pa.string()),

@@ -10,19 +10,20 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from relance.analysis.cluster import Clusters
-from relance.analysis.legend import cut, legend
+from relance.analysis.legend import Mark, cut, legend
 from relance.analysis.points import Described, Level, describe_points
 from relance.errors import InputError
 
 if TYPE_CHECKING:
     from relance.index import Index
 
-__all__ = ["MOST_POINTS", "map_page", "security_policy"]
+__all__ = ["MOST_POINTS", "map_page", "security_policy", "write_page"]
 
 # What a browser draws in one frame, and a page of some 6 MB.
 MOST_POINTS = 20_000
@@ -35,17 +36,28 @@ _ESCAPED = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"
 _METHODS = {"kmeans": "k-means", "hdbscan": "HDBSCAN", "tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 
 
-def map_page(index: Index, found: Clusters, *, link: Callable[[str], str] | None = None) -> str:
+def write_page(index: Index, found: Clusters, path: Path) -> str:
+    """Write the map to a file, with links to the files of documents; returns why there are none, or nothing."""
+    from relance.analysis.file_links import FileLinks
+
+    links = FileLinks(index.spec, path.parent)
+    path.write_text(map_page(index, found, file_link=links.to), encoding="utf-8")
+    return "it does not link to files, which lie too far away: write it near them" if links.too_far else ""
+
+
+def map_page(index: Index, found: Clusters, *, link: Callable[[str], str] | None = None,
+             file_link: Callable[[str], str] | None = None) -> str:  # fmt: skip
     """Write a page to hover over, zoom, filter and click through; of more than 20,000 points it shows an even choice.
 
     Nothing of a document is run by it: texts are data, its policy allows its own script and no other, and an address
-    is a link only if it is https or a path of the server that the page came from.
+    is a link only if it is https, a path of the server that the page came from, or one relative to the page.
 
     Args:
         index: where titles and texts are read.
         found: its clusters, with a projection.
         link: gives the address that a document's title leads to; without it those that have an https address link
-            to it.
+            to it, and others to what `file_link` gives, if anything.
+        file_link: gives a relative, percent-encoded path.
     """
     import jinja2
 
@@ -56,11 +68,16 @@ def map_page(index: Index, found: Clusters, *, link: Callable[[str], str] | None
     if len(shown) > MOST_POINTS:
         shown = np.sort(np.random.default_rng(0).choice(len(shown), MOST_POINTS, replace=False))
     marks = legend(found)
+
+    def href(point: Described | None, uri: str) -> str:
+        return link(uri) if link else _address(point, uri) or (file_link(uri) if file_link else "")
+
     title, about = f"Map of {found.index}", _about(found, len(shown))
+    data = _safe(_data(index, found, shown.tolist(), marks, href))
     template = jinja2.Environment(autoescape=True).from_string(_asset("map.html"))
     return template.render(
         title=title, about=about, policy=security_policy(), clusters=[mark.cluster for mark in marks],
-        style=_trusted("map.css"), script=_trusted("map.js"), data=_safe(_data(index, found, shown.tolist(), link)),
+        style=_trusted("map.css"), script=_trusted("map.js"), data=data,
     )  # fmt: skip
 
 
@@ -95,7 +112,8 @@ def _safe(data: dict[str, Any]) -> Any:
     return Markup(text)  # noqa: S704  # escaped above
 
 
-def _data(index: Index, found: Clusters, shown: Sequence[int], link: Callable[[str], str] | None) -> dict[str, Any]:
+def _data(index: Index, found: Clusters, shown: Sequence[int], marks: Sequence[Mark],
+          href: Callable[[Described | None, str], str]) -> dict[str, Any]:  # fmt: skip
     described = describe_points(index, found.level, [found.ids[at] for at in shown])
     points = [described.get(found.ids[at]) for at in shown]
     uris = [found.uris[at] for at in shown]
@@ -107,7 +125,7 @@ def _data(index: Index, found: Clusters, shown: Sequence[int], link: Callable[[s
         "clusters": [
             {"id": mark.cluster.id, "label": mark.cluster.label, "short": mark.short, "colour": mark.colour,
              "shape": mark.shape, "x": mark.x, "y": mark.y}
-            for mark in legend(found)
+            for mark in marks
         ],
         "points": {
             "x": [round(value, 4) for value in positions[:, 0].tolist()],
@@ -115,7 +133,7 @@ def _data(index: Index, found: Clusters, shown: Sequence[int], link: Callable[[s
             "cluster": found.labels[shown].tolist(), "source": source_of, "uri": uris,
             "title": [_title(point, found.level) for point in points],
             "text": [_snippet(point) for point in points],
-            "href": [link(uri) if link else _address(point, uri) for point, uri in zip(points, uris, strict=True)],
+            "href": [href(point, uri) for point, uri in zip(points, uris, strict=True)],
         },
     }  # fmt: skip
 

@@ -21,6 +21,8 @@ _SHAPES = ("o", "s", "^", "D")
 _BOX = "□"
 _INK, _QUIET = "#1d1f23", "#5c6169"
 _LISTED = 25
+# Where a label may stand, in heights of the frame from its cluster's middle, whose point it never covers.
+_SHIFTS = (0.022, -0.022, 0.05, -0.05, 0.078, -0.078)
 _LONG = 38
 # Fonts that have Chinese, most common first; DejaVu comes with matplotlib and has none.
 _HAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB",
@@ -72,13 +74,14 @@ def _labels(figure: Any, axes: Any, marks: list[Mark], font: _Font) -> None:
 
     renderer, taken = figure.canvas.get_renderer(), []
     within = axes.get_window_extent(renderer)
+    high = float(np.ptp(axes.get_ylim()))
     for mark in marks:
         if mark.cluster.id < 0 or mark.x is None or mark.y is None:
             continue
         text = axes.text(mark.x, mark.y, ha="center", zorder=5, **font.style(" · ".join(mark.short), 10, bold=True),
                          path_effects=[withStroke(linewidth=3, foreground="white")])  # fmt: skip
-        for shift in (0, 0.05, -0.05, 0.1, -0.1):
-            text.set_y(mark.y + shift)
+        for shift in _SHIFTS:
+            text.set_position((mark.x, mark.y + shift * high))
             box = text.get_window_extent(renderer)
             sideways = max(0.0, within.x0 - box.x0) - max(0.0, box.x1 - within.x1)
             if sideways:

@@ -17,6 +17,7 @@ whatever is compared, other models' spread over the whole range.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -51,8 +52,8 @@ class Normal:
         if len(points) < FEWEST:
             msg = f"{len(points)} documents are too few to tell what is normal; it takes at least {FEWEST}"
             raise InputError(msg)
-        if neighbours < 1 or not tolerance > 0:
-            msg = f"neighbours and tolerance must be more than 0, got {neighbours} and {tolerance:g}"
+        if neighbours < 1 or not 0 < tolerance < math.inf:
+            msg = f"neighbours and tolerance must be more than 0 and finite, got {neighbours} and {tolerance:g}"
             raise InputError(msg)
         self.points = points
         self.method: Method = method if method != "auto" else "knn"

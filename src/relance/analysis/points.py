@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.errors import ConfigurationError, InputError
+from relance.search import condition as conditions
 from relance.search.filters import FilterError
 from relance.search.filters.literals import quoted
 
 if TYPE_CHECKING:
     from relance.index import Index
 
-__all__ = ["Described", "Level", "Points", "count_points", "describe_points", "read_points", "stream_points", "unit"]
+__all__ = ["Described", "Level", "Points", "count_points", "describe_points", "read_points", "selection",
+           "stream_points", "unit"]  # fmt: skip
 
 Level = Literal["documents", "chunks", "media"]
 
@@ -65,6 +67,13 @@ class Described:
     media_type: str
     metadata: dict[str, Any]
     url: str = ""
+
+
+def selection(index: Index, level: Level, *, filter: str | None = None, where: str | None = None) -> str | None:  # noqa: A002  # its name everywhere
+    """Put a filter (docs/search.md) and an SQL condition together to the `where` of an analysis; None of neither."""
+    if not (filter and filter.strip()):
+        return where
+    return conditions.condition(index.table(media=level == "media").schema, filter=filter, where=where)
 
 
 def read_points(index: Index, *, level: Level = "documents", sample: int | None = None, where: str | None = None,

@@ -146,7 +146,7 @@ def _apart(best: list[str], counted: Counter[str]) -> list[str]:
 
 
 def _akin(term: str, other: str) -> bool:
-    shorter, longer = sorted((term, other), key=len)
+    shorter, longer = sorted((term.replace("-", " "), other.replace("-", " ")), key=len)
     return shorter in longer or (len(shorter) > 4 and longer[: len(shorter) - 1] == shorter[:-1]
                                  and len(longer) - len(shorter) <= 2)  # fmt: skip
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.text import Text
 
-from relance.commands.options import DONE, AsJson, Level, Spec
+from relance.commands.options import DONE, AsJson, Level, Spec, without_effect
 from relance.terminal import Terminal
 
 __all__ = ["anomalies"]
@@ -21,11 +21,13 @@ def anomalies(  # noqa: PLR0913  # options
     text: Annotated[list[str] | None, Parameter(negative="")] = None,
     reference: Path | None = None,
     reference_filter: str | None = None,
+    reference_where: str | None = None,
     method: Literal["auto", "centroid", "knn", "lof"] = "auto",
     neighbours: int = 5,
     tolerance: float = 3.5,
     sample: int = 5_000,
     level: Level = "documents",
+    filter: str | None = None,  # noqa: A002  # its name on the command line
     where: str | None = None,
     limit: int = 20,
     json: AsJson = False,
@@ -39,7 +41,9 @@ def anomalies(  # noqa: PLR0913  # options
     reference
         Another index, of the same model, that says what is normal.
     reference_filter
-        SQL condition on columns: only these documents are normal.
+        Only documents that fulfil this condition are normal, such as year < 2020; as in `relance search`.
+    reference_where
+        The same in SQL, on columns.
     method
         Distance from the centre (centroid), from the nearest neighbours (knn, which is auto), or compared with how
         near those are to each other (lof).
@@ -51,26 +55,34 @@ def anomalies(  # noqa: PLR0913  # options
         At most so many documents say what is normal.
     level
         What is looked at: documents, chunks or media.
+    filter
+        Only documents that fulfil this condition are looked at.
     where
-        SQL condition on columns; only these documents are looked at.
+        The same in SQL, on columns.
     limit
         Anomalies to show.
     """
     from relance.analysis.anomalies import check_texts, find_anomalies
+    from relance.analysis.points import selection
     from relance.errors import InputError
     from relance.index import Index
 
+    if text:
+        without_effect({"--filter": filter, "--where": where}, "with --text, because nothing of the index is looked at")
     index, terminal = Index(spec), Terminal(as_json=json)
     asked: dict[str, Any] = {"method": method, "neighbours": neighbours, "tolerance": tolerance, "sample": sample}
     if text:
         if reference:
             msg = "--text is compared with the index it is given with; name that one instead of a --reference"
             raise InputError(msg)
-        checked = [each.as_dict() for each in check_texts(index, text, level=level, where=reference_filter, **asked)]
+        where = selection(index, level, filter=reference_filter, where=reference_where)
+        checked = [each.as_dict() for each in check_texts(index, text, level=level, where=where, **asked)]
         terminal.json(checked) if json else _show(terminal, checked)
         return DONE
     other = Index(reference) if reference else None
-    done = find_anomalies(index, level=level, where=where, reference=other, reference_where=reference_filter,
+    where = selection(index, level, filter=filter, where=where)
+    reference_where = selection(other or index, level, filter=reference_filter, where=reference_where)
+    done = find_anomalies(index, level=level, where=where, reference=other, reference_where=reference_where,
                           limit=limit, **asked).as_dict()  # fmt: skip
     if json:
         terminal.json(done)

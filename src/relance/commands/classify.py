@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from relance.commands.options import DONE, AsJson, Level, Spec
+from relance.commands.options import DONE, AsJson, Level, Spec, without_effect
 from relance.terminal import Terminal
 
 __all__ = ["classify"]
@@ -25,6 +25,7 @@ def classify(  # noqa: PLR0913  # options
     text: Annotated[list[str] | None, Parameter(negative="")] = None,
     labelled: Path | None = None,
     level: Level = "documents",
+    filter: str | None = None,  # noqa: A002  # its name on the command line
     where: str | None = None,
     min_score: float | None = None,
     min_margin: float | None = None,
@@ -47,8 +48,10 @@ def classify(  # noqa: PLR0913  # options
         A CSV file of uri and label: tells how far the classes can be trusted, and chooses margin and temperature.
     level
         What has a class: documents, chunks or media.
+    filter
+        Only what fulfils a condition such as year >= 2020, as in `relance search`; the rest has no class.
     where
-        SQL condition on columns; the rest has no class.
+        The same in SQL, on columns.
     min_score
         Cosine below which something is unsure.
     min_margin
@@ -63,22 +66,29 @@ def classify(  # noqa: PLR0913  # options
     from relance.analysis.calibration import calibrate, read_labelled
     from relance.analysis.classify import classify, classify_texts
     from relance.analysis.labels import Label, read_labels
+    from relance.analysis.points import selection
     from relance.index import Index
 
+    chosen = {"--filter": filter, "--where": where, "--column": column, "--wait": wait}
+    if text:
+        without_effect(chosen, "with --text, because nothing of the index is classified")
+    elif not column:
+        without_effect({"--wait": wait}, "without --column")
     terminal, index = Terminal(as_json=json), Index(spec)
     classes = read_labels(labels) if labels else []
     classes += [Label(name, description) for name, _, description in (each.partition("=") for each in label or ())]
     found: dict[str, Any] = {}
-    temperature = None
+    temperature, margin = None, min_margin or 0.0
     if labelled:
         measured = calibrate(index, classes, read_labelled(labelled), level=level, target=target)
         found["calibration"] = measured.as_dict()
         temperature = measured.temperature
-        min_margin = measured.min_margin if min_margin is None else min_margin
-    limits = {"min_score": min_score, "min_margin": min_margin or 0.0, "temperature": temperature}
+        margin = measured.min_margin if min_margin is None else min_margin
+    limits: dict[str, Any] = {"min_score": min_score, "min_margin": margin, "temperature": temperature}
     if text:
         found["texts"] = [each.as_dict() for each in classify_texts(index, text, classes, level=level, **limits)]
     else:
+        where = selection(index, level, filter=filter, where=where)
         done = classify(index, classes, level=level, where=where, column=column, wait_s=wait, **limits)
         found["classes"] = done.as_dict()
     terminal.json(found) if json else _show(terminal, found)
@@ -106,7 +116,7 @@ def _show(terminal: Terminal, found: dict[str, Any]) -> None:
 
 
 def _show_calibration(terminal: Terminal, measured: dict[str, Any]) -> None:
-    margin = "no margin is enough"
+    margin = "no margin is enough, so all are unsure"
     if measured["min_margin"] is not None:
         margin = (f"{measured['min_margin']:.4f} answers {measured['coverage']:.0%}, "
                   f"{measured['answered_accuracy']:.0%} of it rightly")  # fmt: skip

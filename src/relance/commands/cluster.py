@@ -27,6 +27,7 @@ def cluster(  # noqa: PLR0913  # the options of a command
     k: Annotated[int | None, Parameter(name=["-k", "--k"])] = None,
     method: Literal["kmeans", "hdbscan"] = "kmeans",
     level: Level = "documents",
+    filter: str | None = None,  # noqa: A002  # its name on the command line
     where: str | None = None,
     sample: int = 20_000,
     projection: Literal["tsne", "pca", "umap", "none"] = "tsne",
@@ -47,8 +48,10 @@ def cluster(  # noqa: PLR0913  # the options of a command
         kmeans, or hdbscan, which leaves outliers in no cluster.
     level
         Documents, chunks, or images and videos.
+    filter
+        Only what fulfils a condition such as year >= 2020 and lang = "en", as in `relance search`.
     where
-        SQL condition on columns; see `relance search`.
+        The same in SQL, on columns.
     sample
         Clusters are made from so many points; the others are assigned to them.
     projection
@@ -61,6 +64,7 @@ def cluster(  # noqa: PLR0913  # the options of a command
         Draw the map into a picture.
     """
     from relance.analysis.cluster import cluster
+    from relance.analysis.points import selection
     from relance.index import Index
 
     terminal, index = Terminal(as_json=json), Index(spec)
@@ -70,11 +74,14 @@ def cluster(  # noqa: PLR0913  # the options of a command
 
         msg = "a map needs a projection; leave --projection none out"
         raise InputError(msg)
+    where = selection(index, level, filter=filter, where=where)
     found = cluster(index, level=level, method=method, k=k, where=where, sample=sample, seed=seed, projection=laid_out)
     if json:
         terminal.json(found.as_dict())
     else:
         _show(terminal, found)
+    if found.shortfall:
+        terminal.note(found.shortfall)
     draw(terminal, index, found, html=html, png=png)
     return DONE
 
@@ -82,10 +89,10 @@ def cluster(  # noqa: PLR0913  # the options of a command
 def draw(terminal: Terminal, index: Index, found: Clusters, *, html: Path | None, png: Path | None) -> None:
     """Draw the map into the files that are named."""
     if html:
-        from relance.analysis.map_page import map_page
+        from relance.analysis.map_page import write_page
 
-        html.write_text(map_page(index, found), encoding="utf-8")
-        terminal.note(f"wrote {html}; open it in a browser")
+        unlinked = write_page(index, found, html)
+        terminal.note(f"wrote {html}; open it in a browser{unlinked and f'; {unlinked}'}")
     if png:
         from relance.analysis.map_picture import map_picture
 

@@ -16,6 +16,7 @@ def duplicates(
     similarity: float = 0.95,
     overlap: float = 0.7,
     level: Level = "documents",
+    filter: str | None = None,  # noqa: A002  # its name on the command line
     where: str | None = None,
     limit: int = 20,
     json: AsJson = False,
@@ -30,25 +31,30 @@ def duplicates(
         Share of common text they need besides, 0 to 1; with 0 the same meaning is enough.
     level
         What is compared: documents, chunks or media.
+    filter
+        Only what fulfils a condition such as year >= 2020 is compared; as in `relance search`.
     where
-        SQL condition on columns; only these are compared.
+        The same in SQL, on columns.
     limit
         Groups to show.
     """
     from relance.analysis.duplicates import find_duplicates
+    from relance.analysis.points import selection
     from relance.index import Index
 
-    terminal = Terminal(as_json=json)
-    done = find_duplicates(Index(spec), level=level, where=where, similarity=similarity, overlap=overlap).as_dict()
+    terminal, index = Terminal(as_json=json), Index(spec)
+    where = selection(index, level, filter=filter, where=where)
+    done = find_duplicates(index, level=level, where=where, similarity=similarity, overlap=overlap).as_dict()
     if json:
         terminal.json(done)
         return DONE
     for group in done["groups"][:limit]:
         terminal.out.print(f"[bold]{escape(group['representative'])}[/]")
-        for each in group["members"]:
-            if each["uri"] != group["representative"]:
-                like = f"{each['kind']}, cosine {each['similarity']:.3f}, {each['overlap']:.0%} of the text in common"
-                terminal.out.print(f"   {escape(each['uri'])}  [dim]{like}[/]")
+        for each in group["members"][1:]:
+            like = f"{each['kind']}, cosine {each['similarity']:.3f}"
+            if level != "media":
+                like += f", {each['overlap']:.0%} of the text in common"
+            terminal.out.print(f"   {escape(each['uri'])}  [dim]{like}[/]")
     if len(done["groups"]) > limit:
         terminal.out.print(f"… and {len(done['groups']) - limit:,} more groups")
     terminal.out.print(f"{done['redundant']:,} of {done['compared']:,} {level} say what others say")

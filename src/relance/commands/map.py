@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from relance.commands.cluster import draw
 from relance.commands.options import DONE, AsJson, Spec
 from relance.terminal import Terminal
+
+if TYPE_CHECKING:
+    from relance.analysis.cluster import Clusters
 
 __all__ = ["map"]
 
@@ -14,8 +18,8 @@ __all__ = ["map"]
 def map(spec: Spec, *, html: Path | None = None, png: Path | None = None, json: AsJson = False) -> int:  # noqa: A001
     """Draw a map of the index: what is alike lies together, and the clusters have names.
 
-    It shows what the last `relance cluster` found; where there is nothing, or the index has changed since, all
-    documents are clustered first.
+    It shows what the last `relance cluster` found. Where the index has changed since, it is clustered again in the same
+    way first; where nothing was found yet, by documents.
 
     Parameters
     ----------
@@ -24,16 +28,27 @@ def map(spec: Spec, *, html: Path | None = None, png: Path | None = None, json: 
     png
         A picture.
     """
-    from relance.analysis.cluster import cluster, read_clusters
+    from relance.analysis.cluster import cluster, cluster_again, read_clusters
     from relance.index import Index
 
     terminal, index = Terminal(as_json=json), Index(spec)
-    found = read_clusters(index)
-    if found is None or not found.is_current(index):
+    last = read_clusters(index)
+    if last is None:
         found = cluster(index)
+    elif last.is_current(index):
+        found = last
+    else:
+        found = cluster_again(index, last)
+        why = "the index has changed" if last.projection else "there was no map"
+        terminal.note(f"{why}: {found.level} were clustered again as before ({_asked(found)})")
     if html is None and png is None:
         html = Path("map.html")
     draw(terminal, index, found, html=html, png=png)
     if json:
         terminal.json({"html": str(html) if html else None, "png": str(png) if png else None, **found.as_dict()})
     return DONE
+
+
+def _asked(found: Clusters) -> str:
+    where = f", where {found.where}" if found.where else ""
+    return f"{found.method}{'' if found.k is None else f', k {found.k}'}, seed {found.seed}{where}"

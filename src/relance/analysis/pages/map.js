@@ -3,7 +3,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const { clusters, points, sources } = data;
-  const count = points.x.length, LISTED = 200, REACH = 14, FARTHEST = 0.6, CLOSEST = 400;
+  const count = points.x.length, LISTED = 200, REACH = 14, SHIFTS = [-15, 15, -36, 36, -57, 57], FARTHEST = 0.6, CLOSEST = 400;
   const byId = (id) => document.getElementById(id);
   const canvas = byId("map"), tip = byId("tip"), pen = canvas.getContext("2d");
   const order = new Map(clusters.map((cluster, at) => [cluster.id, at]));
@@ -29,9 +29,11 @@
   const fromY = (py) => view.y - (py - high / 2) / unit();
 
   const safe = (address) => {
-    // Only https, or a path of the server this page came from; never a scheme that runs or reads something.
+    // Only https, a path of the server this page came from, or one from its folder; never a scheme, which may run or
+    // read something: a relative path is percent-encoded and so has no colon.
     if (typeof address !== "string" || !address) return "";
     if (/^https:\/\/[^\s]+$/i.test(address)) return address;
+    if (/^(?!\/)(?:[\w.~\/-]|%[0-9A-F]{2})+$/.test(address)) return address;
     return /^\/(?![\/\\])[^\s]*$/.test(address) && location.protocol.startsWith("http") ? address : "";
   };
 
@@ -95,7 +97,7 @@
   }
 
   function labels() {
-    // The largest first; a label that would cover another waits until there is room.
+    // The largest first; a label that would cover another is moved up or down, or waits until there is room.
     const taken = [];
     pen.textAlign = "center";
     pen.textBaseline = "middle";
@@ -106,12 +108,14 @@
       const text = wide < 500 ? cluster.short[0] : cluster.short.join(" · ");
       const half = pen.measureText(text).width / 2 + 4;
       if (half * 2 > wide) continue;
-      const px = toX(cluster.x), y = toY(cluster.y) - 15;
-      if (px < 0 || px > wide || y < 0 || y > high) continue;
+      const px = toX(cluster.x), py = toY(cluster.y);
+      if (px < 0 || px > wide || py < 0 || py > high) continue;
       const x = Math.max(half, Math.min(wide - half, px));
-      const box = [x - half, y - 10, x + half, y + 10];
-      if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
-      taken.push(box);
+      const free = (y) => y > 10 && y < high - 10 && !taken.some((other) =>
+        x - half < other[2] && x + half > other[0] && y - 10 < other[3] && y + 10 > other[1]);
+      const y = SHIFTS.map((shift) => py + shift).find(free);
+      if (y === undefined) continue;
+      taken.push([x - half, y - 10, x + half, y + 10]);
       pen.lineWidth = 4;
       pen.strokeStyle = ink.halo;
       pen.strokeText(text, x, y);
