@@ -307,7 +307,8 @@ def test_a_source_outside_the_spec_folder_has_its_own_root(url, root, resolved):
 @given(st.text(alphabet="./\\%2eEfF:?#ab[]\x00", max_size=25), st.sampled_from(["a.md", "d/a.md", "d/e/a.md"]))
 def test_no_path_leaves_the_root(url, document):
     resolved = resolve(url, document)
-    assert ":" in resolved or not resolved.startswith(("/", ".."))
+    # A file may be called ..2, which leads nowhere else.
+    assert ":" in resolved or not (resolved.startswith(("/", "../")) or resolved == "..")
     assert "\x00" not in resolved
 
 
