@@ -138,8 +138,10 @@ class Searcher:
         if question.image and rerank not in {None, "none"}:
             raise InputError("rerank needs a query: what a picture finds is not sorted by words")
         if question.filter and question.filter.strip():
-            for media in (False, True):  # what is wrong with a filter is told; what one table lacks, the other may have
-                compile_filter(question.filter, self._table(media=media).schema, elsewhere=self._names)
+            # What is wrong with a filter is told; what one table lacks, the other may have.
+            schemas = [self._table(media=media).schema for media in (False, True)]
+            for schema, other in (schemas, schemas[::-1]):
+                compile_filter(question.filter, schema, elsewhere=other.names)
         texts: Hits[Hit] = Hits()
         refused = False
         like_media = bool(question.like) and self._is_media(question.like)
