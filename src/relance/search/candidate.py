@@ -27,13 +27,6 @@ class Candidate:
     ranks: dict[str, int] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
 
-    def take(self, other: Candidate) -> None:
-        """Add what another list knows of the same row."""
-        self.ranks |= other.ranks
-        self.scores |= other.scores
-        if "_rowid" in other.row:
-            self.row |= other.row
-
     def explained(self) -> Explained:
         """Tell where its place comes from."""
         scores = {"vector": "cosine", "text": "bm25"}

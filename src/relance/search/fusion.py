@@ -10,7 +10,6 @@ reach. By how far scores stand out, hybrid search is level with its better part 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -32,8 +31,10 @@ def fused(lists: Mapping[str, Sequence[tuple[str, float]]]) -> list[tuple[str, f
     score, to the length of the longest list.
     """
     longest = max(map(len, lists.values()), default=0)
-    shares: dict[str, list[float]] = {}
-    for way, ranked in lists.items():
+    names = list(dict.fromkeys(name for ranked in lists.values() for name, _ in ranked))
+    columns = {name: column for column, name in enumerate(names)}
+    shares = np.zeros((len(lists), len(names)))
+    for row, (way, ranked) in enumerate(lists.items()):
         scores = np.array([score for _, score in ranked], dtype=np.float64)
         if not scores.size:
             continue
@@ -42,10 +43,10 @@ def fused(lists: Mapping[str, Sequence[tuple[str, float]]]) -> list[tuple[str, f
         # Where all scores are the same, the list says of its rows that they are found, and no more.
         share = _out((scores - whole.mean()) / spread) if spread else np.ones(scores.size)
         share -= _out((whole.min() - whole.mean()) / spread) if spread else 0.0
-        for (name, _), value in zip(ranked, share.tolist(), strict=True):
-            shares.setdefault(name, []).append(WEIGHTS[way] * value)
-    # fsum does not depend on the order of the lists, so that equals are equal.
-    return sorted(((name, math.fsum(each)) for name, each in shares.items()), key=lambda hit: (-hit[1], hit[0]))
+        shares[row, [columns[name] for name, _ in ranked]] = WEIGHTS[way] * share
+    # Summed smallest first, so that equals are equal whichever lists they are in.
+    totals = np.sort(shares, axis=0).sum(axis=0)
+    return [(name, -lost) for lost, name in sorted(zip((-totals).tolist(), names, strict=True))]
 
 
 def _out(z: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relance.errors import ConfigurationError
 from relance.search.candidate import Candidate
@@ -27,6 +27,14 @@ _MISSING = {
     "vector": "this index has sparse vectors only (embedding.output_type: sparse); search with --mode sparse or text",
     "sparse": "this index has no sparse vectors; set embedding.output_type to dense&sparse and run `relance ingest`",
 }
+
+
+class _Found(NamedTuple):
+    """A row in a list, and what it scores there."""
+
+    id: str
+    score: float
+    row: dict[str, Any]
 
 
 class Ways:
@@ -84,65 +92,70 @@ class Ways:
                 for candidate in _merged(lists):
                     candidate.score = min(candidate.score, floor)
                     ranked.setdefault(candidate.id, candidate)
-                if len(ranked) >= n or all(len(found) < depth for found in lists.values()):
-                    return list(ranked.values())[:n]
+                    if len(ranked) == n:
+                        return list(ranked.values())
+                if all(len(found) < depth for found in lists.values()):
+                    return list(ranked.values())
                 depth *= 10
         except (ValueError, RuntimeError) as error:
             if self._where:
                 raise FilterError.of_lancedb("the condition", error, self._names) from error
             raise
 
-    def _one(self, way: str, n: int, columns: Sequence[str]) -> list[Candidate]:
+    def _one(self, way: str, n: int, columns: Sequence[str]) -> list[_Found]:
         """Make one list."""
         if way == "sparse":
             return self._by_terms(n)
         rows, column, score = self._by_meaning(n) if way == "vector" else self._by_words()
         rows = rows.limit(n).select(["id", *columns, column]).with_row_id(True)
-        found = [
-            (score(float(row[column])), row) for row in (rows.where(self._where) if self._where else rows).to_list()
-        ]
-        found.sort(key=lambda each: (-each[0], each[1]["id"]))  # LanceDB puts equals in any order
-        return [Candidate(row["id"], row, ranks={way: rank}, scores={way: round(value, 6)})
-                for rank, (value, row) in enumerate(found, start=1)]  # fmt: skip
+        rows = (rows.where(self._where) if self._where else rows).to_list()
+        found = [_Found(row["id"], round(score(float(row[column])), 6), row) for row in rows]
+        return sorted(found, key=lambda each: (-each.score, each.id))  # LanceDB puts equals in any order
 
     def _by_meaning(self, n: int) -> tuple[Any, str, Callable[[float], float]]:
         rows = self._table.search(self._dense, vector_column_name="vector", query_type="vector")
         rows = rows.distance_type("cosine")
-        rows = rows.refine_factor(refine_factor(n)) if self._indexed else rows
+        # What stands out of a list to be merged is far above its end, where candidates go missing.
+        least = 1 if len(self._wanted) > 1 else _AT_LEAST
+        rows = rows.refine_factor(refine_factor(n, least)) if self._indexed else rows
         return rows, "_distance", lambda distance: 1 - distance
 
     def _by_words(self) -> tuple[Any, str, Callable[[float], float]]:
         return self._table.search(_words(self._query), query_type="fts"), "_score", lambda score: score
 
-    def _by_terms(self, n: int) -> list[Candidate]:
+    def _by_terms(self, n: int) -> list[_Found]:
         from relance.sparse import search_sparse
 
         if self._sparse is None:
             return []
         found = search_sparse(self._table, self._sparse, k=n, where=self._where or "active")
-        return [Candidate(name, {"id": name}, ranks={"sparse": rank}, scores={"sparse": round(score, 6)})
-                for rank, (name, score) in enumerate(found, start=1)]  # fmt: skip
+        return [_Found(name, round(score, 6), {"id": name}) for name, score in found]
 
 
-def refine_factor(n: int) -> int:
+def refine_factor(n: int, least: int = _AT_LEAST) -> int:
     """Say how many candidates of a vector index are compared exactly for each of `n` hits."""
-    return max(_AT_LEAST, _EXACT // n)
+    return max(least, _EXACT // n)
 
 
-def _merged(lists: dict[str, list[Candidate]]) -> list[Candidate]:
-    """Merge lists, each best first; a single one stays as it is."""
+def _merged(lists: Mapping[str, Sequence[_Found]]) -> Iterator[Candidate]:
+    """Merge lists, each best first; a single one stays as it is.
+
+    Candidates are made as they are asked for: lists are deep, and few of their rows are wanted.
+    """
     if len(lists) == 1:
         ((way, found),) = lists.items()
-        for each in found:
-            each.score = each.scores[way]
-        return found
-    known: dict[str, Candidate] = {}
-    for each in (each for found in lists.values() for each in found):
-        known.setdefault(each.id, each).take(each)
-    ranking = fused({way: [(each.id, each.scores[way]) for each in found] for way, found in lists.items()})
-    for name, score in ranking:
-        known[name].score = known[name].scores["fused"] = round(score, 6)
-    return [known[name] for name, _ in ranking]
+        for rank, each in enumerate(found, start=1):
+            yield Candidate(each.id, each.row, each.score, ranks={way: rank}, scores={way: each.score})
+        return
+    places = {way: {each.id: rank for rank, each in enumerate(found)} for way, found in lists.items()}
+    for name, score in fused({way: [(each.id, each.score) for each in found] for way, found in lists.items()}):
+        candidate = Candidate(name, {"id": name}, round(score, 6), scores={"fused": round(score, 6)})
+        for way, found in lists.items():
+            if (rank := places[way].get(name)) is not None:
+                candidate.row |= found[rank].row
+                candidate.ranks[way] = rank + 1
+                candidate.scores[way] = found[rank].score
+        yield candidate
 
 
 def _words(query: str) -> Any:
