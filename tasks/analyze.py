@@ -18,7 +18,7 @@ from relance.analysis.cluster import Clusters, cluster
 from relance.analysis.duplicates import Duplicates, find_duplicates
 from relance.analysis.labels import read_labels
 from relance.analysis.map_page import write_page
-from relance.analysis.points import Level, selection
+from relance.analysis.points import Level
 from relance.analysis.recommend import Recommendations, read_history, recommend
 from relance.index import Index
 from tasks import findings
@@ -31,7 +31,7 @@ __all__ = ["find_classes", "find_clusters", "find_groups", "find_liked", "find_o
 @task(task_run_name="cluster {index.spec.name}", **STAGE)
 def find_clusters(index: Index, *, level: Level, filter: str, page: Path | None, **options: Any) -> Clusters:  # noqa: A002
     """Cluster the points, place them on a map, publish both; the interactive map goes to `page`."""
-    found = cluster(index, level=level, where=selection(index, level, filter=filter), **options)
+    found = cluster(index, level=level, filter=filter, **options)
     if page:
         write_page(index, found, page)
     _publish("clusters", found.index, findings.clusters_markdown(found, page), f"{len(found.clusters)} clusters")
@@ -48,8 +48,7 @@ def find_classes(index: Index, labels: Path, *, level: Level, filter: str, label
     if labelled:
         measured = calibrate(index, classes, read_labelled(labelled), level=level, target=target)
         limits |= {"temperature": measured.temperature, "min_margin": min_margin or measured.min_margin}
-    where = selection(index, level, filter=filter)
-    found = classify(index, classes, level=level, where=where, column=column, **limits)
+    found = classify(index, classes, level=level, filter=filter, column=column, **limits)
     told = f"{found.total} classified, {found.unsure} unsure"
     _publish("classes", found.index, findings.classes_markdown(found, measured), told)
     return found
@@ -59,9 +58,8 @@ def find_classes(index: Index, labels: Path, *, level: Level, filter: str, label
 def find_outliers(index: Index, *, reference: Index | None, level: Level, filter: str, reference_filter: str,  # noqa: A002
                   **options: Any) -> Anomalies:  # fmt: skip
     """Measure how far every point is from normal; publish the farthest."""
-    normal = selection(reference or index, level, filter=reference_filter)
-    found = find_anomalies(index, level=level, where=selection(index, level, filter=filter), reference=reference,
-                           reference_where=normal, **options)  # fmt: skip
+    found = find_anomalies(index, level=level, filter=filter, reference=reference, reference_filter=reference_filter,
+                           **options)  # fmt: skip
     told = f"{found.count} of {found.scored} far from normal"
     _publish("anomalies", found.index, findings.anomalies_markdown(found), told)
     return found
@@ -70,7 +68,7 @@ def find_outliers(index: Index, *, reference: Index | None, level: Level, filter
 @task(task_run_name="compare {index.spec.name}", **STAGE)
 def find_groups(index: Index, *, level: Level, filter: str, **options: Any) -> Duplicates:  # noqa: A002
     """Group points that say the same, and publish the groups."""
-    found = find_duplicates(index, level=level, where=selection(index, level, filter=filter), **options)
+    found = find_duplicates(index, level=level, filter=filter, **options)
     _publish("duplicates", found.index, findings.duplicates_markdown(found), f"{len(found.groups)} groups")
     return found
 

@@ -236,6 +236,10 @@ def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.Captur
     code, out = run("--text", "a", "--where", "nonsense = = 3")
     assert code == 2
     assert "--where would have no effect with --text" in out
+    code, out = run("--text", "a", "--limit", "3")
+    assert code == 2
+    assert "--limit would have no effect with --text" in out
+    assert len(json.loads(run("--tolerance", "0.01", "--limit", "3", "--json")[1])["found"]) == 3
     some = 'uri ~ "docs/normal*"'
     told = json.loads(run("--json", "--filter", some, "--reference-filter", some)[1])
     assert (told["scored"], told["reference"]) == (40, 40)

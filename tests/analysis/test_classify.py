@@ -393,6 +393,7 @@ def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.Captur
         (["--text", "a", "--where", "no such", "--column", "Bad-Name", "--wait", "-4"],
          "--where and --column and --wait would have no effect with --text"),
         (["--wait", "3"], "--wait would have no effect without --column"),
+        (["--target", "0.8"], "--target would have no effect without --labelled"),
         (["--column", "topic", "--wait", "-4"], "must be 0 or more"),
         (["--min-margin", "nan"], "must be a number"),
     ]:  # fmt: skip

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from relance.analysis.anomalies import check_texts, find_anomalies
+from relance.analysis.classify import Label, classify
+from relance.analysis.cluster import cluster
+from relance.analysis.duplicates import find_duplicates
 from relance.analysis.points import count_points, describe_points, read_points, stream_points, unit
 from relance.analysis.results import read_results, write_results
 from relance.errors import ConfigurationError, InputError
@@ -37,6 +42,21 @@ def test_a_document_is_the_mean_of_its_chunks(index):
         mean = (chunks / np.linalg.norm(chunks, axis=1, keepdims=True)).mean(axis=0)
         np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-6)
         assert {row["uri"] for row in rows if row["doc_id"] == name} == {uri}
+
+
+def test_every_analysis_takes_a_filter_and_a_condition(index):
+    limits: dict[str, Any] = {"filter": 'uri ~ "docs/1*"', "where": "uri <> 'docs/11.md'"}
+    seen = {
+        "cluster": len(cluster(index, k=2, projection=None, **limits).ids),
+        "classify": classify(index, [Label("one"), Label("two")], **limits).total,
+        "anomalies": find_anomalies(index, **limits).scored,
+        "normal": find_anomalies(index, reference_filter=limits["filter"], reference_where=limits["where"]).reference,
+        "duplicates": find_duplicates(index, **limits).compared,
+    }
+    assert seen == dict.fromkeys(seen, 9)
+    every, some = (check_texts(index, ["word3x7"], neighbours=1, filter=only)[0] for only in ("", 'uri ~ "docs/1*"'))
+    assert every.nearest[0].uri != some.nearest[0].uri
+    assert "docs/1" in some.nearest[0].uri
 
 
 @pytest.mark.parametrize("level", ["documents", "chunks"])

@@ -358,4 +358,4 @@ def test_pictures(make_index: Callable[..., Index], docs: Path, emulator: Any) -
     with pytest.raises(InputError, match="it is a text; use level documents"):
         recommend(index, [Liked("docs/note.md")], level="media")
     with pytest.raises(InputError, match=r"no document 'docs/aa.png' in this index; did you mean 'docs/a.png'"):
-        vector_of(index.table(), "docs/aa.png", index.table(media=True))
+        vector_of(index.table(), "docs/aa.png", lambda: [index.table(), index.table(media=True)])

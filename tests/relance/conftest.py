@@ -215,3 +215,13 @@ def gallery(tmp_path: Path, emulator: Any, other_emulator_url: str) -> Gallery:
     """An empty gallery, and an emulator that has counted nothing yet."""
     httpx.post(f"{other_emulator_url}/_emulator/reset", trust_env=False).raise_for_status()
     return Gallery(tmp_path, emulator.url, other_emulator_url)
+
+
+@pytest.fixture
+def four_colours(gallery: Gallery) -> Gallery:
+    """Four colours; the red one is in a table and in a document as well, with words."""
+    for name, colour in {"a": "red", "b": "green", "c": "blue", "d": "yellow"}.items():
+        gallery.paint(f"pics/{name}.png", colour)
+    gallery.write("m.csv", "id,url,caption\n1,pics/a.png,an old barn\n2,pics/b.png,a meadow in May\n")
+    gallery.write("docs/j.md", "# Journal\n\n## Morning\n\nThe lake was calm.\n\n![our house](../pics/a.png)\n")
+    return gallery

@@ -17,13 +17,8 @@ QUERIES = dict(zip("1234", COLOURS.values(), strict=True))
 
 
 @pytest.fixture
-def index(gallery: Any) -> Index:
-    """Four colours; the red one is in a table and in a document as well."""
-    for name, colour in COLOURS.items():
-        gallery.paint(f"pics/{name}.png", colour)
-    gallery.write("m.csv", "id,url,caption\n1,pics/a.png,an old barn\n2,pics/b.png,a meadow in May\n")
-    gallery.write("docs/j.md", "# Journal\n\nThe lake was calm.\n\n![our house](../pics/a.png)\n")
-    index = gallery.index()
+def index(four_colours: Any) -> Index:
+    index = four_colours.index()
     index.ingest()
     return index
 

@@ -14,18 +14,8 @@ COLOURS = {"a": "red", "b": "green", "c": "blue", "d": "yellow"}
 
 
 @pytest.fixture
-def filled(gallery: Any) -> Any:
-    """Four colours; the red one is in a table and a document as well, with words."""
-    for name, colour in COLOURS.items():
-        gallery.paint(f"pics/{name}.png", colour)
-    gallery.write("m.csv", "id,url,caption\n1,pics/a.png,an old barn\n2,pics/b.png,a meadow in May\n")
-    gallery.write("docs/j.md", "# Journal\n\n## Morning\n\nThe lake was calm.\n\n![our house](../pics/a.png)\n")
-    return gallery
-
-
-@pytest.fixture
-def index(filled: Any) -> Index:
-    index = filled.index()
+def index(four_colours: Any) -> Index:
+    index = four_colours.index()
     index.ingest()
     return index
 
@@ -58,11 +48,11 @@ def test_no_more_hits_than_asked_for(index: Index, k: int) -> None:
         assert len(index.search_media("red", k=k, mode=mode)) == min(k, len(COLOURS))
 
 
-def test_a_picture_finds_itself_from_a_file_or_an_address(index: Index, filled: Any, web: Any) -> None:
+def test_a_picture_finds_itself_from_a_file_or_an_address(index: Index, four_colours: Any, web: Any) -> None:
     for image in (
-        filled.folder / "pics/d.png",
-        str(filled.folder / "pics/d.png"),
-        web.put("/d.png", filled.png("yellow")),
+        four_colours.folder / "pics/d.png",
+        str(four_colours.folder / "pics/d.png"),
+        web.put("/d.png", four_colours.png("yellow")),
     ):
         hits = index.search_media(image=image, k=2)
         assert hits[0].url == "pics/d.png"
@@ -70,8 +60,8 @@ def test_a_picture_finds_itself_from_a_file_or_an_address(index: Index, filled: 
         assert hits[1].score < 0.9
 
 
-def test_a_picture_that_is_too_large_is_scaled_to_ask_with(index: Index, filled: Any) -> None:
-    path = filled.write("question.webp", filled.png("yellow", size=(400, 400), form="WEBP"))
+def test_a_picture_that_is_too_large_is_scaled_to_ask_with(index: Index, four_colours: Any) -> None:
+    path = four_colours.write("question.webp", four_colours.png("yellow", size=(400, 400), form="WEBP"))
     assert index.search_media(image=path, k=1)[0].url == "pics/d.png"
 
 
@@ -88,16 +78,16 @@ def test_a_question_that_cannot_be_asked_is_refused_in_a_sentence(
         index.search_media(**arguments)
 
 
-def test_a_file_that_is_no_picture_cannot_be_asked_with(index: Index, filled: Any) -> None:
+def test_a_file_that_is_no_picture_cannot_be_asked_with(index: Index, four_colours: Any) -> None:
     with pytest.raises(DocumentError, match="no image or video"):
-        index.search_media(image=filled.folder / "docs/j.md")
+        index.search_media(image=four_colours.folder / "docs/j.md")
 
 
-def test_filters_hold_for_columns_and_metadata(filled: Any) -> None:
-    filled.write("n.csv", "id,url,caption,year\n1,pics/a.png,barn,2020\n2,pics/b.png,barn,2021\n")
-    source = {"type": "files", "root": str(filled.folder), "include": ["n.csv"],
+def test_filters_hold_for_columns_and_metadata(four_colours: Any) -> None:
+    four_colours.write("n.csv", "id,url,caption,year\n1,pics/a.png,barn,2020\n2,pics/b.png,barn,2021\n")
+    source = {"type": "files", "root": str(four_colours.folder), "include": ["n.csv"],
               "rows": {"url": "url", "caption": "caption", "metadata": ["year"]}}  # fmt: skip
-    index = filled.index(sources=[source])
+    index = four_colours.index(sources=[source])
     index.ingest()
     for mode in ("vector", "text", "hybrid"):
         hits = index.search_media("barn", mode=mode, where="json_get_string(metadata, 'year') = '2021'")
@@ -129,31 +119,31 @@ def test_a_video_is_found_and_its_length_told(gallery: Any, web: Any) -> None:
     assert (hit.url, hit.kind, hit.duration_s, hit.width, hit.media_type) == (url, "video", 2.0, 32, "video/mp4")
 
 
-def test_without_media_the_message_says_what_to_add(filled: Any) -> None:
-    source = {"type": "files", "root": str(filled.folder / "docs")}
-    plain = filled.index(media=None, sources=[source])
+def test_without_media_the_message_says_what_to_add(four_colours: Any) -> None:
+    source = {"type": "files", "root": str(four_colours.folder / "docs")}
+    plain = four_colours.index(media=None, sources=[source])
     plain.ingest()
     with pytest.raises(ConfigurationError, match="add a `media` section"):
         plain.search_media("red")
     with pytest.raises(ConfigurationError, match="run `relance ingest` first"):
-        filled.index(sources=[source]).search_media("red")
+        four_colours.index(sources=[source]).search_media("red")
 
 
 def test_questions_go_to_the_model_that_made_the_table_while_another_is_being_built(
-    index: Index, filled: Any, emulator: Any
+    index: Index, four_colours: Any, emulator: Any
 ) -> None:
     embedding = {"model": "dashscope/qwen3-vl-embedding", "region": "beijing", "fuse": True}
-    changed = filled.index(media=filled.media(embedding=embedding))
+    changed = four_colours.index(media=four_colours.media(embedding=embedding))
     hit = changed.search_media("blue", k=1, mode="vector")[0]
     assert hit.url == "pics/c.png"
-    assert changed.search_media(image=filled.folder / "pics/c.png", k=1)[0].url == "pics/c.png"
+    assert changed.search_media(image=four_colours.folder / "pics/c.png", k=1)[0].url == "pics/c.png"
     assert set(emulator.stats()["tokens_by_model"]) == {"tongyi-embedding-vision-plus"}
 
 
-def test_an_instruction_is_for_questions_only(filled: Any, emulator: Any) -> None:
+def test_an_instruction_is_for_questions_only(four_colours: Any, emulator: Any) -> None:
     import json
 
-    index = filled.index(media=filled.media(embedding={"instruct": "Find the painting"}))
+    index = four_colours.index(media=four_colours.media(embedding={"instruct": "Find the painting"}))
     index.ingest()
     index.search_media("red", mode="vector")
     bodies = [json.loads(each["body"]) for each in emulator.requests()]

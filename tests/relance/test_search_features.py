@@ -232,7 +232,7 @@ def test_a_document_stands_for_the_mean_of_its_chunks_and_costs_nothing(notes: I
     table = notes.table()
     rows = table.search().where("uri = 'docs/weir.md'").select(["vector"]).limit(None).to_list()
     mean = np.mean([np.array(row["vector"]) / np.linalg.norm(row["vector"]) for row in rows], axis=0)
-    assert vector_of(table, "docs/weir.md") == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+    assert vector_of(table, "docs/weir.md", list) == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
     hits = notes.search(like="docs/weir.md", k=2, group=True, explain=True)
     assert {hit.uri for hit in hits} == {"docs/harbour.md", "docs/bridge.md"}
     assert hits.explanation is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relance.analysis.normal import Method, Normal
-from relance.analysis.points import describe_points, read_points, stream_points
+from relance.analysis.points import describe_points, read_points, selection, stream_points
 from relance.analysis.results import write_results
 from relance.analysis.texts import embed_texts
 from relance.errors import ConfigurationError, InputError
@@ -84,8 +84,9 @@ class Anomalies:
         return asdict(self)
 
 
-def find_anomalies(index: Index, *, level: Level = "documents", where: str | None = None,  # noqa: PLR0913  # by keyword
-                   reference: Index | None = None, reference_where: str | None = None, method: Method = "auto",
+def find_anomalies(index: Index, *, level: Level = "documents", filter: str | None = None,  # noqa: A002, PLR0913  # by keyword
+                   where: str | None = None, reference: Index | None = None, reference_filter: str | None = None,
+                   reference_where: str | None = None, method: Method = "auto",
                    neighbours: int = 5, tolerance: float = 3.5, sample: int = 5_000, limit: int = 100,
                    seed: int = 0) -> Anomalies:  # fmt: skip
     """Score every document of an index by its distance from what is normal, into the table `<index>__anomalies`.
@@ -96,9 +97,11 @@ def find_anomalies(index: Index, *, level: Level = "documents", where: str | Non
     Args:
         index: what is looked at.
         level: documents, chunks or media.
-        where: SQL condition on the columns of the table: only these are looked at.
+        filter: only what fulfils this condition is looked at (docs/search.md).
+        where: the same in SQL, on the columns of the table.
         reference: the index that says what is normal; default: the same one.
-        reference_where: SQL condition on what of it is normal.
+        reference_filter: only what fulfils this condition is normal.
+        reference_where: the same in SQL.
         method: how distance is measured; see `normal`. `auto` is `knn`.
         neighbours: of `knn`, which is blind to groups of so many strange documents; at least 20 for `lof`.
         tolerance: how many scaled median absolute deviations over the median are too far.
@@ -111,6 +114,8 @@ def find_anomalies(index: Index, *, level: Level = "documents", where: str | Non
     if limit < 0:
         msg = f"limit must be 0 or more, got {limit}"
         raise InputError(msg)
+    where = selection(index, level, filter=filter, where=where)
+    reference_where = selection(reference or index, level, filter=reference_filter, where=reference_where)
     normal = read_normal(index, level=level, reference=reference, where=reference_where, method=method,
                          neighbours=neighbours, tolerance=tolerance, sample=sample, seed=seed)  # fmt: skip
     # An index that is its own reference knows each document by its id; another one's ids are other documents'.
@@ -151,14 +156,15 @@ def find_anomalies(index: Index, *, level: Level = "documents", where: str | Non
     )  # fmt: skip
 
 
-def check_texts(index: Index, texts: Sequence[str], *, level: Level = "documents", where: str | None = None,  # noqa: PLR0913  # by keyword
-                method: Method = "auto", neighbours: int = 5, tolerance: float = 3.5, sample: int = 5_000,
-                seed: int = 0) -> list[Anomaly]:  # fmt: skip
-    """Tell of texts that need not be in the index whether they are unlike it, or unlike what `where` selects of it.
+def check_texts(index: Index, texts: Sequence[str], *, level: Level = "documents", filter: str | None = None,  # noqa: A002, PLR0913  # by keyword
+                where: str | None = None, method: Method = "auto", neighbours: int = 5, tolerance: float = 3.5,
+                sample: int = 5_000, seed: int = 0) -> list[Anomaly]:  # fmt: skip
+    """Tell of texts that need not be in the index whether they are unlike it.
 
-    The other arguments are those of `find_anomalies`. A long text should be cut as the index's are: here it has one
-    vector.
+    What is normal is what `filter` and `where` leave of the index. The other arguments are those of `find_anomalies`. A
+    long text should be cut as the index's are: here it has one vector.
     """
+    where = selection(index, level, filter=filter, where=where)
     normal = read_normal(index, level=level, where=where, method=method, neighbours=neighbours, tolerance=tolerance,
                          sample=sample, seed=seed)  # fmt: skip
     vectors = embed_texts(index, texts, media=level == "media")
@@ -183,7 +189,7 @@ def read_normal(index: Index, *, level: Level = "documents", reference: Index | 
         msg = (f"indexes {index.spec.name!r} and {other.spec.name!r} have vectors of different models, "
                "which cannot be compared")  # fmt: skip
         raise ConfigurationError(msg)
-    points = read_points(other, level=level, where=where, sample=sample, seed=seed)
+    points = read_points(other, level=level, sample=sample, where=where, seed=seed)
     return Normal(points, method=method, neighbours=neighbours, tolerance=tolerance)
 
 

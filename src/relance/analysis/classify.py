@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from relance.analysis.column import check_column, write_column
 from relance.analysis.labels import Label, prototypes
-from relance.analysis.points import stream_points
+from relance.analysis.points import selection, stream_points
 from relance.analysis.results import write_results
 from relance.analysis.texts import embed_texts
 from relance.errors import InputError
@@ -95,15 +95,16 @@ class Verdicts:
     sure: NDArray[np.bool_]
 
 
-def classify(index: Index, labels: Sequence[Label], *, level: Level = "documents", where: str | None = None,  # noqa: PLR0913  # by keyword
-             min_score: float | None = None, min_margin: float | None = 0.0, temperature: float | None = None,
-             column: str = "", wait_s: float = 0.0) -> Classes:  # fmt: skip
+def classify(index: Index, labels: Sequence[Label], *, level: Level = "documents", filter: str | None = None,  # noqa: A002, PLR0913  # by keyword
+             where: str | None = None, min_score: float | None = None, min_margin: float | None = 0.0,
+             temperature: float | None = None, column: str = "", wait_s: float = 0.0) -> Classes:  # fmt: skip
     """Classify every document of an index, in bounded memory, into the results table `<index>__classes`.
 
     Args:
         index: what is classified.
         labels: the classes, at least two.
         level: what has a class: documents, chunks or media.
+        filter: what people write to limit it (docs/search.md).
         where: SQL condition on the columns of the table; the rest has no class.
         min_score: cosine below which something is unsure; models differ in what that means, so measure first.
         min_margin: distance to the next best class below which it is unsure; None: no distance is enough, all are.
@@ -120,6 +121,7 @@ def classify(index: Index, labels: Sequence[Label], *, level: Level = "documents
         msg = f"seconds to wait must be 0 or more, got {wait_s:g}"
         raise InputError(msg)
     names = [label.name for label in labels]
+    where = selection(index, level, filter=filter, where=where)
     places = prototypes(index, labels, level=level)
     with contextlib.ExitStack() as exits:
         if column:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from relance.analysis.description import Central, Cluster, describe_clusters
 from relance.analysis.partition import Method, Partition, by_density, by_means, quality
-from relance.analysis.points import Level, Points, count_points, read_points, stream_points, unit
+from relance.analysis.points import Level, Points, count_points, read_points, selection, stream_points, unit
 from relance.analysis.projection import Layout, Projection, Space, needs_sklearn
 from relance.analysis.results import read_results, write_results
 from relance.errors import InputError
@@ -104,9 +104,9 @@ class Clusters:
         })  # fmt: skip
 
 
-def cluster(index: Index, *, level: Level = "documents", method: Method = "kmeans", k: int | None = None,
-            where: str | None = None, sample: int = _SAMPLE, seed: int = 0,
-            projection: Projection | None = "tsne") -> Clusters:  # fmt: skip
+def cluster(index: Index, *, level: Level = "documents", method: Method = "kmeans",  # noqa: PLR0913  # by keyword
+            k: int | None = None, filter: str | None = None, where: str | None = None, sample: int = _SAMPLE,  # noqa: A002
+            seed: int = 0, projection: Projection | None = "tsne") -> Clusters:  # fmt: skip
     """Find which points of an index belong together, name what sets each group apart, and lay them out on a map.
 
     Memory is bounded by the sample: what it does not hold is read in batches, assigned and placed. The result replaces
@@ -117,12 +117,14 @@ def cluster(index: Index, *, level: Level = "documents", method: Method = "kmean
         level: of what there is a point each.
         method: k-means, or HDBSCAN, which finds the number of clusters itself and leaves outliers in none.
         k: number of clusters of k-means; None finds one by silhouettes.
+        filter: what people write to limit it (docs/search.md).
         where: SQL condition on the columns of the table.
         sample: the clusters are made from at most so many points.
         seed: of every choice by chance.
         projection: how the map is made; None leaves it out, which is much faster.
     """
     _check(method, k, sample, seed, projection)
+    where = selection(index, level, filter=filter, where=where)
     points = read_points(index, level=level, sample=sample, where=where, seed=seed)
     if not len(points):
         msg = f"index {index.spec.name!r} has no {level} to cluster" + (f" where {where}" if where else "")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relance.analysis.points import count_points, stream_points
+from relance.analysis.points import count_points, selection, stream_points
 from relance.analysis.results import write_results
 from relance.errors import InputError
 
@@ -88,13 +88,15 @@ class Duplicates:
         return asdict(self)
 
 
-def find_duplicates(index: Index, *, level: Level = "documents", where: str | None = None, similarity: float = 0.95,
+def find_duplicates(index: Index, *, level: Level = "documents", filter: str | None = None,  # noqa: A002  # as in search
+                    where: str | None = None, similarity: float = 0.95,
                     overlap: float = 0.7) -> Duplicates:  # fmt: skip
     """Group the documents of an index that say the same, into the results table `<index>__duplicates`.
 
     Args:
         index: what is looked at.
         level: documents, chunks or media.
+        filter: what people write to limit it (docs/search.md).
         where: SQL condition on the columns of the table.
         similarity: cosine two documents need.
         overlap: share of common runs of five characters they need besides; 0: none, as for media always.
@@ -102,6 +104,7 @@ def find_duplicates(index: Index, *, level: Level = "documents", where: str | No
     if not 0 < similarity <= 1 or not 0 <= overlap <= 1:
         msg = f"similarity and overlap must be between 0 and 1, got {similarity:g} and {overlap:g}"
         raise InputError(msg)
+    where = selection(index, level, filter=filter, where=where)
     overlap = 0.0 if level == "media" else overlap
     table = index.table(media=level == "media")
     expected, dimension = count_points(index, level=level, where=where), table.schema.field("vector").type.list_size

@@ -29,7 +29,7 @@ def anomalies(  # noqa: PLR0913  # options
     level: Level = "documents",
     filter: str | None = None,  # noqa: A002  # its name on the command line
     where: str | None = None,
-    limit: int = 20,
+    limit: int | None = None,
     json: AsJson = False,
 ) -> int:
     """Find documents that are far from what is normal, the strangest first, with the normal ones they are nearest to.
@@ -60,30 +60,29 @@ def anomalies(  # noqa: PLR0913  # options
     where
         The same in SQL, on columns.
     limit
-        Anomalies to show.
+        Anomalies to show (20).
     """
     from relance.analysis.anomalies import check_texts, find_anomalies
-    from relance.analysis.points import selection
     from relance.errors import InputError
     from relance.index import Index
 
     if text:
-        without_effect({"--filter": filter, "--where": where}, "with --text, because nothing of the index is looked at")
+        idle = {"--filter": filter, "--where": where, "--limit": limit}
+        without_effect(idle, "with --text, because nothing of the index is looked at")
     index, terminal = Index(spec), Terminal(as_json=json)
     asked: dict[str, Any] = {"method": method, "neighbours": neighbours, "tolerance": tolerance, "sample": sample}
     if text:
         if reference:
             msg = "--text is compared with the index it is given with; name that one instead of a --reference"
             raise InputError(msg)
-        where = selection(index, level, filter=reference_filter, where=reference_where)
-        checked = [each.as_dict() for each in check_texts(index, text, level=level, where=where, **asked)]
+        asked |= {"filter": reference_filter, "where": reference_where}
+        checked = [each.as_dict() for each in check_texts(index, text, level=level, **asked)]
         terminal.json(checked) if json else _show(terminal, checked)
         return DONE
     other = Index(reference) if reference else None
-    where = selection(index, level, filter=filter, where=where)
-    reference_where = selection(other or index, level, filter=reference_filter, where=reference_where)
-    done = find_anomalies(index, level=level, where=where, reference=other, reference_where=reference_where,
-                          limit=limit, **asked).as_dict()  # fmt: skip
+    done = find_anomalies(index, level=level, filter=filter, where=where, reference=other,
+                          reference_filter=reference_filter, reference_where=reference_where,
+                          limit=20 if limit is None else limit, **asked).as_dict()  # fmt: skip
     if json:
         terminal.json(done)
         return DONE

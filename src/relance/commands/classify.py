@@ -29,7 +29,7 @@ def classify(  # noqa: PLR0913  # options
     where: str | None = None,
     min_score: float | None = None,
     min_margin: float | None = None,
-    target: float = 0.9,
+    target: float | None = None,
     column: str = "",
     wait: float = 0.0,
     json: AsJson = False,
@@ -57,7 +57,7 @@ def classify(  # noqa: PLR0913  # options
     min_margin
         Distance to the next best class below which something is unsure.
     target
-        How often answers have to be right, where --labelled chooses the margin.
+        How often answers have to be right, where --labelled chooses the margin (0.9).
     column
         Write the labels to this column of the index as well, for `relance search --where "NAME = 'label'"`.
     wait
@@ -66,7 +66,6 @@ def classify(  # noqa: PLR0913  # options
     from relance.analysis.calibration import calibrate, read_labelled
     from relance.analysis.classify import classify, classify_texts
     from relance.analysis.labels import Label, read_labels
-    from relance.analysis.points import selection
     from relance.index import Index
 
     chosen = {"--filter": filter, "--where": where, "--column": column, "--wait": wait}
@@ -74,13 +73,16 @@ def classify(  # noqa: PLR0913  # options
         without_effect(chosen, "with --text, because nothing of the index is classified")
     elif not column:
         without_effect({"--wait": wait}, "without --column")
+    if not labelled:
+        without_effect({"--target": target}, "without --labelled")
     terminal, index = Terminal(as_json=json), Index(spec)
     classes = read_labels(labels) if labels else []
     classes += [Label(name, description) for name, _, description in (each.partition("=") for each in label or ())]
     found: dict[str, Any] = {}
     temperature, margin = None, min_margin or 0.0
     if labelled:
-        measured = calibrate(index, classes, read_labelled(labelled), level=level, target=target)
+        measured = calibrate(index, classes, read_labelled(labelled), level=level,
+                             target=0.9 if target is None else target)  # fmt: skip
         found["calibration"] = measured.as_dict()
         temperature = measured.temperature
         margin = measured.min_margin if min_margin is None else min_margin
@@ -88,8 +90,7 @@ def classify(  # noqa: PLR0913  # options
     if text:
         found["texts"] = [each.as_dict() for each in classify_texts(index, text, classes, level=level, **limits)]
     else:
-        where = selection(index, level, filter=filter, where=where)
-        done = classify(index, classes, level=level, where=where, column=column, wait_s=wait, **limits)
+        done = classify(index, classes, level=level, filter=filter, where=where, column=column, wait_s=wait, **limits)
         found["classes"] = done.as_dict()
     terminal.json(found) if json else _show(terminal, found)
     return DONE

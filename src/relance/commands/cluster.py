@@ -64,7 +64,6 @@ def cluster(  # noqa: PLR0913  # the options of a command
         Draw the map into a picture.
     """
     from relance.analysis.cluster import cluster
-    from relance.analysis.points import selection
     from relance.index import Index
 
     terminal, index = Terminal(as_json=json), Index(spec)
@@ -74,8 +73,8 @@ def cluster(  # noqa: PLR0913  # the options of a command
 
         msg = "a map needs a projection; leave --projection none out"
         raise InputError(msg)
-    where = selection(index, level, filter=filter, where=where)
-    found = cluster(index, level=level, method=method, k=k, where=where, sample=sample, seed=seed, projection=laid_out)
+    found = cluster(index, level=level, method=method, k=k, filter=filter, where=where, sample=sample,
+                    seed=seed, projection=laid_out)  # fmt: skip
     if json:
         terminal.json(found.as_dict())
     else:

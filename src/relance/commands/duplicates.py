@@ -39,12 +39,11 @@ def duplicates(
         Groups to show.
     """
     from relance.analysis.duplicates import find_duplicates
-    from relance.analysis.points import selection
     from relance.index import Index
 
     terminal, index = Terminal(as_json=json), Index(spec)
-    where = selection(index, level, filter=filter, where=where)
-    done = find_duplicates(index, level=level, where=where, similarity=similarity, overlap=overlap).as_dict()
+    done = find_duplicates(index, level=level, filter=filter, where=where, similarity=similarity,
+                           overlap=overlap).as_dict()  # fmt: skip
     if json:
         terminal.json(done)
         return DONE

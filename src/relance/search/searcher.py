@@ -169,8 +169,7 @@ class Searcher:
         began = time.perf_counter()
         if question.like:
             notes.mode, notes.query_vector = "vector", question.like
-            others = [self._table(media=media) for media in (False, True)] if self._spec.media else []
-            vector: Vector | None = (vector_of(table, question.like, *others), None)
+            vector: Vector | None = (vector_of(table, question.like, self._tables), None)
         elif question.mode == "text" and not question.image:
             return None
         else:
@@ -192,7 +191,11 @@ class Searcher:
     @property
     def _names(self) -> set[str]:
         """Columns of texts and media."""
-        return {name for media in (False, True) for name in self._table(media=media).schema.names}
+        return {name for table in self._tables() for name in table.schema.names}
+
+    def _tables(self) -> list[Any]:
+        """Open all there are: of texts, and of media."""
+        return [self._table(), self._table(media=True)] if self._spec.media else [self._table()]
 
     def _reranking(self, name: str | None) -> RerankSpec | None:
         """Say which reranker is meant: the spec's, another one, or none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -22,11 +23,11 @@ def has_document(table: Any, uri: str) -> bool:
     return bool(table.count_rows(_of(uri)))
 
 
-def vector_of(table: Any, uri: str, *others: Any) -> NDArray[np.float32]:
+def vector_of(table: Any, uri: str, tables: Callable[[], Sequence[Any]]) -> NDArray[np.float32]:
     """Return a document's vector: the mean of its chunks' unit vectors, made unit length; shape (dimension,).
 
-    Raises InputError where there is no such document, with the uri of this table or of `others` that may be meant, and
-    ConfigurationError where the table has no dense vectors.
+    Raises InputError where there is no such document, with the uri that may be meant in any of the index's `tables`
+    (opened for that alone), and ConfigurationError where the table has no dense vectors.
     """
     if "vector" not in table.schema.names:
         msg = f"{table.name} has sparse vectors only; more like this needs embedding.output_type dense or dense&sparse"
@@ -35,7 +36,7 @@ def vector_of(table: Any, uri: str, *others: Any) -> NDArray[np.float32]:
 
     rows = table.search().where(_of(uri)).select(["vector"]).limit(None).to_arrow()
     if not rows.num_rows:
-        close = meant([uri], table, *others).get(uri)
+        close = meant([uri], *tables()).get(uri)
         told = f"; did you mean {close!r}?" if close else ""
         raise InputError(f"there is no document {uri!r} in this index{told}")
     vectors = dense_matrix(rows["vector"]).astype(np.float64)
