@@ -162,10 +162,11 @@ def test_the_right_pictures_come_first(played: Played) -> None:
 def test_what_the_readme_shows_is_what_they_print(played: Played) -> None:
     printed = "\n".join(done.stdout for done in played)
     (shown,) = re.findall(r"```text\n(.*?)```", SECTION, flags=re.DOTALL)
-    hits = re.findall(r"^(\d+\. \S+)", shown, flags=re.MULTILINE)
+    hits, found = (re.findall(r"^(\d+\. \S+) +([\d.]+) ", text, flags=re.MULTILINE) for text in (shown, printed))
     assert len(hits) >= 2
-    for hit in hits:
-        assert hit in printed
+    scores = dict(reversed(found))  # the first search is the one shown
+    for hit, score in hits:
+        assert float(score) == pytest.approx(float(scores[hit]), abs=0.01), hit
     cells = re.findall(r"^│ (\w+) +│ (.*?) +│$", shown, flags=re.MULTILINE)
     assert len(cells) >= 3
     for name, value in cells:
