@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from relance.analysis import column as column_module
 from relance.analysis.calibration import calibrate, expected_calibration_error, fit_temperature, read_labelled
 from relance.analysis.classify import classify, classify_texts, judge, probabilities
+from relance.analysis.cluster import cluster
 from relance.analysis.labels import Label, prototypes, read_labels
 from relance.analysis.results import read_results
 from relance.cli import main
@@ -77,6 +78,25 @@ def test_what_is_near_none_is_unsure_if_a_score_is_asked_for(index: Index) -> No
     sure, strange = classify_texts(index, ["the water level of the flood", "asdf jkl"], LABELS, min_score=0.3)
     assert (sure.label, strange.label) == ("river", None)
     assert strange.runner_up in TOPICS
+
+
+def test_pictures_are_classified_and_clustered_by_what_they_show(
+    make_index: Callable[..., Index], docs: Path, vision: dict[str, Any]
+) -> None:
+    image = pytest.importorskip("PIL.Image", reason="the extra media is not installed")
+    for at in range(12):
+        image.new("RGB", (24, 16), ("red", "blue", "green")[at % 3]).resize((24 + at, 16)).save(docs / f"{at:02}.png")
+    index = make_index(media=vision)
+    index.ingest()
+    done = classify(
+        index, [Label("red"), Label("blue", "a blue sky"), Label("green", uris=("docs/02.png",))], level="media"
+    )
+    assert done.counts == {"red": 4, "blue": 4, "green": 4}
+    assert set(done.examples["blue"]) <= {f"docs/{at:02}.png" for at in range(1, 12, 3)}
+    together = cluster(index, level="media", k=3, projection="pca")
+    groups = {frozenset(int(uri[5:7]) % 3 for uri, label in zip(together.uris, together.labels, strict=True) if label == one)
+              for one in range(3)}  # fmt: skip
+    assert groups == {frozenset({0}), frozenset({1}), frozenset({2})}
 
 
 def test_examples_move_a_class(index: Index) -> None:

@@ -89,13 +89,12 @@ def test_chunks_of_one_document_that_say_the_same(make_index: Callable[..., Inde
 
 
 def test_pictures_without_words_are_no_exact_copies(
-    make_index: Callable[..., Index], docs: Path, emulator: Any
+    make_index: Callable[..., Index], docs: Path, vision: dict[str, Any]
 ) -> None:
     image = pytest.importorskip("PIL.Image", reason="the extra media is not installed")
     for at in range(2):
         image.new("RGB", (24, 16), (255, at, 0)).save(docs / f"red{at}.png")
-    model = {"model": "dashscope/tongyi-embedding-vision-plus", "base_url": f"{emulator.url}/api/v1", "api_key": "sk-a"}
-    index = make_index(media={"embedding": model})
+    index = make_index(media=vision)
     index.ingest()
     [group] = find_duplicates(index, level="media").groups
     assert {(each.kind, each.overlap) for each in group.members} == {("vector", 0.0)}

@@ -228,18 +228,11 @@ def test_off_is_a_word_in_yaml() -> None:
     assert yaml.safe_load("off") is False  # why that takes a validator
 
 
-def test_pictures_are_compared_with_pictures(make_index: Make, docs: Path, emulator: Any) -> None:
+def test_pictures_are_compared_with_pictures(make_index: Make, docs: Path, vision: dict[str, Any]) -> None:
     image = pytest.importorskip("PIL.Image", reason="the extra media is not installed")
     for at in range(60):  # from red to orange
         image.new("RGB", (24, 16), (255, at, at // 2)).save(docs / f"red{at:02}.png")
-    model = {
-        "model": "dashscope/tongyi-embedding-vision-plus",
-        "base_url": f"{emulator.url}/api/v1",
-        "api_key": "sk-a",
-        "requests_per_minute": 1_000_000,
-        "tokens_per_minute": 1_000_000_000,
-    }
-    index = make_index(media={"embedding": model}, quality={"anomalies": "refuse"})
+    index = make_index(media=vision, quality={"anomalies": "refuse"})
     assert index.ingest().media.failed == 0
     image.new("RGB", (24, 16), (0, 40, 255)).save(docs / "blue.png")
     image.new("RGB", (24, 16), (255, 30, 16)).save(docs / "red.png")

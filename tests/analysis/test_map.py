@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relance.analysis import map_page as page_module
+from relance.analysis import map_picture as map_picture_module
 from relance.analysis.cluster import Central, Cluster, Clusters, cluster
 from relance.analysis.legend import cut, legend
 from relance.analysis.map_page import map_page, security_policy
@@ -210,6 +211,26 @@ def test_labels_are_cut_by_width(text, short):
 
 def test_characters_that_no_font_has_are_boxes():
     assert _font().style("a\ue000鱼", 9)["s"] in {"a□鱼", "a□□"}
+
+
+def test_boxes_are_told(tmp_path):
+    assert map_picture(made(40, ["river", "snow"]), tmp_path / "map.png") == ""
+    told = map_picture(made(40, ["river \ue001", "snow\ue000"]), tmp_path / "map.png")
+    assert told == "no installed font has \ue001 \ue000, so they are boxes; install one (Chinese: fonts-noto-cjk)"
+
+
+def test_a_font_that_came_after_the_list_of_fonts_is_found(monkeypatch, tmp_path):
+    from matplotlib import font_manager
+
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", list(font_manager.fontManager.ttflist))
+    older = [each for each in font_manager.fontManager.ttflist if each.name not in map_picture_module._HAN]
+    font_manager.fontManager.ttflist[:] = older
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    path = font_manager.findfont("DejaVu Sans Mono")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [each for each in older if each.fname != path])
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(tmp_path / "broken.ttf"), path])
+    monkeypatch.setattr(map_picture_module, "_HAN", ("DejaVu Sans Mono",))
+    assert _font.__wrapped__().families == ["DejaVu Sans", "DejaVu Sans Mono"]
 
 
 @pytest.mark.parametrize(

@@ -322,7 +322,7 @@ def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.Captur
     assert out.startswith("relance: there is no history; name documents with --liked")
 
 
-def test_pictures(make_index: Callable[..., Index], docs: Path, emulator: Any) -> None:
+def test_pictures(make_index: Callable[..., Index], docs: Path, vision: dict[str, Any]) -> None:
     image = pytest.importorskip("PIL.Image", reason="the extra media is not installed")
     for name, left, right in [
         ("a", "red", "red"),
@@ -333,14 +333,7 @@ def test_pictures(make_index: Callable[..., Index], docs: Path, emulator: Any) -
         picture = image.new("RGB", (24, 16), left)
         picture.paste(right, (12, 0, 24, 16))
         picture.save(docs / f"{name}.png")
-    model = {
-        "model": "dashscope/tongyi-embedding-vision-plus",
-        "base_url": f"{emulator.url}/api/v1",
-        "api_key": "sk-a",
-        "requests_per_minute": 1_000_000,
-        "tokens_per_minute": 1_000_000_000,
-    }
-    index = make_index(media={"embedding": model})
+    index = make_index(media=vision)
     index.ingest()
     found = recommend(index, [Liked("docs/a.png")], level="media", k=4, diversity=0)
     urls = [each.url for each in found.items]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ _SHAPES = ("o", "s", "^", "D")
 _BOX = "□"
 _INK, _QUIET = "#1d1f23", "#5c6169"
 _LISTED = 25
+_TOLD = 5  # characters that no font has
 # Where a label may stand, in heights of the frame from its cluster's middle, whose point it never covers.
 _SHIFTS = (0.022, -0.022, 0.05, -0.05, 0.078, -0.078)
 _LONG = 38
@@ -30,10 +32,11 @@ _HAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans
         "Droid Sans Fallback")  # fmt: skip
 
 
-def map_picture(found: Clusters, path: Path | str, *, title: str = "") -> None:
+def map_picture(found: Clusters, path: Path | str, *, title: str = "") -> str:
     """Draw the map into a PNG file: points, labels where their clusters are, and a legend with sizes.
 
-    Chinese labels need an installed font that has Chinese; without one their characters are boxes.
+    Returns what is missing in it, for a person to read, else nothing: Chinese labels need an installed font that has
+    Chinese, and without one their characters are boxes.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -66,6 +69,8 @@ def map_picture(found: Clusters, path: Path | str, *, title: str = "") -> None:
     _legend(figure, axes, marks, font)
     _labels(figure, axes, marks, font)
     figure.savefig(path, format="png")
+    boxes = font.lacks("".join([title, *(mark.cluster.label for mark in marks)]))
+    return f"no installed font has {boxes}, so they are boxes; install one (Chinese: fonts-noto-cjk)" if boxes else ""
 
 
 def _labels(figure: Any, axes: Any, marks: list[Mark], font: _Font) -> None:
@@ -114,6 +119,11 @@ class _Font:
     families: list[str]
     characters: frozenset[int]
 
+    def lacks(self, text: str) -> str:
+        """Name the first few characters that no font has, with blanks between them."""
+        missing = dict.fromkeys(letter for letter in text if ord(letter) not in self.characters)
+        return " ".join(list(missing)[:_TOLD]) + (" …" if len(missing) > _TOLD else "")
+
     def style(self, text: str, size: float, colour: str = _INK, *, bold: bool = False) -> dict[str, Any]:
         """Return a text with its style; a box stands for a character that no font has, and dollars are no formula."""
         drawn = "".join(letter if ord(letter) in self.characters else _BOX for letter in text)
@@ -125,9 +135,15 @@ class _Font:
 @cache
 def _font() -> _Font:
     """Choose matplotlib's own font, and after it one with Chinese if one is installed."""
-    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+    from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager, get_font
 
     installed = {each.name for each in fontManager.ttflist}
+    if not installed.intersection(_HAN):
+        # The list is kept from one process to the next, so it may be older than a font.
+        for path in set(findSystemFonts()).difference(each.fname for each in fontManager.ttflist):
+            with contextlib.suppress(Exception):  # some files are no fonts, or not ones that it reads
+                fontManager.addfont(path)
+        installed = {each.name for each in fontManager.ttflist}
     families = ["DejaVu Sans", *[name for name in _HAN if name in installed][:1]]
     characters: set[int] = set()
     for family in families:

@@ -95,8 +95,8 @@ def draw(terminal: Terminal, index: Index, found: Clusters, *, html: Path | None
     if png:
         from relance.analysis.map_picture import map_picture
 
-        map_picture(found, png)
-        terminal.note(f"wrote {png}")
+        missing = map_picture(found, png)
+        terminal.note(f"wrote {png}{missing and f'; {missing}'}")
 
 
 def _show(terminal: Terminal, found: Clusters) -> None:
