@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relance.errors import ConfigurationError
@@ -87,7 +89,7 @@ class Ways:
         depth = self._first
         try:
             while True:
-                lists = {way: self._one(way, depth, columns) for way in sorted(self._wanted)}
+                lists = self._lists(depth, columns)
                 floor = min((each.score for each in ranked.values()), default=math.inf)
                 for candidate in _merged(lists):
                     candidate.score = min(candidate.score, floor)
@@ -101,6 +103,15 @@ class Ways:
             if self._where:
                 raise FilterError.of_lancedb("the condition", error, self._names) from error
             raise
+
+    def _lists(self, n: int, columns: Sequence[str]) -> dict[str, list[_Found]]:
+        """Make all lists, at the same time: with a filter on metadata that takes 136 ms for two instead of 176."""
+        ways = sorted(self._wanted)
+        one = partial(self._one, n=n, columns=columns)
+        if len(ways) == 1:
+            return {way: one(way) for way in ways}
+        with ThreadPoolExecutor(len(ways), "relance-search") as threads:
+            return dict(zip(ways, threads.map(one, ways), strict=True))
 
     def _one(self, way: str, n: int, columns: Sequence[str]) -> list[_Found]:
         """Make one list."""
