@@ -100,8 +100,9 @@ def _map(found: Clusters) -> str:
         return ""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "map.png"
-        map_picture(found, path, title=found.index)
-        return picture(path.read_bytes(), f"map of {found.index}")
+        missing = map_picture(found, path, title=found.index)
+        drawn = picture(path.read_bytes(), f"map of {found.index}")
+    return f"{drawn}\n\n{escape(missing)}." if missing else drawn
 
 
 def _head(index: str, told: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.exceptions import ParameterTypeError
 
 from flows import analyze
+from relance.analysis.cluster import cluster
 from relance.analysis.duplicates import Duplicate, DuplicateGroup, Duplicates
 from relance.analysis.results import read_results
 from relance.index import Index
-from tasks.findings import duplicates_markdown
+from tasks.findings import clusters_markdown, duplicates_markdown
 
 pytestmark = [
     pytest.mark.flows,
@@ -85,6 +87,13 @@ def test_clusters_are_listed_and_drawn(spec: Path) -> None:
     by_subject = {row["uri"].rpartition("#")[2].partition("-")[0]: row["cluster"] for row in rows}
     assert len(rows) == 12
     assert len(set(by_subject.values())) == 2
+
+
+def test_what_a_picture_cannot_show_is_said_below_it(spec: Path) -> None:
+    found = cluster(Index(spec), k=2, projection="pca")
+    assert "boxes" not in clusters_markdown(found, None)
+    named = replace(found, clusters=[replace(each, label="\ue000") for each in found.clusters])
+    assert clusters_markdown(named, None).endswith("install one (Chinese: fonts-noto-cjk).")
 
 
 def test_labels_are_counted(spec: Path) -> None:
