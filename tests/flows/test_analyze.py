@@ -23,11 +23,6 @@ from relance.analysis.results import read_results
 from relance.index import Index
 from tasks.findings import clusters_markdown, duplicates_markdown
 
-pytestmark = [
-    pytest.mark.flows,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
-
 SPORTS = ["The striker scored two goals in the cup final", "The keeper saved a penalty in the football match",
           "The team won the league after a late goal", "The coach praised the football players", "A goal in the last minute",
           "The referee stopped the football match"]  # fmt: skip

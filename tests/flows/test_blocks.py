@@ -17,10 +17,6 @@ from relance.errors import ConfigurationError
 from relance.index import Index
 from relance.spec_file import load_spec
 
-pytestmark = [
-    pytest.mark.flows,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
 KEY = "sk-a-key-that-must-not-be-seen"
 
 

@@ -20,11 +20,6 @@ from infra.registry import find_spec, name_of, registered, variable_name
 from relance.commands.operate import _specs_below
 from relance.errors import ConfigurationError, InputError
 
-pytestmark = [
-    pytest.mark.flows,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
-
 
 @pytest.fixture
 def declare(tmp_path: Path) -> Callable[..., Path]:

@@ -17,11 +17,6 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from flows.evaluate import evaluate
 from relance.index import Index
 
-pytestmark = [
-    pytest.mark.flows,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
-
 DOCUMENTS = {"ferry.md": "The ferry crosses the river at night.", "lock.md": "A lock lifts boats to the upper canal.",
              "herring.md": "Herring are salted in barrels."}  # fmt: skip
 GOLDEN = [{"query": "When does the ferry cross?", "documents": ["docs/ferry.md"]},

@@ -25,12 +25,6 @@ from flows.maintain import maintain
 from relance.errors import AccountError, ApprovalNeededError, BudgetError, ConfigurationError, RateLimitedError
 from relance.index import Index
 
-pytestmark = [
-    pytest.mark.flows,
-    # Prefect's own client leaves sockets to the garbage collector; nothing of ours opens any here.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
-
 
 @pytest.fixture
 def declare(tmp_path: Path) -> Callable[..., Path]:

@@ -22,11 +22,6 @@ from relance.spec_file import load_spec
 from relance.store import open_store
 from tasks.changes import new_changes, others_at_work
 
-pytestmark = [
-    pytest.mark.flows,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
-
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Path:

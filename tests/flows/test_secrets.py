@@ -14,12 +14,6 @@ from flows.ingest import ingest
 from relance.emulator import EmulatorConfig, running
 from relance.errors import AccountError
 
-pytestmark = [
-    pytest.mark.flows,
-    # Prefect's own client leaves sockets to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
-
 
 def everything_kept(folder: Path) -> dict[Path, bytes]:
     """Read the store's files and Prefect's database with its journals."""

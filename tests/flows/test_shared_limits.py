@@ -16,8 +16,6 @@ from relance.providers import ModelInfo
 from tasks import shared_limits
 from tasks.shared_limits import limit_name, share_of_rates
 
-pytestmark = pytest.mark.flows
-
 INFO = ModelInfo("dashscope/text-embedding-v4", 1024, region="singapore")
 
 
