@@ -222,12 +222,10 @@ def test_boxes_are_told(tmp_path):
 def test_a_font_that_came_after_the_list_of_fonts_is_found(monkeypatch, tmp_path):
     from matplotlib import font_manager
 
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", list(font_manager.fontManager.ttflist))
-    older = [each for each in font_manager.fontManager.ttflist if each.name not in map_picture_module._HAN]
-    font_manager.fontManager.ttflist[:] = older
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     path = font_manager.findfont("DejaVu Sans Mono")
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", [each for each in older if each.fname != path])
+    older = [each for each in font_manager.fontManager.ttflist if each.name != "DejaVu Sans Mono"]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", older)
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(tmp_path / "broken.ttf"), path])
     monkeypatch.setattr(map_picture_module, "_HAN", ("DejaVu Sans Mono",))
     assert _font.__wrapped__().families == ["DejaVu Sans", "DejaVu Sans Mono"]

@@ -189,7 +189,7 @@ def read_normal(index: Index, *, level: Level = "documents", reference: Index | 
         msg = (f"indexes {index.spec.name!r} and {other.spec.name!r} have vectors of different models, "
                "which cannot be compared")  # fmt: skip
         raise ConfigurationError(msg)
-    points = read_points(other, level=level, sample=sample, where=where, seed=seed)
+    points = read_points(other, level=level, where=where, sample=sample, seed=seed)
     return Normal(points, method=method, neighbours=neighbours, tolerance=tolerance)
 
 
