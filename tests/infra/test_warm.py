@@ -22,10 +22,14 @@ pytestmark = pytest.mark.skipif(not hasattr(socket, "send_fds"), reason="there a
 
 @pytest.fixture(autouse=True)
 def interruptible() -> Generator[None]:
-    """Whoever started us in the background may have had SIGINT ignored, which children inherit."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Whoever started us in the background or by nohup had signals ignored, which children inherit."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 WARM = "import sys; warm = 'infra.warm_spare' in sys.orig_argv\n"
