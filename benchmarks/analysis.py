@@ -58,7 +58,7 @@ def main() -> None:
 
 def declared(folder: Path, dimension: int) -> Any:
     """Declare the index."""
-    from relance.spec import IndexSpec
+    from relance.config import IndexSpec
 
     return IndexSpec.model_validate(
         {
@@ -75,9 +75,9 @@ def build(folder: Path, rows: int, dimension: int) -> None:
     """Write the table as a run would, without paying for a model."""
     import pyarrow as pa
 
-    from relance.providers import open_provider
+    from relance.embedding.providers import open_provider
     from relance.store import open_store
-    from relance.tables import IndexTables
+    from relance.store.index_tables import IndexTables
 
     (folder / "docs").mkdir()
     (folder / "dimension").write_text(str(dimension), encoding="utf-8")

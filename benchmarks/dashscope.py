@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--emulator", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.emulator:
-        from relance.emulator.serve import EmulatorConfig, serve
+        from relance_emulator.serve import EmulatorConfig, serve
 
         serve(EmulatorConfig(**json.loads(arguments.emulator)))
         return
@@ -162,9 +162,9 @@ def relance_run(spec: str) -> dict[str, Any]:
     import lancedb  # noqa: F401
     import pyarrow as pa  # noqa: F401
 
-    import relance.embedder  # noqa: F401
+    import relance.embedding.embedder  # noqa: F401
     from relance.chunkers import chunk_document  # noqa: F401
-    from relance.http import open_client  # noqa: F401
+    from relance.embedding.http import open_client  # noqa: F401
     from relance.index import Index
     from relance.sources import files  # noqa: F401
     from relance.store import lock  # noqa: F401
@@ -189,10 +189,10 @@ def script_run(spec: str) -> dict[str, Any]:
     import pyarrow as pa
 
     from relance.chunkers import chunk_document
+    from relance.config.load import load_spec
+    from relance.embedding.providers import open_provider
     from relance.errors import DocumentError
-    from relance.providers import open_provider
     from relance.sources import open_source
-    from relance.spec_file import load_spec
 
     declared = load_spec(spec)
     address = os.environ["DASHSCOPE_BASE_URL"] + "/services/embeddings/text-embedding/text-embedding"

@@ -116,7 +116,7 @@ def relance_run(spec: str, _: str) -> dict[str, Any]:
     import lancedb  # noqa: F401
     import pyarrow as pa  # noqa: F401
 
-    import relance.embedder  # noqa: F401
+    import relance.embedding.embedder  # noqa: F401
     from relance.chunkers import chunk_document  # noqa: F401
     from relance.index import Index
     from relance.sources import files  # noqa: F401
@@ -144,10 +144,10 @@ def script_run(spec: str, folder: str) -> dict[str, Any]:
     import pyarrow as pa
 
     from relance.chunkers import chunk_document
+    from relance.config.load import load_spec
+    from relance.embedding.providers import open_provider
     from relance.errors import DocumentError
-    from relance.providers import open_provider
     from relance.sources import open_source
-    from relance.spec_file import load_spec
 
     declared = load_spec(spec)
     texts: list[str] = []

@@ -60,14 +60,14 @@ def main() -> None:
     arguments = parser.parse_args()
     rounds, rows = arguments.rounds, arguments.data.absolute()
     from relance.index import Index
-    from relance.launch import quiet_prefect
+    from relance_operate.launch import quiet_prefect
 
     quiet_prefect()
     logging.getLogger("stamina").setLevel(logging.ERROR)
     os.environ["PREFECT_SERVER_UI_ENABLED"] = "false"
-    server: Any = importlib.import_module("flows.server")
+    server: Any = importlib.import_module("relance_flows.server")
     with tempfile.TemporaryDirectory() as top, server.temporary_server(lambda: False) as wait:
-        ingest: Any = importlib.import_module("flows.ingest").ingest
+        ingest: Any = importlib.import_module("relance_flows.ingest").ingest
         wait()
         took: dict[str, list[float]] = {"plain": [], "flow": []}
         chunks = tasks = 0

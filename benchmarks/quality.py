@@ -19,9 +19,9 @@ from pathlib import Path
 from unittest import mock
 
 from relance.evaluation import Comparison, Measure, TradeOff, compare, evaluate, read_dataset, trade_off
+from relance.evaluation.ephemeral_index import spec_for
 from relance.evaluation.plot import comparison_png, trade_off_png
 from relance.evaluation.tables import comparison_markdown, trade_off_markdown
-from relance.evaluation.trial import spec_for
 from relance.index import Index
 from relance.search import Mode
 
@@ -66,7 +66,7 @@ def measure(dataset: Path, store: Path) -> tuple[Comparison, list[TradeOff], dic
         index.ingest()
     systems = [evaluate(indexes[model], *questions, mode=mode) for model, mode in SYSTEMS]
     curves = [trade_off(index, *questions, dimensions=(192, 128, 96, 64, 32)) for index in indexes.values()]
-    with mock.patch("relance.search.ways.fused", reciprocal_ranks):
+    with mock.patch("relance.search.hybrid_query.fused", reciprocal_ranks):
         by_rank = {model: evaluate(index, *questions, mode="hybrid").ndcg for model, index in indexes.items()}
     return compare(systems), curves, by_rank
 

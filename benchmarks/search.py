@@ -29,16 +29,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relance.config import IndexSpec
 from relance.documents import Chunk, Document
+from relance.embedding.providers import open_provider
 from relance.index import Index
-from relance.providers import open_provider
-from relance.question import Asked
 from relance.search import search_table
-from relance.search.ways import refine_factor
-from relance.spec import IndexSpec
+from relance.search.hybrid_query import refine_factor
+from relance.search.query_encoder import Asked
 from relance.store import maintenance, open_store
 from relance.store.chunks import EmbeddedDocument
-from relance.tables import IndexTables
+from relance.store.index_tables import IndexTables
 
 K = 10
 BATCH = 2000

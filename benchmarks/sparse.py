@@ -1,4 +1,4 @@
-"""Ways to search sparse vectors in LanceDB, which has no index for them.
+"""HybridQuery to search sparse vectors in LanceDB, which has no index for them.
 
     uv run --group dev python benchmarks/sparse.py [--rows 1000 10000 100000] [--dimension 1024] [--queries 20]
 
@@ -6,7 +6,7 @@ Each table also has a text and a dense column, which a sparse search must not re
 terms, drawn by Zipf's law, so that the commonest are in most documents; a question has three common terms and five of
 one document. The ways take turns, each in a process of its own:
 
-scan    `relance.sparse.search_sparse`: stream the column, score every row.
+scan    `relance.embedding.sparse.search_sparse`: stream the column, score every row.
 labels  the same, but only rows that an index over lists of terms (LABEL_LIST) finds for the question's terms.
 words   a full-text index over the terms as words gives 1,000 candidates, which are scored exactly. Not complete:
         BM25 knows nothing of the weights; recall says how many of the ten best it keeps.
@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from relance.sparse import Sparse, search_sparse
+from relance.embedding.sparse import Sparse, search_sparse
 
 VOCABULARY = 250_002
 BATCH = 2000
@@ -159,7 +159,7 @@ def words(table: Any, query: Sparse) -> Hits:
     """Score the rows that BM25 prefers."""
     from lancedb.query import MatchQuery
 
-    from relance.sparse import _score
+    from relance.embedding.sparse import _score
 
     match = MatchQuery(" ".join(f"t{term}" for term in query.indices), "words")
     rows = table.search(match, query_type="fts").where("active").select(["id", "sparse", "_score"])
@@ -198,7 +198,7 @@ def build(folder: str, rows: int, dimension: int, queries: int) -> None:
     import lancedb
     import pyarrow as pa
 
-    from relance.sparse import sparse_type
+    from relance.embedding.sparse import sparse_type
 
     schema = pa.schema(
         [

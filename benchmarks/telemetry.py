@@ -35,9 +35,9 @@ def nanoseconds(call: Callable[[], Any]) -> float:
 
 def calls() -> dict[str, float]:
     """Time what the hooks do, in this process as it is."""
-    from relance.limits import AdaptiveLimit
-    from relance.providers import ModelInfo
-    from relance.report import Report
+    from relance.embedding.providers import ModelInfo
+    from relance.embedding.rate_limits import AdaptiveLimit
+    from relance.pipeline.report import Report
     from relance.telemetry.run import RunTelemetry
     from relance.telemetry.traffic import Traffic
 
@@ -78,8 +78,8 @@ def install_sdk() -> None:
 
 def child(corpus: Path, *, sdk: bool) -> None:
     """Print the seconds an ingest takes here, and how often the hooks are called."""
+    from relance.config import IndexSpec
     from relance.index import Index
-    from relance.spec import IndexSpec
 
     if sdk:
         install_sdk()

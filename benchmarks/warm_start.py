@@ -3,8 +3,9 @@
     uv run python benchmarks/warm_start.py [--runs 10]
 
 Starts a Prefect server of its own, a keeper with one spare, and the flow `ingest` on a copy of `examples/handbook` that
-is in step already: once as the worker starts it (`python -m prefect.engine`), once as `python -m infra.warm run`, in
-turn. Every run waits until a spare is warm, so that both find the same machine.
+is in sync already: once as the worker starts it (`python -m prefect.engine`), once as
+`python -m relance_operate.warm run`, in turn. Every run waits until a spare is warm, so that both find
+the same machine.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = {"direct": ["prefect.engine"], "warm": ["infra.warm", "run"]}
+COMMANDS = {"direct": ["prefect.engine"], "warm": ["relance_operate.warm", "run"]}
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
             "PREFECT_HOME": name, "RELANCE_WARM_SOCKET": f"{name}/warm/socket", "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
         }  # fmt: skip
         os.environ.pop("PREFECT_API_URL", None)
-        from flows.server import temporary_server
+        from relance_flows.server import temporary_server
 
         with temporary_server(lambda: False) as wait:
             wait()
@@ -60,7 +61,7 @@ def measure(folder: Path, runs: int) -> None:
     found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in COMMANDS}
     with get_client(sync_client=True) as client, keeper(log):
         deployment = client.create_deployment(
-            client.create_flow_from_name("ingest"), "warm-start", entrypoint="flows.ingest.ingest",
+            client.create_flow_from_name("ingest"), "warm-start", entrypoint="relance_flows.ingest.ingest",
             parameters={"index": str(folder / "handbook")},
         )  # fmt: skip
         for turn in range(runs + 1):
@@ -94,7 +95,7 @@ def run(client: SyncPrefectClient, deployment: UUID, kind: str, folder: Path) ->
 
 @contextmanager
 def keeper(log: Path) -> Generator[None]:
-    command = [sys.executable, "-m", "infra.warm", "keep", "--code", str(log.parent / "handbook")]
+    command = [sys.executable, "-m", "relance_operate.warm", "keep", "--code", str(log.parent / "handbook")]
     with log.open("w") as output, subprocess.Popen(command, cwd=ROOT, stderr=output) as process:
         try:
             yield

@@ -12,21 +12,24 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from relance.emulator import EmulatorConfig, running
+from relance.config import IndexSpec
 from relance.index import Index
-from relance.spec import IndexSpec
+from relance_emulator import EmulatorConfig, running
 
 # CI repeats the same examples; at a desk every run tries new ones. A busy machine is no failure.
 settings.register_profile("desk", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
+pytest_plugins = ["galleries", "vision"]
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 # Fast ones first, and what leaves processes and sockets of other people's behind last.
-ORDER = ["relance", "analysis", "telemetry", "emulator", "explore", "changes", "contracts", "project", "infra", "chaos"]
-ORDER += ["flows", "e2e"]
+ORDER = ["config", "sources", "parsers", "chunkers", "media", "embedding", "store", "pipeline", "search", "cli"]
+ORDER += ["evaluation", "analysis", "telemetry", "emulator", "explore", "events", "contracts", "project", "operate"]
+ORDER += ["chaos", "flows", "e2e"]
 
 
 # Folders whose tests share what is started once and slowly (a Prefect server), or measure time: one process for each.
@@ -118,7 +121,7 @@ class Emulator:
         self._ask("POST", "reset")
 
     def faults(self, rules: list[dict[str, Any]]) -> None:
-        """Script what goes wrong from now on; see `relance.emulator.faults.Fault`."""
+        """Script what goes wrong from now on; see `relance_emulator.faults.Fault`."""
         self._ask("POST", "faults", rules)
 
     def stats(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""relance keeps a LanceDB index in step with its sources."""
+"""relance keeps a LanceDB index in sync with its sources."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from relance.control import Control, Progress
+    from relance.config import IndexSpec
+    from relance.config.load import load_spec
     from relance.index import Index
-    from relance.plan import Plan
-    from relance.report import Report
+    from relance.pipeline.plan import Plan
+    from relance.pipeline.report import Report
+    from relance.pipeline.run_handle import Progress, RunHandle
     from relance.search import Hit
-    from relance.spec import IndexSpec
-    from relance.spec_file import load_spec
 
-__all__ = ["Control", "Hit", "Index", "IndexSpec", "Plan", "Progress", "Report", "__version__", "load_spec"]
+__all__ = ["Hit", "Index", "IndexSpec", "Plan", "Progress", "Report", "RunHandle", "__version__", "load_spec"]
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Control": "control",
+    "RunHandle": "pipeline.run_handle",
     "Hit": "search",
     "Index": "index",
-    "IndexSpec": "spec",
-    "Plan": "plan",
-    "Progress": "control",
-    "Report": "report",
-    "load_spec": "spec_file",
+    "IndexSpec": "config",
+    "Plan": "pipeline.plan",
+    "Progress": "pipeline.run_handle",
+    "Report": "pipeline.report",
+    "load_spec": "config.load",
 }
 
 

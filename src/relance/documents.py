@@ -47,9 +47,9 @@ class Item:
         media_type: what the parser registry goes by, e.g. `text/markdown`.
         size: bytes, 0 where unknown.
         source: position of the source in the spec.
-        container: True for a file of rows: it is no document itself, `Source.rows` lists what it holds.
+        collection: True for a file of rows: it is no document itself, `Source.rows` lists what it holds.
         row: the payload of a row, as the source read it.
-        parent: uri of the container a row came from.
+        parent: uri of the collection a row came from.
         live: whether it may change without its version changing (what is behind an address), so that every run looks.
     """
 
@@ -58,7 +58,7 @@ class Item:
     media_type: str
     size: int = 0
     source: int = 0
-    container: bool = False
+    collection: bool = False
     row: dict[str, Any] | None = None
     parent: str | None = None
     live: bool = False

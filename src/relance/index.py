@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from relance.approval import Preview, approval_needed, note_decision
-from relance.control import Control
+from relance.config import IndexSpec, Size
+from relance.config.load import load_spec
 from relance.errors import ApprovalNeededError, ConfigurationError, InputError
-from relance.parts import combine, parts
-from relance.plan import Plan, check_budget, make_plan, outline
-from relance.report import Report
-from relance.rollback import Rollback, roll_back
+from relance.pipeline.approval import Preview, approval_needed, note_decision
+from relance.pipeline.modalities import combine, parts
+from relance.pipeline.plan import Plan, check_budget, make_plan, outline
+from relance.pipeline.report import Report
+from relance.pipeline.run_handle import RunHandle
+from relance.pipeline.threads import in_threads
 from relance.search import Hit, Hits, Mode
 from relance.search.searcher import Question, Searcher
-from relance.spec import IndexSpec, Size
-from relance.spec_file import load_spec
-from relance.status import describe_index, summary
 from relance.store import open_store
 from relance.store.embeddings import describe, prune
+from relance.store.index_tables import IndexTables, part_name
+from relance.store.rollback import Rollback, roll_back
 from relance.store.runs import Runs
-from relance.tables import IndexTables, part_name
-from relance.threads import in_threads
+from relance.store.status import describe_index, summary
 
 if TYPE_CHECKING:
-    from relance.ingestion import Ingestion
-    from relance.maintenance import Maintained
-    from relance.media_search import MediaHit
+    from relance.pipeline.run import Ingestion
+    from relance.search.media import MediaHit
+    from relance.store.maintain import Maintained
 
 __all__ = ["Index"]
 
@@ -50,11 +50,11 @@ class Index:
         self._store = open_store(self.spec)
         self._searcher = Searcher(self.spec, self._store, self.table)
 
-    def plan(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> Plan:
-        """Tell what `ingest` would do and cost; writes nothing. Raises StoppedError if `control` stops it."""
-        return self._plan(make_plan, full=full, only=only, control=control)
+    def plan(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> Plan:
+        """Tell what `ingest` would do and cost; writes nothing. Raises StoppedError if `handle` stops it."""
+        return self._plan(make_plan, full=full, only=only, handle=handle)
 
-    def preview(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> Preview:
+    def preview(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> Preview:
         """Tell what of a run a person has to approve first (`limits`), and what it would do.
 
         Where no price matters the sources are listed and no document is read: then `plan` is whole only if there are
@@ -62,17 +62,17 @@ class Index:
         """
         limits = self.spec.limits
         if (limits.max_cost_usd is not None or limits.approve_above_usd is not None) and not self._is_free():
-            plan = self.plan(full=full, only=only, control=control)
+            plan = self.plan(full=full, only=only, handle=handle)
             check_budget(plan, limits.max_cost_usd)
             return Preview(plan, approval_needed(plan, limits))
-        plan = self._plan(outline, full=full, only=only, control=control)
+        plan = self._plan(outline, full=full, only=only, handle=handle)
         if reasons := approval_needed(plan, limits):
-            plan = self.plan(full=full, only=only, control=control)
+            plan = self.plan(full=full, only=only, handle=handle)
         return Preview(plan, reasons)
 
     def ingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0, approved: bool = False,
-               control: Control | None = None) -> Report:  # fmt: skip
-        """Bring the index in step with its sources, in threads of this process and without Prefect.
+               handle: RunHandle | None = None) -> Report:  # fmt: skip
+        """Bring the index in sync with its sources, in threads of this process and without Prefect.
 
         Raises ApprovalNeededError before it spends anything where it would cost more, and before it removes anything
         where it would remove more, than `limits` let it without a person's approval.
@@ -82,17 +82,17 @@ class Index:
             only: uris of documents or files of rows to look at; the rest is left alone.
             wait_s: seconds to wait for another run on this index, before IndexBusyError.
             approved: a person has agreed to what the run costs and removes.
-            control: a way to watch the run and to stop it.
+            handle: a way to watch the run and to stop it.
         """
         reasons: list[str] = []
         if self.spec.limits.approve_above_usd is None:  # what is removed is looked at by the run itself, for nothing
-            self.check_budget(full=full, only=only, control=control)
+            self.check_budget(full=full, only=only, handle=handle)
         else:
-            reasons = self.preview(full=full, only=only, control=control).reasons
+            reasons = self.preview(full=full, only=only, handle=handle).reasons
         if reasons and not approved:
             raise ApprovalNeededError(self.spec.name, reasons)
         reports = []
-        for part in parts(self.spec, full=full, only=only, wait_s=wait_s, approved=approved, control=control):
+        for part in parts(self.spec, full=full, only=only, wait_s=wait_s, approved=approved, handle=handle):
             with part as run:
                 note_decision(run.report, reasons)
                 run.discover()
@@ -102,16 +102,16 @@ class Index:
                 reports.append(run.finish())
         return combine(reports)
 
-    def check_budget(self, *, full: bool = False, only: Sequence[str] = (), control: Control | None = None) -> None:
+    def check_budget(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> None:
         """Raise BudgetError if a run would cost more than `limits.max_cost_usd`; free models are not counted."""
         limit = self.spec.limits.max_cost_usd
         if limit is not None and not self._is_free():
-            check_budget(self.plan(full=full, only=only, control=control), limit)
+            check_budget(self.plan(full=full, only=only, handle=handle), limit)
 
     def _plan(self, make: Callable[[Ingestion], Plan], *, full: bool, only: Sequence[str],
-              control: Control | None) -> Plan:  # fmt: skip
+              handle: RunHandle | None) -> Plan:  # fmt: skip
         plans = []
-        for part in parts(self.spec, full=full, only=only, read_only=True, control=control):
+        for part in parts(self.spec, full=full, only=only, read_only=True, handle=handle):
             with part as run:
                 plans.append(make(run))
         plan, *media = plans
@@ -224,7 +224,7 @@ class Index:
 
         `wait_s` are seconds to wait for a run on this index, before IndexBusyError.
         """
-        from relance.maintenance import maintain
+        from relance.store.maintain import maintain
 
         return maintain(self.spec, self._store, wait_s=wait_s)
 
@@ -244,7 +244,7 @@ class Index:
         return self.cache()
 
     def _is_free(self) -> bool:
-        from relance.providers import open_provider
+        from relance.embedding.providers import open_provider
 
         sections = [self.spec.embedding] + ([self.spec.media.embedding] if self.spec.media else [])
         return all(open_provider(section).info.price_per_million_tokens == 0 for section in sections)

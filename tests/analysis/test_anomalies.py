@@ -17,7 +17,7 @@ from relance.analysis.anomalies import check_texts, find_anomalies
 from relance.analysis.normal import Method, Normal, threshold_of
 from relance.analysis.points import Points, unit
 from relance.analysis.results import read_results
-from relance.cli import main
+from relance.cli.main import main
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
 

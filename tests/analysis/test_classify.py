@@ -19,7 +19,7 @@ from relance.analysis.classify import classify, classify_texts, judge, probabili
 from relance.analysis.cluster import cluster
 from relance.analysis.labels import Label, prototypes, read_labels
 from relance.analysis.results import read_results
-from relance.cli import main
+from relance.cli.main import main
 from relance.errors import ConfigurationError, IndexBusyError, InputError
 from relance.index import Index
 from relance.store import open_store

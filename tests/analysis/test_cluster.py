@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from sklearn.metrics import adjusted_rand_score
+from tests.analysis.test_projection import blobs
 
 from relance.analysis import partition
 from relance.analysis.cluster import Clusters, cluster, read_clusters
 from relance.analysis.partition import by_density, by_means, quality
 from relance.analysis.projection import Layout, Space, needs_sklearn
-from relance.cli import main
+from relance.cli.main import main
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
-from tests.analysis.test_projection import blobs
 
 Make = Callable[..., Index]
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from relance.analysis import duplicates as module
 from relance.analysis.duplicates import find_duplicates, overlap_of, plain, shingles
 from relance.analysis.results import read_results
-from relance.cli import main
+from relance.cli.main import main
 from relance.errors import InputError
 from relance.index import Index
 

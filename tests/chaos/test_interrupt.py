@@ -35,7 +35,7 @@ def test_ctrl_c_stops_the_run_and_not_the_server_that_records_it(
     spec.write_text(yaml.safe_dump(declared), encoding="utf-8")
     home = tmp_path / "prefect"
     environment = os.environ | {"RELANCE_FAKE_DELAY_S": "0.5", "PREFECT_HOME": str(home), "COLUMNS": "100"}
-    command = [sys.executable, "-m", "relance.cli", "ingest", str(spec), "--json"]
+    command = [sys.executable, "-m", "relance.cli.main", "ingest", str(spec), "--json"]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

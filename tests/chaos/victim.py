@@ -7,8 +7,8 @@ import sys
 if __name__ == "__main__":
     import lancedb  # noqa: F401  # imported before the starting shot, so that the shot starts the work
 
-    import relance.embedder
-    import relance.providers.fake  # noqa: F401
+    import relance.embedding.embedder
+    import relance.embedding.providers.fake  # noqa: F401
     from relance.index import Index
 
     index = Index(sys.argv[1])

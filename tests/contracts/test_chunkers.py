@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.chunkers import chunk_document, embedding_text
+from relance.config import ChunkingSpec
 from relance.documents import Document
+from relance.embedding.tokenizers import open_tokenizer
 from relance.errors import DocumentError
-from relance.spec import ChunkingSpec
-from relance.tokens import open_tokenizer
 
 WAYS = ["text", "markdown", "code:python", "row"]
 TOKENIZERS = ["qwen", "wordllama", "words", "e5"]

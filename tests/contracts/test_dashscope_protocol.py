@@ -24,11 +24,11 @@ from dashscope.version import __version__ as dashscope_version
 from PIL import Image
 from pydantic import SecretStr
 
+from relance.config import EmbeddingSpec, MediaEmbeddingSpec
 from relance.documents import Media
+from relance.embedding.providers import open_provider
+from relance.embedding.tokenizers import open_tokenizer
 from relance.errors import AccountError, ConfigurationError, InputError, RetryableError
-from relance.providers import open_provider
-from relance.spec import EmbeddingSpec, MediaEmbeddingSpec
-from relance.tokens import open_tokenizer
 
 TEXT_PATH = "/api/v1/services/embeddings/text-embedding/text-embedding"
 MEDIA_PATH = "/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding"

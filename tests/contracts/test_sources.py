@@ -6,10 +6,10 @@ import unicodedata
 
 import pytest
 
+from relance.config import IndexSpec
 from relance.documents import Content, Document, Item
 from relance.errors import ConfigurationError, DocumentError
 from relance.sources import Source, open_source
-from relance.spec import IndexSpec
 
 
 def files(folder):
@@ -35,16 +35,16 @@ def source(request, tmp_path) -> Source:
 
 
 def items(source):
-    """List everything, containers and what they hold."""
+    """List everything, collections and what they hold."""
     for found in source.list():
         yield found
-        if isinstance(found, Item) and found.container:
+        if isinstance(found, Item) and found.collection:
             yield from source.rows(found)
 
 
 def documents(source):
     for item in items(source):
-        if isinstance(item, Item) and not item.container:
+        if isinstance(item, Item) and not item.collection:
             try:
                 content = source.read(item)
                 yield item, content, source.parse(content)
@@ -77,11 +77,11 @@ def test_uris_are_unique_and_every_item_names_its_source(source):
 
 
 def test_only_rows_have_a_parent_and_a_payload(source):
-    containers = {item.uri for item in source.list() if isinstance(item, Item) and item.container}
+    collections = {item.uri for item in source.list() if isinstance(item, Item) and item.collection}
     for item in items(source):
         if isinstance(item, Item):
             assert (item.row is None) == (item.parent is None)
-            assert item.parent is None or item.parent in containers
+            assert item.parent is None or item.parent in collections
 
 
 def test_a_document_is_where_its_item_said_and_its_text_is_clean(source):
@@ -116,7 +116,7 @@ def test_what_cannot_be_read_is_a_failure_with_its_uri_and_one_sentence(source):
     for item in items(source):
         if isinstance(item, DocumentError):
             failures.append((item, item.uri))
-        elif not item.container:
+        elif not item.collection:
             try:
                 source.parse(source.read(item))
             except DocumentError as error:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from relance.config import IndexSpec
 from relance.errors import ConfigurationError, IndexBusyError
 from relance.index import Index
-from relance.spec import IndexSpec
 from relance.store import Store, lock, open_store
 from relance.store.catalog import Catalog
 from relance.store.lock import hold

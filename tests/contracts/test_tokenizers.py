@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.chunkers.tokenized import TokenizedText
+from relance.embedding.tokenizers import TOKENIZERS, open_tokenizer
 from relance.errors import ConfigurationError
-from relance.tokens import TOKENIZERS, open_tokenizer
 
 FRAGMENTS = [
     "the quick brown fox ", "don't WE'LL ", "e.g. this. ", "x=1;\n", "\n\n", "   ", "\t", " \n ", "  \n  y", "12345 ",

@@ -38,7 +38,7 @@ class Stack:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "relance.cli", "up", "--port", str(self.port), *more],
+                [sys.executable, "-m", "relance.cli.main", "up", "--port", str(self.port), *more],
                 env=self.environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + 300
@@ -63,13 +63,13 @@ class Stack:
     def run(self, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         """Run a relance command against this server."""
         environment = self.environment | {"PREFECT_API_URL": f"{self.page}/api"}
-        return subprocess.run([sys.executable, "-m", "relance.cli", *arguments], env=environment, timeout=timeout,
+        return subprocess.run([sys.executable, "-m", "relance.cli.main", *arguments], env=environment, timeout=timeout,
                               capture_output=True, text=True, check=False, cwd=CHECKOUT)  # fmt: skip
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a relance command that stays."""
         environment = self.environment | {"PREFECT_API_URL": f"{self.page}/api", "PYTHONUNBUFFERED": "1"}
-        return subprocess.Popen([sys.executable, "-m", "relance.cli", *arguments], env=environment, cwd=CHECKOUT,
+        return subprocess.Popen([sys.executable, "-m", "relance.cli.main", *arguments], env=environment, cwd=CHECKOUT,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
 
     def ask(self, method: str, path: str, **options: Any) -> Any:

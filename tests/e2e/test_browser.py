@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.stack import CHECKOUT, Stack, wait_until
 
 from relance.index import Index
-from tests.e2e.stack import CHECKOUT, Stack, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

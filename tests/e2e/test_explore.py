@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
+from relance.config import IndexSpec
+from relance.config.load import load_spec
 from relance.documents import document_id
-from relance.emulator import EmulatorConfig
-from relance.emulator import running as emulating
 from relance.explore import running
 from relance.index import Index
-from relance.spec import IndexSpec
-from relance.spec_file import load_spec
+from relance_emulator import EmulatorConfig
+from relance_emulator import running as emulating
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -15,8 +15,8 @@ from relance.analysis import map_page as page_module
 from relance.analysis.cluster import Central, Cluster, Clusters, cluster
 from relance.analysis.map_page import map_page, write_page
 from relance.analysis.points import Described
+from relance.config import IndexSpec
 from relance.index import Index
-from relance.spec import IndexSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from tests.e2e.stack import CHECKOUT, Stack, wait_until
 
 from relance.index import Index
-from tests.e2e.stack import CHECKOUT, Stack, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -108,7 +108,7 @@ def test_a_run_by_hand_is_readable_and_leaves_artifacts(stack: Stack, declare: C
     assert "docs/broken.md" in shown["failures-by-hand"]
     about = {"filter": {"resource": {"id": [f"relance.index.{spec.parent.name}"]}}}
     events = wait_until(lambda: stack.ask("POST", "/events/filter", json=about)["events"])  # stored some seconds later
-    assert [event["event"] for event in events] == ["relance.index.in-step"]
+    assert [event["event"] for event in events] == ["relance.index.in-sync"]
 
 
 def test_a_change_of_a_source_is_searchable_soon(stack: Stack, declare: Callable[..., Path], tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import yaml
-
-from relance.index import Index
 from tests.e2e.services import free_port, postgres_server, redis_server, stopped
 from tests.e2e.stack import Stack, wait_until
+
+from relance.index import Index
 
 ROOT = Path(__file__).parents[2]
 AUTH = ("admin", "a password of this test")

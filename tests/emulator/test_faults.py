@@ -6,10 +6,10 @@ import time
 import httpx
 import pytest
 
-from relance.emulator import EmulatorConfig, running
-from relance.emulator.faults import ACTIONS, Faults
-from relance.emulator.problems import DOCUMENTED
-from relance.emulator.wire import Call
+from relance_emulator import EmulatorConfig, running
+from relance_emulator.faults import ACTIONS, Faults
+from relance_emulator.problems import DOCUMENTED
+from relance_emulator.wire import Call
 
 NATIVE = "/api/v1/services/embeddings/text-embedding/text-embedding"
 COMPATIBLE = "/compatible-mode/v1/embeddings"

@@ -12,8 +12,8 @@ import openai
 import pytest
 from dashscope.v2.errors import APIStatusError
 
-from relance.emulator import EmulatorConfig, running
-from relance.emulator.batch_lines import read_requests
+from relance_emulator import EmulatorConfig, running
+from relance_emulator.batch_lines import read_requests
 
 V4 = "text-embedding-v4"
 NATIVE = "/api/v1/services/embeddings/text-embedding/text-embedding"

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relance.emulator import EmulatorConfig, running
-from relance.emulator.config import Rate
-from relance.emulator.limits import Limits, Meter
-from relance.emulator.problems import Problem
-from relance.limits import RateLimit
+from relance.embedding.rate_limits import RateLimit
+from relance_emulator import EmulatorConfig, running
+from relance_emulator.config import Rate
+from relance_emulator.limits import Limits, Meter
+from relance_emulator.problems import Problem
 
 NATIVE = "/api/v1/services/embeddings/text-embedding/text-embedding"
 V4 = "text-embedding-v4"

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from relance.emulator import EmulatorConfig, running
-from relance.emulator.models import MODELS as EVERY
-from relance.emulator.models import MultimodalModel
-from relance.emulator.pictures import WORDS, colours, see_image
+from relance_emulator import EmulatorConfig, running
+from relance_emulator.models import MODELS as EVERY
+from relance_emulator.models import MultimodalModel
+from relance_emulator.pictures import WORDS, colours, see_image
 
 MEDIA = "/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding"
 PLUS = "tongyi-embedding-vision-plus"

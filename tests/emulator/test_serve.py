@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from relance.emulator import EmulatorConfig, running
-from relance.emulator.serve import serve
 from relance.errors import ConfigurationError
+from relance_emulator import EmulatorConfig, running
+from relance_emulator.serve import serve
 
 NATIVE = "/api/v1/services/embeddings/text-embedding/text-embedding"
 
@@ -23,10 +23,10 @@ NATIVE = "/api/v1/services/embeddings/text-embedding/text-embedding"
 def test_importing_it_loads_no_server_and_no_media_library():
     heavy = "starlette uvicorn httpx PIL av multipart tiktoken"
     code = (
-        "import sys, pkgutil, importlib, relance.emulator as package\n"
+        "import sys, pkgutil, importlib, relance_emulator as package\n"
         "skipped = {'connection'}\n"  # the protocol is a subclass of uvicorn's, and is loaded with it
         "for module in pkgutil.iter_modules(package.__path__):\n"
-        "    module.name in skipped or importlib.import_module(f'relance.emulator.{module.name}')\n"
+        "    module.name in skipped or importlib.import_module(f'relance_emulator.{module.name}')\n"
         f"print([name for name in {heavy.split()} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -87,7 +87,7 @@ def test_a_served_emulator_stops_quietly(stop):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     code = (
-        f"from relance.emulator.serve import EmulatorConfig, serve\nserve(EmulatorConfig(port={port}, vectors='hash'))"
+        f"from relance_emulator.serve import EmulatorConfig, serve\nserve(EmulatorConfig(port={port}, vectors='hash'))"
     )
     process = subprocess.Popen([sys.executable, "-W", "error", "-c", code], stdout=-1, stderr=-1, env=dict(os.environ))
     deadline = time.monotonic() + 60
@@ -107,8 +107,8 @@ def test_a_mistake_in_the_emulator_itself_shows(monkeypatch):
     async def broken(*_):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("relance.emulator.vectors.Vectors.of_texts", broken)
-    monkeypatch.setattr("relance.emulator.service.Service.warm", broken_warm)
+    monkeypatch.setattr("relance_emulator.vectors.Vectors.of_texts", broken)
+    monkeypatch.setattr("relance_emulator.service.Service.warm", broken_warm)
     with running(EmulatorConfig(vectors="hash")) as url:
         body = {"model": "text-embedding-v4", "input": {"texts": ["a"]}}
         reply = httpx.post(f"{url}{NATIVE}", json=body, headers={"authorization": "Bearer sk-x"}, trust_env=False)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relance.emulator import EmulatorConfig, running
-from relance.emulator.models import MODELS as EVERY
-from relance.emulator.models import TextModel
-from relance.emulator.sparse import sparse_embedding
-from relance.emulator.vectors import fitted, hashed
-from relance.tokens import open_tokenizer
+from relance.embedding.tokenizers import open_tokenizer
+from relance_emulator import EmulatorConfig, running
+from relance_emulator.models import MODELS as EVERY
+from relance_emulator.models import TextModel
+from relance_emulator.sparse import sparse_embedding
+from relance_emulator.vectors import fitted, hashed
 
 NATIVE = "/api/v1/services/embeddings/text-embedding/text-embedding"
 COMPATIBLE = "/compatible-mode/v1/embeddings"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from relance.emulator import EmulatorConfig, running
+from relance_emulator import EmulatorConfig, running
 
 PLUS = "tongyi-embedding-vision-plus"
 MEDIA = "/api/v1/services/embeddings/multimodal-embedding/multimodal-embedding"

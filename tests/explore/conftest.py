@@ -80,7 +80,7 @@ def open_page() -> Iterator[Callable[[Index], Visitor]]:
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """An index of a few texts, one of them unreadable."""
-    from relance.spec import IndexSpec
+    from relance.config import IndexSpec
 
     folder = tmp_path_factory.mktemp("notes")
     docs = folder / "docs"

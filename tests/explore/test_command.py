@@ -33,7 +33,7 @@ def spec(tmp_path: Path) -> Path:
 @contextmanager
 def started(*arguments: str) -> Generator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "relance.cli", "explore", *arguments],
+        [sys.executable, "-m", "relance.cli.main", "explore", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

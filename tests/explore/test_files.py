@@ -11,12 +11,12 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.explore.conftest import Visitor
 
+from relance.config import IndexSpec
 from relance.documents import document_id
 from relance.explore.files import source_file
 from relance.index import Index
-from relance.spec import IndexSpec
-from tests.explore.conftest import Visitor
 
 SECRET = "the secret of this test"
 

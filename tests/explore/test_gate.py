@@ -11,13 +11,13 @@ import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
+from tests.explore.conftest import Visitor
 
 from relance.documents import document_id
 from relance.explore.app import build
 from relance.explore.explorer import Explorer
 from relance.explore.headers import HEADERS
 from relance.index import Index
-from tests.explore.conftest import Visitor
 
 PUMP = document_id("docs/pump.md")
 NOBODY = "0" * 32
@@ -141,7 +141,7 @@ def test_the_way_in_leads_to_no_other_host(visitor: Visitor, path: str) -> None:
 
 def test_the_comparison_takes_constant_time(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[bytes, bytes]] = []
-    monkeypatch.setattr("relance.explore.gate.hmac.compare_digest", lambda a, b: seen.append((a, b)) or a == b)
+    monkeypatch.setattr("relance.explore.token_auth.hmac.compare_digest", lambda a, b: seen.append((a, b)) or a == b)
     assert visitor.get("/status").status_code == 200
     assert seen[-1] == (visitor.token.encode(), visitor.token.encode())
     assert {right for _, right in seen} == {visitor.token.encode()}
@@ -189,7 +189,7 @@ def test_a_mistake_of_ours_tells_nothing(visitor: Visitor, monkeypatch: pytest.M
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret words")
 
-    monkeypatch.setattr("relance.explore.holdings.Holdings.status", fail)
+    monkeypatch.setattr("relance.explore.index_reader.IndexReader.status", fail)
     response = visitor.get("/status")
     assert response.status_code == 500
     assert "secret words" not in response.text

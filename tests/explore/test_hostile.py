@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
+from tests.explore.conftest import Page, Visitor
 
+from relance.config import IndexSpec
 from relance.documents import document_id
 from relance.explore.reading import UNSEEN, flowing, plain
 from relance.explore.templates import link, marked
 from relance.index import Index
-from relance.spec import IndexSpec
-from tests.explore.conftest import Page, Visitor
 
 BAD = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 NAME = "<svg onload=alert(3)>\"'.md"

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.explore.conftest import Visitor
 
 from relance.analysis.cluster import cluster, read_clusters
 from relance.analysis.results import write_results
 from relance.documents import document_id
 from relance.errors import InputError
-from relance.explore.atlas import Atlas
+from relance.explore.map_job import MapJob
 from relance.index import Index
-from tests.explore.conftest import Visitor
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -88,7 +88,7 @@ def test_it_is_drawn_anew_as_it_was_asked_for(visitor: Visitor, index: Index) ->
 
 def test_a_stranger_starts_nothing(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[int] = []
-    monkeypatch.setattr(Atlas, "draw", lambda _: started.append(1))
+    monkeypatch.setattr(MapJob, "draw", lambda _: started.append(1))
     assert visitor.client.post("/map").status_code == 403
     assert visitor.client.post("/map", headers={"Sec-Fetch-Site": "same-site"}).status_code == 403
     assert visitor.stranger.post("/map", headers=HERE).status_code == 403
@@ -98,7 +98,7 @@ def test_a_stranger_starts_nothing(visitor: Visitor, monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_not_installed_is_said(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relance.explore.atlas.find_spec", lambda _: None)
+    monkeypatch.setattr("relance.explore.map_job.find_spec", lambda _: None)
     assert "pip install 'relance[analysis]'" in visitor.page("/map").words
     assert visitor.client.post("/map", headers=HERE).status_code == 303
     assert "pip install" in visitor.page("/map").words

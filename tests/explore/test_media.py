@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tests.explore.conftest import Visitor
 
+from relance.config.load import load_spec
 from relance.documents import document_id
-from relance.emulator import EmulatorConfig, running
 from relance.errors import DocumentError
 from relance.explore.pictures import SIZES, Pictures, shown_as
 from relance.index import Index
-from relance.spec_file import load_spec
-from tests.explore.conftest import Visitor
+from relance_emulator import EmulatorConfig, running
 
 GALLERY = Path(__file__).parents[2] / "examples" / "gallery"
 
@@ -176,11 +176,11 @@ def test_an_upright_picture_is_shown_upright(tmp_path: Path) -> None:
 
 def test_what_is_behind_an_address_stays_there(visitor: Visitor, gallery: Index, monkeypatch: Any) -> None:
     """The browser is given no address of another host to load from, and this machine fetches nothing either."""
-    from relance.explore.holdings import Holdings
+    from relance.explore.index_reader import IndexReader
 
-    row = Holdings(gallery).medium(document_id("catalog.csv#barn"))
+    row = IndexReader(gallery).medium(document_id("catalog.csv#barn"))
     assert row is not None
-    monkeypatch.setattr(Holdings, "medium", lambda *_: row | {"url": "https://media.example/barn.jpg"})
+    monkeypatch.setattr(IndexReader, "medium", lambda *_: row | {"url": "https://media.example/barn.jpg"})
     page = visitor.page(barn(gallery))
     assert not [image for image in page.all("img") if barn(gallery) in (image["src"] or "")]
     assert "media.example" in page.words

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
+from tests.explore.conftest import Page, Visitor
 
+from relance.config import IndexSpec
 from relance.documents import document_id
 from relance.errors import AccountError
-from relance.explore.roll import Roll
+from relance.explore.paged_table import PagedTable
 from relance.explore.templates import dollars
 from relance.index import Index
-from relance.spec import IndexSpec
-from tests.explore.conftest import Page, Visitor
 
 PUMP = document_id("docs/pump.md")
 
@@ -255,7 +255,7 @@ def test_a_run_that_is_at_work_is_said_and_nothing_breaks(
     index.ingest()
     visitor = open_page(index)
     from relance.store import open_store
-    from relance.tables import IndexTables
+    from relance.store.index_tables import IndexTables
 
     tables = IndexTables.serving(open_store(index.spec), "notes")
     assert tables is not None
@@ -305,7 +305,7 @@ def test_a_long_document_is_paged_and_a_passage_is_found_in_it(
 
 
 def test_pages_of_a_roll_hold_every_row_once() -> None:
-    roll = Roll(pa.table({"uri": [f"{n:04}" for n in range(123)], "title": [None] * 122 + ["Ünder"]}))
+    roll = PagedTable(pa.table({"uri": [f"{n:04}" for n in range(123)], "title": [None] * 122 + ["Ünder"]}))
     pages = [roll.page(number) for number in range(1, 5)]
     assert [row["uri"] for page in pages for row in page.rows] == [f"{n:04}" for n in range(123)]
     assert [page.last for page in pages] == [3] * 4

@@ -16,12 +16,12 @@ from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.exceptions import ParameterTypeError
 
-from flows import analyze
 from relance.analysis.cluster import cluster
 from relance.analysis.duplicates import Duplicate, DuplicateGroup, Duplicates
 from relance.analysis.results import read_results
 from relance.index import Index
-from tasks.findings import clusters_markdown, duplicates_markdown
+from relance_flows import analyze
+from relance_tasks.findings import clusters_markdown, duplicates_markdown
 
 SPORTS = ["The striker scored two goals in the cup final", "The keeper saved a penalty in the football match",
           "The team won the league after a late goal", "The coach praised the football players", "A goal in the last minute",

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from flows.ingest import ingest
-from infra.blocks import DashScopeCredentials, StoreLocation
+from relance.config.load import load_spec
 from relance.errors import ConfigurationError
 from relance.index import Index
-from relance.spec_file import load_spec
+from relance_flows.ingest import ingest
+from relance_operate.blocks import DashScopeCredentials, StoreLocation
 
 KEY = "sk-a-key-that-must-not-be-seen"
 

@@ -13,12 +13,12 @@ from prefect import get_client
 from prefect.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 
-from infra.automations import automations
-from infra.bootstrap import LIMITS, POOL, QUEUES, bootstrap, missing
-from infra.deployments import deploy, remove
-from infra.registry import find_spec, name_of, registered, variable_name
-from relance.commands.operate import _specs_below
+from relance.cli.operate import _specs_below
 from relance.errors import ConfigurationError, InputError
+from relance_operate.automations import automations
+from relance_operate.bootstrap import LIMITS, POOL, QUEUES, bootstrap, missing
+from relance_operate.deployments import deploy, remove
+from relance_operate.registry import find_spec, name_of, registered, variable_name
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_person_s_limit_is_kept_and_an_edited_automation_is_put_right() -> Non
             )  # fmt: skip
             assert (await client.read_global_concurrency_limit_by_name(name)).limit == 9
             template = (await client.read_work_pool(POOL)).base_job_template
-            assert template["variables"]["properties"]["command"]["default"] == "python -m infra.warm run"
+            assert template["variables"]["properties"]["command"]["default"] == "python -m relance_operate.warm run"
 
     asyncio.run(main())
 

@@ -14,8 +14,8 @@ import yaml
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from flows.evaluate import evaluate
 from relance.index import Index
+from relance_flows.evaluate import evaluate
 
 DOCUMENTS = {"ferry.md": "The ferry crosses the river at night.", "lock.md": "A lock lifts boats to the upper canal.",
              "herring.md": "Herring are salted in barrels."}  # fmt: skip

@@ -19,11 +19,11 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
-from flows.evaluate import evaluate
-from flows.ingest import ingest
-from flows.maintain import maintain
 from relance.errors import AccountError, ApprovalNeededError, BudgetError, ConfigurationError, RateLimitedError
 from relance.index import Index
+from relance_flows.evaluate import evaluate
+from relance_flows.ingest import ingest
+from relance_flows.maintain import maintain
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_planning_writes_nothing(declare: Callable[..., Path], tmp_path: Path) -
 
 
 def test_only_what_may_pass_is_tried_again(declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from relance.ingestion import Ingestion
-    from tasks.embed_text import embed_text
+    from relance.pipeline.run import Ingestion
+    from relance_tasks.embed_text import embed_text
 
     monkeypatch.setattr(embed_text, "retry_delay_seconds", [0, 0])
     calls: list[int] = []
@@ -128,8 +128,8 @@ def test_only_what_may_pass_is_tried_again(declare: Callable[..., Path], monkeyp
 def test_a_provider_that_stays_away_leaves_failures_for_the_next_run(
     declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from relance.ingestion import Ingestion
-    from tasks.embed_text import embed_text
+    from relance.pipeline.run import Ingestion
+    from relance_tasks.embed_text import embed_text
 
     monkeypatch.setattr(embed_text, "retry_delay_seconds", [0, 0])
 
@@ -147,7 +147,7 @@ def test_a_provider_that_stays_away_leaves_failures_for_the_next_run(
 
 
 def test_a_refused_account_stops_the_run_at_once(declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from relance.ingestion import Ingestion
+    from relance.pipeline.run import Ingestion
 
     calls: list[int] = []
 

@@ -13,14 +13,14 @@ import pytest
 import yaml
 from prefect import get_client
 
-from flows import on_change
-from flows.on_change import ingest_on_change, moment, said
-from relance.changes.change import Change
-from relance.changes.handled import Handled
+from relance.config.load import load_spec
+from relance.events.change import Change
+from relance.events.handled import Handled
 from relance.index import Index
-from relance.spec_file import load_spec
 from relance.store import open_store
-from tasks.changes import new_changes, others_at_work
+from relance_flows import on_change
+from relance_flows.on_change import ingest_on_change, moment, said
+from relance_tasks.changes import new_changes, others_at_work
 
 
 @pytest.fixture

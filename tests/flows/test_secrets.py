@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_HOME
 
-from flows.ingest import ingest
-from relance.emulator import EmulatorConfig, running
 from relance.errors import AccountError
+from relance_emulator import EmulatorConfig, running
+from relance_flows.ingest import ingest
 
 
 def everything_kept(folder: Path) -> dict[Path, bytes]:

@@ -11,10 +11,10 @@ import pytest
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 
-from relance.limits import RateLimit
-from relance.providers import ModelInfo
-from tasks import shared_limits
-from tasks.shared_limits import limit_name, share_of_rates
+from relance.embedding.providers import ModelInfo
+from relance.embedding.rate_limits import RateLimit
+from relance_tasks import shared_limits
+from relance_tasks.shared_limits import limit_name, share_of_rates
 
 INFO = ModelInfo("dashscope/text-embedding-v4", 1024, region="singapore")
 

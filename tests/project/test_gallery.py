@@ -62,7 +62,7 @@ class Played:
 def arguments(command: str) -> list[str]:
     """Let the installed environment stand for the one uv would make."""
     assert command.startswith(INSTALLED), command
-    return [sys.executable, "-m", "relance.cli", *shlex.split(command.removeprefix(INSTALLED))]
+    return [sys.executable, "-m", "relance.cli.main", *shlex.split(command.removeprefix(INSTALLED))]
 
 
 def free_port() -> str:
@@ -174,7 +174,7 @@ def test_what_the_readme_shows_is_what_they_print(played: Played) -> None:
 
 
 def test_the_readme_the_gallery_and_the_emulator_mean_the_same_address() -> None:
-    from relance.commands.emulator import emulator
+    from relance.cli.emulator import emulator
 
     assert inspect.signature(emulator).parameters["port"].default == int(PORT)
     assert f"http://127.0.0.1:{PORT}/api/v1" in SECTION

@@ -21,9 +21,9 @@ import pytest
 import yaml
 
 import relance
-from relance.changes.notifications import s3
-from relance.changes.notifications.placement import Placement
-from relance.spec_file import load_spec
+from relance.config.load import load_spec
+from relance.events.notifications import s3
+from relance.events.notifications.placement import Placement
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -80,7 +80,7 @@ def environment(service: dict[str, Any]) -> dict[str, str]:
 def test_every_command_is_one_its_program_knows(where: str) -> None:
     program, *arguments = commands()[where]
     if program == "relance":
-        from relance.cli import app
+        from relance.cli.main import app
     else:
         assert program == "prefect"
         from prefect.cli._app import _app as app  # noqa: TID251  # its commands are what is checked
@@ -136,8 +136,8 @@ def variables_of(model: Any) -> Iterator[str]:
 
 
 def test_workers_are_of_the_pool_that_is_made_and_breathe_as_often_as_automations_expect() -> None:
-    from infra.automations import HEARTBEAT_S
-    from infra.bootstrap import POOL
+    from relance_operate.automations import HEARTBEAT_S
+    from relance_operate.bootstrap import POOL
 
     pools = [command for command in commands().values() if "--pool" in command]
     assert len(pools) == 2

@@ -41,7 +41,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"relance"}
-    assert "relance/tokenizers/qwen.tiktoken.gz" in names
+    assert "relance/embedding/qwen.tiktoken.gz" in names
     assert "relance/py.typed" in names
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from relance.config.load import parse_spec
 from relance.errors import SpecError
-from relance.spec_file import parse_spec
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -102,7 +102,7 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
 
 
 def test_every_command_is_in_the_table() -> None:
-    from relance.cli import app
+    from relance.cli.main import app
 
     named = set(re.findall(r"`relance ([a-z]+)[ `]", README))
     commands = {name for name in app if not name.startswith("-")} - {"schema"}

@@ -55,7 +55,7 @@ PUSHED = {
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Name what the page for Prometheus has of an index with everything, and its labels."""
-    from relance.spec import IndexSpec
+    from relance.config import IndexSpec
 
     folder = tmp_path_factory.mktemp("index")
     (folder / "docs").mkdir()

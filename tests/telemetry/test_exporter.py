@@ -14,9 +14,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
+from relance.config.schedule import ScheduleSpec
 from relance.errors import ConfigurationError
 from relance.index import Index
-from relance.spec.schedule import ScheduleSpec
 from relance.telemetry import exporter
 from relance.telemetry.schedule import longest_pause_s
 from relance.telemetry.serve import serve_metrics, serving_metrics
@@ -121,7 +121,7 @@ def test_a_failed_run_and_a_rollback_are_seen_and_are_no_success(
         raise OSError(msg)
 
     with monkeypatch.context() as patch:
-        patch.setattr("relance.ingestion.Ingestion.finish", fall)
+        patch.setattr("relance.pipeline.run.Ingestion.finish", fall)
         with pytest.raises(OSError, match="disk"):
             index.ingest()
     seen = page()

@@ -68,7 +68,7 @@ def test_a_failed_run_is_one_failed_run(
         msg = "the key is not known there"
         raise AccountError(msg)
 
-    monkeypatch.setattr("relance.providers.fake.FakeHash.embed", refuse)
+    monkeypatch.setattr("relance.embedding.providers.fake.FakeHash.embed", refuse)
     write(docs, 3)
     with pytest.raises(AccountError):
         make_index().ingest()
@@ -89,7 +89,7 @@ def test_an_error_that_is_not_ours_is_named_but_not_quoted(
         msg = "sk-very-secret"
         raise ZeroDivisionError(msg)
 
-    monkeypatch.setattr("relance.providers.fake.FakeHash.embed", fall)
+    monkeypatch.setattr("relance.embedding.providers.fake.FakeHash.embed", fall)
     write(docs, 1)
     with pytest.raises(ZeroDivisionError):
         make_index().ingest()
@@ -125,7 +125,7 @@ def test_a_stage_in_a_thread_with_a_span_of_its_own_is_inside_that(
 ) -> None:
     """As a Prefect task is."""
     write(docs, 1)
-    from relance.parts import parts
+    from relance.pipeline.modalities import parts
 
     (run,) = parts(make_index().spec)
     with run:

@@ -26,7 +26,7 @@ PROCESS = """
 import sys
 from pathlib import Path
 from relance.index import Index
-from relance.spec import IndexSpec
+from relance.config import IndexSpec
 from relance.telemetry import start_telemetry
 
 print(start_telemetry(), start_telemetry() == start_telemetry())

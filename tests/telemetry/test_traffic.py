@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from relance import errors
+from relance.embedding.providers import BadReplyError, ModelInfo
+from relance.embedding.rate_limits import AdaptiveLimit
 from relance.index import Index
-from relance.limits import AdaptiveLimit
-from relance.providers import BadReplyError, ModelInfo
 from relance.telemetry.traffic import Traffic, outcome_of
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from relance.analysis.classify import judge, probabilities
 from relance.analysis.labels import Label, prototypes
 from relance.analysis.points import read_points
+from relance.config.yaml_files import readable
 from relance.errors import ConfigurationError, InputError
-from relance.handwritten import readable
 
 if TYPE_CHECKING:
     from relance.analysis.points import Level

@@ -19,8 +19,8 @@ from relance.analysis.results import write_results
 from relance.analysis.texts import embed_texts
 from relance.errors import InputError
 from relance.store import open_store
+from relance.store.index_tables import part_name
 from relance.store.lock import hold
-from relance.tables import part_name
 
 if TYPE_CHECKING:
     from relance.analysis.points import Level

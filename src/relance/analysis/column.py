@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from relance.errors import ConfigurationError, InputError
 from relance.store import open_store, schemas
 from relance.store.connection import store_error
+from relance.store.index_tables import IndexTables
 from relance.store.runs import Runs
-from relance.tables import IndexTables
 
 if TYPE_CHECKING:
     from relance.analysis.points import Level

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
+from relance.config import IndexSpec
 from relance.explore.files import source_file
-from relance.spec import IndexSpec
 
 __all__ = ["FileLinks"]
 

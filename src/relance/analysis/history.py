@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from relance.config.yaml_files import readable
 from relance.errors import ConfigurationError, InputError
-from relance.handwritten import readable
 
 __all__ = ["Liked", "read_history"]
 

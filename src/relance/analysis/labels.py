@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from relance.analysis.points import read_points, unit
 from relance.analysis.texts import embed_texts
+from relance.config.yaml_files import parse_yaml, readable
 from relance.errors import ConfigurationError, InputError
-from relance.handwritten import parse_yaml, readable
 
 if TYPE_CHECKING:
     from relance.analysis.points import Level

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.analysis.history import Liked, read_history
-from relance.analysis.near import near_uris
+from relance.analysis.neighbours import near_uris
 from relance.analysis.points import Described, Points, describe_points, read_points
 from relance.analysis.texts import embed_texts
 from relance.errors import ConfigurationError, InputError

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from relance.tokens import Tokenizer
+    from relance.embedding.tokenizers import Tokenizer
 
 __all__ = ["Term", "distinguishing_terms", "terms_of"]
 
@@ -158,6 +158,6 @@ def _common() -> frozenset[str]:
 
 
 def _tokenizer() -> Tokenizer:
-    from relance.tokens import open_tokenizer
+    from relance.embedding.tokenizers import open_tokenizer
 
     return open_tokenizer("qwen")

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.analysis.points import unit
+from relance.embedding.budget import Budget, CostMeter
+from relance.embedding.providers import InputType
 from relance.errors import ConfigurationError, InputError
-from relance.money import Budget, Purse
-from relance.providers import InputType
-from relance.question import open_model
+from relance.search.query_encoder import open_model
 from relance.store import open_store
 from relance.store.embeddings import EmbeddingStore
 
@@ -32,7 +32,7 @@ def embed_texts(index: Index, texts: Sequence[str], *, media: bool = False,
 
     Raises InputError where a text is refused, and BudgetError over `limits.max_cost_usd`.
     """
-    from relance.embedding_loop import EmbeddingLoop
+    from relance.embedding.runtime import EmbeddingLoop
 
     table = index.table(media=media)
     provider, section = open_model(index.spec, table)
@@ -44,8 +44,8 @@ def embed_texts(index: Index, texts: Sequence[str], *, media: bool = False,
         return np.zeros((0, info.dimension), np.float32)
     space = table.name.rpartition("__")[2]
     store = EmbeddingStore(open_store(index.spec), space, info.dimension, sparse=info.sparse)
-    purse = Purse(info, Budget(index.spec.limits.max_cost_usd))
-    with contextlib.closing(store), EmbeddingLoop(provider, section, store, purse=purse) as embedder:
+    meter = CostMeter(info, Budget(index.spec.limits.max_cost_usd))
+    with contextlib.closing(store), EmbeddingLoop(provider, section, store, meter=meter) as embedder:
         result = embedder.call(list(texts), input_type=input_type)
     if result.failures:
         at, reason = min(result.failures.items())

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 from relance.chunkers.context import context_prefix, embedding_text
 
 if TYPE_CHECKING:
+    from relance.config import ChunkingSpec
     from relance.documents import Chunk, Document
-    from relance.spec import ChunkingSpec
-    from relance.tokens import Tokenizer
+    from relance.embedding.tokenizers import Tokenizer
 
 __all__ = ["CHUNKER_VERSION", "Chunker", "chunk_document", "chunker_for", "context_prefix", "embedding_text"]
 

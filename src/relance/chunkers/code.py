@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from relance.documents import Document
-    from relance.tokens import Tokenizer
+    from relance.embedding.tokenizers import Tokenizer
 
 __all__ = ["CodeChunker", "SyntaxChunker"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from relance.config import ChunkingSpec
     from relance.documents import Chunk, Document
-    from relance.spec import ChunkingSpec
 
 __all__ = ["LONGEST_CONTEXT", "context_prefix", "embedding_text"]
 

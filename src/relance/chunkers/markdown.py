@@ -16,7 +16,7 @@ from relance.documents import Chunk
 if TYPE_CHECKING:
     from relance.chunkers.boundaries import Boundaries
     from relance.documents import Document
-    from relance.tokens import Tokenizer
+    from relance.embedding.tokenizers import Tokenizer
 
 __all__ = ["Heading", "MarkdownChunker", "Outline", "outline"]
 

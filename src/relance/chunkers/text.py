@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from relance.chunkers.boundaries import Boundaries
     from relance.documents import Document
-    from relance.tokens import Tokenizer
+    from relance.embedding.tokenizers import Tokenizer
 
 __all__ = ["TextChunker"]
 

@@ -12,7 +12,7 @@ from relance.errors import DocumentError
 
 if TYPE_CHECKING:
     from relance.documents import Document
-    from relance.tokens import Tokenizer
+    from relance.embedding.tokenizers import Tokenizer
 
 __all__ = ["WholeChunker"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from relance.config.yaml_files import parse_yaml, utf8
 from relance.errors import ConfigurationError
-from relance.handwritten import parse_yaml, utf8
 
 __all__ = ["Qrels", "Queries", "read_dataset"]
 

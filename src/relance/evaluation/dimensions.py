@@ -84,7 +84,7 @@ def trade_off(index: Index, queries: Queries, qrels: Qrels, *, dimensions: Seque
     """Grade exact searches by the first components of the stored vectors.
 
     The table is read once, in batches. Of `dimensions` those count that are below the table's own, which is always
-    there; so the same list serves every model. Questions are embedded once and may cost money.
+    there; so the same list serves every model. QueryEncoder are embedded once and may cost money.
 
     Raises InputError for a dimension below 1, and ConfigurationError where there are no dense vectors.
     """
@@ -110,10 +110,10 @@ def check_dense(judged: Judged) -> None:
 
 
 def _embed(index: Index, table: Any, questions: Sequence[str]) -> NDArray[np.float32]:
-    from relance.question import Questions
+    from relance.search.query_encoder import QueryEncoder
     from relance.store import open_store
 
-    with Questions(index.spec, open_store(index.spec)) as known:
+    with QueryEncoder(index.spec, open_store(index.spec)) as known:
         vectors = [known.embed(table, question).vector[0] for question in questions]
     return np.stack(vectors)
 

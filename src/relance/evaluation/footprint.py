@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from relance.config import EmbeddingSpec, IndexSpec
 from relance.errors import ConfigurationError
 from relance.search import Mode
-from relance.spec import EmbeddingSpec, IndexSpec
 
 __all__ = ["GIB", "Footprint", "footprint"]
 
@@ -70,7 +70,7 @@ def _chunking(spec: IndexSpec) -> str:
 
 
 def _price(section: EmbeddingSpec) -> float | None:
-    from relance.providers import open_provider
+    from relance.embedding.providers import open_provider
 
     try:
         return open_provider(section).info.price_per_million_tokens

@@ -12,9 +12,9 @@ from rich.table import Table
 from relance.evaluation.tables import Cells, cost_cells, notes, quality_cells, trade_off_cells
 
 if TYPE_CHECKING:
+    from relance.cli.terminal import Terminal
     from relance.evaluation.compare import Comparison
     from relance.evaluation.dimensions import TradeOff
-    from relance.terminal import Terminal
 
 __all__ = ["show"]
 

@@ -8,10 +8,10 @@ from pydantic import SecretStr
 
 from relance.errors import InputError, MissingExtraError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
-from relance.explore.gate import Gate
 from relance.explore.pages import document, documents, failures, media, runs, search, status
 from relance.explore.pages import map as map_pages
 from relance.explore.templates import STATIC
+from relance.explore.token_auth import TokenAuth
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 
-def build(explorer: Explorer, token: SecretStr, port: int) -> Gate:
+def build(explorer: Explorer, token: SecretStr, port: int) -> TokenAuth:
     """Make the ASGI app; `port` names the cookie."""
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
@@ -52,7 +52,7 @@ def build(explorer: Explorer, token: SecretStr, port: int) -> Gate:
     )
     app.router.redirect_slashes = False
     app.state.explorer = explorer
-    return Gate(app, token, port)
+    return TokenAuth(app, token, port)
 
 
 def _http_problem(request: Request, error: Exception) -> Response:
@@ -77,6 +77,6 @@ def _problem(request: Request, error: Exception) -> Response:
 
 def _defect(_: Request, __: Exception) -> Response:
     """Answer when something is wrong with relance itself; the terminal has the rest."""
-    from relance.explore.gate import refusal
+    from relance.explore.token_auth import refusal
 
     return refusal(500, "A mistake of ours", "The terminal that relance explore runs in says more. Please report it.")

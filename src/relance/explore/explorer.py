@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from relance.errors import RelanceError
-from relance.explore.atlas import Atlas
-from relance.explore.holdings import Holdings
+from relance.explore.index_reader import IndexReader
+from relance.explore.map_job import MapJob
 from relance.explore.pictures import Pictures
 from relance.explore.templates import environment
 
@@ -28,9 +28,9 @@ class Explorer:
 
     def __init__(self, index: Index) -> None:
         self.index = index
-        self.holdings = Holdings(index)
+        self.holdings = IndexReader(index)
         self.pictures = Pictures()
-        self.atlas = Atlas(index, self.holdings)
+        self.atlas = MapJob(index, self.holdings)
 
     def warm(self) -> None:
         """Read what the first pages need, before anybody asks."""

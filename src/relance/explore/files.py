@@ -6,8 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from relance.config import IndexSpec
 from relance.sources.walk import inside
-from relance.spec import IndexSpec
 
 __all__ = ["source_file"]
 

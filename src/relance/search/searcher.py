@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, get_args
 
+from relance.config import IndexSpec, RerankSpec
 from relance.errors import InputError
-from relance.question import Questions, read_picture
 from relance.search.condition import condition
 from relance.search.filters import FilterError, compile_filter
 from relance.search.hit import Explanation, Hit, Hits, Mode
 from relance.search.instructions import instruction
+from relance.search.query_encoder import QueryEncoder, read_picture
 from relance.search.similar import except_like, has_document, vector_of
 from relance.search.table import MAX_HITS, search_table
-from relance.spec import IndexSpec, RerankSpec
 
 if TYPE_CHECKING:
-    from relance.embedder import Vector
-    from relance.media_search import MediaHit
-    from relance.rerankers import Reranker
+    from relance.embedding.embedder import Vector
+    from relance.search.media import MediaHit
+    from relance.search.rerankers import Reranker
     from relance.store import Store
 
 __all__ = ["Question", "Searcher"]
@@ -78,7 +78,7 @@ class Searcher:
     def __init__(self, spec: IndexSpec, store: Store, table: Callable[..., Any]) -> None:
         self._spec = spec
         self._table = table
-        self._questions = Questions(spec, store)
+        self._questions = QueryEncoder(spec, store)
         self._lock = threading.Lock()
         self._exits: contextlib.ExitStack | None = None
         self._rerankers: dict[RerankSpec, Reranker] = {}
@@ -121,7 +121,7 @@ class Searcher:
 
     def media(self, question: Question, *, explain: bool) -> Hits[MediaHit]:
         """Find images and videos."""
-        from relance.media_search import search_media
+        from relance.search.media import search_media
 
         question.check(media=True)
         table = self._table(media=True)
@@ -199,7 +199,7 @@ class Searcher:
 
     def _reranking(self, name: str | None) -> RerankSpec | None:
         """Say which reranker is meant: the spec's, another one, or none."""
-        from relance.rerankers import known_model
+        from relance.search.rerankers import known_model
 
         declared = self._spec.search.rerank
         if name is None or name == "none":
@@ -212,7 +212,7 @@ class Searcher:
     @contextlib.contextmanager
     def _reranker(self, spec: RerankSpec) -> Generator[Reranker]:
         """Open a reranker for one question, or for as long as this is open."""
-        from relance.rerankers import open_reranker
+        from relance.search.rerankers import open_reranker
 
         with self._lock:
             reranker = self._rerankers.get(spec)

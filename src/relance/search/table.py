@@ -13,12 +13,12 @@ from relance.search.candidate import Candidate
 from relance.search.grouping import MAX_HITS, grouped
 from relance.search.highlight import best_passage
 from relance.search.hit import Explanation, Hit, Hits, Mode
+from relance.search.hybrid_query import HybridQuery
 from relance.search.rows import read_rows
-from relance.search.ways import Ways
 
 if TYPE_CHECKING:
-    from relance.embedder import Vector
-    from relance.rerankers import Reranker
+    from relance.embedding.embedder import Vector
+    from relance.search.rerankers import Reranker
 
 __all__ = ["MAX_HITS", "find_rows", "search_table"]
 
@@ -51,7 +51,7 @@ def search_table(table: Any, query: str, vector: Vector | None, *, mode: Mode, k
     began = time.perf_counter()
     notes = explain or Explanation(mode)
     rows_each = _CHUNKS_A_DOCUMENT if group else 1
-    ways = Ways(table, query, vector, mode=mode, first=(k + 1) * rows_each, where=where)
+    ways = HybridQuery(table, query, vector, mode=mode, first=(k + 1) * rows_each, where=where)
     notes.indexes = ways.indexes
     best = partial(_best, table, ways, ["doc_id"] if group else _COLUMNS if ways.alone else [])
     if reranker is not None:
@@ -71,12 +71,12 @@ def find_rows(table: Any, query: str, vector: Vector | None, *, mode: Mode, k: i
               more: Sequence[str] = ()) -> list[tuple[dict[str, Any], float]]:  # fmt: skip
     """Find the best rows, with their scores: the columns of a hit, and those named in `more`."""
     columns = [*_COLUMNS, *more]
-    ways = Ways(table, query, vector, mode=mode, first=k, where=where)
+    ways = HybridQuery(table, query, vector, mode=mode, first=k, where=where)
     found = read_rows(table, ways.best(k, columns if ways.alone else ()), columns)
     return [(each.row, each.score) for each in found]
 
 
-def _best(table: Any, ways: Ways, columns: list[str], n: int) -> list[Candidate]:
+def _best(table: Any, ways: HybridQuery, columns: list[str], n: int) -> list[Candidate]:
     return read_rows(table, ways.best(n, columns), columns)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from relance.config import IndexSpec, SourceSpec
 from relance.documents import Content, Document, Item
 from relance.errors import DocumentError
-from relance.spec import IndexSpec, SourceSpec
 
 if TYPE_CHECKING:
     from relance.sources.media import MediaFiles
@@ -26,8 +26,8 @@ class Source(Protocol):
         """
         ...
 
-    def rows(self, container: Item) -> Iterator[Item | DocumentError]:
-        """Stream the rows of a container; an error stands for one row, unless its uri is the container's."""
+    def rows(self, collection: Item) -> Iterator[Item | DocumentError]:
+        """Stream the rows of a collection; an error stands for one row, unless its uri is the collection's."""
         ...
 
     def read(self, item: Item) -> Content:

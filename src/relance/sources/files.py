@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from pydantic import ByteSize
 
+from relance.config import FilesSource, fingerprint
 from relance.documents import Content, Document, Item, digest
 from relance.errors import ConfigurationError, DocumentError
 from relance.parsers import Raw, has_parser, parse, parser_version, refusal
@@ -19,7 +20,6 @@ from relance.parsers.media_types import TABLES, is_media, language_of, media_typ
 from relance.sources.ignore import Rules
 from relance.sources.rows import list_rows, parse_row, read_row
 from relance.sources.walk import inside, walk
-from relance.spec import FilesSource, fingerprint
 
 __all__ = ["Files"]
 
@@ -61,7 +61,7 @@ class Files:
         for item in self._files():
             if isinstance(item, Item) and self._skip_media and is_media(item.media_type):
                 continue
-            if isinstance(item, Item) and item.container and only_media:
+            if isinstance(item, Item) and item.collection and only_media:
                 continue
             yield item
 
@@ -85,25 +85,25 @@ class Files:
                 media_type=media_type,
                 size=status.st_size,
                 source=self._position,
-                container=rows and media_type in TABLES,
+                collection=rows and media_type in TABLES,
             )
 
-    def rows(self, container: Item) -> Iterator[Item | DocumentError]:
+    def rows(self, collection: Item) -> Iterator[Item | DocumentError]:
         """Stream the rows of a table; memory stays flat but for 30 bytes an id."""
         if self._section.rows is None:
-            yield DocumentError(container.uri, "this source has no `rows`")
+            yield DocumentError(collection.uri, "this source has no `rows`")
             return
         try:
-            with self._open(container.uri) as (stream, size):
+            with self._open(collection.uri) as (stream, size):
                 if size:
                     limit = self._section.max_size
-                    yield from list_rows(stream, container, self._section.rows, encoding=self._encoding, max_row=limit)
+                    yield from list_rows(stream, collection, self._section.rows, encoding=self._encoding, max_row=limit)
                 else:
-                    yield DocumentError(container.uri, "empty file")
+                    yield DocumentError(collection.uri, "empty file")
         except DocumentError as error:
             yield error
         except OSError as error:
-            yield DocumentError(container.uri, _reason(error))
+            yield DocumentError(collection.uri, _reason(error))
 
     def read(self, item: Item) -> Content:
         """Read a file whole, unless it is of no use or too large."""

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from relance.config import FilesSource, MediaSpec, fingerprint
 from relance.documents import Content, Document, Item, digest
 from relance.errors import DocumentError
-from relance.media.look import is_address
+from relance.media.request import is_address
 from relance.parsers.media_types import TABLES, is_media
 from relance.sources.files import Files
 from relance.sources.media_rows import list_media_rows, media_row
 from relance.sources.walk import inside
-from relance.spec import FilesSource, MediaSpec, fingerprint
 
 __all__ = ["MediaFiles"]
 
@@ -57,19 +57,19 @@ class MediaFiles(Files):
             if isinstance(item, DocumentError):
                 yield item
             elif is_media(item.media_type):
-                yield _as(item, container=False)
+                yield _as(item, collection=False)
             elif item.media_type in TABLES:
                 if self._section.rows is not None and self._section.rows.url:
-                    yield _as(item, container=True)
+                    yield _as(item, collection=True)
             elif item.media_type in _DOCUMENTS and self._media.references and self._shows(item):
-                yield _as(item, container=True)
+                yield _as(item, collection=True)
 
-    def rows(self, container: Item) -> Iterator[Item | DocumentError]:
+    def rows(self, collection: Item) -> Iterator[Item | DocumentError]:
         """Stream the media that a table or document names."""
-        if container.media_type in TABLES:
-            yield from self._table(container)
+        if collection.media_type in TABLES:
+            yield from self._table(collection)
         else:
-            yield from self._references(container)
+            yield from self._references(collection)
 
     def read(self, item: Item) -> Content:
         """Read a file; of a row its payload only, for fetching is done for many at once."""
@@ -122,40 +122,42 @@ class MediaFiles(Files):
             return True  # nobody knows; reading it again says why, and what is indexed of it stays
         return _SHOWS.search(data.replace(b"\0", b"")) is not None  # UTF-16 has zeros in between
 
-    def _table(self, container: Item) -> Iterator[Item | DocumentError]:
+    def _table(self, collection: Item) -> Iterator[Item | DocumentError]:
         assert self._section.rows is not None  # noqa: S101  # list() looked
         try:
-            with self._open(container.uri) as (stream, _):
-                rows = list_media_rows(stream, container, self._section.rows, root=self._floor, encoding=self._encoding)
+            with self._open(collection.uri) as (stream, _):
+                rows = list_media_rows(
+                    stream, collection, self._section.rows, root=self._floor, encoding=self._encoding
+                )
                 yield from (each if isinstance(each, DocumentError) else self._dated(each) for each in rows)
         except DocumentError as error:
             yield error
         except OSError as error:
-            yield DocumentError(container.uri, (error.strerror or str(error)).lower())
+            yield DocumentError(collection.uri, (error.strerror or str(error)).lower())
 
-    def _references(self, container: Item) -> Iterator[Item | DocumentError]:
-        known = self.remembered.get(container.uri)
-        if known is None or known[0] != container.version or not known[1]:
+    def _references(self, collection: Item) -> Iterator[Item | DocumentError]:
+        known = self.remembered.get(collection.uri)
+        if known is None or known[0] != collection.version or not known[1]:
             try:
-                rows = self._shown_in(container)
+                rows = self._shown_in(collection)
             except DocumentError as error:
                 yield error
                 return
             memory = json.dumps({"parser": _PARSER, "rows": rows}, ensure_ascii=False)
-            self.remembered[container.uri] = container.version, memory if len(memory) < _MEMORY else ""
+            self.remembered[collection.uri] = collection.version, memory if len(memory) < _MEMORY else ""
         else:
             rows = json.loads(known[1])["rows"]
         for name, row in rows:
-            yield self._dated(media_row(f"{container.uri}#{name}", container, row))
+            yield self._dated(media_row(f"{collection.uri}#{name}", collection, row))
 
-    def _shown_in(self, container: Item) -> Shown:
+    def _shown_in(self, collection: Item) -> Shown:
         """Parse a document; returns the name and payload of each picture it shows."""
         from relance.media.references import references, resolve
 
-        data = self._read_path(self._base / container.uri, container.uri, self._real_root)
+        data = self._read_path(self._base / collection.uri, collection.uri, self._real_root)
         rows = []
-        for each in references(data, container.media_type, container.uri, self._encoding):
-            place = resolve(each.url, container.uri, self._floor)
+        for each in references(data, collection.media_type, collection.uri, self._encoding):
+            place = resolve(each.url, collection.uri, self._floor)
             if not place or place.partition("?")[0].lower().endswith(".svg"):
                 continue  # it leads out of the folder, or is nothing that has pixels
             name = f"data:{digest('data', place)}" if place.startswith("data:") else each.url
@@ -164,7 +166,7 @@ class MediaFiles(Files):
                 "caption": each.alt or each.caption or each.title,
                 "title": each.title or (each.heading_path[-1] if each.heading_path else ""),
                 "heading_path": list(each.heading_path),
-                "metadata": {"shown_in": container.uri},
+                "metadata": {"shown_in": collection.uri},
             }
             rows.append((name, row))
         return rows
@@ -195,5 +197,5 @@ class MediaFiles(Files):
         return Item(item.uri, version, item.media_type, size, item.source, row=item.row, parent=item.parent, live=live)
 
 
-def _as(item: Item, *, container: bool) -> Item:
-    return Item(item.uri, item.version, item.media_type, item.size, item.source, container=container, live=container)
+def _as(item: Item, *, collection: bool) -> Item:
+    return Item(item.uri, item.version, item.media_type, item.size, item.source, collection=collection, live=collection)

@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from relance.config import RowsSpec
 from relance.documents import Item, digest
 from relance.errors import DocumentError
 from relance.media.references import resolve
 from relance.sources.rows import RefusedRowError, named_rows, row_metadata, row_text
 from relance.sources.tables import Table
-from relance.spec import RowsSpec
 
 __all__ = ["list_media_rows", "media_row"]
 
 
 def list_media_rows(
-    stream: BinaryIO, container: Item, spec: RowsSpec, *, root: str = "", encoding: str = "", max_row: int = 1 << 26
+    stream: BinaryIO, collection: Item, spec: RowsSpec, *, root: str = "", encoding: str = "", max_row: int = 1 << 26
 ) -> Iterator[Item | DocumentError]:
     """Stream the rows of an open table as media items, in order of the file; errors as those of `list_rows`.
 
@@ -25,25 +25,25 @@ def list_media_rows(
     """
     others = [name for name in (spec.caption, spec.title) if name]
     needed = tuple(dict.fromkeys([spec.id, spec.url, *others]))
-    table = Table(stream, container.uri, needed, tuple(spec.metadata), encoding=encoding, max_row=max_row)
+    table = Table(stream, collection.uri, needed, tuple(spec.metadata), encoding=encoding, max_row=max_row)
     with_text = "text" in spec.model_fields_set
 
     def make(uri: str, values: dict[str, Any]) -> Item | None:
         if with_text and _is_blank(values.get(spec.url)):
             return None
-        return media_row(uri, container, _payload(values, container, spec, root))
+        return media_row(uri, collection, _payload(values, collection, spec, root))
 
-    yield from named_rows(table, container, spec.id, make)
+    yield from named_rows(table, collection, spec.id, make)
 
 
-def media_row(uri: str, container: Item, row: dict[str, Any]) -> Item:
+def media_row(uri: str, collection: Item, row: dict[str, Any]) -> Item:
     """Make an item of what a table or document says about a picture."""
     version = digest("media row", json.dumps(row, ensure_ascii=False, sort_keys=True))
-    return Item(uri, version, container.media_type, 0, container.source, row=row, parent=container.uri)
+    return Item(uri, version, collection.media_type, 0, collection.source, row=row, parent=collection.uri)
 
 
-def _payload(values: dict[str, Any], container: Item, spec: RowsSpec, root: str) -> dict[str, Any]:
-    places = [resolve(each, container.uri, root) for each in _addresses(values.get(spec.url), spec.url)]
+def _payload(values: dict[str, Any], collection: Item, spec: RowsSpec, root: str) -> dict[str, Any]:
+    places = [resolve(each, collection.uri, root) for each in _addresses(values.get(spec.url), spec.url)]
     if not all(places):
         raise RefusedRowError(f"column {spec.url!r} holds no http address and no path below the spec's folder")
     caption = row_text(values, spec.caption) if spec.caption else ""

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
+from relance.config import RowsSpec
 from relance.documents import Content, Document, Item, digest
 from relance.errors import DocumentError
 from relance.parsers.decoding import clean
 from relance.parsers.json_values import json_value
-from relance.sources.seen import SeenIds
+from relance.sources.seen_ids import SeenIds
 from relance.sources.tables import Record, Table, read_records
-from relance.spec import RowsSpec
 
 __all__ = ["RefusedRowError", "list_rows", "named_rows", "parse_row", "read_row", "row_metadata", "row_text"]
 
@@ -22,28 +22,28 @@ class RefusedRowError(Exception):
 
 
 def list_rows(
-    stream: BinaryIO, container: Item, spec: RowsSpec, *, encoding: str = "", max_row: int = 1 << 26
+    stream: BinaryIO, collection: Item, spec: RowsSpec, *, encoding: str = "", max_row: int = 1 << 26
 ) -> Iterator[Item | DocumentError]:
     """Stream the rows of an open table as items, in order of the file.
 
     A row that cannot be a document is an error at `path#id`, or at `path#line-N` where no id is its own. Raises
-    DocumentError with the container's uri if the file as a whole is at fault.
+    DocumentError with the collection's uri if the file as a whole is at fault.
     """
     optional = tuple(dict.fromkeys(spec.metadata))
     needed = tuple(dict.fromkeys([spec.id, *spec.text, *([spec.title] if spec.title else [])]))
-    table = Table(stream, container.uri, needed, optional, encoding=encoding, max_row=max_row)
-    yield from named_rows(table, container, spec.id, lambda uri, values: _item(uri, values, container, spec))
+    table = Table(stream, collection.uri, needed, optional, encoding=encoding, max_row=max_row)
+    yield from named_rows(table, collection, spec.id, lambda uri, values: _item(uri, values, collection, spec))
 
 
-def named_rows(table: Table, container: Item, id_column: str,
+def named_rows(table: Table, collection: Item, id_column: str,
                make: Callable[[str, dict[str, Any]], Item | None]) -> Iterator[Item | DocumentError]:  # fmt: skip
     """Name each row of a table by its id and make an item of it; None from `make` passes a row over.
 
     RefusedRowError from `make` becomes an error at the row's uri.
     """
     seen = SeenIds()
-    for record in read_records(table, container.media_type):
-        row = _row(record, container, id_column, seen, make)
+    for record in read_records(table, collection.media_type):
+        row = _row(record, collection, id_column, seen, make)
         if row is not None:
             yield row
 
@@ -68,9 +68,9 @@ def parse_row(content: Content) -> Document:
     )
 
 
-def _row(record: Record, container: Item, id_column: str, seen: SeenIds,
+def _row(record: Record, collection: Item, id_column: str, seen: SeenIds,
          make: Callable[[str, dict[str, Any]], Item | None]) -> Item | DocumentError | None:  # fmt: skip
-    line = f"{container.uri}#line-{record.number}"
+    line = f"{collection.uri}#line-{record.number}"
     if record.problem:
         return DocumentError(line, record.problem)
     try:
@@ -80,14 +80,14 @@ def _row(record: Record, container: Item, id_column: str, seen: SeenIds,
     first = seen.first(name, record.number)
     if first != record.number:  # not at `path#id`: that is the first row's, which is in order
         return DocumentError(line, f"the id {name!r} was already used in line {first}")
-    uri = f"{container.uri}#{name}"
+    uri = f"{collection.uri}#{name}"
     try:
         return make(uri, record.values)
     except RefusedRowError as refused:
         return DocumentError(uri, str(refused))
 
 
-def _item(uri: str, values: dict[str, Any], container: Item, spec: RowsSpec) -> Item:
+def _item(uri: str, values: dict[str, Any], collection: Item, spec: RowsSpec) -> Item:
     parts = [part for column in spec.text if (part := row_text(values, column))]
     if not parts:
         have = ", ".join(list(values)[:20])
@@ -102,7 +102,7 @@ def _item(uri: str, values: dict[str, Any], container: Item, spec: RowsSpec) -> 
     }
     version = digest("row", row["text"], row["title"], json.dumps(row["metadata"], sort_keys=True))
     size = len(row["text"].encode())
-    return Item(uri, version, container.media_type, size, container.source, row=row, parent=container.uri)
+    return Item(uri, version, collection.media_type, size, collection.source, row=row, parent=collection.uri)
 
 
 def row_id(values: dict[str, Any], column: str) -> str:

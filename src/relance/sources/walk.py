@@ -7,9 +7,9 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from relance.config import FilesSource
 from relance.errors import ConfigurationError, DocumentError
 from relance.sources.ignore import Rules
-from relance.spec import FilesSource
 
 __all__ = ["inside", "walk"]
 

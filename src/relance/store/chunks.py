@@ -15,10 +15,10 @@ from relance.documents import Chunk, Document, MediaDocument, chunk_ids
 from relance.errors import RelanceError
 from relance.store import schemas
 from relance.store.connection import Store, store_error
-from relance.store.handle import Handle
+from relance.store.lazy_table import LazyTable
 
 if TYPE_CHECKING:
-    from relance.sparse import Sparse
+    from relance.embedding.sparse import Sparse
 
 __all__ = ["ChunkTable", "EmbeddedDocument"]
 
@@ -38,7 +38,7 @@ class EmbeddedDocument:
     sparse: list[Sparse | None] = field(default_factory=list)
 
 
-class ChunkTable(Handle):
+class ChunkTable(LazyTable):
     """A physical chunks table: the chunks (or the media) of one index in one vector space."""
 
     def __init__(self, store: Store, name: str, schema: Any = None) -> None:
@@ -162,7 +162,7 @@ def _table(columns: dict[str, list[Any]], documents: list[EmbeddedDocument], sch
         flat = np.concatenate([np.zeros((0, size), np.float32)] + [d.vectors for d in documents])
         arrays["vector"] = pa.FixedSizeListArray.from_arrays(np.ascontiguousarray(flat).reshape(-1), size)
     if "sparse" in schema.names:
-        from relance.sparse import to_arrow
+        from relance.embedding.sparse import to_arrow
 
         arrays["sparse"] = to_arrow([sparse for d in documents for sparse in d.sparse])
     # A column somebody added (classes, say) is about the text that was: what is written now has no value in it yet.

@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from relance.config import IndexSpec
+from relance.config.settings import read_settings
 from relance.errors import ConfigurationError, RelanceError, RetryableError
-from relance.settings import read_settings
-from relance.spec import IndexSpec
-from relance.store.memory import give_back
+from relance.store.allocators import tune_allocators
 
 __all__ = ["Store", "open_store", "store_error"]
 
@@ -56,7 +56,7 @@ class Store:
         if self._db is None:
             import lancedb
 
-            give_back()
+            tune_allocators()
             options: dict[str, Any] = {"storage_options": self._storage_options or None}
             if self.uri.startswith("db://"):
                 options = {"api_key": self._api_key or None}

@@ -15,8 +15,8 @@ from relance.store.connection import Store, store_error
 from relance.store.maintenance import compact
 
 if TYPE_CHECKING:
-    from relance.embedder import Vector
-    from relance.sparse import Sparse
+    from relance.embedding.embedder import Vector
+    from relance.embedding.sparse import Sparse
 
 __all__ = ["EmbeddingStore", "dense_matrix", "describe", "prune", "table_name"]
 
@@ -41,8 +41,8 @@ def _prefixes(keys: list[str]) -> NDArray[np.uint64]:
 class EmbeddingStore:
     """Vectors of one space; safe to use from several threads, and from several processes.
 
-    Implements `relance.embedder.VectorStore`. `put` is buffered: a thread commits what has come in several times a
-    second, so a killed run loses what arrived within the last moment and nothing more.
+    Implements `VectorStore`. `put` is buffered: a thread commits what has come in several times a second,
+    so a killed run loses what arrived within the last moment and nothing more.
     """
 
     def __init__(self, store: Store, space: str, dimension: int, *, sparse: bool = False) -> None:
@@ -159,7 +159,7 @@ class EmbeddingStore:
             flat = np.ascontiguousarray(np.stack([dense for dense, _ in rows.values()]), dtype=np.float32).reshape(-1)
             columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self._dimension)
         if "sparse" in self._columns:
-            from relance.sparse import to_arrow
+            from relance.embedding.sparse import to_arrow
 
             columns["sparse"] = to_arrow([sparse for _, sparse in rows.values()])
         self._table.add(pa.table([columns[name] for name in self._schema.names], schema=self._schema))
@@ -170,7 +170,7 @@ class EmbeddingStore:
     def _sparse(self, rows: Any) -> list[Sparse | None]:
         if "sparse" not in self._columns:
             return [None] * rows.num_rows
-        from relance.sparse import from_arrow
+        from relance.embedding.sparse import from_arrow
 
         return from_arrow(rows["sparse"].combine_chunks())
 

@@ -9,7 +9,7 @@ from typing import Any
 from relance.documents import document_id
 from relance.store import schemas
 from relance.store.connection import Store
-from relance.store.handle import Handle
+from relance.store.lazy_table import LazyTable
 
 __all__ = ["Failure", "Failures"]
 
@@ -29,7 +29,7 @@ class Failure:
     retryable: bool = False
 
 
-class Failures(Handle):
+class Failures(LazyTable):
     """The failures table beside a chunks table."""
 
     def __init__(self, store: Store, table: str) -> None:

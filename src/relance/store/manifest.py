@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from relance.documents import digest
 from relance.store import schemas
 from relance.store.connection import Store, store_error
-from relance.store.handle import Handle
+from relance.store.lazy_table import LazyTable
 
 __all__ = ["Manifest", "Snapshot", "marker"]
 
@@ -21,7 +21,7 @@ def marker(version: str, fingerprint: str) -> int:
     return int.from_bytes(bytes.fromhex(digest("marker", version, fingerprint, size=8)), "little", signed=True)
 
 
-class Manifest(Handle):
+class Manifest(LazyTable):
     """The documents table beside a chunks table."""
 
     def __init__(self, store: Store, table: str) -> None:
@@ -74,11 +74,11 @@ class Manifest(Handle):
                 self.table.delete(condition)
 
     def totals(self) -> tuple[int, int]:
-        """Count documents (containers apart) and their tokens."""
+        """Count documents (collections apart) and their tokens."""
         documents = tokens = 0
         if self.table is not None:
-            for batch in self.table.search().select(["container", "tokens"]).limit(None).to_batches():
-                documents += batch.num_rows - batch["container"].true_count
+            for batch in self.table.search().select(["collection", "tokens"]).limit(None).to_batches():
+                documents += batch.num_rows - batch["collection"].true_count
                 tokens += int(np.nansum(batch["tokens"].to_numpy(zero_copy_only=False)))
         return documents, tokens
 
@@ -87,31 +87,31 @@ class Snapshot:
     """The manifest as a run saw it when it began: 34 bytes a document, whatever their uris."""
 
     def __init__(self, ids: NDArray[np.uint64], markers: NDArray[np.int64], parents: NDArray[np.uint64],
-                 containers: NDArray[np.bool_]) -> None:  # fmt: skip
+                 collections: NDArray[np.bool_]) -> None:  # fmt: skip
         order = np.lexsort((ids[:, 1], ids[:, 0]))
         self._ids = ids[order]
         self._first = np.ascontiguousarray(self._ids[:, 0])
         self._markers = markers[order]
         self._parents = parents[order]
-        self.containers = containers[order]
+        self.collections = collections[order]
         self.seen = np.zeros(len(order), dtype=bool)
 
     @classmethod
     def read(cls, table: Any | None) -> Snapshot:
         """Load a documents table (None: an empty one)."""
-        ids, markers, parents, containers = [_split([])], [np.zeros(0, np.int64)], [_split([])], [np.zeros(0, bool)]
+        ids, markers, parents, collections = [_split([])], [np.zeros(0, np.int64)], [_split([])], [np.zeros(0, bool)]
         if table is not None:
-            columns = ["doc_id", "marker", "parent", "container"]
+            columns = ["doc_id", "marker", "parent", "collection"]
             for batch in table.search().select(columns).limit(None).to_batches():
                 ids.append(_split(batch["doc_id"].to_pylist()))
                 markers.append(batch["marker"].to_numpy(zero_copy_only=False).astype(np.int64))
                 parents.append(_split([parent or "0" * 32 for parent in batch["parent"].to_pylist()]))
-                containers.append(batch["container"].to_numpy(zero_copy_only=False).astype(bool))
+                collections.append(batch["collection"].to_numpy(zero_copy_only=False).astype(bool))
         joined = np.concatenate(parents)
-        return cls(np.concatenate(ids), np.concatenate(markers), joined[:, 0], np.concatenate(containers))
+        return cls(np.concatenate(ids), np.concatenate(markers), joined[:, 0], np.concatenate(collections))
 
     def __len__(self) -> int:
-        """Count the rows, containers included."""
+        """Count the rows, collections included."""
         return len(self._first)
 
     def place(self, doc_id: str) -> int:
@@ -128,14 +128,14 @@ class Snapshot:
         """Tell whether a row has this marker."""
         return int(self._markers[place]) == mark
 
-    def see_children(self, container_id: str) -> int:
-        """Take all rows of a container as seen; returns how many were not yet."""
-        mask = (self._parents == np.uint64(int(container_id[:16], 16))) & ~self.seen
+    def see_children(self, collection_id: str) -> int:
+        """Take all rows of a collection as seen; returns how many were not yet."""
+        mask = (self._parents == np.uint64(int(collection_id[:16], 16))) & ~self.seen
         self.seen |= mask
         return int(mask.sum())
 
     def unseen(self) -> list[str]:
-        """Return the ids of all documents and containers not seen."""
+        """Return the ids of all documents and collections not seen."""
         return [f"{int(a):016x}{int(b):016x}" for a, b in self._ids[~self.seen]]
 
 

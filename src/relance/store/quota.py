@@ -6,8 +6,8 @@ import contextlib
 from typing import Any
 from uuid import uuid4
 
+from relance.embedding.providers import ModelInfo
 from relance.errors import RetryableError
-from relance.providers import ModelInfo
 from relance.store.catalog import Catalog
 
 __all__ = ["FreeQuota"]

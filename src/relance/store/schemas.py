@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from relance.sparse import sparse_type
+from relance.embedding.sparse import sparse_type
 
 __all__ = ["CATALOG", "DOCUMENTS", "FAILURES", "RUNS", "chunks", "in_lists", "key", "vectors"]
 
@@ -43,8 +43,8 @@ DOCUMENTS = pa.schema(
     [
         key("doc_id"),
         pa.field("uri", pa.string(), nullable=False),
-        pa.field("parent", pa.string()),  # doc_id of the container a row came from
-        pa.field("container", pa.bool_(), nullable=False),
+        pa.field("parent", pa.string()),  # doc_id of the collection a row came from
+        pa.field("collection", pa.bool_(), nullable=False),
         pa.field("version", pa.string()),
         pa.field("content_hash", pa.string()),
         pa.field("fingerprint", pa.string()),

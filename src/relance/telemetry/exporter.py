@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from relance.spec import IndexSpec
+from relance.config import IndexSpec
 from relance.telemetry.readings import OUTCOMES, PartReading, Reader
 from relance.telemetry.schedule import longest_pause_s
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from relance import __version__
 
 if TYPE_CHECKING:
-    from relance.providers import ModelInfo
+    from relance.embedding.providers import ModelInfo
 
 __all__ = ["METRICS", "Metric", "add", "model_labels", "observe", "record"]
 

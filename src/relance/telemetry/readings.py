@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from relance.spec import IndexSpec
+from relance.config import IndexSpec
 from relance.store import Store, open_store
+from relance.store.index_tables import IndexTables, part_name
 from relance.store.runs import NAME
-from relance.tables import IndexTables, part_name
 
 __all__ = ["BILLED", "OUTCOMES", "LastRun", "PartReading", "Reader", "Sums"]
 
@@ -113,7 +113,7 @@ class Reader:
         return PartReading(
             part,
             model,
-            manifest.count_rows("container = false") if manifest is not None else 0,
+            manifest.count_rows("collection = false") if manifest is not None else 0,
             tables.chunks.count(),
             failures.count_rows() if failures is not None else 0,
             sums,

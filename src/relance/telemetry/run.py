@@ -11,15 +11,18 @@ from relance.telemetry.metrics import add, model_labels, record
 from relance.telemetry.spans import Value, span
 
 if TYPE_CHECKING:
-    from relance.providers import ModelInfo
-    from relance.report import Report
+    from relance.embedding.providers import ModelInfo
+    from relance.pipeline.report import Report
 
 __all__ = ["RunTelemetry", "measured"]
 
 # What a report counts → the metric, and the attribute that tells it from its like.
 _DOCUMENTS = {name: ("relance.documents", {"outcome": name}) for name in ("added", "changed", "removed", "failed")}
 _CHUNKS = {name: ("relance.chunks", {"how": name}) for name in ("embedded", "reused")}
-_BILL: dict[str, tuple[str, dict[str, str]]] = {"tokens": ("relance.tokens", {}), "cost_usd": ("relance.cost", {})}
+_BILL: dict[str, tuple[str, dict[str, str]]] = {
+    "tokens": ("relance.tokens", {}),
+    "cost_usd": ("relance.cost", {}),
+}
 
 
 class RunTelemetry:

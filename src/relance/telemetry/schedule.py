@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from relance.spec.schedule import ScheduleSpec
+from relance.config.schedule import ScheduleSpec
 
 __all__ = ["longest_pause_s"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from relance.serving import listening, serve_until_interrupted, serving
-from relance.spec import IndexSpec
+from relance.config import IndexSpec
+from relance.http_server import listening, serve_until_interrupted, serving
 
 if TYPE_CHECKING:
     import uvicorn

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from relance.embedding.providers import BadReplyError
 from relance.errors import (
     AccountError,
     ConfigurationError,
@@ -18,13 +19,12 @@ from relance.errors import (
     RetryableError,
     SuspectInputError,
 )
-from relance.providers import BadReplyError
 from relance.telemetry.metrics import add, model_labels, observe, record
 from relance.telemetry.spans import span
 
 if TYPE_CHECKING:
-    from relance.limits import AdaptiveLimit
-    from relance.providers import ModelInfo
+    from relance.embedding.providers import ModelInfo
+    from relance.embedding.rate_limits import AdaptiveLimit
 
 __all__ = ["Traffic", "outcome_of"]
 

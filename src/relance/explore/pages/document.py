@@ -9,7 +9,7 @@ from relance.documents import document_id
 from relance.errors import InputError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
 from relance.explore.files import source_file
-from relance.explore.holdings import CHUNKS_PER_PAGE
+from relance.explore.index_reader import CHUNKS_PER_PAGE
 from relance.explore.parameters import Parameters, is_id
 from relance.explore.sending import as_download
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relance.explore.explorer import explorer_of
+from relance.explore.paged_table import Page
 from relance.explore.pages.document import no_such
 from relance.explore.parameters import Parameters
-from relance.explore.roll import Page
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -1,0 +1,80 @@
+"""Which indexes are deployed, and where their specs are: a Prefect variable each, to be seen and edited in the UI."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from prefect.client.orchestration import get_client
+from prefect.variables import Variable
+
+from relance.config import IndexSpec
+from relance.config.load import load_spec
+from relance.errors import ConfigurationError
+
+__all__ = ["PREFIX", "find_spec", "forget", "name_of", "register", "registered"]
+
+PREFIX = "relance_index_"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def variable_name(index: str) -> str:
+    """Name the variable of an index: they take `_` only, and no index has `__` in its name."""
+    return PREFIX + index.replace("-", "__")
+
+
+def name_of(index: str) -> str:
+    """Shorten a name or path to what a person calls the index: `handbook` for `examples/handbook/index.yaml`."""
+    path = Path(index)
+    if path.name in {"index.yaml", "index.yml"}:
+        return path.parent.name or path.name
+    return path.stem if path.suffix in {".yaml", ".yml"} else path.name or index
+
+
+async def register(spec: IndexSpec, path: Path) -> None:
+    """Remember where the spec of an index is; ConfigurationError if another spec is deployed under its name."""
+    known = (await registered()).get(spec.name)
+    if known and known != str(path) and await asyncio.to_thread(Path(known).exists):
+        msg = (
+            f"an index named {spec.name!r} is deployed from {known}; give this one ({path}) another name, or take the "
+            f"other away with `relance deploy --remove {spec.name}`"
+        )
+        raise ConfigurationError(msg)
+    if known != str(path):
+        await Variable.aset(variable_name(spec.name), {"spec": str(path)}, tags=["relance"], overwrite=True)
+
+
+async def forget(index: str) -> bool:
+    """Forget an index; returns whether it was known."""
+    return await Variable.aunset(variable_name(index))
+
+
+async def registered() -> dict[str, str]:
+    """List the deployed indexes: name to path of the spec."""
+    async with get_client() as client:
+        variables = await client.read_variables(limit=200)
+    found = {}
+    for each in variables:
+        if each.name.startswith(PREFIX) and isinstance(each.value, dict) and isinstance(each.value.get("spec"), str):
+            found[each.name.removeprefix(PREFIX).replace("__", "-")] = each.value["spec"]
+    return dict(sorted(found.items()))
+
+
+async def find_spec(index: str) -> IndexSpec:
+    """Load the spec of a deployed index by its name, or any spec by its path.
+
+    A relative path is looked for from the working directory, then from the checkout that holds the flows.
+    """
+    known = await registered()
+    if index in known:
+        return await asyncio.to_thread(load_spec, known[index])
+    if path := await asyncio.to_thread(_on_this_machine, index):
+        return await asyncio.to_thread(load_spec, path)
+    there = f"deployed are {', '.join(known)}" if known else "none is deployed"
+    msg = f"there is no index {index!r}: {there}, and no file or folder of that name is on this machine"
+    raise ConfigurationError(f"{msg}. `relance deploy SPEC` registers one")
+
+
+def _on_this_machine(index: str) -> Path | None:
+    paths = (folder / Path(index).expanduser() for folder in (Path(), ROOT))
+    return next((path for path in paths if index and path.exists()), None)

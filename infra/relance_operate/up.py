@@ -1,0 +1,191 @@
+"""Everything on one machine: server, what it needs, deployments, worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+from relance.errors import ConfigurationError, StoppedError
+from relance_operate.api import LOCAL_API, configured_api, is_healthy
+from relance_operate.automations import HEARTBEAT_S
+from relance_operate.bootstrap import POOL, bootstrap, missing
+from relance_operate.deployments import deploy
+from relance_operate.or_none import or_none
+from relance_operate.processes import Process
+from relance_operate.registry import ROOT
+
+__all__ = ["STATIC", "Up", "check"]
+
+START_S = 180.0
+WORKER_QUERY_S = "1"  # ten by default: the longest part of the wait between an event and its run
+STATIC = (
+    "ingest/ingest",
+    "ingest/ingest-scheduled",
+    "ingest-on-change/ingest-on-change",
+    "maintain/maintain-nightly",
+    "evaluate/evaluate-weekly",
+    *(f"{name}/{name}" for name in ("cluster", "classify", "anomalies", "duplicates", "recommend")),
+)
+_ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+    "PREFECT_WORKER_QUERY_SECONDS": WORKER_QUERY_S,
+    # Ours says nothing in the terminal; theirs go into a file.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # "Finished in state Completed()", four times a batch: what there is to say of tasks stands in the flow's log.
+    "PREFECT_LOGGING_LOGGERS_PREFECT_TASK_RUNS_LEVEL": "WARNING",
+}
+
+
+@dataclass(slots=True)
+class Up:
+    """Brings up what is not running yet, and takes it down again: only what it has started itself."""
+
+    say: Callable[[str], None]
+    stopped: threading.Event = field(default_factory=threading.Event)
+    address: str = ""
+    _exits: ExitStack = field(default_factory=ExitStack)
+    _processes: list[Process] = field(default_factory=list)
+    _vital: list[Process] = field(default_factory=list)
+
+    def server(self, port: int = 0) -> None:
+        """Use the server that is configured or listens already; start one on this machine otherwise.
+
+        Raises ConfigurationError where a configured server elsewhere does not answer, or the port is taken.
+        """
+        self.address = f"http://127.0.0.1:{port}/api" if port else configured_api() or LOCAL_API
+        os.environ["PREFECT_API_URL"] = self.address  # for the processes we start
+        self._exits.enter_context(temporary_settings({PREFECT_API_URL: self.address}))
+        if is_healthy(self.address):
+            self.say(f"server    {self.address} (running already)")
+            return
+        place = urlsplit(self.address)
+        if place.hostname not in {"127.0.0.1", "localhost"}:
+            msg = f"the Prefect server {self.address} does not answer; start it, or unset PREFECT_API_URL"
+            raise ConfigurationError(msg)
+        port = place.port or 80
+        if _taken(port):
+            msg = f"port {port} is taken by something that is no Prefect server; choose another with --port"
+            raise ConfigurationError(msg)
+        began = time.monotonic()
+        command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        process = self._start("server", command, PREFECT_SERVER_UI_API_URL=self.address)
+        while not is_healthy(self.address):
+            self._wait(process, began)
+        self.say(f"server    {self.address} (started in {time.monotonic() - began:.0f} s)")
+
+    def bootstrap(self, *, notify: str = "", pool_type: str = "process") -> None:
+        """Make what the server needs."""
+        made = asyncio.run(bootstrap(notify=notify, pool_type=pool_type)).made
+        named = ", ".join(made[:3]) + (f" and {len(made) - 3} more" if len(made) > 3 else "")
+        self.say(f"bootstrap {f'made {named}' if made else 'nothing was missing'}")
+
+    def deployments(self, specs: Sequence[Path] = ()) -> None:
+        """Register the deployments of `prefect.yaml`, and those of the given indexes."""
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+        if done.returncode:
+            msg = f"`prefect deploy --all` failed:\n{(done.stderr or done.stdout)[-2000:]}"
+            raise ConfigurationError(msg)
+        self.say(f"deployed  {len(STATIC)} deployments of prefect.yaml")
+        for spec in specs:
+            self.say(f"deployed  {', '.join(asyncio.run(deploy(spec))['deployments'])}")
+
+    def worker(self) -> None:
+        """Start a worker, unless one is at work; runs then start in an interpreter that has imported everything."""
+        if online := asyncio.run(_workers()):
+            self.say(f"worker    {online[0]} (running already)")
+            return
+        self._start("keeper", ["relance_operate.warm", "keep"], vital=False)
+        began = time.monotonic()
+        process = self._start(
+            "worker", ["prefect", "worker", "start", "--pool", POOL, "--name", f"relance {socket.gethostname()}"]
+        )
+        while not asyncio.run(_workers()):
+            self._wait(process, began)
+        self.say(f"worker    polls the pool {POOL!r} (started in {time.monotonic() - began:.0f} s)")
+
+    def stay(self) -> None:
+        """Wait until stopped; raises ConfigurationError if one of the processes ends by itself."""
+        while self._processes and not self.stopped.wait(1.0):
+            for process in self._vital:
+                process.check()
+
+    def down(self) -> None:
+        """Stop what was started, the last first."""
+        for process in reversed(self._processes):
+            process.stop()
+            self.say(f"stopped   {process.name}")
+        self._processes.clear()
+        self._vital.clear()
+        self._exits.close()
+
+    def _start(self, name: str, command: list[str], *, vital: bool = True, **environment: str) -> Process:
+        folder = PREFECT_HOME.value() / "relance"
+        ours = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",  # runs start `python`
+            "RELANCE_WARM_SOCKET": str(folder / "warm" / "socket"),
+        }
+        process = Process(name, command, folder / f"{name}.log", _ENVIRONMENT | ours | environment)
+        self._processes.append(process)
+        if vital:
+            self._vital.append(process)
+        return process
+
+    def _wait(self, process: Process, began: float) -> None:
+        process.check()
+        if self.stopped.wait(0.3):
+            msg = "stopped before everything was up"
+            raise StoppedError(msg)
+        if time.monotonic() - began > START_S:
+            msg = f"the {process.name} is not ready after {START_S:.0f} s; see {process.log}"
+            raise ConfigurationError(msg)
+
+
+def check() -> list[str]:
+    """Say what is missing, in plain words; an empty list if everything is up."""
+    address = configured_api() or LOCAL_API
+    if not is_healthy(address):
+        return [f"no Prefect server answers at {address}"]
+    with temporary_settings({PREFECT_API_URL: address}):
+        return asyncio.run(_lacking())
+
+
+async def _lacking() -> list[str]:
+    lacking = await missing()
+    async with get_client() as client:
+        for name in STATIC:
+            if not await or_none(client.read_deployment_by_name(name)):
+                lacking.append(f"deployment {name}")
+    if not await _workers():
+        lacking.append(f"a worker for the pool {POOL}")
+    return lacking
+
+
+async def _workers() -> list[str]:
+    async with get_client() as client:
+        online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
+        workers: Any = await or_none(client.read_workers_for_work_pool(POOL, worker_filter=online))
+    return [worker.name for worker in workers or []]
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,51 @@
+"""The command that shows an index in a browser."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from relance.cli.options import DONE, AsJson, Port, Spec
+from relance.cli.terminal import Terminal
+
+__all__ = ["explore"]
+
+
+def explore(
+    spec: Spec,
+    *,
+    port: Port = 8780,
+    open_browser: Annotated[bool, Parameter(name="--open", negative="")] = False,
+    json: AsJson = False,
+) -> int:
+    """Show the index in a browser: search, documents, pictures, the map, failures and runs.
+
+    The page is served on 127.0.0.1, to whoever has the address that is printed, with its token. Nothing is indexed or
+    removed by it.
+
+    Parameters
+    ----------
+    open_browser
+        Open the page in the browser.
+    """
+    from relance.explore import ExploreConfig, serve
+    from relance.index import Index
+
+    terminal = Terminal(as_json=json)
+
+    def ready(address: str) -> None:
+        if json:
+            terminal.json({"url": address})
+            sys.stdout.flush()  # whoever reads it waits for it
+        else:
+            terminal.say(f"open {address}")
+            terminal.note("Ctrl-C ends it")
+        if open_browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    serve(Index(spec), ExploreConfig(port=port), ready=ready)
+    return DONE

@@ -1,0 +1,275 @@
+"""Commands that run relance: bring everything up, deploy indexes, tell about changes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from relance.cli.operations import operations
+from relance.cli.options import DONE, FAILED, AsJson, Host, Port, Specs
+from relance.cli.terminal import Terminal
+from relance.errors import ConfigurationError, InputError, RelanceError
+
+if TYPE_CHECKING:
+    from relance.config import IndexSpec
+
+__all__ = ["deploy", "emit", "exporter", "up", "watch", "webhook"]
+
+
+def up(
+    specs: Specs = [],  # noqa: B006  # never changed
+    *,
+    check: Annotated[bool, Parameter(negative="")] = False,
+    bootstrap_only: Annotated[bool, Parameter(negative="")] = False,
+    port: int = 0,
+    notify: str = "",
+    pool_type: str = "process",
+) -> int:
+    """Bring up Prefect on this machine: server, work pool, limits, blocks, automations, deployments, worker.
+
+    What is running already is used, and left running by Ctrl-C.
+
+    Parameters
+    ----------
+    check
+        Only say what is missing; exit code 1 if anything is.
+    bootstrap_only
+        Prepare the server that PREFECT_API_URL names and register the deployments, start nothing, and end.
+    port
+        Port of a server that has to be started; 4200 by default.
+    notify
+        Notification block to tell of failed and late runs, as type/name, e.g. slack-webhook/team.
+    pool_type
+        Type of a work pool that has to be made: process, docker or kubernetes.
+    """
+    terminal, module = Terminal(), operations("up")
+    if check:
+        lacking = module.check()
+        for each in lacking:
+            terminal.say(f"missing   {each}")
+        terminal.say("everything is up" if not lacking else "`relance up` brings it up")
+        return FAILED if lacking else DONE
+    brought: Any = module.Up(say=terminal.say)
+    with _stopping(brought.stopped), contextlib.ExitStack() as exits:
+        exits.callback(brought.down)
+        if bootstrap_only:
+            _use_server()
+        brought.server(port)
+        brought.bootstrap(notify=notify, pool_type=pool_type)
+        brought.deployments(specs)
+        if bootstrap_only:
+            return DONE
+        brought.worker()
+        page = brought.address.removesuffix("/api")
+        terminal.say(
+            f"\nopen      {page}/v2/deployments   and run `ingest`: the form is filled in for examples/handbook"
+        )
+        terminal.say("          in other terminals:  relance deploy SPEC   gives an index its schedule and its trigger")
+        terminal.say("                               relance watch SPEC    reindexes what you save")
+        terminal.say("Ctrl-C    stops what was started here")
+        brought.stay()
+    return DONE
+
+
+def deploy(
+    specs: Specs = [],  # noqa: B006  # never changed
+    *,
+    all_below: Annotated[Path | None, Parameter(name="--all")] = None,
+    remove: str = "",
+    json: AsJson = False,
+) -> int:
+    """Register what an index needs: run by hand, by its `schedule`, and when its sources change.
+
+    Parameters
+    ----------
+    all_below
+        A folder: every index file below it.
+    remove
+        Name of an index to take the deployments of away; its tables stay.
+    """
+    import asyncio
+
+    terminal = Terminal(as_json=json)
+    paths = list(specs) + (_specs_below(all_below) if all_below else [])
+    if bool(paths) == bool(remove):
+        msg = "name the index files to deploy, or --all FOLDER, or --remove NAME"
+        raise InputError(msg)
+    _use_server()
+    module = operations("deployments")
+    done = [asyncio.run(module.remove(remove))] if remove else [asyncio.run(module.deploy(path)) for path in paths]
+    if json:
+        terminal.json(done)
+        return DONE
+    for each in done:
+        for name, what in each["deployments"].items():
+            terminal.say(f"{what:8}{name}")
+        if each.get("schedule"):
+            terminal.say(f"        runs {each['schedule']}")
+    return DONE
+
+
+def watch(specs: Specs, *, debounce: float = 1.0, metrics_port: int | None = None) -> int:
+    """Tell Prefect what changes below the folders of indexes, until Ctrl-C; each change sets off a run over it.
+
+    Parameters
+    ----------
+    debounce
+        Seconds of quiet that end a burst of changes.
+    metrics_port
+        Port on 127.0.0.1 to serve the state of the indexes to Prometheus.
+    """
+    from relance.config.load import load_spec
+    from relance.events.change import Change
+    from relance.events.events_api import EventsApi
+    from relance.events.watch import watch as watch_index
+
+    terminal, declared = Terminal(), [load_spec(path) for path in _named(specs)]
+    _use_server()
+    failed: list[BaseException] = []
+    with contextlib.ExitStack() as exits:
+        stop, api = exits.enter_context(_stopping(threading.Event())), exits.enter_context(EventsApi())
+        if metrics_port is not None:
+            from relance.telemetry.serve import serving_metrics
+
+            terminal.say(f"metrics at {exits.enter_context(serving_metrics(declared, port=metrics_port))}")
+        for path, spec in zip(specs, declared, strict=True):
+            if not api.is_deployed(spec.name):
+                msg = f"index {spec.name!r} is not deployed, so nothing would listen; first: relance deploy {path}"
+                raise ConfigurationError(msg)
+
+        def tell(change: Change) -> None:
+            api.emit(change)
+            terminal.say(f"{change}")
+
+        def keep_watching(spec: IndexSpec) -> None:
+            try:
+                watch_index(spec, tell, stop=stop, debounce_s=debounce)
+            except RelanceError as error:
+                failed.append(error)
+                stop.set()
+
+        threads = [threading.Thread(target=keep_watching, args=(spec,), name=f"watch {spec.name}") for spec in declared]
+        for thread in threads:
+            thread.start()
+        terminal.say(f"watching {', '.join(spec.name for spec in declared)}; Ctrl-C ends it")
+        for thread in threads:
+            thread.join()
+    if failed:
+        raise failed[0]
+    return DONE
+
+
+def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | None = None, source: str = "",
+         json: AsJson = False) -> int:  # fmt: skip
+    """Tell Prefect that documents of an index have changed, from a script or CI; naming none means: look at all.
+
+    Parameters
+    ----------
+    index
+        Name of the index.
+    changed
+        Uris of documents that are new or different, e.g. docs/a.md.
+    removed
+        Uris of documents that are gone.
+    source
+        Where it happened, for people.
+    """
+    from relance.events.change import Change
+    from relance.events.events_api import EventsApi
+
+    change = Change(index, source, tuple(changed or ()), tuple(removed or ()), everything=not (changed or removed))
+    _use_server()
+    with EventsApi() as api:
+        own = api.is_deployed(index)
+        api.emit(change)
+    terminal = Terminal(as_json=json)
+    if json:
+        terminal.json({"index": index, "change": str(change), "deployed": own})
+    else:
+        terminal.say(f"told  {change}")
+        if not own:
+            terminal.note(f"{index} has no deployment of its own; `ingest-on-change` looks for it by name or path")
+    return DONE
+
+
+def webhook(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 8080) -> int:
+    """Receive notifications over HTTP and tell Prefect: S3 and MinIO, Alibaba OSS, GitHub pushes, plain JSON.
+
+    Senders prove themselves by the secret in RELANCE_WEBHOOK_SECRET. /metrics is for Prometheus.
+    """
+    from relance.config.load import load_spec
+    from relance.events.events_api import EventsApi
+    from relance.events.receiver import receiver
+    from relance.events.serve import serve_receiver
+    from relance.events.settings import read_webhook_secret
+    from relance.telemetry.exporter import metrics_routes
+
+    terminal = Terminal()
+    declared = {spec.name: spec for spec in map(load_spec, _named(specs))}
+    secret = read_webhook_secret()
+    _use_server()
+
+    def ready(address: str) -> None:
+        for name in declared:
+            terminal.say(f"POST {address}/{{generic,s3,oss,github}}/{name}")
+
+    with EventsApi() as api:
+        for name in declared:
+            if not api.is_deployed(name):
+                terminal.note(f"{name} is not deployed yet; until `relance deploy` its changes set off nothing useful")
+        app = receiver(declared, secret, api.emit, routes=metrics_routes(declared.values()))
+        serve_receiver(app, host, port, ready=ready)
+    return DONE
+
+
+def exporter(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 9464) -> int:
+    """Serve the state of indexes to Prometheus, at /metrics."""
+    from relance.config.load import load_spec
+    from relance.telemetry.serve import serve_metrics
+
+    terminal = Terminal()
+    serve_metrics([load_spec(path) for path in _named(specs)], host, port, ready=terminal.say)
+    return DONE
+
+
+def _named(specs: list[Path]) -> list[Path]:
+    if not specs:
+        msg = "name at least one index file"
+        raise InputError(msg)
+    return specs
+
+
+def _specs_below(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        msg = f"{folder} is not a folder"
+        raise InputError(msg)
+    found = sorted(path for name in ("index.yaml", "index.yml") for path in folder.rglob(name))
+    if not found:
+        msg = f"no index.yaml is below {folder}"
+        raise InputError(msg)
+    return found
+
+
+def _use_server() -> None:
+    """Talk to the server that is configured or listens on this machine; ConfigurationError if there is none."""
+    os.environ["PREFECT_API_URL"] = operations("api").find_api()
+
+
+@contextlib.contextmanager
+def _stopping(stopped: threading.Event) -> Generator[threading.Event]:
+    """Set an event at SIGINT and SIGTERM instead of ending at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,108 @@
+"""Commands that tell what an index is, put it back, and tidy it."""
+
+from __future__ import annotations
+
+from relance.cli.options import DONE, AsJson, Spec
+from relance.cli.terminal import Terminal
+
+__all__ = ["cache", "failures", "maintain", "rollback", "runs", "status"]
+
+
+def status(spec: Spec, *, json: AsJson = False) -> int:
+    """Describe the index as it is now."""
+    from relance.index import Index
+
+    terminal, described = Terminal(as_json=json), Index(spec).status()
+    if json:
+        terminal.json(described)
+        return DONE
+    media = described.pop("media", None)
+    for part in [described, media] if media else [described]:
+        last = part.pop("last_run")
+        part["last run"] = f"{last['run_id']}, {last['status']}, {last['ended_at']}" if last else "never"
+        name = str(part.pop("index"))
+        terminal.pairs(f"{name}: media" if part is media else name, part)
+    return DONE
+
+
+def failures(spec: Spec, *, json: AsJson = False) -> int:
+    """List the documents that could not be indexed, with reasons; the next run tries them again."""
+    from relance.index import Index
+
+    terminal, rows = Terminal(as_json=json), Index(spec).failures()
+    if json:
+        terminal.json(rows)
+    else:
+        terminal.failures(rows, len(rows))
+        terminal.out.print(f"{len(rows):,} failures")
+    return DONE
+
+
+def runs(spec: Spec, *, limit: int = 20, json: AsJson = False) -> int:
+    """List the latest runs, newest first."""
+    from relance.index import Index
+
+    terminal, rows = Terminal(as_json=json), Index(spec).runs(limit)
+    if json:
+        terminal.json(rows)
+    for row in rows if not json else []:
+        changes = ", ".join(f"{row[name]} {name}" for name in ("added", "changed", "removed") if name in row)
+        version = f"{'media ' if row.get('part') == 'media' else ''}version {row['table_version']}"
+        terminal.out.print(f"{row['run_id']}  {row['ended_at']}  {row['status']}  {version}  {changes}")
+    return DONE
+
+
+def rollback(spec: Spec, *, run: str = "", json: AsJson = False) -> int:
+    """Put the index back to how a run left it; by default the one before the latest change.
+
+    Parameters
+    ----------
+    run
+        Id of the run to go back to, from `relance runs`.
+    """
+    from relance.index import Index
+
+    terminal, done = Terminal(as_json=json), Index(spec).rollback(run).as_dict()
+    if json:
+        terminal.json(done)
+        return DONE
+    media = done.pop("media", None)
+    for part in [done, media] if media else [done]:
+        terminal.pairs(f"{part.pop('index')}: rolled back", part)
+    return DONE
+
+
+def maintain(spec: Spec, *, wait: float = 0.0, json: AsJson = False) -> int:
+    """Tidy the index: compact its tables, refresh its search indexes, drop what is past the retention.
+
+    Parameters
+    ----------
+    wait
+        Seconds to wait for a run on this index.
+    """
+    from relance.index import Index
+
+    terminal, done = Terminal(as_json=json), Index(spec).maintain(wait_s=wait)
+    terminal.json(done.as_dict()) if json else terminal.maintained(done.as_dict())
+    return DONE
+
+
+def cache(spec: Spec, *, prune: str = "", json: AsJson = False) -> int:
+    """Show the store of paid-for vectors, or prune it.
+
+    Parameters
+    ----------
+    prune
+        Size to prune to, oldest first, e.g. 500MB; 0 empties it.
+    """
+    from relance.index import Index
+
+    terminal, index = Terminal(as_json=json), Index(spec)
+    shown = index.prune_cache(prune) if prune else index.cache()
+    if json:
+        terminal.json(shown)
+    else:
+        terminal.pairs(
+            "paid-for vectors", {row["space"]: f"{row['vectors']:,} · {row['bytes']:,} bytes" for row in shown}
+        )
+    return DONE

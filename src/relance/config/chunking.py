@@ -1,0 +1,34 @@
+"""How documents are cut."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from relance.config.spec_model import SpecModel
+
+__all__ = ["ChunkingSpec"]
+
+
+class ChunkingSpec(SpecModel, title="Chunking"):
+    """How documents are cut."""
+
+    strategy: Literal["auto", "markdown", "text", "code", "whole"] = Field(default="auto", title="Strategy")
+    """`markdown` and `text` cut at the best boundary under the limit, `code` by syntax, `whole` not at all;
+    `auto` takes the one that fits each document."""
+    max_tokens: int = Field(default=256, title="Tokens per chunk", ge=16, le=100_000)
+    """No chunk has more, counted by the embedding model's own tokenizer."""
+    overlap_tokens: int = Field(default=0, title="Overlap", ge=0)
+    """At most this many tokens of a chunk are repeated at the start of the next."""
+    context: list[Literal["title", "headings"]] = Field(default=[], title="Context")
+    """What is put before a chunk's text when it is embedded; the stored text stays the exact span."""
+
+    @field_validator("overlap_tokens")
+    @classmethod
+    def _overlap_is_smaller(cls, overlap: int, info: ValidationInfo) -> int:
+        longest = info.data.get("max_tokens")
+        if longest is not None and overlap > longest // 2:
+            msg = f"must be at most half of max_tokens ({longest}), got {overlap}"
+            raise ValueError(msg)
+        return overlap

@@ -1,0 +1,75 @@
+"""The declaration of an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from relance.config.chunking import ChunkingSpec
+from relance.config.embedding import EmbeddingSpec
+from relance.config.limits import LimitsSpec
+from relance.config.media import MediaSpec
+from relance.config.quality import QualitySpec
+from relance.config.schedule import ScheduleSpec
+from relance.config.search import SearchSpec
+from relance.config.sources import SourceSpec
+from relance.config.spec_model import SpecModel
+from relance.config.store import StoreSpec
+
+__all__ = ["IndexSpec"]
+
+
+class IndexSpec(SpecModel, title="relance index"):
+    """An index: its sources, how they are cut and embedded, and where the result is kept."""
+
+    name: str = Field(title="Name", pattern=r"^[a-z0-9]([_-]?[a-z0-9])*[_-]?$", max_length=63, examples=["handbook"])
+    """Names the tables: lower-case letters and digits, with single `-` and `_` between them."""
+    description: str = Field(default="", title="Description")
+    """What the index is for, in a sentence; shown to people."""
+    sources: list[SourceSpec] = Field(title="Sources", min_length=1)
+    """Where documents come from."""
+    chunking: ChunkingSpec = Field(default=ChunkingSpec(), title="Chunking")
+    """How documents are cut."""
+    embedding: EmbeddingSpec = Field(default=EmbeddingSpec(), title="Embedding")
+    """Which model turns text into vectors, and how hard its service may be pushed."""
+    media: MediaSpec | None = Field(default=None, title="Media", validate_default=True)
+    """Index images and videos too; without it they are passed over."""
+    search: SearchSpec = Field(default=SearchSpec(), title="Search")
+    """How the index is searched unless the question says otherwise."""
+    store: StoreSpec = Field(default=StoreSpec(), title="Store")
+    """Where the tables are."""
+    limits: LimitsSpec = Field(default=LimitsSpec(), title="Limits")
+    """What a run may do before it has to stop."""
+    quality: QualitySpec = Field(default=QualitySpec(), title="Quality")
+    """What incoming documents have to be like."""
+    schedule: ScheduleSpec | None = Field(default=None, title="Schedule")
+    """When the deployed index is brought in sync by itself (`relance deploy`)."""
+    on_change: bool = Field(default=True, title="On change")
+    """Whether the deployed index is brought in sync when a source says that it changed."""
+    folder: Annotated[Path, Field(exclude=True, title="Folder of the spec")] = Path()
+    """Set by the loader: what relative paths are relative to."""
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_differ(cls, sources: list[SourceSpec]) -> list[SourceSpec]:
+        for position, source in enumerate(sources):
+            first = sources.index(source)
+            if first != position:
+                msg = f"sources[{first}] and sources[{position}] are the same; remove one"
+                raise ValueError(msg)
+        return sources
+
+    @field_validator("media")
+    @classmethod
+    def _media_are_wanted(cls, media: MediaSpec | None, info: ValidationInfo) -> MediaSpec | None:
+        for position, source in enumerate(info.data.get("sources", [])):
+            if media is None and source.rows is not None and source.rows.url:
+                msg = f"is missing, but sources[{position}].rows.url names media; add a section `media: {{}}`"
+                raise ValueError(msg)
+        return media
+
+    def path(self, value: Path | str) -> Path:
+        """Resolve a path of the spec against the spec's folder."""
+        return (self.folder / Path(value).expanduser()).absolute()

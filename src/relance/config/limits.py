@@ -1,0 +1,25 @@
+"""What a run may do before it has to stop or ask."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from relance.config.spec_model import SpecModel
+
+__all__ = ["LimitsSpec"]
+
+
+class LimitsSpec(SpecModel, title="Limits"):
+    """What a run may do before it has to stop."""
+
+    max_cost_usd: float | None = Field(default=None, title="Budget", ge=0)
+    """US dollars a single run may spend; it stops before the first request that would exceed it."""
+    approve_above_usd: float | None = Field(default=None, title="Approval above", ge=0)
+    """US dollars above which a run asks a person first: in the Prefect UI, or on the terminal."""
+    max_removed_fraction: float = Field(default=0.5, title="Approval of removals", ge=0, le=1)
+    """Part of the index's documents a run may remove without asking a person (1: all, 0: none).
+
+    Fewer than 10 documents may always go, unless that would leave nothing: an empty mount must not empty an index.
+    """
+    batches_in_flight: int = Field(default=4, title="Batches in flight", ge=1, le=64)
+    """Batches of documents between loading and writing at once; bounds memory."""

@@ -1,0 +1,122 @@
+"""Where documents come from."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ByteSize, Field, ValidationInfo, field_validator
+
+from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
+
+__all__ = ["FilesSource", "RowsSpec", "SourceSpec"]
+
+
+class RowsSpec(SpecModel, title="Rows"):
+    """How the rows of a table (JSONL, CSV, TSV, Parquet) become documents."""
+
+    id: Column = Field(default="id", title="Id column", examples=["_id"])
+    """Column whose value names a row; unique within the file."""
+    text: list[Column] = Field(default=["text"], title="Text columns", min_length=1, examples=[["title", "text"]])
+    """Columns that are joined by a blank line to the text that is indexed; empty ones are left out."""
+    title: str = Field(default="", title="Title column")
+    """Column shown as the title of a hit; without it a text column called `title`, if there is one."""
+    metadata: list[Column] = Field(default=[], title="Metadata columns", examples=[["year"]])
+    """Columns kept beside the text, to filter by."""
+    url: str = Field(default="", title="Media column", examples=["image_url"])
+    """Column with the address of an image or video, or its path from the table's folder (`/…`: from the spec's);
+    several in one row, as a list or as a JSON list, are views of one thing. With it and without `text`, rows are media
+    and nothing else."""
+    caption: str = Field(default="", title="Caption column", examples=["caption"])
+    """Column with the words that belong to the picture; searched by words, and fused with it if `media.fuse` is on."""
+
+    @field_validator(
+        "text", mode="before", json_schema_input_type=Column | Annotated[list[Column], Field(min_length=1)]
+    )
+    @classmethod
+    def _one_column(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class FilesSource(SpecModel, title="Files"):
+    """Files below a folder."""
+
+    type: Literal["files"] = Field(title="Type", examples=["files"])
+    """What kind of source this is; `files` reads the files below a folder."""
+    root: Path = Field(title="Folder", json_schema_extra=ENV, examples=["./docs"])
+    """Folder to read; relative to the spec file."""
+    include: list[str] = Field(default=["**/*"], title="Include", min_length=1, examples=[["**/*.md", "**/*.pdf"]])
+    """Patterns a path must match one of; `**` crosses folders, a pattern without `/` matches in every folder."""
+    exclude: list[str] = Field(default=[], title="Exclude", examples=[["drafts/**"]])
+    """Patterns that take a path out again."""
+    ignore_files: list[str] = Field(default=[".gitignore", ".relanceignore"], title="Ignore files")
+    """Names of files with .gitignore rules for their folder and below; [] reads none."""
+    hidden: bool = Field(default=False, title="Hidden files")
+    """Whether names that begin with a dot are read."""
+    follow_symlinks: bool = Field(default=False, title="Follow symbolic links")
+    """Whether links are followed; a link that leads out of `root` never is."""
+    max_size: Size = Field(default=ByteSize(64 * MIB), title="Size limit", examples=["20MB"])
+    """A larger file becomes a failure instead of being read (files of rows are streamed and have no limit)."""
+    encoding: str = Field(default="", title="Encoding", examples=["gb18030"])
+    """Encoding of text files without a byte-order mark; empty means: detect."""
+    rows: RowsSpec | None = Field(default=None, title="Rows")
+    """Read each row of a table as a document. Without it, tables are read as one document each."""
+    public_url: str = Field(
+        default="", title="Public address", json_schema_extra=ENV, examples=["https://cdn.example.com/media/"]
+    )
+    """Where the services can fetch this folder's files; local videos need it, because they are sent by address only."""
+
+    @field_validator("root", mode="before")
+    @classmethod
+    def _root_is_said(cls, value: Any) -> Any:
+        # An empty variable in `root: ${DOCS}` must not index everything that lies beside the spec.
+        if isinstance(value, str) and not value.strip():
+            msg = "is empty; write . for the folder of the spec file"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _patterns_can_match(cls, patterns: list[str], info: ValidationInfo) -> list[str]:
+        for pattern in patterns:
+            if not pattern.strip():
+                msg = "holds an empty pattern"
+            elif pattern.startswith("!"):
+                other = "include" if info.field_name == "exclude" else "exclude"
+                msg = f"{pattern!r} is a negation; put {pattern[1:]!r} under {other}"
+            elif pattern.startswith("#"):
+                msg = f"{pattern!r} is a comment to .gitignore rules and matches nothing; write {'[#]' + pattern[1:]!r}"
+            elif pattern.startswith("./"):
+                msg = f"{pattern!r} matches nothing: patterns are relative to root already; write {pattern[2:]!r}"
+            elif ".." in pattern.split("/"):
+                msg = f"{pattern!r} matches nothing: a pattern cannot leave root; add a source for the other folder"
+            else:
+                continue
+            raise ValueError(msg)
+        return patterns
+
+    @field_validator("ignore_files")
+    @classmethod
+    def _ignore_files_are_names(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if not name or "/" in name:
+                msg = f"{name!r} is not the name of a file; ignore files are looked for in every folder"
+                raise ValueError(msg)
+        return names
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, name: str) -> str:
+        try:
+            text = not name or codecs.lookup(name)._is_text_encoding  # noqa: SLF001  # the only place that tells
+        except (LookupError, ValueError):
+            text = False
+        if not text:
+            msg = f"{name!r} is no text encoding Python knows; examples are utf-8, gb18030, shift_jis, cp1252"
+            raise ValueError(msg)
+        return name
+
+
+# One kind of source so far; the next one makes this `Annotated[FilesSource | …, Field(discriminator="type")]`.
+SourceSpec = FilesSource

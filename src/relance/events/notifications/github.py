@@ -1,0 +1,43 @@
+"""GitHub's `push` (the body of its webhook, as JSON)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from relance.errors import InputError
+from relance.events.notifications.notification import Notification, field, items, naming
+
+__all__ = ["read"]
+
+# GitHub lists no more commits than this in one push.
+_MOST_COMMITS = 2048
+
+
+def read(data: Any, event: str) -> Notification:
+    """Read an event by its `X-GitHub-Event`; InputError that names the field."""
+    if event != "push":
+        return Notification(ignored="it is a ping" if event == "ping" else "it is no push")
+    ref = field(data, "ref", str)
+    branch = field(data, "repository.default_branch", str)
+    source = field(data, "repository.full_name", str)
+    if ref != f"refs/heads/{branch}":
+        return Notification(source=source, ignored="it is not for the default branch")
+    if data.get("deleted") is True:
+        return Notification(source=source, ignored="the branch was deleted")
+    objects: list[tuple[str, bool]] = []
+    count = 0
+    for where, commit in items(data, "commits"):
+        count += 1
+        for name, is_there in (("removed", False), ("added", True), ("modified", True)):
+            try:
+                paths = field(commit, name, list)
+            except InputError as error:
+                raise naming(where, error) from None
+            if not all(isinstance(path, str) for path in paths):
+                msg = f"{where}.{name}: expected paths"
+                raise InputError(msg)
+            objects += [(path, is_there) for path in paths]
+    # What a forced push takes back is in no commit, and neither is what did not fit in.
+    vague = data.get("forced") is True or data.get("created") is True or count >= _MOST_COMMITS
+    ignored = "" if objects or vague else "it touches no files"
+    return Notification(objects, source, everything=vague, ignored=ignored)

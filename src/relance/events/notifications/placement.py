@@ -1,0 +1,75 @@
+"""Where the objects of a bucket or repository are among the documents of an index."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from pathlib import Path
+
+from relance.config import IndexSpec
+from relance.events.change import Change
+from relance.events.notifications.notification import Notification
+
+__all__ = ["Placement"]
+
+
+class Placement:
+    """Turns keys into uris: `prefix` is taken off, `root` is put before.
+
+    What does not begin with the prefix concerns another index. A key that leads to no folder of the index's sources
+    makes the change `everything`: something did change, and the run finds out what.
+    """
+
+    def __init__(
+        self, spec: IndexSpec, *, prefix: str = "", root: str = "", buckets: bool = False, exact: bool = False
+    ) -> None:
+        """Prepare for one index.
+
+        Args:
+            spec: the index.
+            prefix: what keys begin with, folder by folder.
+            root: the folder of the spec's folder where those objects are.
+            buckets: keys begin with the name of their bucket, which is no folder where no prefix is given.
+            exact: where neither prefix nor root is given, keys are uris already and taken at their word.
+        """
+        self._index = spec.name
+        self._prefix, self._root = _folder(prefix), _folder(root)
+        self._bucket = buckets and not self._prefix
+        self._exact = exact and not (self._prefix or self._root)
+        base = spec.path(".")
+        places = [Path(os.path.relpath(spec.path(source.root), base)).as_posix() for source in spec.sources]
+        self._sources = ["" if place == "." else place + "/" for place in places]
+
+    def change(self, told: Notification) -> Change | None:
+        """Return the change, None if it concerns no document of this index."""
+        there: dict[str, bool] = {}
+        everything = told.everything
+        for named, is_there in told.objects:
+            if not named.startswith(self._prefix):
+                continue
+            key = named.partition("/")[2] if self._bucket else named.removeprefix(self._prefix)
+            uri = self._root + key
+            if self._exact or self._is_uri(uri):
+                there[uri] = is_there
+            else:
+                everything = True
+        if not there and not everything:
+            return None
+        return Change(
+            self._index,
+            told.source,
+            changed=tuple(uri for uri, is_there in there.items() if is_there),
+            removed=tuple(uri for uri, is_there in there.items() if not is_there),
+            everything=everything,
+        )
+
+    def _is_uri(self, uri: str) -> bool:
+        if posixpath.normpath(uri) != uri or uri.startswith("/"):
+            return False
+        leads_out = uri == ".." or uri.startswith("../")
+        return any(uri.startswith(place) and (bool(place) or not leads_out) for place in self._sources)
+
+
+def _folder(name: str) -> str:
+    name = name.strip("/")
+    return f"{name}/" if name else ""

@@ -1,0 +1,237 @@
+"""What an index holds, read for people: lists of documents and failures, one document, one picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from relance.documents import document_id
+from relance.explore.annotations import read_annotations
+from relance.explore.paged_table import Page, PagedTable
+from relance.explore.suggestions import fields_of, folders_of
+from relance.explore.versioned_cache import VersionedCache
+from relance.store import open_store
+from relance.store.index_tables import IndexTables
+
+if TYPE_CHECKING:
+    from relance.index import Index
+
+__all__ = ["CHUNKS_PER_PAGE", "IndexReader"]
+
+CHUNKS_PER_PAGE = 40
+_SAMPLE = 500  # rows that are looked at for what documents say about themselves
+_LISTED = ["doc_id", "uri", "parent", "title", "chunks", "tokens", "updated_at", "version", "content_hash", "run_id",
+           "collection"]  # fmt: skip
+_FAILED = ["doc_id", "uri", "stage", "reason", "retryable", "run_id", "failed_at"]
+_CHUNK = ["id", "uri", "title", "heading_path", "text", "seq", "start_char", "end_char", "page", "tokens",
+          "media_type", "metadata"]  # fmt: skip
+_MEDIA = ["doc_id", "uri", "url", "kind", "title", "text", "heading_path", "width", "height", "duration_s", "bytes",
+          "content_hash", "media_type", "metadata"]  # fmt: skip
+
+
+class IndexReader:
+    """Reads an index; lists are kept until a run writes another version of their table. Used by several threads."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._store = open_store(index.spec)
+        self.has_media = index.spec.media is not None
+        self.kept = VersionedCache()
+
+    def tables(self, *, media: bool = False) -> IndexTables | None:
+        """Address the tables that serve now; None before the first run."""
+        return IndexTables.serving(self._store, self.index.spec.name, media=media)
+
+    def documents(self, *, media: bool = False) -> PagedTable:
+        """List the documents, by uri."""
+        tables = self.tables(media=media)
+        handle = tables.manifest if tables else None
+
+        def read() -> PagedTable:
+            return PagedTable(_rows(handle, _LISTED)).being("collection", False).sorted("uri")
+
+        return self.kept(f"documents {media}", (handle.name, handle.version) if handle else None, read)
+
+    def failures(self) -> PagedTable:
+        """List the failures of texts and media, by uri."""
+        handles = [tables.failures for tables in self._parts()]
+
+        def read() -> PagedTable:
+            import pyarrow as pa
+
+            return PagedTable(pa.concat_tables([_rows(handle, _FAILED) for handle in handles or [None]])).sorted("uri")
+
+        return self.kept("failures", [(handle.name, handle.version) for handle in handles], read)
+
+    def media_types(self, *, media: bool = False) -> list[tuple[str, int]]:
+        """Count the chunks (or media) of each media type."""
+        table = self._table(media=media)
+        if table is None:
+            return []
+
+        def read() -> list[tuple[str, int]]:
+            rows = table.search().where("active").select(["media_type"]).limit(None).to_arrow()
+            return PagedTable(rows).counts("media_type")
+
+        return self.kept(f"types {media}", (table.name, table.version), read)
+
+    def status(self) -> dict[str, Any]:
+        """Describe the index, as `Index.status` does."""
+        versions = [(tables.name, tables.versions, tables.writer) for tables in self._parts()]
+        return self.kept("status", (versions, self._runs_version()), self.index.status)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """List the latest thousand runs, newest first."""
+        return self.kept("runs", self._runs_version(), lambda: self.index.runs(1000))
+
+    def warm(self) -> None:
+        """Read what the first pages need, before anybody asks."""
+        if self.tables() is not None:
+            _ = (self.documents(), self.failures(), self.media_types(), self.folders(), self.fields(), self.status())
+
+    def chunks(self, document: dict[str, Any], number: int) -> Page:
+        """Read a page of the chunks of a document (its row of the manifest), in order, with `metadata` parsed."""
+        table, total, first = self._table(), document["chunks"] or 0, (number - 1) * CHUNKS_PER_PAGE
+        rows: list[dict[str, Any]] = []
+        if table is not None and first < total:
+            within = f"seq >= {first} AND seq < {first + CHUNKS_PER_PAGE}"
+            condition = f"doc_id = '{document['doc_id']}' AND active AND {within}"
+            rows = table.search().where(condition).select(_CHUNK).limit(None).to_list()
+        rows.sort(key=lambda row: row["seq"])
+        return Page([_parsed(row) for row in rows], number, total, CHUNKS_PER_PAGE)
+
+    def document(self, doc_id: str) -> dict[str, Any] | None:
+        """Read the manifest's row of a document of text; None if there is none."""
+        return self.documents().first("doc_id", doc_id)
+
+    def medium(self, doc_id: str) -> dict[str, Any] | None:
+        """Read the row of an image or video; None if there is none."""
+        table = self._table(media=True)
+        if table is None:
+            return None
+        rows = table.search().where(f"doc_id = '{doc_id}' AND active").select(_MEDIA).limit(1).to_list()
+        return _parsed(rows[0]) if rows else None
+
+    def copies(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Read the rows of the same content in other places."""
+        from lancedb.expr import col
+
+        table = self._table(media=True)
+        if table is None:
+            return []
+        condition = (col("content_hash") == row["content_hash"]) & col("active")
+        found = table.search().where(condition).select(_MEDIA).limit(200).to_list()
+        return sorted((each for each in found if each["doc_id"] != row["doc_id"]), key=lambda each: each["uri"])
+
+    def failure(self, doc_id: str) -> dict[str, Any] | None:
+        """Say why a document could not be brought up to date, if it could not."""
+        return self.failures().first("doc_id", doc_id)
+
+    def media(self, ids: list[str]) -> dict[str, dict[str, Any]]:
+        """Read the rows of images and videos, by id of document."""
+        from relance.store.schemas import in_lists
+
+        table = self._table(media=True)
+        if table is None:
+            return {}
+        found: dict[str, dict[str, Any]] = {}
+        for condition in in_lists("doc_id", ids):
+            rows = table.search().where(condition).select([*_MEDIA, "active"]).limit(None).to_list()
+            found.update({row["doc_id"]: _parsed(row) for row in rows if row["active"]})
+        return found
+
+    def different_media(self, count: int) -> list[dict[str, Any]]:
+        """Read some images and videos, none of which has the same content as another."""
+        table = self._table(media=True)
+        if table is None:
+            return []
+        rows = table.search().where("active").select(_MEDIA).limit(10 * count).to_list()
+        rows.sort(key=lambda row: bool(row["text"]))  # of the same ones the last is kept: one with words
+        return [_parsed(row) for row in {row["content_hash"]: row for row in rows}.values()][:count]
+
+    def title_of(self, uri: str) -> str:
+        """Name a document or picture as people know it."""
+        row = self.document(document_id(uri)) or self.medium(document_id(uri)) or {}
+        return row.get("title") or row.get("text") or uri
+
+    def folders(self) -> list[str]:
+        """List the folders documents lie in, those with the most first."""
+        listed = self.documents()
+        return self.kept("folders", listed, lambda: folders_of(listed.rows["uri"].to_pylist()))
+
+    def fields(self) -> list[tuple[str, str]]:
+        """List what documents say about themselves, with an example of each: what filters may ask about."""
+        table = self._table()
+        if table is None:
+            return []
+
+        def read() -> list[tuple[str, str]]:
+            rows = table.search().where("active").select(["metadata"]).limit(_SAMPLE).to_list()
+            return fields_of(row["metadata"] for row in rows)
+
+        return self.kept("fields", (table.name, table.version), read)
+
+    def shape(self, *, media: bool = False) -> dict[str, Any]:
+        """Say what the table itself says: its bytes, its dimension."""
+        table = self._table(media=media)
+        if table is None:
+            return {"bytes": None, "dimension": None}
+        dense = table.schema.field("vector").type.list_size if "vector" in table.schema.names else None
+        return {"bytes": table.stats()["total_bytes"] if self._store.local else None, "dimension": dense}
+
+    @property
+    def store_uri(self) -> str:
+        """Where the tables are."""
+        return self._store.uri
+
+    def results_version(self, kind: str) -> tuple[str, int, int] | None:
+        """Name the version of a table of results (clusters, anomalies, classes); None if there are none."""
+        from relance.analysis.results import result_table
+
+        table = self._store.open(result_table(self.index, kind))
+        if table is None:
+            return None
+        written = table.list_versions()[-1]["timestamp"]  # each analysis replaces the table, which begins at 1 again
+        return table.name, table.version, written.timestamp()
+
+    def marks(self, uris: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Say what analysis found out about some documents, by uri."""
+        return read_annotations(self.index, self._store, uris)
+
+    def of_uri(self, uri: str) -> str:
+        """Say where a document or picture of this uri is shown; empty if there is none."""
+        doc_id = document_id(uri)
+        if self.document(doc_id):
+            return f"/documents/{doc_id}"
+        return f"/media/{doc_id}" if self.medium(doc_id) else ""
+
+    def _table(self, *, media: bool = False) -> Any | None:
+        tables = self.tables(media=media) if self.has_media or not media else None
+        return tables.chunks.table if tables else None
+
+    def _parts(self) -> list[IndexTables]:
+        parts = [self.tables(media=media) for media in ((False, True) if self.has_media else (False,))]
+        return [tables for tables in parts if tables is not None]
+
+    def _runs_version(self) -> int:
+        from relance.store.runs import NAME
+
+        table = self._store.open(NAME)
+        return table.version if table is not None else 0
+
+
+def _rows(handle: Any, columns: list[str]) -> Any:
+    """Read columns of a table that may not be there."""
+    from relance.store import schemas
+
+    if handle is not None and handle.table is not None:
+        return handle.table.search().select(columns).limit(None).to_arrow().select(columns)
+    import pyarrow as pa
+
+    schema = schemas.FAILURES if "reason" in columns else schemas.DOCUMENTS
+    return pa.schema([schema.field(name) for name in columns]).empty_table()
+
+
+def _parsed(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"metadata": json.loads(row["metadata"] or "{}"), "heading_path": list(row["heading_path"] or [])}

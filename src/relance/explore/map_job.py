@@ -1,0 +1,101 @@
+"""The map of an index: drawn in a thread when somebody asks for it, kept until the clusters are others."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relance.errors import RelanceError
+from relance.explore.index_reader import IndexReader
+
+if TYPE_CHECKING:
+    from relance.analysis.cluster import Clusters
+    from relance.index import Index
+
+__all__ = ["MapJob"]
+
+_INSTALL = "pip install 'relance[analysis]'"
+
+
+class MapJob:
+    """Draws one map at a time."""
+
+    def __init__(self, index: Index, holdings: IndexReader) -> None:
+        self._index, self._holdings = index, holdings
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.problem = ""
+
+    def missing(self) -> str:
+        """Say what has to be installed before a map can be drawn; empty if nothing."""
+        return "" if find_spec("sklearn") and find_spec("matplotlib") else _INSTALL
+
+    @property
+    def drawing(self) -> bool:
+        """Whether a map is being drawn now."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def draw(self) -> None:
+        """Begin to cluster the index and draw its map, unless that is under way."""
+        with self._lock:
+            if self.drawing or self.missing():
+                return
+            self.problem = ""
+            self._thread = threading.Thread(target=self._draw, name="map", daemon=True)
+            self._thread.start()
+
+    def clusters(self) -> Clusters | None:
+        """Return the clusters that were found last, or None."""
+        version = self._holdings.results_version("clusters")
+
+        def read() -> Clusters | None:
+            from relance.analysis.cluster import read_clusters
+
+            return read_clusters(self._index)
+
+        return self._holdings.kept("clusters", version, read) if version else None
+
+    def is_current(self) -> bool:
+        """Whether the index is still as it was when the clusters were found."""
+        found = self.clusters()
+        if found is None:
+            return False
+        tables = self._holdings.tables(media=found.level == "media")
+        return tables is not None and (found.table, found.table_version) == (tables.name, tables.chunks.version)
+
+    def html(self, clusters: Clusters, link: Callable[[str], str]) -> tuple[str, str]:
+        """Draw the page with the map; returns it and the policy it runs under."""
+        from relance.analysis.map_page import map_page, security_policy
+
+        version = self._holdings.results_version("clusters")
+        page = self._holdings.kept("map", version, lambda: map_page(self._index, clusters, link=link))
+        return page, f"{security_policy()}; frame-ancestors 'none'"
+
+    def png(self, clusters: Clusters) -> bytes:
+        """Draw the map as a picture."""
+
+        def draw() -> bytes:
+            from relance.analysis.map_picture import map_picture
+
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, "map.png")
+                map_picture(clusters, path)
+                return path.read_bytes()
+
+        return self._holdings.kept("map picture", self._holdings.results_version("clusters"), draw)
+
+    def _draw(self) -> None:
+        from relance.analysis.cluster import cluster, cluster_again, read_clusters
+
+        try:
+            last = read_clusters(self._index)
+            cluster_again(self._index, last) if last else cluster(self._index)
+        except RelanceError as error:
+            self.problem = str(error)
+        except Exception as error:  # the page stays up, and says so
+            self.problem = f"The map could not be drawn: {error}"
+            raise

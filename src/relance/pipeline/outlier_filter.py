@@ -1,0 +1,130 @@
+"""The gate of a run: documents that are unlike what the index holds are told, or kept out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from relance.config import IndexSpec
+from relance.documents import document_id
+from relance.errors import ConfigurationError
+from relance.pipeline.batch import Batch
+from relance.store import open_store
+from relance.store.failures import Failure, Failures
+from relance.store.index_tables import IndexTables
+
+if TYPE_CHECKING:
+    from relance.analysis.normal import Normal
+
+__all__ = ["OutlierFilter", "open_outlier_filter"]
+
+_FEWEST = 50  # documents of an index that can say what is usual in it
+_NAMED = 10
+_REFUSED_BEFORE = "was refused before; a new table is being built, and the next run compares this document with it"
+
+
+def open_outlier_filter(spec: IndexSpec, tables: IndexTables, dimension: int, *, media: bool) -> OutlierFilter | None:
+    """Open the gate a spec asks for; None if it asks for none."""
+    if spec.quality.anomalies == "off":
+        return None
+    if not dimension:
+        msg = "quality.anomalies compares dense vectors; set embedding.output_type to dense or dense&sparse"
+        raise ConfigurationError(msg)
+    return OutlierFilter(spec, tables, media=media)
+
+
+class OutlierFilter:
+    """Compares documents, once they are embedded, with a sample of what the index held when the run began to write.
+
+    What is anomalous is that of `relance anomalies`: far from its nearest neighbours. A run that builds a new table has
+    nothing to compare with, so what stands refused stays refused, and the rest goes in. Used by several threads;
+    checking a batch again is harmless.
+    """
+
+    def __init__(self, spec: IndexSpec, tables: IndexTables, *, media: bool) -> None:
+        self._spec, self._tables, self._media = spec, tables, media
+        self._lock = threading.Lock()
+        self._read = False
+        self._normal: Normal | None = None
+        self._held = 0
+        self._rebuilding = False
+        self._refused: set[str] = set()
+        self._told: set[str] = set()
+
+    def check(self, batch: Batch) -> list[Failure]:
+        """Look at an embedded batch; takes refused documents out of it, and returns why as failures."""
+        if not batch.documents:
+            return []
+        with self._lock:  # no batch is written before it was checked, so the first one finds the index as it was
+            if not self._read:
+                self._normal, self._read = self._read_normal(), True
+        if self._normal is None:
+            out = [at for at, document in enumerate(batch.documents) if document.uri in self._refused]
+            return self._keep_out(batch, dict.fromkeys(out, _REFUSED_BEFORE))
+        from relance.analysis.points import unit
+
+        vectors = unit(np.stack([unit(rows).mean(axis=0) for rows in batch.vectors]))
+        ids = [document.id for document in batch.documents]
+        scores = self._normal.score(vectors, ids)
+        far = np.flatnonzero(scores > self._normal.threshold)
+        if self._spec.quality.anomalies != "refuse":
+            with self._lock:
+                self._told.update(batch.documents[at].uri for at in far)
+            return []
+        nearest = self._normal.nearest(vectors[far], [ids[at] for at in far])
+        return self._keep_out(
+            batch, {int(at): self._reason(float(scores[at]), near) for at, near in zip(far, nearest, strict=True)}
+        )
+
+    def notes(self) -> list[str]:
+        """Say what a person should know when the run is over."""
+        if self._rebuilding:
+            return ["quality: a new table is being built; documents were not compared with it"]
+        if self._read and self._normal is None:
+            few = f"the index held {self._held} documents, and {_FEWEST} are needed"
+            return [f"quality: documents were not compared with the index: {few}"]
+        if not self._told:
+            return []
+        named = ", ".join(sorted(self._told)[:_NAMED]) + (", …" if len(self._told) > _NAMED else "")
+        return [f"quality: {len(self._told):,} documents are far from what this index holds: {named}"]
+
+    def _read_normal(self) -> Normal | None:
+        """Read what the index holds; None if that is too little, or if these tables do not serve it yet."""
+        from relance.analysis.normal import Normal
+        from relance.analysis.points import read_points
+        from relance.index import Index
+
+        alias = self._tables.alias
+        if alias is not None and alias["table"] != self._tables.name:
+            self._rebuilding = True
+            if self._spec.quality.anomalies == "refuse":
+                standing = Failures(open_store(self._spec), alias["table"]).all()
+                self._refused = {row["uri"] for row in standing if row["stage"] == "check"}
+            return None
+        if alias is None or self._tables.chunks.table is None:
+            return None
+        level = "media" if self._media else "documents"
+        points = read_points(Index(self._spec), level=level, sample=self._spec.quality.sample)
+        self._held = len(points)
+        if self._held < _FEWEST:
+            return None
+        points = replace(points, ids=[document_id(uri) for uri in points.uris])
+        return Normal(points, tolerance=self._spec.quality.tolerance)
+
+    @staticmethod
+    def _keep_out(batch: Batch, reasons: dict[int, str]) -> list[Failure]:
+        """Take documents out of a batch, by place; returns them as failures."""
+        failed = [Failure(batch.documents[at].uri, reason, "check") for at, reason in reasons.items()]
+        for name in ("documents", "chunks", "vectors", "sparse") if reasons else ():
+            values = getattr(batch, name)
+            setattr(batch, name, [value for at, value in enumerate(values) if at not in reasons])
+        return failed
+
+    def _reason(self, score: float, nearest: list[tuple[int, float]]) -> str:
+        assert self._normal is not None  # noqa: S101  # it told the score
+        uris = ", ".join(self._normal.points.uris[place] for place, _ in nearest)
+        how = f"{score:.3f}, over {self._normal.threshold:.3f}"
+        return f"is far from what this index holds ({how}); nearest: {uris}"

@@ -1,0 +1,220 @@
+"""The housekeeping of an index: what runs put off, and what nobody can go back to any more."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from relance.config import IndexSpec
+from relance.embedding.providers import open_provider
+from relance.errors import ConfigurationError
+from relance.store import Store
+from relance.store.catalog import Catalog
+from relance.store.connection import store_error
+from relance.store.embeddings import PREFIX as VECTORS
+from relance.store.embeddings import prune
+from relance.store.index_tables import IndexTables, part_name
+from relance.store.lock import hold
+from relance.store.maintenance import compact, index_lookups, refresh_indexes
+from relance.store.runs import NAME as RUNS
+from relance.store.runs import Runs
+
+__all__ = ["Maintained", "maintain"]
+
+# Shared by all indexes of a store, and nobody rolls them back: their old versions only have to outlive a reader.
+_SHARED = timedelta(hours=1)
+_FILES = 16  # a hundred cost a reader a tenth, and rewriting is cheapest when nobody waits
+_LEEWAY = timedelta(hours=1)  # compacting comes first and may take long
+_LOGGED = 10_000  # runs that are looked at to see which tables they used
+
+
+@dataclass(slots=True)
+class Maintained:
+    """What housekeeping did.
+
+    Attributes:
+        compacted: tables that were rewritten because they lay in several files, with the files before and after.
+        versions: old versions of tables that were dropped, being past `store.retention_days`.
+        interrupted: the run that was cut short while it wrote; the next one repairs what it left, and until then the
+            tables are left as they are.
+        indexes: search indexes the index has now.
+        dropped: tables of earlier models that nothing can go back to.
+        pruned: paid-for vectors dropped because the store of them was over `store.cache_max_bytes`.
+        failures: documents that are not in the index; every run tries them again, and for `retryable` ones that may
+            help without anybody doing anything.
+        bytes_before: of the whole store, all its indexes together; None where it is not on this machine.
+    """
+
+    index: str
+    compacted: dict[str, tuple[int, int]] = field(default_factory=dict)
+    versions: int = 0
+    interrupted: str | None = None
+    indexes: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    pruned: int = 0
+    failures: int = 0
+    retryable: int = 0
+    bytes_before: int | None = None
+    bytes_after: int | None = None
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0) -> Maintained:
+    """Tidy an index and what it shares with others; raises IndexBusyError while a run writes it.
+
+    Readers notice nothing, and an index that is tidy gets no new versions.
+    """
+    began, done = time.perf_counter(), Maintained(spec.name, bytes_before=_bytes(store))
+    if store.exists:
+        retention = timedelta(days=spec.store.retention_days)
+        with contextlib.ExitStack() as locks:
+            names = [part_name(spec.name, media=media) for media in _kinds(spec)]
+            checks = [locks.enter_context(hold(store, name, wait_s=wait_s)) for name in names]
+
+            def check_lock() -> None:
+                for check in checks:
+                    check()
+
+            parts = [tables for name in names if (tables := IndexTables.serving(store, name)) is not None]
+            done.interrupted = next((writer for tables in parts if (writer := tables.writer)), None)
+            if done.interrupted is None:
+                _tidy(store, parts, retention, done, check_lock, language=spec.search.language)
+            _drop_leftovers(spec, store, retention, done, check_lock)
+            for tables in parts:
+                rows = tables.failures.all()
+                done.failures += len(rows)
+                done.retryable += sum(row["retryable"] for row in rows)
+        _tidy_shared(spec, store, done)
+    done.bytes_after = _bytes(store)
+    done.seconds = round(time.perf_counter() - began, 3)
+    return done
+
+
+def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Maintained,
+          check_lock: Callable[[], None], *, language: str) -> None:  # fmt: skip
+    """Sweep, index and compact the tables that serve an index, and record their versions."""
+    began, before = datetime.now(UTC), [tables.versions for tables in parts]
+    for tables in parts:
+        check_lock()
+        tables.chunks.sweep()
+        chunks = tables.chunks.table
+        if chunks is not None:
+            refresh_indexes(chunks, retention=_reach(chunks, retention), language=language)
+            done.indexes += [index.name for index in chunks.list_indices()]
+        for table in (chunks, tables.manifest.table, tables.failures.table):
+            check_lock()
+            _compact(table, retention, done)
+    if [tables.versions for tables in parts] != before:
+        # A rollback looks for versions in the log of runs: those that were left before are dropped one day.
+        run_id = f"maintain-{uuid.uuid4().hex[:12]}"
+        for tables, found in zip(parts, before, strict=True):
+            Runs(store, tables.index).append(
+                run_id=run_id, table=tables.name, status="maintained", started_at=began, ended_at=datetime.now(UTC),
+                versions=tables.versions, report={"index": done.index, "served": True, "found": list(found)},
+            )  # fmt: skip
+
+
+def _compact(table: Any | None, retention: timedelta, done: Maintained) -> None:
+    """Rewrite a table that lies in many files or has versions nobody can go back to; LanceDB does only both at once."""
+    if table is None:
+        return
+    files, reach, ages = _files(table), _reach(table, retention), _ages(table)
+    if files > _FILES or max(ages.values()) > reach:
+        compact(table, retention=reach)
+        if (left := _files(table)) < files:
+            done.compacted[table.name] = (files, left)
+        done.versions += len(ages.keys() - _ages(table).keys())
+
+
+def _files(table: Any) -> int:
+    return table.stats()["fragment_stats"]["num_fragments"]
+
+
+def _reach(table: Any, retention: timedelta) -> timedelta:
+    """Stretch the retention to the version that was the newest when it began: LanceDB drops by age alone.
+
+    A version of last month that was replaced yesterday is what readers found the day before.
+    """
+    return min((age for age in _ages(table).values() if age >= retention), default=retention) + _LEEWAY
+
+
+def _ages(table: Any) -> dict[int, timedelta]:
+    now = datetime.now(UTC)
+    return {each["version"]: now - each["timestamp"].astimezone() for each in table.list_versions()}
+
+
+def _drop_leftovers(spec: IndexSpec, store: Store, retention: timedelta, done: Maintained,
+                    check_lock: Callable[[], None]) -> None:  # fmt: skip
+    """Drop the tables of models that neither serve nor are being built, once no rollback may go back to them."""
+    media = "(?:media__)?" if spec.media else ""
+    pattern = re.compile(rf"({re.escape(spec.name)}__{media}[0-9a-f]{{8}})(__documents|__failures)?")
+    found = [match for name in store.tables() if (match := pattern.fullmatch(name))]
+    wanted = _wanted(spec, store, datetime.now(UTC) - retention) if found else set()
+    for match in found:
+        if wanted is not None and match[1] not in wanted:
+            check_lock()
+            try:
+                store.db.drop_table(match[0])
+            except Exception as error:
+                raise store_error(error, f"dropping {match[0]}") from error
+            done.dropped.append(match[0])
+
+
+def _wanted(spec: IndexSpec, store: Store, since: datetime) -> set[str] | None:
+    """Name the tables that serve, that the spec's models write, and that runs left serving since; None: not known."""
+    wanted = set()
+    for media in _kinds(spec):
+        try:
+            info = open_provider(spec.media.embedding if media and spec.media else spec.embedding).info
+        except ConfigurationError:  # without a key it cannot be told which table is being built
+            return None
+        wanted.add(IndexTables.for_model(store, spec, info, media=media).name)
+        serving = IndexTables.serving(store, spec.name, media=media)
+        if serving is not None:
+            wanted.add(serving.name)
+        runs = Runs(store, part_name(spec.name, media=media)).latest(_LOGGED)
+        recent = [run for run in runs if run["ended_at"] >= since]
+        # The latest run before then left what readers had when the retention began.
+        left = (run for run in runs if run["ended_at"] < since)
+        recent += next(([run] for run in left if run["report"].get("served") or run["status"] == "rolled back"), [])
+        wanted.update(run["table"] for run in recent)
+    return wanted
+
+
+def _kinds(spec: IndexSpec) -> tuple[bool, ...]:
+    """Whether media: of each part the spec declares."""
+    return (False, True) if spec.media is not None else (False,)
+
+
+def _tidy_shared(spec: IndexSpec, store: Store, done: Maintained) -> None:
+    """Compact what all indexes of the store write, beside their runs: a conflict makes these try again."""
+    for name in store.tables():
+        if name == RUNS or name.startswith(VECTORS):
+            table = store.open(name)
+            if table is not None and name != RUNS:
+                index_lookups(table, "key")
+            _compact(table, _SHARED, done)
+    _compact(Catalog(store).table, _SHARED, done)
+    done.pruned = sum(prune(store, max_bytes=int(spec.store.cache_max_bytes)).values())
+
+
+def _bytes(store: Store) -> int | None:
+    """Add up the files of a store on this machine."""
+    if store.local is None:
+        return None
+    total = 0
+    for path in Path(store.local).rglob("*"):
+        with contextlib.suppress(OSError):  # a run of another index may take it away meanwhile
+            total += path.stat().st_size if path.is_file() else 0
+    return total

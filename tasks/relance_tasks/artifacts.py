@@ -1,0 +1,130 @@
+"""What a run shows in the Prefect UI, as Markdown; the same key for every run, so that an index has a history."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+from prefect.artifacts import acreate_markdown_artifact
+
+from relance.config import IndexSpec
+from relance.pipeline.plan import Plan
+from relance.pipeline.report import Report
+from relance.store.failures import Failure
+
+__all__ = ["escape", "failures_markdown", "key_of", "plan_markdown", "report_markdown", "show_values", "told", "why"]
+
+_LISTED = 200  # an artifact is shown whole, and `relance failures` has the rest
+
+
+def key_of(kind: str, index: str) -> str:
+    """Name the artifact of an index: `ingest-handbook`, `ingest-handbook-media`."""
+    return f"{kind}-{index.replace('_', '-').replace(' ', '-')}"
+
+
+def told(report: Report) -> str:
+    """Say in one line of a log what a run did."""
+    took = f" in {report.seconds['total']:.0f} s" if "total" in report.seconds else ""
+    changes = _counts(report, "added", "changed", "removed") or "nothing changed"
+    chunks = f"{report.chunks:,} chunks, {report.reused:,} reused"
+    return (
+        f"{report.title}: {report.status}{took}: {changes}; {chunks}; {report.tokens:,} tokens, ${report.cost_usd:.4f}"
+    )
+
+
+def why(report: Report) -> str:
+    """Say in one line of a log why documents failed: the most frequent reasons."""
+    reasons = Counter(failure.reason for failure in report.failures).most_common(3)
+    listed = "; ".join(f"{reason} ({count:,})" for reason, count in reasons)
+    return f"{report.failed:,} documents failed: {listed}"
+
+
+def report_markdown(report: Report) -> str:
+    """Say what a run did: one sentence, then the numbers."""
+    changes = _counts(report, "added", "changed", "removed")
+    spent = f"{report.tokens:,} tokens for ${report.cost_usd:.4f}" if report.tokens else "nothing had to be embedded"
+    failed = f" **{report.failed:,} documents failed**; every run tries them again." if report.failed else ""
+    done = f"{changes or 'Nothing changed'}, {report.unchanged:,} unchanged; {spent}.{failed}"
+    sentence = f"**{report.title}: {report.status}.** {done}"
+    wanted = report.embedded + report.reused
+    rows = {
+        "documents": _documents(report),
+        "chunks": f"{report.chunks:,} written · {report.embedded:,} embedded · {report.reused:,} reused"
+        + (f" ({report.reused / wanted:.0%})" if wanted else ""),
+        "requests": f"{report.requests:,}",
+        "tokens": f"{report.tokens:,}",
+        "cost": f"${report.cost_usd:.4f}",
+        "failures": f"{report.failed:,}",
+        "seconds": " · ".join(f"{stage} {seconds:.2f}" for stage, seconds in report.seconds.items()),
+        "table": f"`{report.table}` version {report.table_version}" + ("" if report.served else " (not served yet)"),
+        "run": f"`{report.run_id}`",
+    }
+    notes = [f"\n> {escape(note)}" for note in report.notes]
+    return "\n".join([sentence, "", _table(rows), *notes])
+
+
+def plan_markdown(plan: Plan, title: str) -> str:
+    """Say what a run would do and cost."""
+    cost = "unknown" if plan.cost_usd is None else f"${plan.cost_usd:.4f}"
+    changes = _counts(plan, "added", "changed", "removed")
+    rows = {
+        "documents": _documents(plan),
+        "chunks": f"{plan.chunks:,}, of which {plan.reused:,} have a vector already",
+        "tokens": f"{plan.tokens:,} in {plan.requests:,} requests",
+        "cost": cost,
+        "failures": f"{plan.failed:,}",
+    }
+    rebuild = "\n\n> The model has changed: the index is built anew beside the one in use." if plan.rebuild else ""
+    return f"**{title} would change.** {changes or 'Nothing to do'}; cost {cost}.\n\n{_table(rows)}{rebuild}"
+
+
+def failures_markdown(failures: list[Failure], spec: IndexSpec) -> str:
+    """List failed documents with reasons, linked where they have a public address."""
+    lines = ["| document | stage | reason |", "|---|---|---|"]
+    lines += [f"| {_link(each.uri, spec)} | {each.stage} | {escape(each.reason)} |" for each in failures[:_LISTED]]
+    if len(failures) > _LISTED:
+        lines.append(f"\n… and {len(failures) - _LISTED:,} more: `relance failures`")
+    return "\n".join(lines)
+
+
+async def show_values(kind: str, index: str, values: dict[str, Any], description: str) -> None:
+    """Publish plain values as a table."""
+    rows = {name.replace("_", " "): _plain(value) for name, value in values.items() if not isinstance(value, dict)}
+    await acreate_markdown_artifact(f"**{index}**\n\n{_table(rows)}", key=key_of(kind, index), description=description)
+
+
+def _counts(values: Report | Plan, *names: str) -> str:
+    counts = [f"{getattr(values, name):,} {name}" for name in names if getattr(values, name)]
+    return ", ".join(counts)
+
+
+def _documents(values: Report | Plan) -> str:
+    return " · ".join(f"{getattr(values, name):,} {name}" for name in ("added", "changed", "removed", "unchanged"))
+
+
+def _table(rows: dict[str, str]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))
+
+
+def _link(uri: str, spec: IndexSpec) -> str:
+    """Show a document's uri, as a link where people can open it."""
+    text = escape(uri)
+    if uri.startswith(("http://", "https://")):
+        return f"[{text}](<{re.sub('[<>]', '', uri)}>)"
+    for source in spec.sources:
+        root = "" if str(source.root) in {".", ""} else f"{source.root.as_posix().removeprefix('./')}/"
+        if source.public_url and uri.startswith(root):
+            return f"[{text}](<{source.public_url.rstrip('/')}/{re.sub('[<>]', '', uri.removeprefix(root))}>)"
+    return text
+
+
+def escape(text: str) -> str:
+    """Keep names and reasons from being read as Markdown or HTML: documents are called anything."""
+    return re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,532 @@
+"""The receiver over real connections: what it takes, and what it refuses."""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import hmac
+import json
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from relance.config import IndexSpec
+from relance.errors import ConfigurationError, RetryableError
+from relance.events import Change
+from relance.events.receiver import KINDS, Limits, receiver
+from relance.events.serve import running_receiver, serve_receiver
+from relance.events.signatures import sign
+
+SECRET = "correct horse battery staple"
+OTHER = "the secret that comes next"
+BEARER = {"authorization": f"Bearer {SECRET}"}
+JSON = {"content-type": "application/json"}
+LIMITS = Limits(request_s=1.0, gather_s=0.05, body_bytes=4096)
+
+CHANGED = json.dumps({"changed": ["docs/a.md"], "removed": ["docs/b.md"]}).encode()
+S3 = json.dumps(
+    {
+        "Records": [
+            {"eventName": "s3:ObjectCreated:Put", "s3": {"bucket": {"name": "bucket"}, "object": {"key": "docs/a.md"}}}
+        ]
+    }
+).encode()
+OSS = json.dumps(
+    {
+        "events": [
+            {
+                "eventName": "ObjectRemoved:DeleteObject",
+                "oss": {"bucket": {"name": "bucket"}, "object": {"key": "docs/b.md"}},
+            }
+        ]
+    }
+).encode()
+PUSH = json.dumps(
+    {
+        "ref": "refs/heads/main",
+        "repository": {"default_branch": "main", "full_name": "relance/handbook"},
+        "commits": [{"added": ["docs/a.md"], "modified": [], "removed": ["docs/b.md"]}],
+    }
+).encode()
+
+
+def spec(name: str) -> IndexSpec:
+    return IndexSpec.model_validate(
+        {"name": name, "sources": [{"type": "files", "root": "docs"}], "folder": Path("/srv")}
+    )
+
+
+def github(body: bytes = PUSH, secret: str = SECRET, event: str = "push") -> dict[str, str]:
+    mac = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return JSON | {"x-github-event": event, "x-hub-signature-256": f"sha256={mac}", "x-github-delivery": "1"}
+
+
+def signed(body: bytes = CHANGED, secret: str = SECRET, at: float | None = None) -> dict[str, str]:
+    return JSON | {"x-relance-signature": sign(secret, body, int(time.time() if at is None else at))}
+
+
+class Receiver:
+    """A running receiver; `events` are those that were taken, `error` is what happens instead."""
+
+    def __init__(self) -> None:
+        self.events: list[Change] = []
+        self.error: Exception | None = None
+        self.delay_s = 0.0
+        self.url = ""
+        self.client = httpx.Client(trust_env=False, timeout=20)
+
+    def emit(self, change: Change) -> None:
+        time.sleep(self.delay_s)
+        if self.error:
+            raise self.error
+        self.events.append(change)
+
+    def app(self, limits: Limits = LIMITS, routes: Any = ()) -> Any:
+        specs = {name: spec(name) for name in ("handbook", "notes")}
+        return receiver(specs, SecretStr(f"{SECRET},{OTHER}"), self.emit, limits=limits, routes=routes)
+
+    def post(self, path: str, content: Any = CHANGED, headers: Any = None, method: str = "POST") -> httpx.Response:
+        headers = {"content-type": "application/json"} | BEARER if headers is None else headers
+        return self.client.request(method, self.url + path, content=content, headers=headers)
+
+
+@pytest.fixture
+def desk():
+    """A receiver of its own for each test."""
+    desk = Receiver()
+    with running_receiver(desk.app(), head_s=0.5) as desk.url, desk.client:
+        yield desk
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "headers", "expected"),
+    [
+        ("/generic/handbook", CHANGED, JSON | BEARER, Change("handbook", "", ("docs/a.md",), ("docs/b.md",))),
+        ("/generic/handbook", CHANGED, signed, Change("handbook", "", ("docs/a.md",), ("docs/b.md",))),
+        ("/generic/handbook", CHANGED, lambda: signed(secret=OTHER), Change("handbook", "", ("docs/a.md",), ("docs/b.md",))),
+        ("/generic/handbook", CHANGED, lambda: signed(at=time.time() - 200), Change("handbook", "", ("docs/a.md",), ("docs/b.md",))),
+        ("/generic/notes", b'{"everything": true, "source": "ci"}', JSON | BEARER, Change("notes", "ci", everything=True)),
+        ("/s3/handbook", S3, JSON | BEARER, Change("handbook", "bucket", ("docs/a.md",))),
+        ("/s3/handbook?prefix=bucket/docs/&root=docs/deep", S3, JSON | BEARER, Change("handbook", "bucket", ("docs/deep/a.md",))),
+        ("/s3/handbook?root=nowhere", S3, JSON | BEARER, Change("handbook", "bucket", everything=True)),
+        ("/oss/handbook", OSS, JSON | BEARER, Change("handbook", "bucket", (), ("docs/b.md",))),
+        ("/oss/handbook", OSS, JSON | {"x-eventbridge-signature-token": OTHER}, Change("handbook", "bucket", (), ("docs/b.md",))),
+        ("/oss/handbook", OSS, {"content-type": "text/plain;charset=utf-8"} | BEARER, Change("handbook", "bucket", (), ("docs/b.md",))),
+        ("/github/handbook", PUSH, github, Change("handbook", "relance/handbook", ("docs/a.md",), ("docs/b.md",))),
+        ("/github/handbook", PUSH, lambda: github(secret=OTHER), Change("handbook", "relance/handbook", ("docs/a.md",), ("docs/b.md",))),
+    ],
+)  # fmt: skip
+def test_a_notification_becomes_an_event(desk, path, content, headers, expected):
+    reply = desk.post(path, content, headers() if callable(headers) else headers)
+    assert (reply.status_code, reply.json()["status"]) == (202, "taken")
+    assert desk.events == [expected]
+    assert reply.json()["changed"] == len(expected.changed)
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "headers"),
+    [
+        ("/s3/handbook", b'{"Event": "s3:TestEvent"}', JSON | BEARER),
+        ("/s3/handbook?prefix=other", S3, JSON | BEARER),
+        ("/generic/handbook", b'{"changed": []}', JSON | BEARER),
+        ("/github/handbook", b"{}", github(b"{}", event="ping")),
+        (
+            "/github/handbook",
+            PUSH.replace(b"heads/main", b"heads/topic"),
+            github(PUSH.replace(b"heads/main", b"heads/topic")),
+        ),
+    ],
+)
+def test_what_concerns_no_document_is_heard_and_ignored(desk, path, content, headers):
+    reply = desk.post(path, content, headers)
+    assert (reply.status_code, reply.json()["status"]) == (202, "ignored")
+    assert desk.events == []
+
+
+WRONG = {"authorization": f"Bearer {SECRET}x"}
+# What is sent, how it is answered, and a word of the reason.
+REFUSED: dict[str, tuple[str, Any, Any, int, str]] = {
+    # forged
+    "nothing that authorises": ("/generic/handbook", CHANGED, JSON, 401, "authorised"),
+    "a wrong token": ("/generic/handbook", CHANGED, JSON | WRONG, 401, "authorised"),
+    "a token cut short": ("/s3/handbook", S3, JSON | {"authorization": f"Bearer {SECRET[:-1]}"}, 401, "authorised"),
+    "no token": ("/s3/handbook", S3, JSON | {"authorization": "Bearer"}, 401, "authorised"),
+    "both secrets as one": ("/s3/handbook", S3, JSON | {"authorization": f"Bearer {SECRET},{OTHER}"}, 401, "authorised"),
+    "another scheme": ("/s3/handbook", S3, JSON | {"authorization": f"Basic {SECRET}"}, 401, "authorised"),
+    "letters of another alphabet": ("/oss/handbook", OSS, JSON | {"authorization": "Bearer é\xff".encode("latin-1")}, 401, "authorised"),
+    "a token in the address": (f"/s3/handbook?token={SECRET}", S3, JSON, 401, "authorised"),
+    "the token of another kind": ("/s3/handbook", S3, JSON | {"x-eventbridge-signature-token": SECRET}, 401, "authorised"),
+    "a token where a signature belongs": ("/github/handbook", PUSH, JSON | BEARER, 401, "authorised"),
+    "a signature with another secret": ("/github/handbook", PUSH, github(secret="not the secret at all"), 401, "authorised"),
+    "a signature of another body": ("/github/handbook", PUSH + b" ", github(), 401, "authorised"),
+    "the old signature of GitHub": ("/github/handbook", PUSH, JSON | {"x-hub-signature": "sha1=00"}, 401, "authorised"),
+    "a signature of nothing": ("/generic/handbook", CHANGED, JSON | {"x-relance-signature": ""}, 401, "authorised"),
+    "a signature without mac": ("/generic/handbook", CHANGED, JSON | {"x-relance-signature": "t=1,v1="}, 401, "authorised"),
+    "a signature of another moment": ("/generic/handbook", CHANGED,
+                                      lambda: JSON | {"x-relance-signature": signed()["x-relance-signature"].replace("t=1", "t=2")}, 401, "authorised"),
+    # old
+    "a signature of long ago": ("/generic/handbook", CHANGED, lambda: signed(at=time.time() - 400), 401, "more than 300 seconds"),
+    "a signature of the future": ("/generic/handbook", CHANGED, lambda: signed(at=time.time() + 400), 401, "more than 300 seconds"),
+    # oversized
+    "a body a little too large": ("/generic/handbook", b" " * 4097, JSON | BEARER, 413, "larger than 4,096"),
+    "a body a little too large, in pieces": ("/generic/handbook", lambda: iter([b" " * 2048, b" " * 2049]), JSON | BEARER, 413, "larger than 4,096"),
+    "a large body with a signature": ("/github/handbook", b" " * 4097, github(b" " * 4097), 413, "larger than 4,096"),
+    # malformed
+    "no body": ("/generic/handbook", b"", JSON | BEARER, 400, "not JSON"),
+    "half a body": ("/generic/handbook", CHANGED[:-1], JSON | BEARER, 400, "not JSON"),
+    "a deep body": ("/s3/handbook", b"[" * 4000, JSON | BEARER, 400, "not JSON"),
+    "bytes": ("/oss/handbook", b"\xff\x00\xfe", JSON | BEARER, 400, "neither JSON nor Base64"),
+    "a list": ("/generic/handbook", b"[]", JSON | BEARER, 400, "expected an object"),
+    "a field missing": ("/s3/handbook", b'{"Records": [{}]}', JSON | BEARER, 400, "Records[0].eventName"),
+    "a field of another kind": ("/oss/handbook", b'{"events": 1}', JSON | BEARER, 400, "events"),
+    "a field nobody knows": ("/generic/handbook", b'{"changed": [], "x": 1}', JSON | BEARER, 400, "x: unknown"),
+    "a push without branch": ("/github/handbook", b"{}", github(b"{}"), 400, "ref: missing"),
+    # of the wrong type
+    "a form": ("/generic/handbook", b"changed=a", BEARER | {"content-type": "application/x-www-form-urlencoded"}, 415, "application/json"),
+    "text": ("/s3/handbook", S3, BEARER | {"content-type": "text/plain"}, 415, "application/json"),
+    "no type": ("/s3/handbook", S3, BEARER, 415, "application/json"),
+    # elsewhere
+    "an index that is not here": ("/generic/other", CHANGED, JSON | BEARER, 404, "no such index"),
+    "an index that is not here, signed": ("/github/other", PUSH, github(), 404, "no such index"),
+    "an index that is not here, without key": ("/generic/other", CHANGED, JSON, 401, "authorised"),
+    "a kind that does not exist": ("/slack/handbook", CHANGED, JSON | BEARER, 404, "KIND"),
+    "no index": ("/generic", CHANGED, JSON | BEARER, 404, "no such address"),
+    "a slash too many": ("/generic/handbook/", CHANGED, JSON | BEARER, 404, "no such address"),
+    "a path that climbs": ("/generic/..%2f..%2fetc", CHANGED, JSON | BEARER, 404, "no such"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused(desk, what):
+    path, content, headers, status, words = REFUSED[what]
+    reply = desk.post(path, content() if callable(content) else content, headers() if callable(headers) else headers)
+    assert reply.status_code == status
+    assert words in reply.json()["error"]
+    assert list(reply.json()) == ["error"]
+    assert desk.events == []
+    if status == 401:
+        assert SECRET not in reply.text
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_only_posting_is_allowed(desk, method):
+    reply = desk.post("/generic/handbook", None, JSON | BEARER, method)
+    assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "sign"), [("/generic/handbook", CHANGED, signed), ("/github/handbook", PUSH, github)]
+)
+def test_a_signed_delivery_is_taken_once(desk, path, content, sign):
+    headers = sign()  # now: what was signed when the tests were collected may be too old
+    assert desk.post(path, content, headers).status_code == 202
+    again = desk.post(path, content, headers | {"x-github-delivery": "another"})
+    assert (again.status_code, "before" in again.json()["error"]) == (409, True)
+    assert len(desk.events) == 1
+    assert (
+        desk.post(path.replace("handbook", "notes"), content, headers).status_code == 202
+    )  # two hooks on one repository
+
+
+def test_a_delivery_under_way_is_not_taken_a_second_time(desk):
+    desk.delay_s, headers = 0.5, github()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        replies = list(pool.map(lambda _: desk.post("/github/handbook", PUSH, headers).status_code, range(4)))
+    assert sorted(replies) == [202, 409, 409, 409]
+    assert len(desk.events) == 1
+
+
+@pytest.mark.parametrize(("path", "content"), [("/s3/handbook", S3), ("/oss/handbook", OSS)])
+def test_a_bucket_that_repeats_itself_is_answered_and_not_heard(desk, path, content):
+    # It repeats what it got no answer for, and would never stop if it were refused.
+    replies = [desk.post(path, content).json()["status"] for _ in range(3)]
+    assert replies == ["taken", "ignored", "ignored"]
+    assert len(desk.events) == 1
+
+
+def test_the_same_words_with_a_token_are_a_new_change(desk):
+    assert [desk.post("/generic/handbook").status_code for _ in range(2)] == [202, 202]
+    assert len(desk.events) == 2
+
+
+@pytest.mark.parametrize("error", [RetryableError("away"), ConfigurationError("wrong key"), ZeroDivisionError("oops")])
+@pytest.mark.parametrize(
+    ("path", "content", "headers"), [("/github/handbook", PUSH, github()), ("/s3/handbook", S3, JSON | BEARER)]
+)
+def test_what_prefect_does_not_take_is_sent_again(desk, path, content, headers, error):
+    desk.error = error
+    reply = desk.post(path, content, headers)
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "10")
+    assert "oops" not in reply.text
+    desk.error = None
+    assert desk.post(path, content, headers).status_code == 202
+    assert len(desk.events) == 1
+
+
+def test_who_waits_too_long_for_prefect_is_asked_to_come_again(desk):
+    desk.delay_s = 1.5
+    reply = desk.post("/generic/handbook")
+    assert (reply.status_code, "not taken the event yet" in reply.json()["error"]) == (503, True)
+
+
+def test_what_comes_together_becomes_one_event(desk):
+    desk.delay_s = 0.2
+    names = [f"docs/{number}.md" for number in range(60)]
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(lambda name: desk.post("/generic/handbook", json.dumps({"changed": [name]})), names))
+    assert {reply.status_code for reply in replies} == {202}
+    assert len(desk.events) <= 30  # three rounds of twenty, however a busy machine cuts them
+    assert sorted(uri for change in desk.events for uri in change.changed) == sorted(names)
+
+
+def test_every_sender_hears_of_the_event_its_change_was_part_of(desk):
+    desk.error = RetryableError("away")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: desk.post("/generic/handbook").status_code, range(8)))
+    assert replies == [503] * 8
+
+
+def test_a_flood_is_slowed_down_per_index():
+    desk = Receiver()
+    limits = Limits(gather_s=0.01, per_second=0.5, burst=3)
+    with running_receiver(desk.app(limits=limits)) as desk.url, desk.client:
+        replies = [desk.post("/generic/handbook") for _ in range(5)]
+        assert [reply.status_code for reply in replies] == [202, 202, 202, 429, 429]
+        assert 1 <= int(replies[-1].headers["retry-after"]) <= 2
+        assert desk.post("/generic/notes").status_code == 202
+        assert [desk.post("/generic/handbook", headers=JSON | WRONG).status_code for _ in range(5)] == [401] * 5
+
+
+def connect(url: str) -> socket.socket:
+    host, port = url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def head(length: str = "content-length: 100") -> bytes:
+    lines = [
+        "POST /generic/handbook HTTP/1.1",
+        "host: x",
+        "content-type: application/json",
+        f"authorization: Bearer {SECRET}",
+        length,
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def read(connection: socket.socket) -> bytes:
+    """Read until the other side closes."""
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := connection.recv(65536):
+            data += part
+    return data
+
+
+@pytest.mark.parametrize("drip", [[], [b" "] * 40])
+def test_a_body_that_takes_for_ever_is_given_up(desk, drip):
+    began = time.monotonic()
+    with connect(desk.url) as connection:
+        connection.sendall(head())
+        stop = threading.Event()
+
+        def trickle():
+            for byte in drip:
+                if stop.wait(0.1):
+                    return
+                try:
+                    connection.sendall(byte)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        data = read(connection)
+        stop.set()
+        thread.join()
+    assert data.startswith(b"HTTP/1.1 408 ")
+    assert b"more than 1 seconds" in data
+    assert 0.9 < time.monotonic() - began < 3.5
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /generic/handbook HTTP/1.1\r\nhost: x\r\n"])
+def test_a_head_that_takes_for_ever_is_given_up(desk, sent):
+    began = time.monotonic()
+    with connect(desk.url) as connection:
+        connection.sendall(sent)
+        assert read(connection) == b""
+    assert time.monotonic() - began < 3
+
+
+def test_a_second_head_that_takes_for_ever_is_given_up(desk):
+    with connect(desk.url) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /he")
+        began = time.monotonic()
+        data = b""
+        while b'"ok"' not in data:
+            data += connection.recv(65536)
+        connection.sendall(b"alth")
+        assert read(connection) == b""
+    assert time.monotonic() - began < 3
+
+
+def test_a_head_that_is_too_large_is_refused(desk):
+    with connect(desk.url) as connection:
+        with contextlib.suppress(OSError):  # it may have hung up by then
+            connection.sendall(b"POST / HTTP/1.1\r\nx: " + b"y" * 200_000)
+        assert read(connection)[:13] in {b"HTTP/1.1 400 ", b""}
+
+
+def test_a_body_said_to_be_huge_is_not_waited_for(desk):
+    began = time.monotonic()
+    with connect(desk.url) as connection:
+        connection.sendall(head("content-length: 99999999999"))
+        assert read(connection).startswith(b"HTTP/1.1 413 ")
+    assert time.monotonic() - began < 0.9
+
+
+def test_a_body_that_never_ends_is_cut(desk):
+    with connect(desk.url) as connection:
+        connection.sendall(head("transfer-encoding: chunked"))
+        with pytest.raises(OSError):  # noqa: PT011  # a pipe that broke, or a connection that was reset
+            while True:
+                connection.sendall(b"1000\r\n" + b" " * 4096 + b"\r\n")
+    assert desk.events == []
+    assert desk.post("/health", None, {}, "GET").status_code == 200
+
+
+def test_without_a_key_no_body_is_read(desk):
+    with connect(desk.url) as connection:
+        connection.sendall(head().replace(SECRET.encode(), b"nonsense"))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_sender_that_breaks_off_does_no_harm(desk):
+    with connect(desk.url) as connection:
+        connection.sendall(head() + b"{")
+    assert desk.post("/generic/handbook").status_code == 202
+
+
+def test_slow_senders_do_not_hold_up_the_others(desk):
+    slow = [connect(desk.url) for _ in range(40)]
+    for connection in slow:
+        connection.sendall(head())
+    began = time.monotonic()
+    assert desk.post("/generic/handbook").status_code == 202
+    assert time.monotonic() - began < 0.9
+    for connection in slow:
+        connection.close()
+
+
+def test_no_more_bodies_are_read_at_once_than_memory_is_there_for():
+    desk = Receiver()
+    limits = Limits(request_s=1.0, gather_s=0.01, bodies=1)
+    with running_receiver(desk.app(limits)) as desk.url, desk.client, connect(desk.url) as slow:
+        slow.sendall(head())
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert desk.post("/generic/handbook").status_code in {202, 408}  # as the one before it is given up
+        assert time.monotonic() - began > 0.4
+
+
+@pytest.fixture(scope="module")
+def shared():
+    desk = Receiver()
+    with (
+        running_receiver(desk.app(limits=Limits(gather_s=0.001, per_second=1e6, burst=10**6))) as desk.url,
+        httpx.Client(base_url=desk.url, trust_env=False) as client,
+    ):
+        yield client
+
+
+@settings(max_examples=150)
+@given(body=st.binary(max_size=200) | st.sampled_from([CHANGED, S3, OSS, PUSH]), kind=st.sampled_from(KINDS), query=st.text(max_size=20),
+       index=st.sampled_from(["handbook", "handbook", "x", "%00", "%ff"]))  # fmt: skip
+def test_no_bytes_make_it_fail(shared, body, kind, query, index):
+    headers = github(body) if kind == "github" else JSON | BEARER
+    reply = shared.post(f"/{kind}/{index}", content=body, headers=headers, params={"prefix": query, "root": query})
+    assert reply.status_code in {202, 400, 404, 409}
+    assert {"error", "status"} & set(reply.json())
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(st.sampled_from(["authorization", "x-relance-signature", "x-hub-signature-256", "x-eventbridge-signature-token", "content-type"]),
+                       st.binary(max_size=80).map(lambda value: bytes(byte for byte in value if byte > 32 and byte != 127))),
+       st.sampled_from(KINDS))  # fmt: skip
+def test_no_headers_make_it_fail(shared, headers, kind):
+    reply = shared.post(f"/{kind}/handbook", content=CHANGED, headers=list(headers.items()))
+    assert reply.status_code in {401, 415}
+
+
+def test_it_says_that_it_is_well_and_shows_what_else_there_is(desk):
+    assert desk.post("/health", None, {}, "GET").json() == {"status": "ok"}
+    more = [Route("/metrics", lambda _: PlainTextResponse("up 1"))]
+    with running_receiver(desk.app(routes=more)) as url:
+        assert httpx.get(f"{url}/metrics", trust_env=False).text == "up 1"
+
+
+def test_neither_body_nor_secret_is_logged(desk, caplog):
+    caplog.set_level(logging.DEBUG)
+    desk.error = RetryableError("the server is away")
+    for headers in (JSON | BEARER, JSON | WRONG, signed(), {}):
+        desk.post("/generic/handbook", CHANGED, headers)
+        desk.post("/generic/handbook", b"nonsense docs/a.md", headers)
+        desk.post(f"/{SECRET}/handbook", CHANGED, headers)
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(("relance", "uvicorn")))
+    assert "refused a generic notification (401)" in ours
+    assert "the server is away" in ours
+    assert "docs/a.md" not in ours
+    assert SECRET not in ours
+
+
+def test_a_short_secret_is_refused_before_anything_listens():
+    with pytest.raises(ConfigurationError, match="at least 16"):
+        receiver({}, SecretStr("short"), print)
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{port}"):
+            serve_receiver(Receiver().app(), "127.0.0.1", port)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_served_receiver_stops_quietly_and_finishes_what_it_took(stop):
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom pydantic import SecretStr\n"
+        "from relance.events.receiver import receiver\nfrom relance.events.serve import serve_receiver\n"
+        "from relance.config import IndexSpec\n"
+        "spec = IndexSpec.model_validate({'name': 'n', 'sources': [{'type': 'files', 'root': 'docs'}], 'folder': Path('/srv')})\n"
+        "def emit(change):\n    time.sleep(1)\n    print(change, flush=True)\n"
+        f"app = receiver({{'n': spec}}, SecretStr({SECRET!r}), emit)\n"
+        "serve_receiver(app, '127.0.0.1', 0, ready=lambda address: print(address, flush=True))\n"
+    )
+    with subprocess.Popen([sys.executable, "-W", "error", "-c", code], stdout=-1, stderr=-1, text=True) as process:
+        url = process.stdout.readline().strip()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            reply = pool.submit(
+                httpx.post, f"{url}/generic/n", content=CHANGED, headers=JSON | BEARER, trust_env=False, timeout=20
+            )
+            time.sleep(0.8)  # gathered, and being sent
+            process.send_signal(stop)
+            assert reply.result().status_code == 202
+        output, errors = process.communicate(timeout=30)
+    assert (output, errors) == ("n: 1 changed, 1 removed\n", "")
+    assert process.returncode in {0, -stop}

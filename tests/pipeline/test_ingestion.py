@@ -1,0 +1,503 @@
+"""The promises of a run: in sync, never paid twice, always searchable, one bad document stops nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from relance.errors import BudgetError, IndexBusyError
+from relance.index import Index
+from relance.pipeline.run_handle import RunHandle
+from relance.store.lock import hold
+from relance.store.manifest import Manifest
+
+Make = Callable[..., Index]
+Log = Callable[[], list[str]]
+
+PARAGRAPHS = [f"Paragraph {i} speaks of {word} and of nothing else, in a dozen plain words or so." for i, word in
+              enumerate("rivers gauges satellites floods batteries sensors antennas ferries bridges locks".split())]  # fmt: skip
+
+
+def rows(index: Index, *, vectors: bool = False) -> list[dict[str, Any]]:
+    """Return all rows of the table, in a comparable form without run and dates (a touch changes no row)."""
+    table = index.table().to_arrow()
+    assert all(table["active"].to_pylist()), "tombstones are swept at the end of a run"
+    drop = ["run_id", "updated_at", *([] if vectors else ["vector"])]
+    found = table.drop_columns(drop).to_pylist()
+    for row in found:
+        row["metadata"] = {key: value for key, value in json.loads(row["metadata"]).items() if key != "mtime"}
+    return sorted(found, key=lambda row: row["id"])
+
+
+def versions(index: Index) -> tuple[int, ...]:
+    """Return the versions of chunks, manifest and failures."""
+    from relance.store import open_store
+    from relance.store.index_tables import IndexTables
+
+    tables = IndexTables.serving(open_store(index.spec), index.spec.name)
+    assert tables is not None
+    return tables.versions
+
+
+def write(docs: Path, name: str, *paragraphs: str) -> Path:
+    path = docs / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"# {name}\n\n" + "\n\n".join(paragraphs) + "\n", encoding="utf-8")
+    return path
+
+
+def fill(docs: Path, files: int = 6) -> None:
+    for i in range(files):
+        write(docs, f"note-{i}.md", *[f"{paragraph} ({i})" for paragraph in PARAGRAPHS])
+
+
+def test_a_run_indexes_every_document_and_says_so(make_index: Make, docs: Path) -> None:
+    fill(docs)
+    index = make_index()
+    report = index.ingest()
+    assert (report.status, report.added, report.failed) == ("completed", 6, 0)
+    found = rows(index)
+    assert {row["uri"] for row in found} == {f"docs/note-{i}.md" for i in range(6)}
+    assert len(found) == report.chunks == index.status()["chunks"]
+    for row in found:
+        text = (docs.parent / row["uri"]).read_text(encoding="utf-8")
+        assert text[row["start_char"] : row["end_char"]] == row["text"]
+        assert row["tokens"] <= 64
+
+
+def test_an_unchanged_source_costs_nothing_and_writes_no_version(make_index: Make, docs: Path, log: Log) -> None:
+    fill(docs)
+    index = make_index()
+    index.ingest()
+    before, paid = versions(index), log()
+    report = index.ingest()
+    assert (report.unchanged, report.added, report.changed, report.requests) == (6, 0, 0, 0)
+    assert versions(index) == before
+    assert log() == paid
+
+
+def test_only_the_changed_chunks_of_an_edited_document_are_embedded(make_index: Make, docs: Path, log: Log) -> None:
+    fill(docs)
+    index = make_index()
+    index.ingest()
+    old, paid = rows(index), len(log())
+    write(docs, "note-3.md", *[f"{p} ({3})" for p in PARAGRAPHS[:-1]], "The last paragraph has been rewritten.")
+    report = index.ingest()
+    assert (report.changed, report.unchanged) == (1, 5)
+    bought = log()[paid:]
+    assert len(bought) == 1
+    assert "rewritten" in bought[0]
+    assert report.chunks == report.reused + report.embedded
+    new = rows(index)
+    assert [row for row in new if row["uri"] != "docs/note-3.md"] == [
+        row for row in old if row["uri"] != "docs/note-3.md"
+    ]
+    assert not [row for row in new if PARAGRAPHS[-1] + " (3)" in row["text"]]
+
+
+def test_a_deleted_document_is_gone(make_index: Make, docs: Path) -> None:
+    fill(docs)
+    index = make_index()
+    index.ingest()
+    (docs / "note-0.md").unlink()
+    report = index.ingest()
+    assert report.removed == 1
+    assert {row["uri"] for row in rows(index)} == {f"docs/note-{i}.md" for i in range(1, 6)}
+    assert index.status()["documents"] == 5
+
+
+@pytest.mark.parametrize("name", ["moved.md", 'sub/o\'brien "100%" \\ 文档.md'])
+def test_a_renamed_or_copied_file_is_never_embedded_again(make_index: Make, docs: Path, log: Log, name: str) -> None:
+    fill(docs)
+    index = make_index()
+    index.ingest()
+    paid = len(log())
+    target = docs / name
+    target.parent.mkdir(exist_ok=True)
+    (docs / "note-2.md").rename(target)
+    (docs / "copy.md").write_bytes((docs / "note-4.md").read_bytes())
+    report = index.ingest()
+    assert (report.added, report.removed, report.embedded) == (2, 1, 0)
+    assert len(log()) == paid
+    assert f"docs/{name}" in {row["uri"] for row in rows(index)}
+    target.unlink()
+    index.ingest()
+    assert f"docs/{name}" not in {row["uri"] for row in rows(index)}
+
+
+def test_a_touched_file_is_read_once_and_writes_no_chunk(make_index: Make, docs: Path, log: Log) -> None:
+    fill(docs)
+    index = make_index()
+    index.ingest()
+    before, paid = versions(index), len(log())
+    os.utime(docs / "note-1.md", (1, 1))
+    report = index.ingest()
+    assert (report.touched, report.unchanged, report.changed) == (1, 6, 0)
+    assert versions(index)[0] == before[0]
+    assert len(log()) == paid
+    after = versions(index)
+    index.ingest()
+    assert versions(index) == after
+
+
+def test_one_bad_document_stops_nothing_else(make_index: Make, docs: Path) -> None:
+    fill(docs, 3)
+    (docs / "empty.md").write_bytes(b"")
+    (docs / "binary.txt").write_bytes(bytes(range(256)) * 40)
+    index = make_index()
+    report = index.ingest()
+    assert report.status == "completed with failures"
+    assert (report.added, report.failed) == (3, 2)
+    failures = index.failures()
+    assert {failure["uri"] for failure in failures} == {"docs/empty.md", "docs/binary.txt"}
+    assert all(failure["reason"] for failure in failures)
+    again = versions(index)
+    index.ingest()
+    assert versions(index) == again, "a failure that stays the same writes nothing"
+    write(docs, "empty.md", "Now there is something in it.")
+    (docs / "binary.txt").unlink()
+    report = index.ingest()
+    assert (report.status, report.added, index.failures()) == ("completed", 1, [])
+
+
+def test_a_document_that_goes_bad_keeps_its_last_good_version(make_index: Make, docs: Path) -> None:
+    fill(docs, 3)
+    index = make_index()
+    index.ingest()
+    before = rows(index)
+    (docs / "note-1.md").write_bytes(b"\x00\x01\x02" * 500)
+    report = index.ingest()
+    assert (report.failed, report.changed) == (1, 0)
+    assert rows(index) == before
+
+
+def test_changed_chunking_replaces_every_chunk_in_few_commits(make_index: Make, docs: Path, log: Log) -> None:
+    fill(docs, 40)
+    make_index().ingest()
+    coarse = make_index(chunking={"max_tokens": 128})
+    before = versions(coarse)[0]
+    report = coarse.ingest()
+    assert (report.changed, report.unchanged) == (40, 0)
+    assert versions(coarse)[0] - before < 10
+    fresh = make_index(chunking={"max_tokens": 128}, store={"uri": str(docs.parent / "fresh")})
+    fresh.ingest()
+    assert rows(coarse) == rows(fresh)
+    assert len(log()) == len(set(log())) + len(set(rows_texts(fresh))), "only the fresh store bought again"
+
+
+def rows_texts(index: Index) -> list[str]:
+    return [row["text"] for row in rows(index)]
+
+
+def test_another_model_is_built_beside_and_switched_when_complete(make_index: Make, docs: Path) -> None:
+    fill(docs, 3)
+    small = make_index()
+    small.ingest()
+    first = small.status()["table"]
+    large = make_index(embedding={"model": "fake/hash", "dimension": 32})
+    handle = RunHandle()
+    handle.stop.set()
+    assert large.ingest(handle=handle).status == "stopped"
+    assert large.status()["table"] == first, "an unfinished rebuild is not served"
+    assert large.search("rivers", k=1, mode="vector"), "questions are embedded by the model that serves"
+    large.ingest()
+    assert large.status()["table"] != first
+    assert large.table().schema.field("vector").type.list_size == 32
+    report = small.ingest()
+    assert (report.unchanged, report.embedded) == (3, 0), "the old tables are still whole"
+    assert small.status()["table"] == first
+
+
+def test_equal_texts_are_bought_once_across_documents_and_indexes(make_index: Make, docs: Path, log: Log) -> None:
+    for i in range(20):
+        write(docs, f"{i}/same.md", *PARAGRAPHS)
+    make_index().ingest()
+    assert len(log()) == len(set(log()))
+    paid = len(log())
+    other = make_index(name="other")
+    report = other.ingest()
+    assert (report.embedded, len(log())) == (0, paid)
+
+
+def test_rows_of_a_table_are_documents(make_index: Make, docs: Path, log: Log) -> None:
+    lines = [{"_id": f"d{i}", "title": f"Title {i}", "text": PARAGRAPHS[i % 10] + f" {i}", "year": 1990 + i}
+             for i in range(30)]  # fmt: skip
+    path = docs / "data.jsonl"
+    source = {"type": "files", "root": str(docs), "include": ["*.jsonl"],
+              "rows": {"id": "_id", "text": ["title", "text"], "metadata": ["year"]}}  # fmt: skip
+
+    def save() -> None:
+        path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+
+    save()
+    index = make_index(sources=[source])
+    assert index.ingest().added == 30
+    assert index.status()["documents"] == 30
+    paid, before = len(log()), versions(index)
+    index.ingest()
+    assert versions(index) == before
+    lines[7]["text"] = "A new text for the seventh row."
+    del lines[3]
+    save()
+    report = index.ingest()
+    assert (report.changed, report.removed, report.unchanged) == (1, 1, 28)
+    assert len(log()) - paid == 1
+    hits = index.search("seventh row", k=1, where="json_get_int(metadata, 'year') = 1997")
+    assert hits[0].uri == "docs/data.jsonl#d7"
+    assert hits[0].metadata["year"] == 1997
+    path.unlink()
+    assert index.ingest(approved=True).removed == 29
+    assert rows(index) == []
+
+
+def test_a_failing_row_is_a_failure_and_the_others_stay(make_index: Make, docs: Path) -> None:
+    path = docs / "data.jsonl"
+    good = [{"id": str(i), "text": PARAGRAPHS[i]} for i in range(4)]
+    path.write_text("\n".join(map(json.dumps, good)), encoding="utf-8")
+    index = make_index(sources=[{"type": "files", "root": str(docs), "rows": {}}])
+    index.ingest()
+    path.write_text("\n".join(map(json.dumps, good)) + '\n{"id": "x", "text": ""}\n{broken\n', encoding="utf-8")
+    report = index.ingest()
+    assert (report.failed, report.unchanged, report.removed) == (2, 4, 0)
+    assert len(rows(index)) == 4
+    assert index.ingest().failed == 2, "failures are tried again by every run"
+
+
+def test_an_unmounted_folder_is_an_error_and_not_an_empty_source(make_index: Make, docs: Path) -> None:
+    from relance.errors import ConfigurationError
+
+    fill(docs, 2)
+    index = make_index()
+    index.ingest()
+    docs.rename(docs.parent / "elsewhere")
+    with pytest.raises(ConfigurationError, match="docs"):
+        index.ingest()
+    assert len(rows(index)) > 0
+
+
+def test_a_budget_stops_the_run_before_anything_is_spent(make_index: Make, docs: Path, log: Log) -> None:
+    fill(docs)
+    priced = {"model": "fake/hash", "price_per_million_tokens": 1000.0}
+    index = make_index(embedding=priced, limits={"max_cost_usd": 0.01})
+    plan = index.plan()
+    assert plan.cost_usd == pytest.approx(plan.tokens * 1000 / 1e6)
+    with pytest.raises(BudgetError, match=r"needs \$"):
+        index.ingest()
+    assert log() == []
+    rich = make_index(embedding=priced, limits={"max_cost_usd": 100})
+    report = rich.ingest()
+    assert report.cost_usd == pytest.approx(plan.cost_usd)
+    assert report.tokens == plan.tokens
+
+
+def test_the_plan_foretells_the_run(make_index: Make, docs: Path) -> None:
+    fill(docs)
+    index = make_index()
+    plan, report = index.plan(), index.ingest()
+    names = ("added", "changed", "removed", "unchanged", "failed", "chunks", "reused", "tokens", "requests")
+    assert {name: getattr(plan, name) for name in names} == {name: getattr(report, name) for name in names}
+    write(docs, "note-3.md", *PARAGRAPHS[:2])
+    write(docs, "new.md", *PARAGRAPHS[2:4])
+    (docs / "note-5.md").unlink()
+    os.utime(docs / "note-0.md", (5, 5))
+    before = versions(index)
+    plan = index.plan()
+    assert versions(index) == before
+    report = index.ingest()
+    assert {name: getattr(plan, name) for name in names} == {name: getattr(report, name) for name in names}
+
+
+def test_two_runs_on_one_index_do_not_overlap(make_index: Make, docs: Path) -> None:
+    fill(docs, 2)
+    index = make_index()
+    from relance.store import open_store
+
+    with hold(open_store(index.spec), "notes"), pytest.raises(IndexBusyError, match="process"):
+        index.ingest()
+    assert index.ingest().status == "completed"
+
+
+def test_racing_runs_leave_one_row_per_chunk(make_index: Make, docs: Path) -> None:
+    fill(docs, 8)
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            make_index().ingest(wait_s=60)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    fresh = make_index(store={"uri": str(docs.parent / "fresh")})
+    fresh.ingest()
+    assert rows(make_index()) == rows(fresh)
+
+
+@pytest.mark.parametrize("failing", ["before chunks", "after chunks"])
+def test_an_interrupted_commit_is_repaired_by_the_next_run(
+    make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    from relance.store.chunks import ChunkTable
+
+    fill(docs)
+    index = make_index()
+    index.ingest()
+    fill(docs, 8)
+    write(docs, "note-2.md", "Only this is left.")
+    (docs / "note-5.md").unlink()
+    victim, name = (ChunkTable, "replace") if failing == "before chunks" else (Manifest, "upsert")
+
+    def die(*_: object, **__: object) -> None:
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(victim, name, die)
+        with pytest.raises(SystemExit):
+            index.ingest()
+    # What changes between the crash and the next run must not hide what the crash left.
+    fill(docs, 3)
+    (docs / "note-7.md").unlink()
+    index.ingest()
+    fresh = make_index(store={"uri": str(docs.parent / "fresh")})
+    fresh.ingest()
+    assert rows(index, vectors=True) == rows(fresh, vectors=True)
+    assert index.status()["interrupted"] is None
+
+
+def test_a_rollback_brings_back_what_an_earlier_run_left(make_index: Make, docs: Path, log: Log) -> None:
+    fill(docs, 3)
+    index = make_index()
+    index.ingest()
+    first = rows(index)
+    fill(docs, 5)
+    write(docs, "note-0.md", "Changed.")
+    index.ingest()
+    second, paid = rows(index), len(log())
+    done = index.rollback()
+    assert rows(index) == first
+    assert done.chunks == len(first)
+    index.ingest()
+    assert rows(index) == second
+    assert len(log()) == paid, "going forth again costs nothing"
+    with pytest.raises(Exception, match="not known"):
+        index.rollback("nonsense")
+
+
+def test_a_stopped_run_keeps_what_it_did_and_the_next_one_goes_on(make_index: Make, docs: Path, log: Log) -> None:
+    for i in range(1200):
+        write(docs, f"{i % 7}/note-{i}.md", f"{PARAGRAPHS[i % 10]} It is number {i}.")
+    handle = RunHandle()
+    handle.on_progress = lambda progress: handle.stop.set() if progress.chunks else None
+    index = make_index(limits={"batches_in_flight": 1})
+    report = index.ingest(handle=handle)
+    assert report.status == "stopped"
+    assert 0 < report.chunks < 1200
+    assert report.removed == 0
+    assert index.ingest().status == "completed"
+    assert len(rows(index)) == 1200
+    assert len(log()) == len(set(log())) == 1200
+
+
+def test_only_touches_the_named_documents(make_index: Make, docs: Path) -> None:
+    fill(docs, 4)
+    index = make_index()
+    index.ingest()
+    for i in range(4):
+        write(docs, f"note-{i}.md", f"New text {i}.")
+    (docs / "note-3.md").unlink()
+    report = index.ingest(only=["docs/note-1.md"])
+    assert (report.changed, report.removed) == (1, 0)
+    assert sum("New text" in row["text"] for row in rows(index)) == 1
+    report = index.ingest(only=["docs/note-3.md"])
+    assert report.removed == 1
+    assert index.ingest().changed == 2
+
+
+def test_readers_never_see_half_a_document(make_index: Make, docs: Path) -> None:
+    """A reader that polls while a document is replaced over and over sees one generation, whole."""
+    generations = [[f"Generation {g}, part {i}: {PARAGRAPHS[i]}" for i in range(6)] for g in range(12)]
+    index = make_index(chunking={"max_tokens": 32})
+    write(docs, "one.md", *generations[0])
+    index.ingest()
+    seen: list[set[str]] = []
+    done = threading.Event()
+
+    def poll() -> None:
+        reader = make_index(chunking={"max_tokens": 32})
+        vector = np.ones(64, dtype=np.float32)
+        while not done.is_set():
+            found = reader.table().search(vector).limit(100).select(["text"]).to_list()
+            seen.append({row["text"].split(",")[0][-3:] for row in found if "Generation" in row["text"]} or {"none"})
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    try:
+        for paragraphs in generations[1:]:
+            write(docs, "one.md", *paragraphs)
+            index.ingest()
+    finally:
+        done.set()
+        thread.join()
+    assert len(seen) > 20
+    assert all(len(each) == 1 and each != {"none"} for each in seen)
+
+
+def test_no_row_ever_lacks_a_vector(make_index: Make, docs: Path) -> None:
+    """The best-known trap of this trade: null vectors and exit code 0."""
+    fill(docs, 3)
+    index = make_index()
+    index.ingest()
+    table = index.table().to_arrow()
+    assert table["vector"].null_count == 0
+    vectors = np.array(table["vector"].to_pylist(), dtype=np.float32)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+
+
+def test_a_table_says_what_made_it(make_index: Make, docs: Path) -> None:
+    fill(docs, 1)
+    index = make_index()
+    index.ingest()
+    said = {key.decode(): value.decode() for key, value in index.table().schema.metadata.items()}
+    assert said["relance.index"] == "notes"
+    assert said["relance.fingerprint"] == index.status()["fingerprint"]
+    assert json.loads(said["relance.embedding"])["model"] == "fake/hash"
+
+
+def test_large_tables_are_indexed_for_look_ups(make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from relance.store import maintenance
+
+    monkeypatch.setattr(maintenance, "_LOOKUP_ROWS", 10)
+    fill(docs, 20)
+    index = make_index()
+    index.ingest()
+    assert "doc_id_idx" in index.status()["indexes"]
+    write(docs, "note-3.md", "Changed after the index was made.")
+    (docs / "note-4.md").unlink()
+    index.ingest()
+    fresh = make_index(store={"uri": str(docs.parent / "fresh")})
+    fresh.ingest()
+    assert rows(index) == rows(fresh)
+
+
+def test_context_is_embedded_and_not_stored(make_index: Make, docs: Path, log: Log) -> None:
+    write(docs, "guide.md", "## Floods", PARAGRAPHS[0], "## Droughts", PARAGRAPHS[1])
+    index = make_index(chunking={"max_tokens": 32, "context": ["title", "headings"]})
+    plan, report = index.plan(), index.ingest()
+    assert (plan.tokens, plan.chunks) == (report.tokens, report.chunks)
+    assert any(text.startswith("guide.md › Droughts\n") for text in log())
+    for row in rows(index):
+        assert (docs / "guide.md").read_text(encoding="utf-8")[row["start_char"] : row["end_char"]] == row["text"]
+    plain = make_index(chunking={"max_tokens": 32})
+    assert plain.plan().changed == 1, "context decides the vectors, so it is part of the fingerprint"

@@ -1,0 +1,461 @@
+"""The traps of this trade: each of these has cost users of such tools stale rows, null vectors or a second bill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from relance.cli.main import main
+from relance.embedding.providers import InputType, Reply
+from relance.embedding.providers.fake import FakeHash
+from relance.errors import AccountError, ConfigurationError, InputError, RetryableError
+from relance.index import Index
+from relance.pipeline.run_handle import RunHandle
+from relance.store.manifest import Manifest
+
+Make = Callable[..., Index]
+Log = Callable[[], list[str]]
+Embed = Callable[[list[str]], None]
+
+
+def write(docs: Path, name: str, *paragraphs: str) -> Path:
+    path = docs / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n\n".join([f"# {name}", *paragraphs]) + "\n", encoding="utf-8")
+    return path
+
+
+def fill(docs: Path, n: int, word: str = "first") -> None:
+    for i in range(n):
+        write(
+            docs, f"{i}.md", *[f"Paragraph {part} of note {i} in its {word} version, with words." for part in range(4)]
+        )
+
+
+def save_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def rows(index: Index) -> list[dict[str, Any]]:
+    """Return all rows without run and dates; every one is active and has a text and a unit vector."""
+    table = index.table().to_arrow()
+    assert all(table["active"].to_pylist())
+    assert table["vector"].null_count == table["text"].null_count == 0
+    found = table.drop_columns(["run_id", "updated_at"]).to_pylist()
+    if found:
+        np.testing.assert_allclose(np.linalg.norm([row["vector"] for row in found], axis=1), 1, rtol=1e-5)
+    for row in found:
+        row["metadata"] = {key: value for key, value in json.loads(row["metadata"]).items() if key != "mtime"}
+    assert len({row["id"] for row in found}) == len(found)
+    return sorted(found, key=lambda row: row["id"])
+
+
+@pytest.fixture
+def in_sync(make_index: Make, tmp_path: Path) -> Callable[[Index], None]:
+    """Check that an index holds exactly what a new one over the same sources would."""
+    names = iter(range(100))
+
+    def check(index: Index) -> None:
+        fresh = Index(index.spec.model_copy(update={"store": index.spec.store.model_copy(
+            update={"uri": str(tmp_path / f"fresh{next(names)}")})}))  # fmt: skip
+        fresh.ingest()
+        assert rows(index) == rows(fresh)
+        assert index.status()["documents"] == fresh.status()["documents"]
+
+    return check
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Callable[[Embed], None]:
+    """Let the provider refuse: call with a function that looks at the texts of a request and may raise."""
+    embed = FakeHash.embed
+
+    def install(look: Embed) -> None:
+        async def refusing(self: FakeHash, texts: list[str], *, input_type: InputType) -> Reply:
+            if input_type == "document":
+                look(texts)
+            return await embed(self, texts, input_type=input_type)
+
+        monkeypatch.setattr(FakeHash, "embed", refusing)
+
+    return install
+
+
+@contextmanager
+def killed_between_chunks_and_manifest() -> Generator[None]:
+    """Let a run die after it has written chunks and before it has written their manifest rows."""
+
+    def die(*_: object, **__: object) -> None:
+        raise SystemExit(9)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(Manifest, "upsert", die)
+        yield
+
+
+# -- what the service refuses ------------------------------------------------------------------------------------
+
+
+def test_a_refused_text_never_becomes_a_row_without_a_vector(
+    make_index: Make, docs: Path, service: Callable[[Embed], None], in_sync: Callable[[Index], None]
+) -> None:
+    """Validators elsewhere: a refused batch, 256 rows of null vectors, and exit code 0."""
+    fill(docs, 6)
+    index = make_index(chunking={"max_tokens": 24})
+    index.ingest()
+    before = [row for row in rows(index) if row["uri"] == "docs/3.md"]
+    fill(docs, 6, "second")
+    write(docs, "new.md", "POISON from the start.")
+
+    def look(texts: list[str]) -> None:
+        if any("note 3" in text or "POISON" in text for text in texts):
+            raise InputError("the input holds inappropriate content")
+
+    service(look)
+    report = index.ingest()
+    assert (report.status, report.changed, report.added, report.failed) == ("completed with failures", 5, 0, 2)
+    assert {failure["uri"] for failure in index.failures()} == {"docs/3.md", "docs/new.md"}
+    assert all("inappropriate" in failure["reason"] for failure in index.failures())
+    assert [row for row in rows(index) if row["uri"] == "docs/3.md"] == before, "its last good version stays, whole"
+    assert "docs/new.md" not in {row["uri"] for row in rows(index)}
+    service(lambda _: None)
+    assert index.ingest().status == "completed"
+    in_sync(index)
+
+
+def test_the_exit_code_of_a_run_with_failures_is_not_zero(
+    docs: Path, tmp_path: Path, service: Callable[[Embed], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(docs, 2)
+    spec = tmp_path / "index.yaml"
+    spec.write_text("name: n\nsources: [{type: files, root: docs}]\nembedding: {model: fake/hash, max_attempts: 1}\n",
+                    encoding="utf-8")  # fmt: skip
+    codes = []
+    for error in (InputError("refused"), RetryableError("away"), AccountError("bad key"), None):
+
+        def look(_: list[str], error: Exception | None = error) -> None:
+            if error:
+                raise error
+
+        service(look)
+        with pytest.raises(SystemExit) as ended:
+            main(["ingest", str(spec), "--direct"])
+        codes.append(ended.value.code)
+    assert codes == [3, 3, 1, 0]
+    assert "bad key" in capsys.readouterr().err
+
+
+def test_a_service_that_goes_away_half_way_loses_and_rebuys_nothing(
+    make_index: Make, docs: Path, service: Callable[[Embed], None], log: Log, in_sync: Callable[[Index], None]
+) -> None:
+    fill(docs, 40)
+    index = make_index(embedding={"model": "fake/hash", "batch_texts": 8, "max_attempts": 1, "max_concurrency": 1})
+    calls: list[int] = []
+
+    def look(texts: list[str]) -> None:
+        calls.append(len(texts))
+        if len(calls) > 3:
+            raise RetryableError("the service is away")
+
+    service(look)
+    report = index.ingest()
+    assert report.status == "completed with failures"
+    assert all(failure["retryable"] for failure in index.failures())
+    rows(index)
+    service(lambda _: None)
+    assert index.ingest().status == "completed"
+    assert index.failures() == []
+    assert len(log()) == len(set(log()))
+    in_sync(index)
+
+
+@pytest.mark.parametrize("section", [{"batch_texts": 7}, {}], ids=["by the spec", "by the model"])
+def test_no_request_is_larger_than_the_service_takes(
+    make_index: Make, docs: Path, service: Callable[[Embed], None], section: dict[str, int]
+) -> None:
+    """Validators elsewhere: 25 texts sent to a service that takes 10, and everything refused."""
+    fill(docs, 150)
+    sizes: list[int] = []
+    limit = section.get("batch_texts", 256)
+
+    def look(texts: list[str]) -> None:
+        sizes.append(len(texts))
+        if len(texts) > limit:
+            raise InputError(f"batch size is invalid, it should not be larger than {limit}")
+
+    service(look)
+    index = make_index(chunking={"max_tokens": 24}, embedding={"model": "fake/hash", **section})
+    report = index.ingest()
+    assert (report.status, report.added) == ("completed", 150)
+    assert max(sizes) <= limit
+    assert len(sizes) <= report.embedded // limit + 4, "and none is needlessly small"
+
+
+@pytest.mark.parametrize("spoil", ["nan", "few"])
+def test_a_reply_that_makes_no_sense_is_not_stored(
+    make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch, spoil: str
+) -> None:
+    embed = FakeHash.embed
+
+    async def spoilt(self: FakeHash, texts: list[str], *, input_type: InputType) -> Reply:
+        vectors = (await embed(self, texts, input_type=input_type)).vectors
+        match spoil:
+            case "nan":
+                vectors[0, 0] = np.nan
+            case "few":
+                vectors = vectors[:-1]
+        return Reply(vectors)
+
+    fill(docs, 3)
+    index = make_index(embedding={"model": "fake/hash", "max_attempts": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeHash, "embed", spoilt)
+        if spoil == "few":  # no reply of such a service can be trusted
+            with pytest.raises(ConfigurationError, match="twice"):
+                index.ingest()
+        else:
+            assert index.ingest().status == "completed with failures"
+            rows(index)
+    assert index.ingest().status == "completed"
+    assert len({row["uri"] for row in rows(index)}) == 3
+
+
+# -- stale rows --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "chunking",
+    [{"max_tokens": 24, "overlap_tokens": 8}, {"strategy": "whole"},
+     {"max_tokens": 48, "context": ["title", "headings"]}],
+    ids=str,
+)  # fmt: skip
+def test_another_way_of_cutting_leaves_no_chunk_of_the_old_one(
+    make_index: Make, docs: Path, chunking: dict[str, Any], in_sync: Callable[[Index], None]
+) -> None:
+    """Validators elsewhere: files did not change, so nothing was cut again, and old and new chunks lay side by side."""
+    fill(docs, 3)
+    make_index(chunking={"max_tokens": 48}).ingest()
+    index = make_index(chunking=chunking)
+    assert index.ingest().changed == 3
+    in_sync(index)
+    assert index.ingest().unchanged == 3
+
+
+def test_a_change_of_many_documents_is_a_handful_of_commits(make_index: Make, docs: Path) -> None:
+    """Validators elsewhere: one commit per row, and a table that is slower with every run."""
+    fill(docs, 300)
+    index = make_index()
+    index.ingest()
+    before = index.status()["table_version"]
+    assert before < 10
+    fill(docs, 300, "second")
+    assert index.ingest().changed == 300
+    assert index.status()["table_version"] - before < 10
+
+
+def test_a_deleted_file_a_deleted_folder_and_an_emptied_source_leave_nothing(
+    make_index: Make, docs: Path, in_sync: Callable[[Index], None]
+) -> None:
+    fill(docs, 3)
+    fill(docs / "sub", 3)
+    index = make_index()
+    index.ingest()
+    (docs / "1.md").unlink()
+    shutil.rmtree(docs / "sub")
+    assert index.ingest().removed == 4
+    in_sync(index)
+    for path in docs.iterdir():
+        path.unlink()
+    assert index.ingest(approved=True).removed == 2
+    assert rows(index) == []
+
+
+def test_a_rename_that_keeps_the_date_moves_the_rows(
+    make_index: Make, docs: Path, log: Log, in_sync: Callable[[Index], None]
+) -> None:
+    fill(docs, 3)
+    index = make_index()
+    index.ingest()
+    paid = log()
+    stat = (docs / "0.md").stat()
+    (docs / "0.md").rename(docs / "moved.md")
+    (docs / "1.md").rename(docs / "swap")
+    (docs / "2.md").rename(docs / "1.md")  # other content of the same size under a known name
+    (docs / "swap").rename(docs / "2.md")
+    assert (docs / "moved.md").stat().st_mtime_ns == stat.st_mtime_ns
+    index.ingest()
+    assert log() == paid
+    in_sync(index)
+
+
+def test_an_edit_that_keeps_size_and_date_is_seen_by_a_full_run_only(
+    make_index: Make, docs: Path, in_sync: Callable[[Index], None]
+) -> None:
+    """The marker of a file is its date (in nanoseconds) and its size; reading every file in every run would tell."""
+    path = write(docs, "a.md", "The gauge is at 1.20 m.")
+    index = make_index()
+    index.ingest()
+    stat = path.stat()
+    write(docs, "a.md", "The gauge is at 3.70 m.")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_size == stat.st_size
+    assert index.ingest().unchanged == 1
+    assert "1.20" in rows(index)[0]["text"]
+    assert index.ingest(full=True).changed == 1
+    in_sync(index)
+
+
+def test_an_edit_with_an_older_date_is_seen(make_index: Make, docs: Path, in_sync: Callable[[Index], None]) -> None:
+    """Validators elsewhere: only files newer than the last run were read, and a restored backup was not."""
+    path = write(docs, "a.md", "The gauge is at 1.20 m.")
+    index = make_index()
+    index.ingest()
+    write(docs, "a.md", "The gauge is at 3.70 m.")
+    os.utime(path, (1, 1))
+    assert index.ingest().changed == 1
+    in_sync(index)
+
+
+def test_a_document_that_two_sources_share_is_indexed_once(make_index: Make, docs: Path) -> None:
+    fill(docs, 3)
+    index = make_index(sources=[{"type": "files", "root": str(docs)},
+                                {"type": "files", "root": str(docs), "include": ["1.md", "2.md"]}])  # fmt: skip
+    report = index.ingest()
+    assert (report.added, index.status()["documents"]) == (3, 3)
+    rows(index)
+    assert index.ingest().unchanged == 3
+
+
+# -- handles and processes ---------------------------------------------------------------------------------------
+
+
+def test_a_handle_from_before_another_process_wrote_duplicates_nothing(
+    make_index: Make, docs: Path, in_sync: Callable[[Index], None]
+) -> None:
+    """LanceDB's default handle stays on the version it opened: it inserts twice and deletes nothing, silently."""
+    fill(docs, 4)
+    ours, theirs = make_index(), make_index()
+    ours.ingest()
+    table = ours.table()
+    assert table.count_rows() == len(rows(ours))
+    fill(docs, 4, "second")
+    fill(docs / "sub", 2)
+    theirs.ingest()
+    fill(docs / "sub", 2, "third")
+    (docs / "0.md").unlink()
+    report = ours.ingest()
+    assert (report.changed, report.removed, report.unchanged) == (2, 1, 3)
+    in_sync(ours)
+    assert table.count_rows() == len(rows(ours))
+
+
+# -- crashes whose repair meets something else -------------------------------------------------------------------
+
+Middle = Callable[[Index, Path], None]
+
+
+def only_another_and_stopped_at_once(index: Index, _: Path) -> None:
+    index.ingest(only=["docs/3.md"])
+    handle = RunHandle()
+    handle.stop.set()
+    assert index.ingest(handle=handle).status == "stopped"
+
+
+def one_is_bad_for_a_while(index: Index, docs: Path) -> None:
+    good = (docs / "1.md").read_bytes()
+    (docs / "1.md").write_bytes(b"")
+    assert index.ingest().failed == 1
+    (docs / "1.md").write_bytes(good)
+
+
+def killed_again(index: Index, docs: Path) -> None:
+    write(docs, "0.md", "Again another text.")
+    with killed_between_chunks_and_manifest():
+        index.ingest()
+
+
+@pytest.mark.parametrize("middle", [only_another_and_stopped_at_once, one_is_bad_for_a_while, killed_again])
+def test_what_a_killed_run_left_is_repaired_by_whichever_run_can(
+    make_index: Make, docs: Path, middle: Middle, in_sync: Callable[[Index], None]
+) -> None:
+    fill(docs, 5)
+    index = make_index(chunking={"max_tokens": 24})
+    index.ingest()
+    fill(docs, 4, "second")
+    with killed_between_chunks_and_manifest():
+        index.ingest()
+    fill(docs, 4, "third")
+    (docs / "2.md").unlink()
+    middle(index, docs)
+    assert index.ingest().status == "completed"
+    in_sync(index)
+    assert index.status()["interrupted"] is None
+    version = index.status()["table_version"]
+    index.ingest()
+    assert index.status()["table_version"] == version
+
+
+ROWS = [{"id": i, "text": f"Reading {i} of the first series."} for i in range(6)]
+
+
+@pytest.fixture
+def tables(make_index: Make, docs: Path) -> Index:
+    save_rows(docs / "a.jsonl", ROWS)
+    index = make_index(sources=[{"type": "files", "root": str(docs), "rows": {}}])
+    index.ingest()
+    return index
+
+
+def test_rows_of_a_file_that_did_not_change_survive_a_killed_full_run(
+    tables: Index, in_sync: Callable[[Index], None]
+) -> None:
+    with killed_between_chunks_and_manifest():
+        tables.ingest(full=True)
+    assert tables.ingest().removed == 0
+    in_sync(tables)
+
+
+def test_a_run_over_one_row_does_not_hide_the_changes_of_the_others(
+    tables: Index, docs: Path, in_sync: Callable[[Index], None]
+) -> None:
+    changed = [{"id": i, "text": f"Reading {i} of the second series."} for i in range(1, 6)]
+    save_rows(docs / "a.jsonl", changed)
+    save_rows(docs / "new.jsonl", ROWS)
+    assert tables.ingest(only=["docs/a.jsonl#3"]).changed == 1
+    report = tables.ingest()
+    assert (report.changed, report.removed, report.added) == (4, 1, 6)
+    in_sync(tables)
+
+
+def test_a_run_over_one_file_of_rows_sees_what_is_gone_from_it(
+    tables: Index, docs: Path, in_sync: Callable[[Index], None]
+) -> None:
+    save_rows(docs / "b#1.jsonl", ROWS)
+    tables.ingest()
+    save_rows(docs / "a.jsonl", ROWS[:2])
+    save_rows(docs / "b#1.jsonl", ROWS[:3])
+    report = tables.ingest(only=["docs/a.jsonl"])
+    assert (report.removed, tables.status()["documents"]) == (4, 8)
+    assert tables.ingest().removed == 3
+    in_sync(tables)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a#b.jsonl"])
+def test_a_bad_row_is_tried_again_although_its_file_does_not_change(make_index: Make, docs: Path, name: str) -> None:
+    save_rows(docs / name, [*ROWS, {"id": "bad", "text": ""}])
+    index = make_index(sources=[{"type": "files", "root": str(docs), "rows": {}}])
+    for _ in range(3):
+        report = index.ingest()
+        assert (report.status, report.failed) == ("completed with failures", 1)
+        assert len(index.failures()) == 1
+    save_rows(docs / name, ROWS)
+    assert index.ingest().status == "completed"
+    assert index.failures() == []

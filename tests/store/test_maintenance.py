@@ -1,0 +1,241 @@
+"""Housekeeping: what is tidied, what is kept for a rollback, and that readers and later runs notice nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relance.cli.main import main
+from relance.errors import IndexBusyError, InputError
+from relance.index import Index
+from relance.store import maintain as maintenance
+from relance.store import open_store
+from relance.store.chunks import ChunkTable
+from relance.store.index_tables import IndexTables
+from relance.store.lock import hold
+
+Make = Callable[..., Index]
+
+SOON = {"retention_days": 1e-6}  # a tenth of a second
+
+
+def write(docs: Path, name: str, text: str) -> None:
+    (docs / name).write_text(text, encoding="utf-8")
+
+
+def tables(index: Index) -> IndexTables:
+    found = IndexTables.serving(open_store(index.spec), index.spec.name)
+    assert found is not None
+    return found
+
+
+def rows(index: Index) -> list[tuple[str, str]]:
+    return sorted((row["uri"], row["text"]) for row in index.table().to_arrow().to_pylist())
+
+
+@pytest.fixture
+def short(make_index: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Index]:
+    """Declare indexes whose old versions are past the retention at once."""
+    monkeypatch.setattr(maintenance, "_LEEWAY", timedelta(milliseconds=1))
+
+    def make(**sections: Any) -> Index:
+        return make_index(**({"store": {"uri": str(tmp_path / "db"), **SOON}} | sections))
+
+    return make
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let five files be many."""
+    monkeypatch.setattr(maintenance, "_FILES", 4)
+
+
+@pytest.mark.usefixtures("few")
+def test_many_small_files_become_few_and_a_tidy_index_gets_no_new_version(make_index: Make, docs: Path) -> None:
+    index = make_index()
+    for i in range(6):
+        write(docs, f"{i}.md", f"Note {i}.")
+        index.ingest()
+    before = rows(index)
+    done = index.maintain()
+    compacted = {name.removeprefix(tables(index).name): files for name, files in done.compacted.items()}
+    assert compacted["__documents"] == (6, 1)
+    assert (compacted[""][0], compacted[""][1] <= 2) == (6, True), "rows that are indexed and rows that are not yet"
+    assert rows(index) == before
+    assert "text_idx" in done.indexes
+    assert done.versions == 0, "a week of versions is kept"
+    versions = tables(index).versions
+    assert index.maintain().compacted == {}
+    assert tables(index).versions == versions
+    report = index.ingest()
+    assert (report.unchanged, report.chunks) == (6, 0)
+
+
+def test_old_versions_go_when_they_are_past_the_retention(short: Make, docs: Path) -> None:
+    index = short()
+    for text in ("One.", "Two.", "Three."):
+        write(docs, "a.md", text)
+        index.ingest()
+    first = index.runs()[-1]["run_id"]
+    done = index.maintain()
+    assert done.versions > 0
+    assert done.bytes_before is not None
+    assert [text for _, text in rows(index)] == ["Three."]
+    with pytest.raises(InputError, match="past the retention"):
+        index.rollback(first)
+
+
+def test_what_readers_had_when_the_retention_began_can_be_gone_back_to(make_index: Make, docs: Path) -> None:
+    """LanceDB drops versions by age alone; an old one that was replaced only yesterday has to stay."""
+    write(docs, "a.md", "Good.")
+    index = make_index()
+    index.ingest()
+    good = index.runs()[0]["run_id"]
+    began = datetime.now(UTC)
+    for text in ("Bad.", "Worse."):
+        write(docs, "a.md", text)
+        index.ingest()
+    age = (datetime.now(UTC) - began) / timedelta(days=1)  # everything since then is younger, the good one older
+    spec = index.spec.model_copy(update={"store": index.spec.store.model_copy(update={"retention_days": age})})
+    Index(spec).maintain()
+    assert index.rollback(good).run_id == good
+    assert [text for _, text in rows(index)] == ["Good."]
+
+
+def test_a_rollback_over_a_maintenance_finds_what_was_there_before_the_bad_run(short: Make, docs: Path) -> None:
+    index = short()
+    for text in ("First.", "Good."):
+        write(docs, "a.md", text)
+        index.ingest()
+    index.maintain()
+    assert index.runs()[0]["status"] == "maintained"
+    write(docs, "a.md", "Bad.")
+    index.ingest()
+    index.rollback()
+    assert [text for _, text in rows(index)] == ["Good."]
+
+
+def test_a_rollback_after_a_maintenance_goes_back_over_it(make_index: Make, docs: Path, few: None) -> None:
+    index = make_index()
+    for i in range(6):
+        write(docs, f"{i}.md", f"Note {i}.")
+        index.ingest()
+        if i == 4:
+            assert index.maintain().compacted
+    index.maintain()
+    for left in (5, 4, 3):
+        index.rollback()
+        assert len(rows(index)) == left
+
+
+def test_tables_of_an_earlier_model_go_when_no_rollback_may_want_them(
+    short: Make, make_index: Make, docs: Path
+) -> None:
+    write(docs, "a.md", "Text.")
+    old = make_index()
+    old.ingest()
+    name = tables(old).name
+    (neighbour := make_index(name="notes-2")).ingest()
+    new = {"model": "fake/hash", "dimension": 32}
+    began = datetime.now(UTC)
+    make_index(embedding=new).ingest()
+    days = (datetime.now(UTC) - began) / timedelta(days=1)
+    kept = make_index(embedding=new, store={"uri": str(docs.parent / "db"), "retention_days": days})
+    assert kept.maintain().dropped == [], "it is what readers had when the retention began"
+    time.sleep(0.2)  # the retention is a tenth of a second, and this machine may be quicker
+    done = short(embedding=new).maintain()
+    assert set(done.dropped) == {name, f"{name}__documents"}
+    assert rows(short(embedding=new)) == [("docs/a.md", "Text.")]
+    assert rows(neighbour) == [("docs/a.md", "Text.")]
+
+
+def test_tables_that_are_being_built_stay(short: Make, docs: Path) -> None:
+    from relance.pipeline.run_handle import RunHandle
+
+    write(docs, "a.md", "Text.")
+    short().ingest()
+    building = short(embedding={"model": "fake/hash", "dimension": 32})
+    handle = RunHandle(on_progress=lambda progress: handle.stop.set() if progress.documents else None)
+    assert building.ingest(handle=handle).status == "stopped"
+    there = set(open_store(building.spec).tables())
+    assert building.maintain().dropped == []
+    assert set(open_store(building.spec).tables()) == there
+
+
+def test_vectors_over_the_limit_are_pruned_and_failures_counted(make_index: Make, docs: Path, tmp_path: Path) -> None:
+    for i in range(20):
+        write(docs, f"{i}.md", f"Note {i}.")
+    write(docs, "empty.md", "")
+    make_index().ingest()
+    index = make_index(store={"uri": str(tmp_path / "db"), "cache_max_bytes": 2000})
+    done = index.maintain()
+    assert (done.failures, done.retryable) == (1, 0)
+    assert done.pruned > 0
+    assert index.cache()[0]["bytes"] <= 2000
+
+
+def test_nothing_is_touched_while_a_run_writes(make_index: Make, docs: Path) -> None:
+    write(docs, "a.md", "Text.")
+    index = make_index()
+    index.ingest()
+    with hold(open_store(index.spec), "notes"), pytest.raises(IndexBusyError):
+        index.maintain()
+
+
+def test_what_an_interrupted_run_left_is_left_to_the_next_one(
+    make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(docs, "a.md", "Text.")
+    index = make_index()
+    index.ingest()
+    write(docs, "a.md", "Other text.")
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkTable, "sweep", lambda _: exec("raise SystemExit(9)"))
+        with pytest.raises(SystemExit):
+            index.ingest()
+    versions = tables(index).versions
+    done = index.maintain()
+    assert done.interrupted is not None
+    assert tables(index).versions == versions
+    index.ingest()
+    assert index.maintain().interrupted is None
+
+
+def test_an_index_that_is_not_there_yet_needs_no_maintenance(make_index: Make, tmp_path: Path) -> None:
+    done = make_index().maintain()
+    assert (done.compacted, done.indexes, done.bytes_before) == ({}, [], 0)
+    assert not (tmp_path / "db").exists()
+
+
+@pytest.mark.usefixtures("few")
+def test_media_are_tidied_with_the_texts(gallery: Any) -> None:
+    index = gallery.index()
+    for i in range(5):
+        gallery.paint(f"pics/{i}.png", f"rgb({i},0,0)")
+        index.ingest()
+    done = index.maintain()
+    assert any("__media__" in name for name in done.compacted)
+    assert len(index.table(media=True).to_arrow()) == 5
+    assert index.ingest().media.unchanged == 5
+
+
+def test_the_command_tells_what_was_done(make_index: Make, docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(docs, "a.md", "Text.")
+    path = docs.parent / "index.yaml"
+    path.write_text(
+        "name: notes\nsources: [{type: files, root: docs}]\nembedding: {model: fake/hash}\nstore: {uri: db}\n"
+    )
+    Index(path).ingest()
+    for arguments, expected in ([], "notes: maintained in"), (["--json"], '"compacted": {'):
+        with pytest.raises(SystemExit) as ended:
+            main(["maintain", str(path), *arguments])
+        said = capsys.readouterr()
+        assert (ended.value.code, said.err) == (0, "")
+        assert expected in said.out
+    assert json.loads(said.out)["failures"] == 0
