@@ -37,9 +37,9 @@ def calls() -> dict[str, float]:
     """Time what the hooks do, in this process as it is."""
     from relance.embedding.providers import ModelInfo
     from relance.embedding.rate_limits import AdaptiveLimit
+    from relance.embedding.traffic import Traffic
     from relance.pipeline.report import Report
-    from relance.telemetry.run import RunTelemetry
-    from relance.telemetry.traffic import Traffic
+    from relance.pipeline.run_telemetry import RunTelemetry
 
     info = ModelInfo(name="fake/hash", dimension=64)
     traffic, report, bare = Traffic(info, AdaptiveLimit(8)), Report("notes", "1"), Report("notes", "2")

@@ -20,8 +20,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from relance.config import IndexSpec
 from relance.errors import RetryableError, StoppedError
 from relance.index import Index
-from relance.pipeline.approval import note_decision
 from relance.pipeline.batch import Batch
+from relance.pipeline.loss import note_decision
 from relance.pipeline.modalities import combine, parts
 from relance.pipeline.report import Report
 from relance.pipeline.run import Ingestion

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from relance.config import IndexSpec, Size
 from relance.config.load import load_spec
 from relance.errors import ApprovalNeededError, ConfigurationError, InputError
-from relance.pipeline.approval import Preview, approval_needed, note_decision
+from relance.pipeline.approval import Preview, approval_needed
+from relance.pipeline.loss import note_decision
 from relance.pipeline.modalities import combine, parts
 from relance.pipeline.plan import Plan, check_budget, make_plan, outline
 from relance.pipeline.report import Report
@@ -97,7 +98,9 @@ class Index:
                 note_decision(run.report, reasons)
                 run.discover()
                 if run.embedding.mode == "batch":
-                    run.fill()
+                    from relance.pipeline.batch_mode import fill
+
+                    fill(run)
                 in_threads(run)
                 reports.append(run.finish())
         return combine(reports)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
+from relance.pipeline import batch_mode
 from relance.pipeline.run import Ingestion
 from relance_tasks.log import run_log
 from relance_tasks.retries import STAGE
@@ -15,7 +16,7 @@ __all__ = ["fill"]
 @task(task_run_name="batch files of {run.spec.name}", **STAGE)
 def fill(run: Ingestion) -> int:
     """Order what is missing at half the price and wait for it; returns the vectors that came."""
-    filled = run.fill()
+    filled = batch_mode.fill(run)
     run_log().info(
         "%s: %d texts ordered in %d batches, %d vectors came, %d are left to be embedded online",
         run.spec.name, filled.ordered, filled.batches, filled.embedded, filled.failed,

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from relance.analysis.anomalies import check_texts, find_anomalies
-from relance.analysis.normal import Method, Normal, threshold_of
 from relance.analysis.points import Points, unit
 from relance.analysis.results import read_results
 from relance.cli.main import main
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
+from relance.pipeline.normal import Method, Normal, threshold_of
 
 METHODS = ["centroid", "knn", "lof"]
 STRANGE = "asdf qwer zxcv poiu lkjh mnbv"
@@ -168,7 +168,7 @@ def test_blocks_make_no_difference(method: Any, monkeypatch: pytest.MonkeyPatch)
     whole = Normal(crowd, method=method)
     names = ["?"] * 25
     expected = whole.score(others, names), whole.nearest(others, names)
-    monkeypatch.setattr("relance.analysis.normal._BLOCK", 7)
+    monkeypatch.setattr("relance.pipeline.normal._BLOCK", 7)
     parts = Normal(crowd, method=method)
     assert parts.threshold == pytest.approx(whole.threshold, abs=1e-6)
     assert np.allclose(parts.score(others, names), expected[0], atol=1e-6)

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import stamina
 
-from relance.embedding.batch_api import Orders, cancel, changed_texts, fill
+from relance.embedding.batch_api import Orders, cancel, fill
 from relance.embedding.embedder import vector_key
 from relance.errors import AccountError, BudgetError, ConfigurationError, RetryableError
+from relance.pipeline.batch_mode import changed_texts, fill_context
 from relance.pipeline.run import Ingestion
 from relance.store.catalog import Catalog
 from relance_emulator import EmulatorConfig, running
@@ -117,7 +118,7 @@ def ingest(index):
     """Do what the flow does."""
     with Ingestion(index.spec) as run:
         run.discover()
-        filled = fill(run, changed_texts(run), **FAST) if index.spec.embedding.mode == "batch" else None
+        filled = fill(fill_context(run), changed_texts(run), **FAST) if index.spec.embedding.mode == "batch" else None
         for batch in run.batches():
             run.upsert(run.embed(run.chunk(run.load(batch))))
         return run.finish(), filled
@@ -181,7 +182,7 @@ def test_what_cannot_be_read_is_reported_once(service, make_index, docs):
 
 def test_a_batch_is_ordered_as_the_protocol_says_and_its_files_are_removed(service, start):
     with start() as run:
-        fill(run, [(TEXTS, None)], **FAST)
+        fill(fill_context(run), [(TEXTS, None)], **FAST)
     [body] = map(json.loads, service.sent("POST", "/batches"))
     assert body["metadata"]["ds_name"].startswith("relance-")
     del body["metadata"]
@@ -195,28 +196,28 @@ def test_a_batch_is_ordered_as_the_protocol_says_and_its_files_are_removed(servi
 
 def test_no_text_is_ordered_that_need_not_or_cannot_be(service, start):
     with start(max_input_tokens=20) as run:
-        fill(run, [(TEXTS[:3], None)], **FAST)
+        fill(fill_context(run), [(TEXTS[:3], None)], **FAST)
         service.post("reset")
         wanted = TEXTS[3:8]
         batches = [
             ([*TEXTS[:3], *wanted, *wanted], None),
             (["", "  \n", "word " * 30, wanted[0]], np.array([0, 2, 31, 12])),
         ]
-        report = fill(run, iter(batches), **FAST)
+        report = fill(fill_context(run), iter(batches), **FAST)
         assert (report.ordered, service.stats()["texts"], service.stats()["duplicates"]) == (5, 5, 0)
         assert all(has(run, wanted))
 
 
 def test_fewer_texts_than_pay_are_left_to_be_embedded_online(service, start):
     with start() as run:
-        assert fill(run, [(TEXTS, None)], least=len(TEXTS) + 1).ordered == 0
+        assert fill(fill_context(run), [(TEXTS, None)], least=len(TEXTS) + 1).ordered == 0
         assert service.stats()["requests"] == 0
 
 
 @pytest.mark.parametrize("limits", [{"max_lines": 10}, {"max_bytes": 2500}])
 def test_many_texts_are_ordered_in_several_files(service, start, limits):
     with start() as run:
-        report = fill(run, [(TEXTS, None)], **FAST, **limits)
+        report = fill(fill_context(run), [(TEXTS, None)], **FAST, **limits)
         assert report.batches == len(service.sent("POST", "/batches")) >= 3
         assert (report.embedded, service.stats()["duplicates"]) == (len(TEXTS), 0)
         assert run.report.requests == report.batches
@@ -229,7 +230,7 @@ def test_two_indexes_of_one_store_do_not_order_the_same_texts(service, start, mo
     def work(name):
         with start(sections={"name": name}) as run:
             ready.wait()
-            reports.append(fill(run, [(TEXTS, None)], **FAST))
+            reports.append(fill(fill_context(run), [(TEXTS, None)], **FAST))
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two")]
     for thread in threads:
@@ -297,14 +298,14 @@ def test_a_run_may_be_killed_anywhere_and_each_text_is_still_ordered_once(servic
             crash = Crash(patch, at)
             with start() as run:
                 try:
-                    fill(run, [(texts, None)], **calm)
+                    fill(fill_context(run), [(texts, None)], **calm)
                 except CrashError:
                     run.vectors._buffer.clear()  # what was not on disk is lost
                     raise
         if not crash.happened:
             break
         with start() as run:
-            report = fill(run, [(texts, None)], **calm)
+            report = fill(fill_context(run), [(texts, None)], **calm)
             assert all(has(run, texts)), at
             assert report.waiting == 0, at
         stats = service.stats()
@@ -321,11 +322,12 @@ def test_a_killed_process_loses_no_batch(make_index, tmp_path):
         script = (
             "import json, sys\n"
             "from relance.embedding.batch_api import fill\n"
+            "from relance.pipeline.batch_mode import fill_context\n"
             "from relance.pipeline.run import Ingestion\n"
             "from relance.config import IndexSpec\n"
             "declared, texts = json.loads(sys.argv[1])\n"
             "with Ingestion(IndexSpec.model_validate(declared)) as run:\n"
-            "    fill(run, [(texts, None)], least=1)\n"
+            "    fill(fill_context(run), [(texts, None)], least=1)\n"
         )
         declared = spec.model_dump(mode="json") | {"embedding": embedding_for(service), "folder": str(tmp_path)}
         process = subprocess.Popen([sys.executable, "-c", script, json.dumps([declared, TEXTS])])
@@ -345,7 +347,7 @@ def test_a_killed_process_loses_no_batch(make_index, tmp_path):
             yield TEXTS, None
 
         with Ingestion(spec, wait_s=10) as run:
-            report = fill(run, texts(), **FAST)
+            report = fill(fill_context(run), texts(), **FAST)
         assert read_when == [True]  # the batch was received before a document was read
         assert (report.ordered, report.embedded) == (0, len(TEXTS))
         assert (service.stats()["texts"], service.stats()["duplicates"]) == (len(TEXTS), 0)
@@ -355,7 +357,7 @@ def test_a_killed_process_loses_no_batch(make_index, tmp_path):
 def test_an_order_whose_answer_is_lost_is_looked_up_before_it_is_made_again(service, start, action):
     service.post("faults", [{"kind": "batches", "times": 1, "action": action}])
     with start() as run:
-        report = fill(run, [(TEXTS, None)], **FAST)
+        report = fill(fill_context(run), [(TEXTS, None)], **FAST)
         assert (report.embedded, report.batches) == (len(TEXTS), 1)
     assert (service.stats()["texts"], service.stats()["duplicates"]) == (len(TEXTS), 0)
     assert service.sent("GET", "/batches")
@@ -371,7 +373,7 @@ def test_a_shaky_service_is_waited_for_and_nothing_is_bought_twice(make_index, s
         service = Service(url)
         service.post("faults", faults)
         with Ingestion(make_index(embedding=embedding_for(service)).spec) as run:
-            report = fill(run, [(TEXTS, None)], **FAST, max_lines=5)
+            report = fill(fill_context(run), [(TEXTS, None)], **FAST, max_lines=5)
             assert all(has(run, TEXTS))
         stats = service.stats()
     assert report.batches == 5
@@ -387,14 +389,14 @@ def test_a_stopped_run_leaves_its_batch_to_the_next_one(start, make_index):
         service = Service(url)
         with start(service) as run:
             threading.Timer(0.3, run.handle.stop.set).start()
-            report = fill(run, [(TEXTS, None)], **FAST)
+            report = fill(fill_context(run), [(TEXTS, None)], **FAST)
             assert (report.ordered, report.embedded, report.waiting) == (len(TEXTS), 0, len(TEXTS))
             [order] = open_orders(run)
             assert order.batch_id.startswith("batch_")
             assert order.input_file_id.startswith("file-")
             assert order.lines == len(TEXTS)
         with start(service, price_per_million_tokens=1.0) as run:
-            report = fill(run, [(TEXTS, None)], **FAST)
+            report = fill(fill_context(run), [(TEXTS, None)], **FAST)
             assert (report.ordered, report.embedded, report.waiting) == (0, len(TEXTS), 0)
             assert report.cost_usd == pytest.approx(service.stats()["tokens"] * 0.5e-6)
             assert run.budget.reserved_usd == pytest.approx(report.cost_usd)
@@ -406,14 +408,14 @@ def test_a_cancelled_batch_leaves_what_was_done(start):
         service = Service(url)
         with start(service) as run:
             threading.Timer(1.0, run.handle.stop.set).start()
-            fill(run, [(TEXTS, None)], **FAST)
+            fill(fill_context(run), [(TEXTS, None)], **FAST)
         with start(service) as run:
-            assert cancel(run) == 1
-            report = fill(run, [(TEXTS, None)], **FAST)
+            assert cancel(fill_context(run)) == 1
+            report = fill(fill_context(run), [(TEXTS, None)], **FAST)
             done = has(run, TEXTS)
             assert 0 < sum(done) < len(TEXTS)
             assert (report.ordered, report.embedded, report.failed) == (0, sum(done), len(TEXTS) - sum(done))
-            assert cancel(run) == 0
+            assert cancel(fill_context(run)) == 0
         assert service.stats()["texts"] == sum(done)
 
 
@@ -421,7 +423,7 @@ def test_an_expired_batch_leaves_what_was_done(start):
     with emulating(batch_s=2.0, batch_expires_s=0.8) as url:
         service = Service(url)
         with start(service) as run:
-            report = fill(run, [(TEXTS, None)], **FAST)
+            report = fill(fill_context(run), [(TEXTS, None)], **FAST)
             done = sum(has(run, TEXTS))
             assert 0 < done < len(TEXTS)
             assert (report.embedded, report.failed, report.waiting) == (done, len(TEXTS) - done, 0)
@@ -433,7 +435,7 @@ def test_an_expired_batch_leaves_what_was_done(start):
 def test_what_comes_back_without_a_vector_is_left_to_be_embedded_online(service, start):
     too_long = "word " * 9000  # for the service; we are told otherwise
     with start(max_input_tokens=100_000) as run:
-        report = fill(run, [([*TEXTS, too_long], None)], **FAST)
+        report = fill(fill_context(run), [([*TEXTS, too_long], None)], **FAST)
         assert (report.ordered, report.embedded, report.failed) == (len(TEXTS) + 1, len(TEXTS), 1)
         assert has(run, [*TEXTS, too_long]) == [True] * len(TEXTS) + [False]
         [note] = run.report.notes
@@ -452,9 +454,9 @@ def test_a_refused_text_is_not_ordered_again_by_the_run_that_hears_of_it(start):
         texts = [([*TEXTS, too_long], None)]
         with start(service, max_input_tokens=100_000) as run:
             threading.Timer(0.3, run.handle.stop.set).start()
-            fill(run, texts, **FAST)
+            fill(fill_context(run), texts, **FAST)
         with start(service, max_input_tokens=100_000) as run:
-            report = fill(run, texts, **FAST)
+            report = fill(fill_context(run), texts, **FAST)
             assert (report.ordered, report.embedded, report.failed) == (0, len(TEXTS), 1)
 
 
@@ -462,7 +464,7 @@ def test_a_batch_the_service_does_not_begin_is_an_error_of_one_sentence(service,
     fields = {"model": "openai/no-such-model", "base_url": f"{service.url}/compatible-mode/v1"}
     with start(**fields) as run:
         with pytest.raises(ConfigurationError, match=r"model_not_found in line 1: The provided model .*mode: online"):
-            fill(run, [(TEXTS, None)], **FAST)
+            fill(fill_context(run), [(TEXTS, None)], **FAST)
         assert Orders(run.tables.catalog, run.tables.space, fields["base_url"]).all() == []
         assert run.budget.reserved_usd == 0
 
@@ -474,7 +476,7 @@ def test_without_the_money_for_all_of_it_nothing_is_sent(service, start):
     sections = {"limits": {"max_cost_usd": 0.0001}}
     with start(sections=sections, price_per_million_tokens=1.0) as run:
         with pytest.raises(BudgetError, match=r"max_cost_usd"):
-            fill(run, [(TEXTS, None)], **FAST, max_lines=5)
+            fill(fill_context(run), [(TEXTS, None)], **FAST, max_lines=5)
         assert service.stats()["requests"] == 0
         assert open_orders(run) == []
 
@@ -482,13 +484,13 @@ def test_without_the_money_for_all_of_it_nothing_is_sent(service, start):
 def test_a_budget_is_reserved_by_the_price_of_batches(service, start):
     tokens = 600  # of all texts, at most
     with start(sections={"limits": {"max_cost_usd": tokens * 0.5e-6}}, price_per_million_tokens=1.0) as run:
-        assert fill(run, [(TEXTS, None)], **FAST).embedded == len(TEXTS)
+        assert fill(fill_context(run), [(TEXTS, None)], **FAST).embedded == len(TEXTS)
         assert 0 < run.report.cost_usd < tokens * 0.5e-6
 
 
 def test_a_free_quota_does_not_pay_for_batches(start):
     with start(free_tokens=10**9, price_per_million_tokens=1.0) as run:
-        assert fill(run, [(TEXTS, None)], **FAST).cost_usd > 0
+        assert fill(fill_context(run), [(TEXTS, None)], **FAST).cost_usd > 0
 
 
 @pytest.mark.parametrize("kind", ["files", "batches"])
@@ -496,7 +498,7 @@ def test_a_refused_account_ends_the_run_at_once(service, start, kind):
     service.post("faults", [{"kind": kind, "action": "Arrearage"}])
     with start() as run:
         with pytest.raises(AccountError, match="bill"):
-            fill(run, [(TEXTS, None)], **FAST)
+            fill(fill_context(run), [(TEXTS, None)], **FAST)
         assert open_orders(run) == []
     assert len(service.sent("POST", f"/{kind}")) == 1
 
@@ -505,9 +507,9 @@ def test_a_service_that_stays_away_leaves_the_order_to_the_next_run(service, sta
     with start() as run:
         service.post("faults", [{"kind": "batches", "skip": 1, "action": "InternalError"}])
         with pytest.raises(RetryableError):
-            fill(run, [(TEXTS, None)], **FAST)
+            fill(fill_context(run), [(TEXTS, None)], **FAST)
         service.post("faults", [])
-        assert fill(run, [(TEXTS, None)], **FAST).embedded == len(TEXTS)
+        assert fill(fill_context(run), [(TEXTS, None)], **FAST).embedded == len(TEXTS)
     assert (len(service.sent("POST", "/batches")), service.stats()["duplicates"]) == (1, 0)
 
 
@@ -515,8 +517,8 @@ def test_the_key_is_in_no_table_and_no_log(service, start, caplog, capsys):
     service.post("faults", [{"kind": "batches", "times": 1, "action": "InternalError", "message": f"not {KEY}"}])
     with caplog.at_level("DEBUG"), start() as run:
         run.handle.stop.set()
-        fill(run, [(TEXTS, None)], **FAST)
+        fill(fill_context(run), [(TEXTS, None)], **FAST)
         run.handle.stop.clear()
-        fill(run, [(TEXTS, None)], **FAST)
+        fill(fill_context(run), [(TEXTS, None)], **FAST)
         rows = run.tables.catalog.table.to_arrow().to_pylist()
     assert KEY not in caplog.text + repr(rows) + "".join(capsys.readouterr())

@@ -17,6 +17,7 @@ from relance.embedding.batch_api.lines import Requests, read_results
 from relance.embedding.embedder import vector_key
 from relance.embedding.providers import ModelInfo
 from relance.errors import ConfigurationError, RetryableError
+from relance.pipeline.batch_mode import fill_context
 from relance.pipeline.run import Ingestion
 from relance.store import open_store
 from relance.store.catalog import Catalog
@@ -263,7 +264,7 @@ def run(make_index, odd):
 
 
 def order_all(run):
-    return fill(run, [(TEXTS, None)], **FAST)
+    return fill(fill_context(run), [(TEXTS, None)], **FAST)
 
 
 def left(run):

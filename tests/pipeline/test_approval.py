@@ -20,7 +20,8 @@ from relance.cli.main import main
 from relance.config.limits import LimitsSpec
 from relance.errors import ApprovalNeededError, BudgetError
 from relance.index import Index
-from relance.pipeline.approval import FEW, approval_needed
+from relance.pipeline.approval import approval_needed
+from relance.pipeline.loss import FEW
 from relance.pipeline.plan import Plan
 from relance.pipeline.run_handle import RunHandle
 

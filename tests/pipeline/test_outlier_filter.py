@@ -105,7 +105,7 @@ def test_off_and_nothing_to_do_cost_nothing(filled: Make, docs: Path, monkeypatc
     def read(*_: Any, **__: Any) -> Any:
         pytest.fail("the index was read")
 
-    monkeypatch.setattr("relance.analysis.points.read_points", read)
+    monkeypatch.setattr("relance.store.points.read_points", read)
     assert filled("refuse").ingest().unchanged == 60  # nothing was embedded, so there is nothing to compare
     (docs / "strange.md").write_text(STRANGE, encoding="utf-8")
     assert filled("off").ingest().added == 1

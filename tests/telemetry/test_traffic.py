@@ -12,8 +12,8 @@ import pytest
 from relance import errors
 from relance.embedding.providers import BadReplyError, ModelInfo
 from relance.embedding.rate_limits import AdaptiveLimit
+from relance.embedding.traffic import Traffic, outcome_of
 from relance.index import Index
-from relance.telemetry.traffic import Traffic, outcome_of
 
 if TYPE_CHECKING:
     from tests.telemetry.conftest import Told

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from relance.analysis.normal import Method, Normal
 from relance.analysis.points import describe_points, read_points, selection, stream_points
 from relance.analysis.results import write_results
 from relance.analysis.texts import embed_texts
 from relance.errors import ConfigurationError, InputError
+from relance.pipeline.normal import Method, Normal
 from relance.store import open_store
 
 if TYPE_CHECKING:

@@ -115,8 +115,8 @@ class MediaIngestion(Ingestion):
                 document.media = replace(document.media, data=(), media_types=())
         return batch
 
-    def _cutting_rules(self) -> tuple[Any, ...]:
-        """Media are not cut."""
+    def _chunking_rules(self) -> tuple[Any, ...]:
+        """Media are not split."""
         return ()
 
     def _look(self, item: Item, row: dict[str, Any] | None) -> MediaRequest:

@@ -1,4 +1,4 @@
-"""The gate of a run: documents that are unlike what the index holds are told, or kept out."""
+"""The outlier filter of a run: documents that are unlike what the index holds are named, or kept out."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from relance.config import IndexSpec
 from relance.documents import document_id
 from relance.errors import ConfigurationError
 from relance.pipeline.batch import Batch
-from relance.store import open_store
+from relance.store import Store
 from relance.store.failures import Failure, Failures
 from relance.store.index_tables import IndexTables
 
 if TYPE_CHECKING:
-    from relance.analysis.normal import Normal
+    from relance.pipeline.normal import Normal
 
 __all__ = ["OutlierFilter", "open_outlier_filter"]
 
@@ -26,14 +26,14 @@ _NAMED = 10
 _REFUSED_BEFORE = "was refused before; a new table is being built, and the next run compares this document with it"
 
 
-def open_outlier_filter(spec: IndexSpec, tables: IndexTables, dimension: int, *, media: bool) -> OutlierFilter | None:
-    """Open the gate a spec asks for; None if it asks for none."""
+def open_outlier_filter(spec: IndexSpec, store: Store, tables: IndexTables, dimension: int) -> OutlierFilter | None:
+    """Open the filter a spec asks for; None if it asks for none."""
     if spec.quality.anomalies == "off":
         return None
     if not dimension:
         msg = "quality.anomalies compares dense vectors; set embedding.output_type to dense or dense&sparse"
         raise ConfigurationError(msg)
-    return OutlierFilter(spec, tables, media=media)
+    return OutlierFilter(spec, store, tables)
 
 
 class OutlierFilter:
@@ -44,8 +44,8 @@ class OutlierFilter:
     checking a batch again is harmless.
     """
 
-    def __init__(self, spec: IndexSpec, tables: IndexTables, *, media: bool) -> None:
-        self._spec, self._tables, self._media = spec, tables, media
+    def __init__(self, spec: IndexSpec, store: Store, tables: IndexTables) -> None:
+        self._spec, self._store, self._tables = spec, store, tables
         self._lock = threading.Lock()
         self._read = False
         self._normal: Normal | None = None
@@ -64,7 +64,7 @@ class OutlierFilter:
         if self._normal is None:
             out = [at for at, document in enumerate(batch.documents) if document.uri in self._refused]
             return self._keep_out(batch, dict.fromkeys(out, _REFUSED_BEFORE))
-        from relance.analysis.points import unit
+        from relance.store.points import unit
 
         vectors = unit(np.stack([unit(rows).mean(axis=0) for rows in batch.vectors]))
         ids = [document.id for document in batch.documents]
@@ -93,21 +93,22 @@ class OutlierFilter:
 
     def _read_normal(self) -> Normal | None:
         """Read what the index holds; None if that is too little, or if these tables do not serve it yet."""
-        from relance.analysis.normal import Normal
-        from relance.analysis.points import read_points
-        from relance.index import Index
+        from relance.pipeline.normal import Normal
+        from relance.store.points import read_points
 
         alias = self._tables.alias
         if alias is not None and alias["table"] != self._tables.name:
             self._rebuilding = True
             if self._spec.quality.anomalies == "refuse":
-                standing = Failures(open_store(self._spec), alias["table"]).all()
+                standing = Failures(self._store, alias["table"]).all()
                 self._refused = {row["uri"] for row in standing if row["stage"] == "check"}
             return None
-        if alias is None or self._tables.chunks.table is None:
+        # A handle of its own: reading pins it to a version, and the writer needs its own to move on.
+        table = self._store.open(self._tables.name)
+        if alias is None or table is None:
             return None
-        level = "media" if self._media else "documents"
-        points = read_points(Index(self._spec), level=level, sample=self._spec.quality.sample)
+        level = "media" if "url" in table.schema.names else "documents"
+        points = read_points(table, level, sample=self._spec.quality.sample)
         self._held = len(points)
         if self._held < _FEWEST:
             return None

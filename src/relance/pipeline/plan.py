@@ -9,7 +9,6 @@ import numpy as np
 
 from relance.embedding.budget import cost_usd
 from relance.errors import BudgetError, ConfigurationError, StoppedError
-from relance.pipeline.approval import loss_of
 from relance.store.failures import Failure
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def outline(run: Ingestion) -> Plan:
         return Plan(index=run.spec.name, cost_usd=None)
     discovery = run.discover()
     _check_stop(run)
-    loss = loss_of(run)
+    loss = run.loss()
     known = sum(candidate.known for batch in discovery.read() for candidate in batch)
     return Plan(
         index=run.spec.name, documents=loss.documents, removed=loss.removed, unchanged=discovery.unchanged,
@@ -86,7 +85,7 @@ def make_plan(run: Ingestion) -> Plan:
     from relance.embedding.providers.dispatch import load_of, pack
 
     run.discover()
-    info, loss = run.provider.info, loss_of(run)
+    info, loss = run.provider.info, run.loss()
     plan = Plan(index=run.spec.name, documents=loss.documents, removed=loss.removed)
     alias = run.tables.alias
     plan.rebuild = alias is not None and alias["table"] != run.tables.name

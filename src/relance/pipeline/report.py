@@ -5,16 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from relance.store.failures import Failure
 
-if TYPE_CHECKING:
-    from relance.telemetry.run import RunTelemetry
+__all__ = ["Observer", "Report"]
 
-__all__ = ["Report"]
+
+class Observer(Protocol):
+    """Hears of everything that a report counts; called from any thread."""
+
+    def stage(self, name: str, /) -> AbstractContextManager[Any]:
+        """Open a block that lasts as long as a stage."""
+        ...
+
+    def count(self, name: str, amount: float, /) -> None:
+        """Hear of what was added to a counter."""
+        ...
 
 
 @dataclass(slots=True)
@@ -60,23 +69,23 @@ class Report:
     notes: list[str] = field(default_factory=list)
     media: Report | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _telemetry: RunTelemetry | None = field(default=None, repr=False, compare=False)
+    _observer: Observer | None = field(default=None, repr=False, compare=False)
 
     @property
     def title(self) -> str:
         """What the run was over, for people: `handbook`, or `handbook media`."""
         return f"{self.index} media" if self.part == "media" else self.index
 
-    def watch(self, telemetry: RunTelemetry) -> None:
-        """Tell somebody of every stage and whatever is counted from now on."""
-        self._telemetry = telemetry
+    def watch(self, observer: Observer) -> None:
+        """Report every stage and every count to an observer from now on."""
+        self._observer = observer
 
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
         """Add the time a block takes to a stage."""
         began = time.perf_counter()
         try:
-            with self._telemetry.stage(name) if self._telemetry else nullcontext():
+            with self._observer.stage(name) if self._observer else nullcontext():
                 yield
         finally:
             self.add(f"seconds.{name}", time.perf_counter() - began)
@@ -89,16 +98,16 @@ class Report:
                 self.seconds[stage] = self.seconds.get(stage, 0.0) + amount
             else:
                 setattr(self, name, getattr(self, name) + amount)
-        if self._telemetry:
-            self._telemetry.count(name, amount)
+        if self._observer:
+            self._observer.count(name, amount)
 
     def fail(self, failure: Failure) -> None:
         """Note a failure, from any thread."""
         with self._lock:
             self.failures.append(failure)
             self.failed += 1
-        if self._telemetry:
-            self._telemetry.count("failed", 1)
+        if self._observer:
+            self._observer.count("failed", 1)
 
     def include(self, media: Report) -> None:
         """Take in what the run did to the media; the status of both together is the worse one."""

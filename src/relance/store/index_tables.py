@@ -6,9 +6,9 @@ An index has one set of tables for its texts, and one for its media if the spec 
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from typing import Any
 
-from relance import __version__
 from relance.config import IndexSpec, MediaEmbeddingSpec
 from relance.documents import digest
 from relance.embedding.providers import ModelInfo
@@ -51,7 +51,7 @@ class IndexTables:
         embedding = {"dimension": info.dimension, **{name: getattr(section, name) for name in decisive}}
         metadata = {
             "relance.index": spec.name,
-            "relance.version": __version__,
+            "relance.version": version("relance"),
             "relance.fingerprint": space_of(info),
             "relance.embedding": json.dumps(embedding),
         }

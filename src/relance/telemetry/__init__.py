@@ -1,11 +1,12 @@
 """What relance tells of itself while it works: metrics and traces, and for Prometheus what its indexes' logs say.
 
     metrics     names, units and meanings of what is measured in a process
-    run         one run's counts, span and stages
-    traffic     the requests to one model: how many, how long, how many wait
+    spans       what took how long inside of what
     start       sends both away by OTLP where the environment asks for it
     readings    what a store knows of an index, for
     exporter    the page Prometheus reads
+
+`pipeline/run_telemetry.py` measures a run by them, `embedding/traffic.py` the requests to a model.
 
 Nothing is recorded anywhere until an OpenTelemetry SDK is there. Docs: docs/metrics.md.
 """

@@ -5,12 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-from relance import __version__
-
-if TYPE_CHECKING:
-    from relance.embedding.providers import ModelInfo
+from importlib.metadata import version
+from typing import Any, Literal
 
 __all__ = ["METRICS", "Metric", "add", "model_labels", "observe", "record"]
 
@@ -87,10 +83,10 @@ def observe(gauges: Mapping[str, Observe]) -> None:
         _instrument(name)
 
 
-def model_labels(info: ModelInfo) -> dict[str, str]:
-    """Say which model it is; without a region where there is only one."""
-    provider, _, model = info.name.partition("/")
-    return {"provider": provider, "model": model} | ({"region": info.region} if info.region else {})
+def model_labels(name: str, region: str) -> dict[str, str]:
+    """Say which model it is (`provider/model`); without a region where there is only one."""
+    provider, _, model = name.partition("/")
+    return {"provider": provider, "model": model} | ({"region": region} if region else {})
 
 
 def _instrument(name: str) -> Any:
@@ -106,7 +102,7 @@ def _make(metric: Metric) -> Any:
     from opentelemetry.metrics import CallbackOptions, Observation, get_meter
 
     # Works whether an SDK is installed before or after.
-    meter = get_meter("relance", __version__)
+    meter = get_meter("relance", version("relance"))
     if metric.kind == "counter":
         return meter.create_counter(metric.name, metric.unit, metric.meaning)
     if metric.kind == "histogram":

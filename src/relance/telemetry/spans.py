@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from relance import __version__
 from relance.errors import RelanceError
 
 if TYPE_CHECKING:
@@ -60,4 +60,4 @@ def blame(opened: Span, error: BaseException) -> None:
 def _tracer() -> Tracer:
     from opentelemetry.trace import get_tracer
 
-    return get_tracer("relance", __version__)
+    return get_tracer("relance", version("relance"))

@@ -9,10 +9,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from relance import __version__
 from relance.errors import ConfigurationError, MissingExtraError
 
 __all__ = ["start_telemetry"]
@@ -124,7 +124,7 @@ def _resource() -> Any:
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
     # Each process counts from nothing, so each has to be told from the others.
-    ours = {"service.name": "relance", "service.version": __version__, "service.instance.id": _INSTANCE}
+    ours = {"service.name": "relance", "service.version": version("relance"), "service.instance.id": _INSTANCE}
     return Resource.create(ours).merge(OTELResourceDetector().detect())
 
 

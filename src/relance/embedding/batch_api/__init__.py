@@ -6,19 +6,21 @@ online what the batch could not.
 
 from __future__ import annotations
 
+from relance.embedding.batch_api.context import FillContext
 from relance.embedding.batch_api.endpoint import Endpoint, open_endpoint
 from relance.embedding.batch_api.fill import LEAST_TEXTS, FillReport, cancel, fill
 from relance.embedding.batch_api.orders import Order, Orders
-from relance.embedding.batch_api.texts import changed_texts
+from relance.embedding.batch_api.texts import Inputs
 
 __all__ = [
     "LEAST_TEXTS",
     "Endpoint",
+    "FillContext",
     "FillReport",
+    "Inputs",
     "Order",
     "Orders",
     "cancel",
-    "changed_texts",
     "fill",
     "open_endpoint",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from relance.embedding.batch_api.context import FillContext
 from relance.embedding.batch_api.endpoint import Endpoint, open_endpoint
 from relance.embedding.batch_api.files import Batch, BatchFiles
 from relance.embedding.batch_api.lines import MAX_BYTES, MAX_LINES, Requests, Sheet
@@ -19,8 +20,6 @@ from relance.errors import AccountError, ConfigurationError, IndexBusyError, Ret
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
-
-    from relance.pipeline.run import Ingestion
 
 __all__ = ["FillReport", "cancel", "fill"]
 
@@ -55,7 +54,7 @@ class FillReport:
 
 
 def fill(
-    run: Ingestion,
+    context: FillContext,
     texts: Iterable[Inputs],
     *,
     least: int = LEAST_TEXTS,
@@ -63,14 +62,14 @@ def fill(
     max_bytes: int = MAX_BYTES,
     poll_s: tuple[float, float] = POLL_S,
 ) -> FillReport:
-    """Put the vectors of texts into the run's embedding store, by batches at half the price; may take a day.
+    """Put the vectors of texts into the store, by batches at half the price; may take a day.
 
-    Batches that an earlier run has left are received first; only then are `texts` read. Returns early when the run is
+    Batches that an earlier run has left are received first; only then are `texts` read. Returns early when it is
     stopped: what is ordered stays so, and the next run goes on from there.
 
     Args:
-        run: of a spec with `embedding.mode: batch`, entered and not read-only.
-        texts: what the run would embed; repeats, blank and too long texts and those that have a vector are passed over.
+        context: of a spec with `embedding.mode: batch`.
+        texts: what is to be embedded; repeats, blank and too long texts and those that have a vector are passed over.
         least: if fewer texts are left, they are not ordered but left to be embedded online.
         max_lines: of one file.
         max_bytes: of one file.
@@ -79,11 +78,11 @@ def fill(
     Raises ConfigurationError (no batches there, or the service does not begin one), AccountError, BudgetError (before
     anything is sent) or RetryableError (the service is away; the next run goes on).
     """
-    endpoint = open_endpoint(run.embedding)
-    with _alone(run) as check, event_loop() as portal, run.report.stage("batch"):
+    endpoint = open_endpoint(context.spec)
+    with _alone(context) as check, event_loop() as portal:
         if check is None:
             return FillReport()
-        filling = Filling(run, endpoint, check, portal, poll_s)
+        filling = Filling(context, endpoint, check, portal, poll_s)
         try:
             filling.resume()
             with Requests(endpoint, max_lines=max_lines, max_bytes=max_bytes) as requests:
@@ -91,22 +90,22 @@ def fill(
                 if requests.lines >= max(least, 1):
                     filling.order(requests.sheets)
         except RetryableError:
-            if not run.handle.stop.is_set():  # else it was the stop that cut a call short
+            if not context.stop.is_set():  # else it was the stop that cut a call short
                 raise
         finally:
             portal.call(filling.files.aclose)
         return filling.report()
 
 
-def cancel(run: Ingestion) -> int:
-    """Ask the service to end all open batches of a run's vector space; returns how many.
+def cancel(context: FillContext) -> int:
+    """Ask the service to end all open batches of a vector space; returns how many.
 
     What is done by then is paid for, and the next run receives it.
     """
-    endpoint = open_endpoint(run.embedding)
-    open_orders = Orders(run.tables.catalog, run.tables.space, endpoint.url).all()
+    endpoint = open_endpoint(context.spec)
+    open_orders = Orders(context.catalog, context.space, endpoint.url).all()
     batches = [order.batch_id for order in open_orders if order.batch_id]
-    files = BatchFiles(endpoint, stop=run.handle.stop.is_set)
+    files = BatchFiles(endpoint, stop=context.stop.is_set)
     with event_loop() as portal:
         try:
             for batch_id in batches:
@@ -117,41 +116,39 @@ def cancel(run: Ingestion) -> int:
 
 
 @contextlib.contextmanager
-def _alone(run: Ingestion) -> Generator[Callable[[], None] | None]:
+def _alone(context: FillContext) -> Generator[Callable[[], None] | None]:
     """Keep runs of other indexes from ordering the same texts; yields a check of that, or None if stopped meanwhile."""
-    from relance.store.lock import hold
-
     with contextlib.ExitStack() as exits:
         while True:
             try:
-                check = exits.enter_context(hold(run.store, f"bulk/{run.tables.space}"))
+                check = exits.enter_context(context.lock())
                 break
             except IndexBusyError:
-                if run.handle.stop.wait(POLL_S[0]):
+                if context.stop.wait(POLL_S[0]):
                     yield None
                     return
         yield check
 
 
 class Filling:
-    """One pass over the open orders of a run's vector space, then over its texts."""
+    """One pass over the open orders of a vector space, then over texts."""
 
     def __init__(
         self,
-        run: Ingestion,
+        context: FillContext,
         endpoint: Endpoint,
         check: Callable[[], None],
         portal: BlockingPortal,
         poll_s: tuple[float, float],
     ) -> None:
-        self.files = BatchFiles(endpoint, stop=run.handle.stop.is_set)
-        self._run = run
+        self.files = BatchFiles(endpoint, stop=context.stop.is_set)
+        self._context = context
         self._url = endpoint.url
-        self._stopped = run.handle.stop.is_set
+        self._stopped = context.stop.is_set
         self._call: Callable[..., Any] = portal.call
         self._poll_s = poll_s
-        self._orders = Orders(run.tables.catalog, run.tables.space, endpoint.url, check)
-        self._receiver = Receiver(run, endpoint, self._orders)
+        self._orders = Orders(context.catalog, context.space, endpoint.url, check)
+        self._receiver = Receiver(context, endpoint, self._orders)
         self._ordered = self._batches = 0
 
     def resume(self) -> None:
@@ -174,7 +171,7 @@ class Filling:
     def collect(self, texts: Iterable[Inputs], requests: Requests) -> None:
         """Write the texts that have no vector into files."""
         if not self._stopped():
-            for key, text, tokens in missing_texts(self._run, texts, but=self._receiver.refused):
+            for key, text, tokens in missing_texts(self._context, texts, but=self._receiver.refused):
                 requests.add(key, text, tokens + 1)  # DashScope bills one more for a text's end
 
     def order(self, sheets: list[Sheet]) -> None:
@@ -215,14 +212,14 @@ class Filling:
         self._note_unsure(order)
         self._ordered += sheet.lines
         self._batches += 1
-        self._run.report.add("requests", 1)
+        self._context.count("requests", 1)
         log.info("%s texts are ordered as %s", f"{sheet.lines:,}", batch.id)
         return order
 
     def _note_unsure(self, order: Order) -> None:
         if self.files.blind:
             self.files.blind = False
-            self._run.report.notes.append(
+            self._context.note(
                 f"whether {order.name} was ordered before an interruption cannot be found out, because the service "
                 "does not list its batches; it is ordered again, and may be billed twice"
             )

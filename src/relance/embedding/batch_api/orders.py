@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from relance.embedding.batch_api.context import Catalog
 from relance.errors import RetryableError
-from relance.store.catalog import Catalog
 
 __all__ = ["Order", "Orders"]
 

@@ -9,20 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from relance.embedding.batch_api.context import FillContext
 from relance.embedding.batch_api.endpoint import Endpoint
 from relance.embedding.batch_api.files import Batch, BatchFiles
 from relance.embedding.batch_api.lines import read_results
 from relance.embedding.batch_api.orders import Order, Orders
 from relance.embedding.budget import CostMeter
 from relance.errors import ConfigurationError, RelanceError, RetryableError
-from relance.pipeline.run_handle import Progress
-
-if TYPE_CHECKING:
-    from relance.pipeline.run import Ingestion
 
 __all__ = ["Receiver"]
 
@@ -45,13 +42,13 @@ class Receiver:
         cost_usd: of `tokens`.
     """
 
-    def __init__(self, run: Ingestion, endpoint: Endpoint, orders: Orders) -> None:
-        self._run = run
+    def __init__(self, context: FillContext, endpoint: Endpoint, orders: Orders) -> None:
+        self._context = context
         self._endpoint = endpoint
         self._orders = orders
         self._reasons: Counter[str] = Counter()
         # Batches are no part of a free quota (the vendor's page on the Batch API, March 2026).
-        self.meter = CostMeter(replace(run.provider.info, price_per_million_tokens=endpoint.price), run.budget)
+        self.meter = CostMeter(replace(context.provider.info, price_per_million_tokens=endpoint.price), context.budget)
         self.embedded = self.tokens = 0
         self.cost_usd = 0.0
         self.refused: set[str] = set()
@@ -75,7 +72,7 @@ class Receiver:
                 then an error; of an earlier run's it is noted, and the texts are ordered again.
             poll_s: seconds between two looks, at first and at most.
         """
-        stop = self._run.handle.stop
+        stop = self._context.stop
         pause, most = poll_s
         expected = sum(order.lines for order in orders)
         done, misses = Counter[str](), Counter[str]()
@@ -102,35 +99,36 @@ class Receiver:
                     if batch.status == "failed":
                         problems.append(self._problem(batch))
             if orders:
-                self._run.handle.on_progress(Progress(f"batch ({done.total():,} of {expected:,} texts)"))
+                self._context.progress(f"batch ({done.total():,} of {expected:,} texts)")
                 if stop.wait(pause):
                     return
                 pause = min(most, pause * 1.5)
         self._note_failures()
         if problems and reserved:
             raise problems[0]
-        self._run.report.notes.extend(map(str, problems))
+        for problem in problems:
+            self._context.note(str(problem))
 
     def _merge(self, order: Order, batch: Batch, files: BatchFiles, call: Callable[..., Any], *, reserved: int) -> None:
         """Put the vectors of a batch into the store, whatever it has ended as, and settle the bill."""
-        run, embedded, billed, unbilled = self._run, 0, 0, 0
+        context, embedded, billed, unbilled = self._context, 0, 0, 0
         for file_id in batch.results:
             with tempfile.TemporaryFile(prefix="relance-") as file:
                 if not call(files.download, file_id, file):
-                    run.report.notes.append(f"{batch.id}: the service has lost results; those texts are embedded anew")
+                    context.note(f"{batch.id}: the service has lost results; those texts are embedded anew")
                     continue
-                for results in read_results(file, run.provider.info):
+                for results in read_results(file, context.provider.info):
                     # All of them are there already where a run was killed after `flush` and before `drop`.
-                    fresh = np.flatnonzero(~run.vectors.contains(results.keys)).tolist()
+                    fresh = np.flatnonzero(~context.vectors.contains(results.keys)).tolist()
                     if fresh:
-                        run.vectors.put([results.keys[at] for at in fresh], results.vectors[fresh])
-                        run.vectors.drain()
+                        context.vectors.put([results.keys[at] for at in fresh], results.vectors[fresh])
+                        context.vectors.drain()
                     embedded += len(fresh)
                     billed += results.tokens
                     unbilled += results.unbilled
                     self.refused.update(results.failures)
                     self._reasons.update(results.failures.values())
-        run.vectors.flush()
+        context.vectors.flush()
         self._orders.drop(order)
         billed += unbilled * order.tokens // max(order.lines, 1)
         cost = self.meter.settle(reserved, billed)
@@ -138,7 +136,7 @@ class Receiver:
         self.tokens += billed
         self.cost_usd += cost
         for name, amount in (("embedded", embedded), ("tokens", billed), ("cost_usd", cost)):
-            run.report.add(name, amount)
+            context.count(name, amount)
         for file_id in (order.input_file_id, *batch.results):
             # They hold the texts and count against the account's storage; that one stays is no reason to fail.
             with contextlib.suppress(RelanceError):
@@ -146,7 +144,7 @@ class Receiver:
 
     def _problem(self, batch: Batch) -> RelanceError:
         """Say why a batch was not begun."""
-        name = self._run.provider.info.name
+        name = self._context.provider.info.name
         if not batch.problems:
             return RetryableError(f"{name}: {batch.id} has failed, and the service does not say why.")
         first = batch.problems[0]
@@ -163,14 +161,14 @@ class Receiver:
         """Let a batch be that this account does not know: it may be another one's, which comes back for it."""
         if time.time() - order.submitted_at > _FORGOTTEN_S:
             self._orders.drop(order)
-        self._run.report.notes.append(
+        self._context.note(
             f"{order.batch_id} is not known at {self._endpoint.url} with this key; its texts are embedded anew"
         )
 
     def _note_failures(self) -> None:
         if self._reasons:
             reason, _ = self._reasons.most_common(1)[0]
-            self._run.report.notes.append(
+            self._context.note(
                 f"{self._reasons.total():,} texts came back from a batch without a vector and were left to be embedded "
                 f"online; most often: {self._endpoint.service.clean(reason)}"
             )

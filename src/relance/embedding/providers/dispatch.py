@@ -17,6 +17,7 @@ from relance.documents import Media
 from relance.embedding.budget import CostMeter, cost_usd
 from relance.embedding.providers import BadReplyError, Input, InputType, Provider, Reply
 from relance.embedding.rate_limits import Limits, shared_limits
+from relance.embedding.traffic import Traffic
 from relance.embedding.vectors import check_vectors
 from relance.errors import (
     BudgetError,
@@ -26,7 +27,6 @@ from relance.errors import (
     RetryableError,
     SuspectInputError,
 )
-from relance.telemetry.traffic import Traffic
 
 if TYPE_CHECKING:
     from relance.embedding.sparse import Sparse

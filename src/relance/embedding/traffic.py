@@ -50,7 +50,7 @@ class Traffic:
     """One sender's requests to a model; senders that share a limit share its queue."""
 
     def __init__(self, info: ModelInfo, limit: AdaptiveLimit) -> None:
-        self.labels = model_labels(info)
+        self.labels = model_labels(info.name, info.region)
         self.limit = limit
         self.active = 0
         with _lock:

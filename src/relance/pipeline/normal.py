@@ -23,8 +23,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relance.analysis.points import Points
 from relance.errors import InputError, MissingExtraError
+from relance.store.points import Points
 
 __all__ = ["FEWEST", "Method", "Normal", "threshold_of"]
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from relance.embedding.providers import ModelInfo
+from relance.pipeline.report import Report
 from relance.telemetry.metrics import add, model_labels, record
 from relance.telemetry.spans import Value, span
-
-if TYPE_CHECKING:
-    from relance.embedding.providers import ModelInfo
-    from relance.pipeline.report import Report
 
 __all__ = ["RunTelemetry", "measured"]
 
@@ -32,7 +30,7 @@ class RunTelemetry:
         from opentelemetry.context import get_current
 
         self._part = {"index": report.index, "part": report.part}
-        self._model = self._part | model_labels(info)
+        self._model = self._part | model_labels(info.name, info.region)
         self._context = get_current()
 
     def count(self, name: str, amount: float) -> None:
@@ -53,7 +51,7 @@ def measured(report: Report, info: ModelInfo) -> Generator[None]:
     """Measure a run for the length of the block, at whose end its report says how it ended."""
     labels: dict[str, Value] = {"index": report.index, "part": report.part, "relance.run": report.run_id}
     began = time.perf_counter()
-    with span(f"run {report.title}", labels | model_labels(info)) as opened:
+    with span(f"run {report.title}", labels | model_labels(info.name, info.region)) as opened:
         report.watch(RunTelemetry(report, info))
         try:
             yield
