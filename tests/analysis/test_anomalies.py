@@ -162,14 +162,13 @@ def test_scores_are_those_of_each_point_left_out(method: Any) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_blocks_make_no_difference(method: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_make_no_difference(method: Any) -> None:
     dice = np.random.default_rng(1)
     crowd, others = points(dice.standard_normal((40, 6)) + 1), unit(dice.standard_normal((25, 6)).astype(np.float32))
     whole = Normal(crowd, method=method)
     names = ["?"] * 25
     expected = whole.score(others, names), whole.nearest(others, names)
-    monkeypatch.setattr("relance.pipeline.normal._BLOCK", 7)
-    parts = Normal(crowd, method=method)
+    parts = Normal(crowd, method=method, block=7)
     assert parts.threshold == pytest.approx(whole.threshold, abs=1e-6)
     assert np.allclose(parts.score(others, names), expected[0], atol=1e-6)
     assert [[at for at, _ in each] for each in parts.nearest(others, names)] == [

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from relance.analysis import column as column_module
 from relance.analysis.calibration import calibrate, expected_calibration_error, fit_temperature, read_labelled
 from relance.analysis.classify import classify, classify_texts, judge, probabilities
 from relance.analysis.cluster import cluster
+from relance.analysis.column import write_column
 from relance.analysis.labels import Label, prototypes, read_labels
 from relance.analysis.results import read_results
 from relance.cli.main import main
@@ -169,10 +169,11 @@ def test_classifying_again_replaces_the_column_and_leaves_no_other(index: Index)
     assert index.table().schema.names == [*names, "topic"]
 
 
-def test_labels_of_more_documents_than_fit_one_expression(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_of_more_documents_than_fit_one_expression(index: Index) -> None:
     classify(index, LABELS, column="whole")
-    monkeypatch.setattr(column_module, "_IDS", 2)
-    classify(index, LABELS, column="parts")
+    labels = {row["id"]: row["label"] for row in rows(index).values() if row["label"] is not None}
+    assert len(labels) > 4
+    write_column(index, "parts", labels, level="documents", check_lock=lambda: None, ids_at_once=2)
     assert column(index, "parts") == column(index, "whole")
     assert [name for name in index.table().schema.names if "__" in name] == []
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relance.analysis import duplicates as module
-from relance.analysis.duplicates import find_duplicates, overlap_of, plain, shingles
+from relance.analysis.duplicates import Blocks, find_duplicates, overlap_of, plain, shingles
 from relance.analysis.results import read_results
 from relance.cli.main import main
 from relance.errors import InputError
@@ -109,15 +109,13 @@ def test_nothing_is_a_duplicate_of_itself(make_index: Callable[..., Index], docs
     assert find_duplicates(index, where="false").compared == 0
 
 
-def test_small_blocks_and_few_links_find_the_same(index: Index, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_blocks_and_few_links_find_the_same(index: Index, docs: Path) -> None:
     for at in range(12):
         (docs / f"copy{at:02}.md").write_text(BRIDGE, encoding="utf-8")
     index.ingest()
     whole = groups(find_duplicates(index, similarity=0.9))
     assert [len(group) for group in whole] == [13, 4]
-    for name, value in [("_BLOCK", 3), ("_PAIRS", 2), ("_LINKS", 4)]:
-        monkeypatch.setattr(module, name, value)
-    assert groups(find_duplicates(index, similarity=0.9)) == whole
+    assert groups(find_duplicates(index, similarity=0.9, blocks=Blocks(vectors=3, pairs=2, links=4))) == whole
 
 
 def test_chunks_that_are_repeated(make_index: Callable[..., Index], docs: Path) -> None:

@@ -18,8 +18,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relance.analysis import map_page as page_module
-from relance.analysis import map_picture as map_picture_module
 from relance.analysis.cluster import Central, Cluster, Clusters, cluster
 from relance.analysis.legend import cut, legend
 from relance.analysis.map_page import map_page, security_policy
@@ -84,19 +82,18 @@ def described(texts: list[str]):
     return describe
 
 
-def page_of(monkeypatch, found: Clusters, texts: list[str], **options) -> str:
-    monkeypatch.setattr(page_module, "describe_points", described(texts))
-    return map_page(cast("Index", None), found, **options)
+def page_of(found: Clusters, texts: list[str], **options) -> str:
+    return map_page(cast("Index", None), found, describe=described(texts), **options)
 
 
 def data_of(html: str) -> Any:
     return json.loads(parsed(html).texts["data"])
 
 
-def test_hostile_titles_stay_data(monkeypatch):
+def test_hostile_titles_stay_data():
     found = made(len(HOSTILE), HOSTILE[:5], uris=[f"javascript:alert({text})" for text in HOSTILE])
-    html = page_of(monkeypatch, found, HOSTILE)
-    quiet = page_of(monkeypatch, made(6, ["a", "b", "c", "d", "e"]), ["plain"])
+    html = page_of(found, HOSTILE)
+    quiet = page_of(made(6, ["a", "b", "c", "d", "e"]), ["plain"])
     assert [tag for tag, _ in parsed(html).elements] == [tag for tag, _ in parsed(quiet).elements]
     assert not any(name.startswith("on") for _, attributes in parsed(html).elements for name in attributes)
     told = data_of(html)
@@ -106,17 +103,17 @@ def test_hostile_titles_stay_data(monkeypatch):
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(), max_size=40))
-def test_any_text_comes_back_as_it_was_and_adds_no_element(monkeypatch, text):
-    html = page_of(monkeypatch, made(1, ["a"]), [text])
-    assert len(parsed(html).elements) == len(parsed(page_of(monkeypatch, made(1, ["a"]), ["x"])).elements)
+def test_any_text_comes_back_as_it_was_and_adds_no_element(text):
+    html = page_of(made(1, ["a"]), [text])
+    assert len(parsed(html).elements) == len(parsed(page_of(made(1, ["a"]), ["x"])).elements)
     assert data_of(html)["points"]["title"][0] in {
         text.encode("utf-8", "replace").decode(),
         cut(" ".join(text.split()), 60),
     }
 
 
-def test_the_policy_allows_the_pages_own_script_and_style_only(monkeypatch):
-    html = page_of(monkeypatch, made(3, ["a"]), ["x"])
+def test_the_policy_allows_the_pages_own_script_and_style_only():
+    html = page_of(made(3, ["a"]), ["x"])
     (policy,) = (a["content"] for tag, a in parsed(html).elements if a.get("http-equiv") == "Content-Security-Policy")
     assert policy == security_policy()
     for tag in ("script", "style"):
@@ -128,8 +125,8 @@ def test_the_policy_allows_the_pages_own_script_and_style_only(monkeypatch):
     assert html.index("Content-Security-Policy") < html.index("<style>")
 
 
-def test_nothing_is_fetched(monkeypatch):
-    html = page_of(monkeypatch, made(3, ["a"]), ["x"])
+def test_nothing_is_fetched():
+    html = page_of(made(3, ["a"]), ["x"])
     for _, attributes in parsed(html).elements:
         assert "src" not in attributes
         assert attributes.get("href") in {None, "data:,"}
@@ -137,7 +134,7 @@ def test_nothing_is_fetched(monkeypatch):
         assert call not in html
 
 
-def test_links_are_https_or_what_the_server_says(monkeypatch):
+def test_links_are_https_or_what_the_server_says():
     uris = [
         "https://example.org/a b",
         "https://example.org/a",
@@ -145,9 +142,9 @@ def test_links_are_https_or_what_the_server_says(monkeypatch):
         "docs/a.md",
         "javascript:alert(1)",
     ]
-    html = page_of(monkeypatch, made(5, ["a"], uris=uris), ["x"])
+    html = page_of(made(5, ["a"], uris=uris), ["x"])
     assert data_of(html)["points"]["href"] == ["", "https://example.org/a", "", "", ""]
-    html = page_of(monkeypatch, made(5, ["a"], uris=uris), ["x"], link=lambda uri: f"/document?uri={uri}")
+    html = page_of(made(5, ["a"], uris=uris), ["x"], link=lambda uri: f"/document?uri={uri}")
     assert data_of(html)["points"]["href"][3] == "/document?uri=docs/a.md"
 
 
@@ -160,26 +157,25 @@ def test_links_are_https_or_what_the_server_says(monkeypatch):
         ([f"docs/{at}/a.md" for at in range(100)], ["docs"]),
     ],
 )
-def test_sources_are_folders_tables_and_sites_few_enough_to_choose_from(monkeypatch, uris, names):
-    told = data_of(page_of(monkeypatch, made(len(uris), ["a"], uris=uris), ["x"]))
+def test_sources_are_folders_tables_and_sites_few_enough_to_choose_from(uris, names):
+    told = data_of(page_of(made(len(uris), ["a"], uris=uris), ["x"]))
     assert told["sources"] == names
     assert all(0 <= each < len(names) for each in told["points"]["source"])
 
 
-def test_a_large_index_shows_an_even_choice(monkeypatch):
-    monkeypatch.setattr(page_module, "MOST_POINTS", 50)
-    html = page_of(monkeypatch, made(500, ["a", "b"]), ["x"])
+def test_a_large_index_shows_an_even_choice():
+    html = page_of(made(500, ["a", "b"]), ["x"], most=50)
     told = data_of(html)
     assert len(told["points"]["x"]) == 50
     assert "50 of 500 documents in 2 clusters" in html
     assert {0, 1} == set(told["points"]["cluster"])
 
 
-def test_clusters_without_a_map_are_refused(monkeypatch, tmp_path):
+def test_clusters_without_a_map_are_refused(tmp_path):
     found = made(3, ["a"])
     found.positions[:] = np.nan
     with pytest.raises(InputError, match="no map"):
-        page_of(monkeypatch, found, ["x"])
+        page_of(found, ["x"])
     with pytest.raises(InputError, match="no map"):
         map_picture(found, tmp_path / "map.png")
 
@@ -227,8 +223,7 @@ def test_a_font_that_came_after_the_list_of_fonts_is_found(monkeypatch, tmp_path
     older = [each for each in font_manager.fontManager.ttflist if each.name != "DejaVu Sans Mono"]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", older)
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(tmp_path / "broken.ttf"), path])
-    monkeypatch.setattr(map_picture_module, "_HAN", ("DejaVu Sans Mono",))
-    assert _font.__wrapped__().families == ["DejaVu Sans", "DejaVu Sans Mono"]
+    assert _font(("DejaVu Sans Mono",)).families == ["DejaVu Sans", "DejaVu Sans Mono"]
 
 
 @pytest.mark.parametrize(

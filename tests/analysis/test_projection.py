@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relance.analysis import projection
 from relance.analysis.points import unit
 from relance.analysis.projection import Layout, Space, needs_sklearn
 from relance.errors import MissingExtraError
@@ -62,11 +61,10 @@ def test_the_same_points_and_seed_give_the_same_map():
     np.testing.assert_array_equal(one.positions, two.positions)
 
 
-def test_points_that_are_no_landmarks_lie_among_their_own(monkeypatch):
-    monkeypatch.setattr(projection, "_LANDMARKS", 60)
+def test_points_that_are_no_landmarks_lie_among_their_own():
     vectors, belongs = blobs(3, 300)
     reduced = Space.fit(vectors).reduce(vectors)
-    layout = Layout.fit(reduced)
+    layout = Layout.fit(reduced, most=60)
     assert len(layout.landmarks) == 60
     positions = layout.place(reduced)
     middles = np.stack([positions[belongs == each].mean(axis=0) for each in range(3)])

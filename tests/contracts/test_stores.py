@@ -16,7 +16,7 @@ import pytest
 from relance.config import IndexSpec
 from relance.errors import ConfigurationError, IndexBusyError
 from relance.index import Index
-from relance.store import Store, lock, open_store
+from relance.store import Store, open_store
 from relance.store.catalog import Catalog
 from relance.store.lock import hold
 
@@ -144,8 +144,7 @@ def test_one_run_at_a_time(make: Make) -> None:
         pass
 
 
-def test_a_run_that_waits_goes_on_when_the_other_has_ended(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "_POLL_S", 0.05)
+def test_a_run_that_waits_goes_on_when_the_other_has_ended(make: Make) -> None:
     opened = open_store(make().spec)
     inside, events = threading.Event(), []
 
@@ -158,14 +157,13 @@ def test_a_run_that_waits_goes_on_when_the_other_has_ended(make: Make, monkeypat
     thread = threading.Thread(target=first)
     thread.start()
     assert inside.wait(30)
-    with hold(open_store(make().spec), "notes", wait_s=30):
+    with hold(open_store(make().spec), "notes", wait_s=30, poll_s=0.05):
         events.append("second came")
     thread.join()
     assert events == ["first left", "second came"]
 
 
-def test_of_many_that_come_at_once_one_gets_in(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "_POLL_S", 0.05)
+def test_of_many_that_come_at_once_one_gets_in(make: Make) -> None:
     together, leave = threading.Barrier(4), threading.Event()
     inside, refused, errors = [], [], []
 
@@ -173,7 +171,7 @@ def test_of_many_that_come_at_once_one_gets_in(make: Make, monkeypatch: pytest.M
         try:
             opened = open_store(spec)
             together.wait(30)
-            with hold(opened, "notes"):
+            with hold(opened, "notes", poll_s=0.05):
                 inside.append(1)
                 leave.wait(30)
         except IndexBusyError:
@@ -209,21 +207,19 @@ def remote(s3: dict[str, str], tmp_path: Path) -> Store:
     return Store(f"s3://{BUCKET}/{tmp_path.name}", storage_options=s3, api_key="")
 
 
-def test_a_lease_nobody_renews_is_taken_over(remote: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_nobody_renews_is_taken_over(remote: Store) -> None:
     dead = {"holder": {"pid": "1", "host": "gone", "since": "long ago"}, "expires": time.time() + 1.5}
     Catalog(remote).put("lock/notes", dead, expected=None)
     with pytest.raises(IndexBusyError, match="process 1 on gone since long ago"), hold(remote, "notes"):
         pass
-    monkeypatch.setattr(lock, "_POLL_S", 0.1)
-    with hold(remote, "notes", wait_s=30):
+    with hold(remote, "notes", wait_s=30, poll_s=0.1):
         assert time.time() > dead["expires"]
         assert Catalog(remote).get("lock/notes")["holder"]["host"] != "gone"
     assert Catalog(remote).get("lock/notes")["expires"] == 0.0, "given back at once, not after its time"
 
 
-def test_a_lease_is_renewed_as_long_as_the_run_lasts(remote: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "_LEASE_S", 1.5)
-    with hold(remote, "notes"):
+def test_a_lease_is_renewed_as_long_as_the_run_lasts(remote: Store) -> None:
+    with hold(remote, "notes", lease_s=1.5):
         first = Catalog(remote).get("lock/notes")["expires"]
         time.sleep(3)
         assert Catalog(remote).get("lock/notes")["expires"] > first + 1.5
@@ -234,7 +230,6 @@ def test_a_lease_is_renewed_as_long_as_the_run_lasts(remote: Store, monkeypatch:
 def test_one_renewal_that_fails_does_not_lose_the_lease(
     remote: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(lock, "_LEASE_S", 2.4)
     put, failures = Catalog.put, []
 
     def flaky(self: Catalog, key: str, value: dict[str, Any], *, expected: dict[str, Any] | None) -> None:
@@ -244,7 +239,7 @@ def test_one_renewal_that_fails_does_not_lose_the_lease(
         put(self, key, value, expected=expected)
 
     monkeypatch.setattr(Catalog, "put", flaky)
-    with hold(remote, "notes"):
+    with hold(remote, "notes", lease_s=2.4):
         time.sleep(3.2)
         with pytest.raises(IndexBusyError), hold(remote, "notes"):
             pass

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from relance.analysis import map_page as page_module
 from relance.analysis.cluster import Central, Cluster, Clusters, cluster
 from relance.analysis.map_page import map_page, write_page
 from relance.analysis.points import Described
@@ -213,12 +212,8 @@ def test_the_page_is_no_wider_than_the_screen(opened: Opened) -> None:
     assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_addresses_are_links_only_if_they_are_https(
-    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = large(
-        browser, tmp_path, monkeypatch, 4, ["https://example.org/a", "javascript:alert(1)", "//x/y", "data:,x"]
-    )
+def test_addresses_are_links_only_if_they_are_https(browser: Any, tmp_path: Path) -> None:
+    page = large(browser, tmp_path, 4, ["https://example.org/a", "javascript:alert(1)", "//x/y", "data:,x"])
     for row in range(4):
         page.locator("#list button").nth(row).click()
         links = page.locator("#chosen a")
@@ -229,9 +224,7 @@ def test_addresses_are_links_only_if_they_are_https(
     page.close()
 
 
-def test_links_to_files_are_relative_and_nothing_else(
-    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_links_to_files_are_relative_and_nothing_else(browser: Any, tmp_path: Path) -> None:
     given = [
         "docs/a%20b.md",
         "../x.md",
@@ -243,7 +236,7 @@ def test_links_to_files_are_relative_and_nothing_else(
         "a.md?b",
         "a b",
     ]
-    page = large(browser, tmp_path, monkeypatch, len(given), given, file_link=lambda uri: uri)
+    page = large(browser, tmp_path, len(given), given, file_link=lambda uri: uri)
     for row, address in enumerate(given):
         page.locator("#list button").nth(row).click()
         links = page.locator("#chosen a")
@@ -269,10 +262,7 @@ def test_a_file_opens_from_the_map(browser: Any, folder: Path) -> None:
     context.close()
 
 
-def test_labels_that_would_cover_each_other_are_moved(
-    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page_module, "describe_points", lambda *_: {})
+def test_labels_that_would_cover_each_other_are_moved(browser: Any, tmp_path: Path) -> None:
     named = ["one", "two", "three", "four"]
     clusters = [Cluster(at, 1, name, [name], 0.9, [Central("0", "a", "a", 1.0)]) for at, name in enumerate(named)]
     found = Clusters(
@@ -280,7 +270,7 @@ def test_labels_that_would_cover_each_other_are_moved(
         np.arange(4, dtype=np.int32), np.zeros(4, np.float32), np.full((4, 2), 0.1, np.float32),
     )  # fmt: skip
     index: Any = None
-    (tmp_path / "map.html").write_text(map_page(index, found), encoding="utf-8")
+    (tmp_path / "map.html").write_text(map_page(index, found, describe=lambda *_: {}), encoding="utf-8")
     page = browser.new_page(viewport={"width": 1280, "height": 844})
     page.add_init_script(
         """window.written = []; const write = CanvasRenderingContext2D.prototype.fillText;
@@ -298,10 +288,10 @@ def test_labels_that_would_cover_each_other_are_moved(
 
 
 def test_twenty_thousand_points_can_be_used(
-    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+    browser: Any, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """No bound is asserted on the time of a frame, which depends on the machine; it is recorded."""
-    page = large(browser, tmp_path, monkeypatch, 20_000, ["docs/a.md"])
+    page = large(browser, tmp_path, 20_000, ["docs/a.md"])
     took = page.evaluate(
         """async () => {
             const map = document.getElementById('map'), frame = () => new Promise(requestAnimationFrame);
@@ -322,15 +312,14 @@ def test_twenty_thousand_points_can_be_used(
 
 
 def large(
-    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int, uris: list[str],
+    browser: Any, tmp_path: Path, n: int, uris: list[str],
     file_link: Callable[[str], str] | None = None,
 ) -> Any:  # fmt: skip
     """Open a map of so many made up points."""
 
-    def describe(_index: Any, _level: Any, ids: list[str]) -> dict[str, Described]:
+    def describe(_index: Any, _level: Any, ids: Sequence[str]) -> dict[str, Described]:
         return {name: Described(name, "", f"Document {name}", "A few words. " * 8, [], "", {}) for name in ids}
 
-    monkeypatch.setattr(page_module, "describe_points", describe)
     rng = np.random.default_rng(0)
     groups = 12
     belongs = (np.arange(n) % groups).astype(np.int32)
@@ -346,7 +335,7 @@ def large(
     )  # fmt: skip
     path = tmp_path / "large.html"
     index: Any = None
-    path.write_text(map_page(index, found, file_link=file_link), encoding="utf-8")
+    path.write_text(map_page(index, found, file_link=file_link, describe=describe), encoding="utf-8")
     page = browser.new_page(viewport={"width": 1280, "height": 844})
     page.goto(path.as_uri())
     page.locator("#list button").first.wait_for()

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from relance.errors import InputError
-from relance.evaluation import dimensions as module
 from relance.evaluation import evaluate, ndcg, trade_off
 from relance.evaluation.plot import _ticks, trade_off_png
 from relance.evaluation.tables import trade_off_markdown
@@ -53,10 +52,9 @@ def test_a_cut_vector_finds_what_an_index_of_that_dimension_finds(
             assert low <= getattr(step, measure) <= high
 
 
-def test_documents_are_found_across_batches(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_are_found_across_batches(index: Index) -> None:
     """Three rows at a time, so that documents lie in several batches, against all rows at once by hand."""
-    monkeypatch.setattr(module, "_BATCH_ROWS", 3)
-    curve = trade_off(index, QUERIES, QRELS, dimensions=[32], k=2)
+    curve = trade_off(index, QUERIES, QRELS, dimensions=[32], k=2, batch_rows=3)
     rows = index.table().to_arrow()
     vectors, uris = np.stack(rows["vector"].to_numpy(zero_copy_only=False)), rows["uri"].to_pylist()
     from relance.evaluation.dimensions import _embed

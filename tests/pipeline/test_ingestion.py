@@ -15,7 +15,11 @@ import pytest
 from relance.errors import BudgetError, IndexBusyError
 from relance.index import Index
 from relance.pipeline.run_handle import RunHandle
+from relance.store import open_store
+from relance.store.index_tables import IndexTables
 from relance.store.lock import hold
+from relance.store.maintain import maintain
+from relance.store.maintenance import MaintenanceLimits
 from relance.store.manifest import Manifest
 
 Make = Callable[..., Index]
@@ -38,9 +42,6 @@ def rows(index: Index, *, vectors: bool = False) -> list[dict[str, Any]]:
 
 def versions(index: Index) -> tuple[int, ...]:
     """Return the versions of chunks, manifest and failures."""
-    from relance.store import open_store
-    from relance.store.index_tables import IndexTables
-
     tables = IndexTables.serving(open_store(index.spec), index.spec.name)
     assert tables is not None
     return tables.versions
@@ -475,13 +476,11 @@ def test_a_table_says_what_made_it(make_index: Make, docs: Path) -> None:
     assert json.loads(said["relance.embedding"])["model"] == "fake/hash"
 
 
-def test_large_tables_are_indexed_for_look_ups(make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from relance.store import maintenance
-
-    monkeypatch.setattr(maintenance, "_LOOKUP_ROWS", 10)
+def test_large_tables_are_indexed_for_look_ups(make_index: Make, docs: Path) -> None:
     fill(docs, 20)
     index = make_index()
     index.ingest()
+    maintain(index.spec, open_store(index.spec), limits=MaintenanceLimits(lookup_rows=10))
     assert "doc_id_idx" in index.status()["indexes"]
     write(docs, "note-3.md", "Changed after the index was made.")
     (docs / "note-4.md").unlink()

@@ -16,8 +16,10 @@ from relance.errors import ConfigurationError, InputError
 from relance.index import Index
 from relance.search import MAX_HITS, Mode
 from relance.search.query_encoder import embed_question
-from relance.store import maintenance, open_store
+from relance.store import open_store
 from relance.store.index_tables import IndexTables
+from relance.store.maintain import maintain
+from relance.store.maintenance import MaintenanceLimits
 
 Make = Callable[..., Index]
 MODES = list(get_args(Mode))
@@ -222,15 +224,15 @@ def test_tombstones_are_never_hits(
 
 
 @pytest.fixture
-def many(make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
-    """An index of 900 rows, with a vector index from 300 on."""
-    monkeypatch.setattr(maintenance, "VECTOR_INDEX_ROWS", 300)
+def many(make_index: Make, docs: Path) -> Index:
+    """An index of 900 rows with a vector index."""
     rng = np.random.default_rng(0)
     words = [f"word{i}" for i in range(60)]
     lines = [{"id": i, "text": " ".join(rng.choice(words, 12)) + f" number{i}"} for i in range(900)]
     (docs / "rows.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     index = make_index(sources=[{"type": "files", "root": str(docs), "rows": {}}], embedding=BOTH)
     index.ingest()
+    maintain(index.spec, open_store(index.spec), limits=MaintenanceLimits(vector_index_rows=300))
     return index
 
 

@@ -15,7 +15,9 @@ from relance.errors import ConfigurationError, InputError
 from relance.index import Index
 from relance.search import MAX_HITS, PRESETS, FilterError, Mode
 from relance.search.fusion import fused
-from relance.store import maintenance
+from relance.store import open_store
+from relance.store.maintain import maintain
+from relance.store.maintenance import MaintenanceLimits
 
 Make = Callable[..., Index]
 MODES = list(get_args(Mode))
@@ -441,12 +443,12 @@ def test_a_search_that_is_not_asked_for_reasons_gives_none(notes: Index) -> None
     assert hits[0].explained is None
 
 
-def test_an_index_that_served_is_named(make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance, "VECTOR_INDEX_ROWS", 300)
+def test_an_index_that_served_is_named(make_index: Make, docs: Path) -> None:
     lines = [{"id": i, "text": f"number{i} of the words word{i % 7} word{i % 11}"} for i in range(400)]
     (docs / "rows.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     index = make_index(sources=[{"type": "files", "root": str(docs), "rows": {}}])
     index.ingest()
+    maintain(index.spec, open_store(index.spec), limits=MaintenanceLimits(vector_index_rows=300))
     hits = index.search("word3 of number17", explain=True)
     assert hits.explanation is not None
     assert hits.explanation.indexes.keys() == {"text", "vector"}

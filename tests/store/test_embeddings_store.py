@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,9 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from relance.documents import digest
-from relance.embedding.embedder import Vector
 from relance.embedding.sparse import Sparse
 from relance.errors import ConfigurationError, RelanceError
-from relance.store import Store, embeddings
+from relance.store import Store
 from relance.store.embeddings import EmbeddingStore, describe, prune
 
 DIMENSION = 8
@@ -40,12 +40,31 @@ def connect(folder: Path) -> Store:
     return Store(str(folder / "db"), storage_options={}, api_key="")
 
 
+class HookedStore(Store):
+    """A store that calls a function before rows are added to one of its tables."""
+
+    def __init__(self, folder: Path, before_add: Callable[[], object]) -> None:
+        super().__init__(str(folder / "db"), storage_options={}, api_key="")
+        self._before_add = before_add
+
+    def create(self, name: str, schema: Any) -> Any:
+        table = super().create(name, schema)
+        add = table.add
+
+        def hooked(rows: Any) -> Any:
+            self._before_add()
+            return add(rows)
+
+        table.add = hooked
+        return table
+
+
 @pytest.fixture
 def open_(tmp_path: Path) -> Open:
     """Open the store as another process would: with a connection of its own."""
 
-    def make(space: str = "s", dimension: int = DIMENSION, *, sparse: bool = False) -> EmbeddingStore:
-        return EmbeddingStore(connect(tmp_path), space, dimension, sparse=sparse)
+    def make(space: str = "s", dimension: int = DIMENSION, **options: Any) -> EmbeddingStore:
+        return EmbeddingStore(connect(tmp_path), space, dimension, **options)
 
     return make
 
@@ -176,17 +195,14 @@ def test_a_reply_is_on_disk_within_a_second_though_nobody_flushes(open_: Open) -
         writer.close()
 
 
-def test_what_comes_in_during_a_commit_is_committed_next(open_: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = open_()
+def test_what_comes_in_during_a_commit_is_committed_next(open_: Open, tmp_path: Path) -> None:
     inside, go_on = threading.Event(), threading.Event()
-    write = store._write
 
-    def slow(rows: dict[str, Vector]) -> None:
+    def slow() -> None:
         inside.set()
         go_on.wait(10)
-        write(rows)
 
-    monkeypatch.setattr(store, "_write", slow)
+    store = EmbeddingStore(HookedStore(tmp_path, slow), "s", DIMENSION)
     store.put(keys(0, 2), vectors(0, 2))
     assert inside.wait(5)
     store.put(keys(2, 4), vectors(2, 4))
@@ -292,16 +308,14 @@ def test_a_vector_pruned_by_another_process_is_bought_again_and_not_invented(ope
     assert len(open_().get(keys(0, 4))) == 4
 
 
-def test_an_error_in_the_background_is_raised_where_the_next_vectors_are_put(
-    open_: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = open_()
-    write = store._write
+def test_an_error_in_the_background_is_raised_where_the_next_vectors_are_put(open_: Open, tmp_path: Path) -> None:
+    freed = threading.Event()
 
-    def full(_: object) -> None:
-        raise OSError("No space left on device")
+    def check() -> None:
+        if not freed.is_set():
+            raise OSError("No space left on device")
 
-    monkeypatch.setattr(store, "_write", full)
+    store = EmbeddingStore(HookedStore(tmp_path, check), "s", DIMENSION)
     store.put(keys(0, 2), vectors(0, 2))
     deadline = time.monotonic() + 10
     with pytest.raises(RelanceError, match="No space left"):
@@ -310,14 +324,13 @@ def test_an_error_in_the_background_is_raised_where_the_next_vectors_are_put(
             time.sleep(0.05)
     with pytest.raises(ConfigurationError, match="relance__vectors__s"):
         store.close()
-    monkeypatch.setattr(store, "_write", write)
+    freed.set()
     store.close()
     assert open_().contains(keys(0, 3)).all(), "what could not be written was kept for the next try"
 
 
-def test_draining_commits_a_large_buffer_and_leaves_a_small_one(open_: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "_FLUSH_S", 2.0)
-    store = open_(dimension=1)
+def test_draining_commits_a_large_buffer_and_leaves_a_small_one(open_: Open) -> None:
+    store = open_(dimension=1, flush_s=2.0)
     many = 5000
     store.put(keys(0, 1), np.zeros((1, 1), np.float32))
     store.drain()

@@ -14,15 +14,18 @@ import pytest
 from relance.cli.main import main
 from relance.errors import IndexBusyError, InputError
 from relance.index import Index
-from relance.store import maintain as maintenance
 from relance.store import open_store
 from relance.store.chunks import ChunkTable
 from relance.store.index_tables import IndexTables
 from relance.store.lock import hold
+from relance.store.maintain import Maintained, maintain
+from relance.store.maintenance import MaintenanceLimits
 
 Make = Callable[..., Index]
 
 SOON = {"retention_days": 1e-6}  # a tenth of a second
+NO_LEEWAY = MaintenanceLimits(leeway=timedelta(milliseconds=1))
+FEW_FILES = MaintenanceLimits(files=4)
 
 
 def write(docs: Path, name: str, text: str) -> None:
@@ -39,10 +42,13 @@ def rows(index: Index) -> list[tuple[str, str]]:
     return sorted((row["uri"], row["text"]) for row in index.table().to_arrow().to_pylist())
 
 
+def tidy(index: Index, limits: MaintenanceLimits) -> Maintained:
+    return maintain(index.spec, open_store(index.spec), limits=limits)
+
+
 @pytest.fixture
-def short(make_index: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Index]:
-    """Declare indexes whose old versions are past the retention at once."""
-    monkeypatch.setattr(maintenance, "_LEEWAY", timedelta(milliseconds=1))
+def short(make_index: Make, tmp_path: Path) -> Callable[..., Index]:
+    """Declare indexes whose old versions are past the retention at once, where maintenance has no leeway."""
 
     def make(**sections: Any) -> Index:
         return make_index(**({"store": {"uri": str(tmp_path / "db"), **SOON}} | sections))
@@ -50,20 +56,13 @@ def short(make_index: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return make
 
 
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let five files be many."""
-    monkeypatch.setattr(maintenance, "_FILES", 4)
-
-
-@pytest.mark.usefixtures("few")
 def test_many_small_files_become_few_and_a_tidy_index_gets_no_new_version(make_index: Make, docs: Path) -> None:
     index = make_index()
     for i in range(6):
         write(docs, f"{i}.md", f"Note {i}.")
         index.ingest()
     before = rows(index)
-    done = index.maintain()
+    done = tidy(index, FEW_FILES)
     compacted = {name.removeprefix(tables(index).name): files for name, files in done.compacted.items()}
     assert compacted["__documents"] == (6, 1)
     assert (compacted[""][0], compacted[""][1] <= 2) == (6, True), "rows that are indexed and rows that are not yet"
@@ -71,7 +70,7 @@ def test_many_small_files_become_few_and_a_tidy_index_gets_no_new_version(make_i
     assert "text_idx" in done.indexes
     assert done.versions == 0, "a week of versions is kept"
     versions = tables(index).versions
-    assert index.maintain().compacted == {}
+    assert tidy(index, FEW_FILES).compacted == {}
     assert tables(index).versions == versions
     report = index.ingest()
     assert (report.unchanged, report.chunks) == (6, 0)
@@ -83,7 +82,7 @@ def test_old_versions_go_when_they_are_past_the_retention(short: Make, docs: Pat
         write(docs, "a.md", text)
         index.ingest()
     first = index.runs()[-1]["run_id"]
-    done = index.maintain()
+    done = tidy(index, NO_LEEWAY)
     assert done.versions > 0
     assert done.bytes_before is not None
     assert [text for _, text in rows(index)] == ["Three."]
@@ -113,7 +112,7 @@ def test_a_rollback_over_a_maintenance_finds_what_was_there_before_the_bad_run(s
     for text in ("First.", "Good."):
         write(docs, "a.md", text)
         index.ingest()
-    index.maintain()
+    tidy(index, NO_LEEWAY)
     assert index.runs()[0]["status"] == "maintained"
     write(docs, "a.md", "Bad.")
     index.ingest()
@@ -121,14 +120,14 @@ def test_a_rollback_over_a_maintenance_finds_what_was_there_before_the_bad_run(s
     assert [text for _, text in rows(index)] == ["Good."]
 
 
-def test_a_rollback_after_a_maintenance_goes_back_over_it(make_index: Make, docs: Path, few: None) -> None:
+def test_a_rollback_after_a_maintenance_goes_back_over_it(make_index: Make, docs: Path) -> None:
     index = make_index()
     for i in range(6):
         write(docs, f"{i}.md", f"Note {i}.")
         index.ingest()
         if i == 4:
-            assert index.maintain().compacted
-    index.maintain()
+            assert tidy(index, FEW_FILES).compacted
+    tidy(index, FEW_FILES)
     for left in (5, 4, 3):
         index.rollback()
         assert len(rows(index)) == left
@@ -147,9 +146,9 @@ def test_tables_of_an_earlier_model_go_when_no_rollback_may_want_them(
     make_index(embedding=new).ingest()
     days = (datetime.now(UTC) - began) / timedelta(days=1)
     kept = make_index(embedding=new, store={"uri": str(docs.parent / "db"), "retention_days": days})
-    assert kept.maintain().dropped == [], "it is what readers had when the retention began"
+    assert tidy(kept, NO_LEEWAY).dropped == [], "it is what readers had when the retention began"
     time.sleep(0.2)  # the retention is a tenth of a second, and this machine may be quicker
-    done = short(embedding=new).maintain()
+    done = tidy(short(embedding=new), NO_LEEWAY)
     assert set(done.dropped) == {name, f"{name}__documents"}
     assert rows(short(embedding=new)) == [("docs/a.md", "Text.")]
     assert rows(neighbour) == [("docs/a.md", "Text.")]
@@ -164,7 +163,7 @@ def test_tables_that_are_being_built_stay(short: Make, docs: Path) -> None:
     handle = RunHandle(on_progress=lambda progress: handle.stop.set() if progress.documents else None)
     assert building.ingest(handle=handle).status == "stopped"
     there = set(open_store(building.spec).tables())
-    assert building.maintain().dropped == []
+    assert tidy(building, NO_LEEWAY).dropped == []
     assert set(open_store(building.spec).tables()) == there
 
 
@@ -213,13 +212,12 @@ def test_an_index_that_is_not_there_yet_needs_no_maintenance(make_index: Make, t
     assert not (tmp_path / "db").exists()
 
 
-@pytest.mark.usefixtures("few")
 def test_media_are_tidied_with_the_texts(gallery: Any) -> None:
     index = gallery.index()
     for i in range(5):
         gallery.paint(f"pics/{i}.png", f"rgb({i},0,0)")
         index.ingest()
-    done = index.maintain()
+    done = tidy(index, FEW_FILES)
     assert any("__media__" in name for name in done.compacted)
     assert len(index.table(media=True).to_arrow()) == 5
     assert index.ingest().media.unchanged == 5

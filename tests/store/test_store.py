@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from relance.documents import Chunk, Document, digest, document_id
 from relance.errors import ConfigurationError, IndexBusyError, RetryableError
-from relance.store import Store, catalog, schemas
-from relance.store.catalog import Catalog
+from relance.store import Store, schemas
+from relance.store.catalog import NAME, Catalog
 from relance.store.chunks import ChunkTable, EmbeddedDocument
 from relance.store.connection import store_error
 from relance.store.failures import Failure, Failures
@@ -152,14 +152,12 @@ def test_indexes_that_share_a_store_do_not_disturb_each_other(connect: Callable[
     assert [Catalog(connect()).get(f"index/{i}") for i in range(5)] == [{"n": 3}] * 5
 
 
-def test_the_catalog_does_not_grow_with_the_number_of_runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "_TIDY_EVERY", 10)
-    monkeypatch.setattr(catalog, "_TIDY_KEEPS", timedelta(milliseconds=1))
-    facts = Catalog(store)
+def test_the_catalog_does_not_grow_with_the_number_of_runs(store: Store) -> None:
+    facts = Catalog(store, tidy_every=10, tidy_keeps=timedelta(milliseconds=1))
     facts.put("a", {"n": 0}, expected=None)
     for n in range(60):
         facts.put("a", {"n": n + 1}, expected={"n": n})
-    assert len(store.open(catalog.NAME).list_versions()) <= 12
+    assert len(store.open(NAME).list_versions()) <= 12
     assert facts.get("a") == {"n": 60}
 
 

@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from relance.config.schedule import ScheduleSpec
 from relance.errors import ConfigurationError
 from relance.index import Index
-from relance.telemetry import exporter
+from relance.telemetry.exporter import ReadingLimits, registry
+from relance.telemetry.readings import PartReading, Reader
 from relance.telemetry.schedule import longest_pause_s
 from relance.telemetry.serve import serve_metrics, serving_metrics
 
@@ -39,24 +40,19 @@ class Page:
         return self.values.get((f"relance_index_{name}", frozenset(labels.items())))
 
 
-def read(*indexes: Index) -> Callable[[], Page]:
+AT_ONCE = ReadingLimits(remembered_s=0.0, rest=0)  # nothing is remembered
+
+
+def read(*indexes: Index, **options: Any) -> Callable[[], Page]:
     from prometheus_client import generate_latest
 
-    registry = exporter.registry(index.spec for index in indexes)
-    return lambda: Page(generate_latest(registry).decode())
+    collected = registry((index.spec for index in indexes), **options)
+    return lambda: Page(generate_latest(collected).decode())
 
 
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is remembered."""
-    monkeypatch.setattr(exporter, "REMEMBERED_S", 0.0)
-    monkeypatch.setattr(exporter, "REST", 0)
-
-
-@pytest.mark.usefixtures("at_once")
 def test_the_page_says_what_the_reports_said(make_index: Callable[..., Index], docs: Path) -> None:
     index = make_index(embedding={"model": "fake/hash", "price_per_million_tokens": 3.0})
-    page = read(index)
+    page = read(index, limits=AT_ONCE)
     (docs / "bad.md").write_bytes(b"")
     reports = []
     for number in range(3):
@@ -90,26 +86,24 @@ def test_the_page_says_what_the_reports_said(make_index: Callable[..., Index], d
     assert sum(report.removed for report in reports) == 1
 
 
-@pytest.mark.usefixtures("at_once")
 def test_another_model_is_billed_apart_and_runs_of_before_are_the_old_ones(
     make_index: Callable[..., Index], docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (docs / "a.md").write_text("some words", encoding="utf-8")
     first = make_index().ingest()
     index = make_index(embedding={"model": "local/wordllama"})
-    page = read(index)
+    page = read(index, limits=AT_ONCE)
     second = index.ingest()
     seen = page()
     assert seen("tokens_total", **FAKE) == first.tokens
     assert seen("tokens_total", **PART, provider="local", model="wordllama") == second.tokens
 
 
-@pytest.mark.usefixtures("at_once")
 def test_a_failed_run_and_a_rollback_are_seen_and_are_no_success(
     make_index: Callable[..., Index], docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = make_index()
-    page = read(index)
+    page = read(index, limits=AT_ONCE)
     for words in ("one", "another"):
         (docs / "a.md").write_text(words, encoding="utf-8")
         index.ingest()
@@ -136,13 +130,12 @@ def test_a_failed_run_and_a_rollback_are_seen_and_are_no_success(
     assert seen("last_success_timestamp_seconds", **PART) == succeeded
 
 
-@pytest.mark.usefixtures("at_once")
 def test_a_store_that_was_replaced_is_counted_anew(
     make_index: Callable[..., Index], docs: Path, tmp_path: Path
 ) -> None:
     (docs / "a.md").write_text("some words", encoding="utf-8")
     index = make_index()
-    page = read(index)
+    page = read(index, limits=AT_ONCE)
     index.ingest()
     index.ingest()
     assert page()("runs_total", **PART, status="completed") == 2
@@ -152,7 +145,6 @@ def test_a_store_that_was_replaced_is_counted_anew(
     assert page()("runs_total", **PART, status="completed") == 1
 
 
-@pytest.mark.usefixtures("at_once")
 def test_a_store_that_cannot_be_read_is_down_and_the_others_are_not(
     make_index: Callable[..., Index], docs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -164,7 +156,7 @@ def test_a_store_that_cannot_be_read_is_down_and_the_others_are_not(
     for manifest in (tmp_path / "torn" / "relance__runs.lance" / "_versions").iterdir():
         manifest.write_bytes(b"torn")
     never = make_index(name="never", store={"uri": str(tmp_path / "never")})
-    page = read(good, torn, never)
+    page = read(good, torn, never, limits=AT_ONCE)
     for _ in range(2):
         seen = page()
         assert [seen("up", index=name) for name in ("notes", "torn", "never")] == [1, 0, 0]
@@ -174,37 +166,36 @@ def test_a_store_that_cannot_be_read_is_down_and_the_others_are_not(
     assert len([record for record in caplog.records if "torn" in record.getMessage()]) == 1
 
 
-def test_a_store_is_not_read_again_for_a_while(
-    make_index: Callable[..., Index], docs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_is_not_read_again_for_a_while(make_index: Callable[..., Index], docs: Path) -> None:
     (docs / "a.md").write_text("some words", encoding="utf-8")
     index = make_index()
     index.ingest()
     reads = []
-    reader = exporter.Reader.read
-    monkeypatch.setattr(exporter.Reader, "read", lambda self: reads.append(1) or reader(self))
-    page = read(index)
+
+    class Counted(Reader):
+        def read(self) -> list[PartReading]:
+            reads.append(1)
+            return super().read()
+
+    page = read(index, open_reader=Counted)
     for _ in range(20):
         assert page()("documents", **PART) == 1
     assert len(reads) == 1
 
 
-def test_a_store_that_hangs_holds_nobody_up(
-    make_index: Callable[..., Index], docs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_hangs_holds_nobody_up(make_index: Callable[..., Index], docs: Path) -> None:
     (docs / "a.md").write_text("some words", encoding="utf-8")
     index = make_index()
     index.ingest()
-    monkeypatch.setattr(exporter, "PATIENCE_S", 0.1)
-    reader, go, threads = exporter.Reader.read, threading.Event(), []
+    go, threads = threading.Event(), []
 
-    def hang(self: exporter.Reader) -> Any:
-        threads.append(threading.current_thread())
-        go.wait()
-        return reader(self)
+    class Hanging(Reader):
+        def read(self) -> list[PartReading]:
+            threads.append(threading.current_thread())
+            go.wait()
+            return super().read()
 
-    monkeypatch.setattr(exporter.Reader, "read", hang)
-    page = read(index)
+    page = read(index, limits=ReadingLimits(patience_s=0.1), open_reader=Hanging)
     began = time.monotonic()
     assert [page()("up", index="notes") for _ in range(3)] == [0, 0, 0]
     assert time.monotonic() - began < 3

@@ -41,11 +41,12 @@ def check_column(index: Index, column: str, level: Level) -> None:
 
 
 def write_column(index: Index, column: str, labels: Mapping[str, str], *, level: Level,
-                 check_lock: Callable[[], None]) -> None:  # fmt: skip
+                 check_lock: Callable[[], None], ids_at_once: int = _IDS) -> None:  # fmt: skip
     """Let a column of the index's table say `labels` (by the id of documents, chunks or media), and NULL elsewhere.
 
-    The caller holds the index. Readers find the old labels until they find the new ones. The log of runs says that it
-    was done, so that a rollback without a run's id does not stop at it.
+    The caller holds the index. Readers find the old labels until they find the new ones. Labels of more than
+    `ids_at_once` ids are written in several commits. The log of runs says that it was done, so that a rollback without
+    a run's id does not stop at it.
     """
     store = open_store(index.spec)
     tables = IndexTables.serving(store, index.spec.name, media=level == "media")
@@ -57,7 +58,7 @@ def write_column(index: Index, column: str, labels: Mapping[str, str], *, level:
     check_lock()
     try:
         _drop(table, [name for name in table.schema.names if name.startswith(f"{column}__")])  # left by a crash
-        parts = _add_parts(table, column, labels, "doc_id" if level == "documents" else "id", check_lock)
+        parts = _add_parts(table, column, labels, "doc_id" if level == "documents" else "id", check_lock, ids_at_once)
         _rename(table, column, parts[-1])
         _drop(table, [*parts[:-1], f"{column}__old"])
     except Exception as error:
@@ -70,13 +71,13 @@ def write_column(index: Index, column: str, labels: Mapping[str, str], *, level:
 
 
 def _add_parts(table: Any, column: str, labels: Mapping[str, str], key: str,
-               check_lock: Callable[[], None]) -> list[str]:  # fmt: skip
+               check_lock: Callable[[], None], ids_at_once: int) -> list[str]:  # fmt: skip
     """Add columns that each know some of the ids, and one of all of them; returns their names, that one last."""
     items, parts = list(labels.items()), []
-    for start in range(0, max(len(items), 1), _IDS):
+    for start in range(0, max(len(items), 1), ids_at_once):
         parts.append(f"{column}__{len(parts)}")
         check_lock()
-        table.add_columns({parts[-1]: _expression(items[start : start + _IDS], key)})
+        table.add_columns({parts[-1]: _expression(items[start : start + ids_at_once], key)})
     if len(parts) > 1:
         table.add_columns({f"{column}__all": f"coalesce({', '.join(parts)})"})
         parts.append(f"{column}__all")

@@ -26,16 +26,31 @@ if TYPE_CHECKING:
     from relance.analysis.points import Level
     from relance.index import Index
 
-__all__ = ["Duplicate", "DuplicateGroup", "Duplicates", "find_duplicates", "overlap_of", "shingles"]
+__all__ = ["Blocks", "Duplicate", "DuplicateGroup", "Duplicates", "find_duplicates", "overlap_of", "shingles"]
 
 Kind = Literal["exact", "text", "vector"]
 
-_BLOCK = 2_048
-_LINKS = 32  # of one document to later ones, the nearest: enough to hold a group of any size together
 _SHINGLE = 5  # characters
-_PAIRS = 250  # whose texts are in memory at once
 _ALMOST = 0.999999  # the same runs in another order are not the same text
 _MOSTLY = 0.5  # of the text in common: it is the words that are alike
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Blocks:
+    """How much is compared at once, so that memory is bounded; the result is the same.
+
+    Attributes:
+        vectors: compared with so many others at once.
+        links: of one document to later ones, the nearest: enough to hold a group of any size together.
+        pairs: whose texts are in memory at once.
+    """
+
+    vectors: int = 2_048
+    links: int = 32
+    pairs: int = 250
+
+
+_BLOCKS = Blocks()
 
 
 @dataclass(slots=True, frozen=True)
@@ -89,8 +104,8 @@ class Duplicates:
 
 
 def find_duplicates(index: Index, *, level: Level = "documents", filter: str | None = None,  # noqa: A002  # as in search
-                    where: str | None = None, similarity: float = 0.95,
-                    overlap: float = 0.7) -> Duplicates:  # fmt: skip
+                    where: str | None = None, similarity: float = 0.95, overlap: float = 0.7,
+                    blocks: Blocks = _BLOCKS) -> Duplicates:  # fmt: skip
     """Group the documents of an index that say the same, into the results table `<index>__duplicates`.
 
     Args:
@@ -100,6 +115,7 @@ def find_duplicates(index: Index, *, level: Level = "documents", filter: str | N
         where: SQL condition on the columns of the table.
         similarity: cosine two documents need.
         overlap: share of common runs of five characters they need besides; 0: none, as for media always.
+        blocks: how much is compared at once.
     """
     if not 0 < similarity <= 1 or not 0 <= overlap <= 1:
         msg = f"similarity and overlap must be between 0 and 1, got {similarity:g} and {overlap:g}"
@@ -117,8 +133,8 @@ def find_duplicates(index: Index, *, level: Level = "documents", filter: str | N
             vectors[len(ids) : len(ids) + n] = points.vectors[:n]
             ids += points.ids[:n]
             uris += points.uris[:n]
-        texts = _Texts(table, ids, level)
-        links = list(_pairs(vectors[: len(ids)], similarity))
+        texts = _Texts(table, ids, level, blocks.pairs)
+        links = list(_pairs(vectors[: len(ids)], similarity, blocks))
         if overlap:
             links = [pair for pair, common in texts.overlaps(links) if common >= overlap]
         linked = Counter(place for pair in links for place in pair)
@@ -157,19 +173,20 @@ def overlap_of(one: set[int], other: set[int]) -> float:
     return common / (len(one) + len(other) - common)
 
 
-def _pairs(vectors: NDArray[np.float32], similarity: float) -> Iterator[tuple[int, int]]:
+def _pairs(vectors: NDArray[np.float32], similarity: float, blocks: Blocks) -> Iterator[tuple[int, int]]:
     """Yield pairs of places that are near enough; of many to one place, the nearest."""
-    for start in range(0, len(vectors), _BLOCK):
-        rows = np.asarray(vectors[start : start + _BLOCK])
+    block = blocks.vectors
+    for start in range(0, len(vectors), block):
+        rows = np.asarray(vectors[start : start + block])
         best: list[list[tuple[float, int]]] = [[] for _ in rows]
-        for other in range(start, len(vectors), _BLOCK):
-            near = rows @ np.asarray(vectors[other : other + _BLOCK]).T
+        for other in range(start, len(vectors), block):
+            near = rows @ np.asarray(vectors[other : other + block]).T
             at, to = np.nonzero(near >= similarity - 1e-6)
             later = to + other > at + start
             for a, b in zip(at[later].tolist(), to[later].tolist(), strict=True):
                 best[a].append((float(near[a, b]), b + other))
             for a in set(at[later].tolist()):
-                best[a] = sorted(best[a], reverse=True)[:_LINKS]
+                best[a] = sorted(best[a], reverse=True)[: blocks.links]
         for a, found in enumerate(best):
             yield from ((start + a, b) for _, b in found)
 
@@ -177,14 +194,14 @@ def _pairs(vectors: NDArray[np.float32], similarity: float) -> Iterator[tuple[in
 class _Texts:
     """The texts of documents, read some hundred at a time."""
 
-    def __init__(self, table: Any, ids: list[str], level: Level) -> None:
-        self._table, self._ids = table, ids
+    def __init__(self, table: Any, ids: list[str], level: Level, pairs: int) -> None:
+        self._table, self._ids, self._pairs = table, ids, pairs
         self._key = "doc_id" if level == "documents" else "id"
 
     def overlaps(self, pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], float]]:
         """Yield each pair with its overlap; 1 exactly for the same text."""
-        for start in range(0, len(pairs), _PAIRS):
-            some = pairs[start : start + _PAIRS]
+        for start in range(0, len(pairs), self._pairs):
+            some = pairs[start : start + self._pairs]
             texts = self._read({place for pair in some for place in pair})
             runs = {place: shingles(text) for place, text in texts.items()}
             for one, other in some:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_POINTS", "map_page", "security_policy", "write_page"]
 
+Describe = Callable[["Index", Level, Sequence[str]], Mapping[str, Described]]
 # What a browser draws in one frame, and a page of some 6 MB.
 MOST_POINTS = 20_000
 _TEXT = 220
@@ -46,8 +47,9 @@ def write_page(index: Index, found: Clusters, path: Path) -> str:
 
 
 def map_page(index: Index, found: Clusters, *, link: Callable[[str], str] | None = None,
-             file_link: Callable[[str], str] | None = None) -> str:  # fmt: skip
-    """Write a page to hover over, zoom, filter and click through; of more than 20,000 points it shows an even choice.
+             file_link: Callable[[str], str] | None = None, describe: Describe = describe_points,
+             most: int = MOST_POINTS) -> str:  # fmt: skip
+    """Write a page to hover over, zoom, filter and click through; of more than `most` points it shows an even choice.
 
     Nothing of a document is run by it: texts are data, its policy allows its own script and no other, and an address
     is a link only if it is https, a path of the server that the page came from, or one relative to the page.
@@ -58,6 +60,8 @@ def map_page(index: Index, found: Clusters, *, link: Callable[[str], str] | None
         link: gives the address that a document's title leads to; without it those that have an https address link
             to it, and others to what `file_link` gives, if anything.
         file_link: gives a relative, percent-encoded path.
+        describe: gives title and text of points, by id.
+        most: points that are shown.
     """
     import jinja2
 
@@ -65,15 +69,16 @@ def map_page(index: Index, found: Clusters, *, link: Callable[[str], str] | None
         msg = "these clusters have no map; run `relance cluster` again with a projection"
         raise InputError(msg)
     shown = np.arange(len(found.ids))
-    if len(shown) > MOST_POINTS:
-        shown = np.sort(np.random.default_rng(0).choice(len(shown), MOST_POINTS, replace=False))
+    if len(shown) > most:
+        shown = np.sort(np.random.default_rng(0).choice(len(shown), most, replace=False))
     marks = legend(found)
 
     def href(point: Described | None, uri: str) -> str:
         return link(uri) if link else _address(point, uri) or (file_link(uri) if file_link else "")
 
     title, about = f"Map of {found.index}", _about(found, len(shown))
-    data = _safe(_data(index, found, shown.tolist(), marks, href))
+    described = describe(index, found.level, [found.ids[at] for at in shown])
+    data = _safe(_data(described, found, shown.tolist(), marks, href))
     template = jinja2.Environment(autoescape=True).from_string(_asset("map.html"))
     return template.render(
         title=title, about=about, policy=security_policy(), clusters=[mark.cluster for mark in marks],
@@ -112,9 +117,8 @@ def _safe(data: dict[str, Any]) -> Any:
     return Markup(text)  # noqa: S704  # escaped above
 
 
-def _data(index: Index, found: Clusters, shown: Sequence[int], marks: Sequence[Mark],
+def _data(described: Mapping[str, Described], found: Clusters, shown: Sequence[int], marks: Sequence[Mark],
           href: Callable[[Described | None, str], str]) -> dict[str, Any]:  # fmt: skip
-    described = describe_points(index, found.level, [found.ids[at] for at in shown])
     points = [described.get(found.ids[at]) for at in shown]
     uris = [found.uris[at] for at in shown]
     names, source_of = _sources(uris)

@@ -133,18 +133,18 @@ class _Font:
 
 
 @cache
-def _font() -> _Font:
-    """Choose matplotlib's own font, and after it one with Chinese if one is installed."""
+def _font(han: tuple[str, ...] = _HAN) -> _Font:
+    """Choose matplotlib's own font, and after it one with Chinese (the first of `han`) if one is installed."""
     from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager, get_font
 
     installed = {each.name for each in fontManager.ttflist}
-    if not installed.intersection(_HAN):
+    if not installed.intersection(han):
         # The list is kept from one process to the next, so it may be older than a font.
         for path in set(findSystemFonts()).difference(each.fname for each in fontManager.ttflist):
             with contextlib.suppress(Exception):  # some files are no fonts, or not ones that it reads
                 fontManager.addfont(path)
         installed = {each.name for each in fontManager.ttflist}
-    families = ["DejaVu Sans", *[name for name in _HAN if name in installed][:1]]
+    families = ["DejaVu Sans", *[name for name in han if name in installed][:1]]
     characters: set[int] = set()
     for family in families:
         weights = [findfont(FontProperties(family=family, weight=weight)) for weight in ("normal", "bold")]

@@ -83,13 +83,17 @@ class by_density:  # noqa: N801
         return self._votes.predict(reduced).astype(np.int32)
 
 
-def quality(reduced: NDArray[np.float32], labels: NDArray[np.int32], *, seed: int = 0) -> float | None:
-    """Return the mean silhouette (Rousseeuw 1987) of at most 2,000 points, -1 to 1; None of fewer than two clusters."""
+def quality(reduced: NDArray[np.float32], labels: NDArray[np.int32], *, seed: int = 0,
+            most: int = _JUDGED) -> float | None:  # fmt: skip
+    """Return the mean silhouette (Rousseeuw 1987), -1 to 1; None of fewer than two clusters.
+
+    Of more than `most` points (2,000) it is that of a sample of so many.
+    """
     from sklearn.metrics import silhouette_score
 
     reduced, labels = reduced[labels >= 0], labels[labels >= 0]
-    if len(labels) > _JUDGED:
-        chosen = np.random.default_rng(seed).choice(len(labels), _JUDGED, replace=False)
+    if len(labels) > most:
+        chosen = np.random.default_rng(seed).choice(len(labels), most, replace=False)
         reduced, labels = reduced[chosen], labels[chosen]
     if not 2 <= len(np.unique(labels)) < len(labels):
         return None

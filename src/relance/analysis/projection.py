@@ -83,13 +83,14 @@ class Layout:
     nearest: Any
 
     @classmethod
-    def fit(cls, reduced: NDArray[np.float32], method: Projection = "tsne", *, seed: int = 0) -> Layout:
-        """Lay out points of a `Space`, 5,000 of them if there are more."""
+    def fit(cls, reduced: NDArray[np.float32], method: Projection = "tsne", *, seed: int = 0,
+            most: int = _LANDMARKS) -> Layout:  # fmt: skip
+        """Lay out points of a `Space`, `most` of them (5,000) if there are more."""
         from sklearn.neighbors import NearestNeighbors
 
         landmarks = reduced
-        if len(reduced) > _LANDMARKS:
-            chosen = np.random.default_rng(seed).choice(len(reduced), _LANDMARKS, replace=False)
+        if len(reduced) > most:
+            chosen = np.random.default_rng(seed).choice(len(reduced), most, replace=False)
             landmarks = reduced[np.sort(chosen)]
         nearest = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, len(landmarks)), algorithm="brute").fit(landmarks)
         return cls(landmarks, _within(_plane(landmarks, method, seed)), nearest)

@@ -80,11 +80,11 @@ class TradeOff:
 
 
 def trade_off(index: Index, queries: Queries, qrels: Qrels, *, dimensions: Sequence[int] = DIMENSIONS,
-              k: int = 10) -> TradeOff:  # fmt: skip
+              k: int = 10, batch_rows: int = _BATCH_ROWS) -> TradeOff:  # fmt: skip
     """Grade exact searches by the first components of the stored vectors.
 
-    The table is read once, in batches. Of `dimensions` those count that are below the table's own, which is always
-    there; so the same list serves every model. QueryEncoder are embedded once and may cost money.
+    The table is read once, `batch_rows` rows at a time. Of `dimensions` those count that are below the table's own,
+    which is always there; so the same list serves every model. Queries are embedded once and may cost money.
 
     Raises InputError for a dimension below 1, and ConfigurationError where there are no dense vectors.
     """
@@ -95,7 +95,7 @@ def trade_off(index: Index, queries: Queries, qrels: Qrels, *, dimensions: Seque
     own = judged.table.schema.field("vector").type.list_size
     lengths = sorted({own, *(length for length in dimensions if length < own)}, reverse=True)
     asked = _embed(index, judged.table, [queries[query] for query in judged.grades])
-    best = _best_documents(judged, asked, lengths, k)
+    best = _best_documents(judged, asked, lengths, k, batch_rows)
     grades = list(judged.grades.values())
     steps = [_step(length, leaders, grades, k) for length, leaders in zip(lengths, best, strict=True)]
     model = (index.spec.media if judged.media and index.spec.media else index.spec).embedding.model
@@ -118,11 +118,12 @@ def _embed(index: Index, table: Any, questions: Sequence[str]) -> NDArray[np.flo
     return np.stack(vectors)
 
 
-def _best_documents(judged: Judged, asked: NDArray[np.float32], lengths: Sequence[int], k: int) -> list[list[Leaders]]:
+def _best_documents(judged: Judged, asked: NDArray[np.float32], lengths: Sequence[int], k: int,
+                    batch_rows: int) -> list[list[Leaders]]:  # fmt: skip
     """Find the `k` best documents of every question at every length; a document is as good as its best chunk."""
     cut = [_unit(asked[:, :length]) for length in lengths]
     best: list[list[Leaders]] = [[{} for _ in asked] for _ in lengths]
-    for uris, vectors in _batches(judged.table):
+    for uris, vectors in _batches(judged.table, batch_rows):
         names, rows = np.unique([judged.copies.get(uri, uri) for uri in uris], return_inverse=True)
         order = np.argsort(rows, kind="stable")
         starts = np.searchsorted(rows[order], np.arange(len(names)))
@@ -152,8 +153,8 @@ def _step(length: int, leaders: Sequence[Leaders], grades: Sequence[Mapping[str,
     return Step(length, 4 * length, **means, intervals=dict(zip(MEASURES, bounds, strict=True)))
 
 
-def _batches(table: Any) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-    for batch in table.search().where("active").select(["uri", "vector"]).limit(None).to_batches(_BATCH_ROWS):
+def _batches(table: Any, rows: int) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    for batch in table.search().where("active").select(["uri", "vector"]).limit(None).to_batches(rows):
         column = batch.column("vector")
         vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
         if len(column):

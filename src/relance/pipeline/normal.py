@@ -40,7 +40,7 @@ _ENOUGH = 20  # points whose farthest tells something: one in 21 is farther by c
 
 
 class Normal:
-    """A reference set and its threshold.
+    """A reference set and its threshold; `block` points are compared at once.
 
     Attributes:
         method: never `auto`, which is `knn`.
@@ -48,7 +48,8 @@ class Normal:
         scores: of the reference's own points, each as if it were not there; float32, shape (reference,).
     """
 
-    def __init__(self, points: Points, *, method: Method = "auto", neighbours: int = 5, tolerance: float = 3.5) -> None:
+    def __init__(self, points: Points, *, method: Method = "auto", neighbours: int = 5, tolerance: float = 3.5,
+                 block: int = _BLOCK) -> None:  # fmt: skip
         if len(points) < FEWEST:
             msg = f"{len(points)} documents are too few to tell what is normal; it takes at least {FEWEST}"
             raise InputError(msg)
@@ -56,6 +57,7 @@ class Normal:
             msg = f"neighbours and tolerance must be more than 0 and finite, got {neighbours} and {tolerance:g}"
             raise InputError(msg)
         self.points = points
+        self._block = block
         self.method: Method = method if method != "auto" else "knn"
         least = _LOF_NEIGHBOURS if self.method == "lof" else 1
         self._neighbours = min(max(neighbours, least), len(points) - 1)
@@ -83,8 +85,8 @@ class Normal:
     def nearest(self, vectors: NDArray[np.float32], ids: list[str], n: int = 3) -> list[list[tuple[int, float]]]:
         """Find the `n` most similar points of the reference for each point: places and cosines, best first."""
         found = []
-        for start in range(0, len(vectors), _BLOCK):
-            near = self._near(vectors[start : start + _BLOCK], ids[start : start + _BLOCK])
+        for start in range(0, len(vectors), self._block):
+            near = self._near(vectors[start : start + self._block], ids[start : start + self._block])
             best = np.argsort(-near, axis=1, kind="stable")[:, : min(n, len(self.points) - 1)]
             found += [[(int(at), float(row[at])) for at in places if row[at] > -1.5] for row, places in
                       zip(near, best, strict=True)]  # fmt: skip
@@ -101,9 +103,10 @@ class Normal:
         """Average the distances to the nearest neighbours, a block of points at a time."""
         k = self._neighbours
         scores = np.empty(len(vectors), np.float32)
-        for start in range(0, len(vectors), _BLOCK):
-            near = self._near(vectors[start : start + _BLOCK], ids[start : start + _BLOCK])
-            scores[start : start + _BLOCK] = 1 - np.partition(near, -k, axis=1)[:, -k:].mean(axis=1)
+        for start in range(0, len(vectors), self._block):
+            stop = start + self._block
+            near = self._near(vectors[start:stop], ids[start:stop])
+            scores[start:stop] = 1 - np.partition(near, -k, axis=1)[:, -k:].mean(axis=1)
         return scores
 
     def _fit_centre(self) -> None:

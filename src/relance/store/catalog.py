@@ -16,7 +16,7 @@ __all__ = ["Catalog"]
 
 NAME = "relance__catalog"
 _TRIES = 5
-_TIDY_EVERY = 100  # versions; a run makes four or more, and a look-up takes 5 ms after one and 22 ms after 1,500
+_TIDY_EVERY = 100  # a run makes four versions or more, and a look-up takes 5 ms after one and 22 ms after 1,500
 _TIDY_KEEPS = timedelta(minutes=10)
 
 
@@ -26,10 +26,14 @@ class Catalog:
     index/<name>   {"table": physical table that serves the index, "previous": the one before}
     table/<name>   {"writer": run that is writing it}; absent or null when no run was cut short
     lock/<name>    {"holder", "expires"}: only where the store has no file locks
+
+    Every `tidy_every` versions the table is compacted, and versions older than `tidy_keeps` are dropped.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, tidy_every: int = _TIDY_EVERY, tidy_keeps: timedelta = _TIDY_KEEPS) -> None:
         self._store = store
+        self._tidy_every = tidy_every
+        self._tidy_keeps = tidy_keeps
 
     @property
     def table(self) -> Any | None:
@@ -70,9 +74,9 @@ class Catalog:
             quoted = _dump(expected).replace("'", "''")
             merge = merge.when_matched_update_all(where=f"target.value = '{quoted}'")
         result = merge.execute(row)
-        if table.version % _TIDY_EVERY == 0:
+        if table.version % self._tidy_every == 0:
             with contextlib.suppress(Exception):  # somebody else's commit got in between; the next hundred will do
-                table.optimize(cleanup_older_than=_TIDY_KEEPS)
+                table.optimize(cleanup_older_than=self._tidy_keeps)
         return result.num_inserted_rows + result.num_updated_rows
 
     def _raw(self, key: str) -> str | None:

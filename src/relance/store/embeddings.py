@@ -42,13 +42,16 @@ class EmbeddingStore:
     """Vectors of one space; safe to use from several threads, and from several processes.
 
     Implements `VectorStore`. `put` is buffered: a thread commits what has come in several times a second,
-    so a killed run loses what arrived within the last moment and nothing more.
+    so a killed run loses what arrived within the last moment and nothing more. `flush_s` is the longest time from
+    `put` to the next commit.
     """
 
-    def __init__(self, store: Store, space: str, dimension: int, *, sparse: bool = False) -> None:
+    def __init__(self, store: Store, space: str, dimension: int, *, sparse: bool = False,
+                 flush_s: float = _FLUSH_S) -> None:  # fmt: skip
         self._store = store
         self._name = table_name(space)
         self._dimension = dimension
+        self._flush_s = flush_s
         self._schema = schemas.vectors(dimension, sparse=sparse)
         self._columns = [name for name in ("key", "vector", "sparse") if name in self._schema.names]
         self._lock = threading.Lock()
@@ -181,7 +184,7 @@ class EmbeddingStore:
             if self._closing.is_set():
                 return
             if len(self._buffer) < _FLUSH_ROWS:
-                self._closing.wait(_FLUSH_S)
+                self._closing.wait(self._flush_s)
             try:
                 self.flush()
             except Exception as error:

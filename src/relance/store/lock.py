@@ -28,19 +28,21 @@ _POLL_S = 0.5
 
 
 @contextlib.contextmanager
-def hold(store: Store, name: str, *, wait_s: float = 0.0) -> Generator[Callable[[], None]]:
+def hold(store: Store, name: str, *, wait_s: float = 0.0, poll_s: float = _POLL_S,
+         lease_s: float = _LEASE_S) -> Generator[Callable[[], None]]:  # fmt: skip
     """Hold the index `name` for the length of the block; IndexBusyError if another run has it after `wait_s`.
 
     Yields a check to be called before each write, which raises RelanceError when the hold was lost.
 
     A local store is locked by the operating system, which lets go when a process dies however it dies;
-    elsewhere a lease in the catalog is renewed by a thread and expires on its own.
+    elsewhere a lease in the catalog is renewed by a thread and expires `lease_s` seconds after that on its own.
+    Whoever waits looks again every `poll_s` seconds.
     """
     if store.local is not None:
-        with _file_lock(store.local, name, wait_s):
+        with _file_lock(store.local, name, wait_s, poll_s):
             yield lambda: None
     else:
-        with _lease(Catalog(store), name, wait_s) as check:
+        with _lease(Catalog(store), name, wait_s, poll_s, lease_s) as check:
             yield check
 
 
@@ -55,7 +57,7 @@ def _busy(name: str, holder: dict[str, str]) -> IndexBusyError:
 
 
 @contextlib.contextmanager
-def _file_lock(folder: Path, name: str, wait_s: float) -> Generator[None]:
+def _file_lock(folder: Path, name: str, wait_s: float, poll_s: float) -> Generator[None]:
     from filelock import FileLock, Timeout
 
     locks = folder / ".relance"
@@ -64,7 +66,7 @@ def _file_lock(folder: Path, name: str, wait_s: float) -> Generator[None]:
     lock = FileLock(locks / f"{file}.lock", thread_local=False)
     note = locks / f"{file}.holder.json"
     try:
-        lock.acquire(timeout=max(0, wait_s), poll_interval=_POLL_S)
+        lock.acquire(timeout=max(0, wait_s), poll_interval=poll_s)
     except Timeout:
         holder = {}
         with contextlib.suppress(OSError, ValueError):
@@ -79,26 +81,27 @@ def _file_lock(folder: Path, name: str, wait_s: float) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _lease(catalog: Catalog, name: str, wait_s: float) -> Generator[Callable[[], None]]:
+def _lease(catalog: Catalog, name: str, wait_s: float, poll_s: float,
+           lease_s: float) -> Generator[Callable[[], None]]:  # fmt: skip
     key = f"lock/{name}"
     mine = _holder()
     deadline = time.monotonic() + wait_s
     while True:
         current = catalog.get(key)
         if current is None or current["expires"] < time.time():
-            taken: dict[str, Any] = {"holder": mine, "expires": time.time() + _LEASE_S}
+            taken: dict[str, Any] = {"holder": mine, "expires": time.time() + lease_s}
             with contextlib.suppress(RetryableError):
                 catalog.put(key, taken, expected=current)
                 break
         elif time.monotonic() >= deadline:
             raise _busy(name, current["holder"])
-        time.sleep(_POLL_S)
+        time.sleep(poll_s)
     done = threading.Event()
 
     def renew() -> None:
         nonlocal taken
-        while not done.wait(_LEASE_S / 3):
-            longer: dict[str, Any] = {"holder": mine, "expires": time.time() + _LEASE_S}
+        while not done.wait(lease_s / 3):
+            longer: dict[str, Any] = {"holder": mine, "expires": time.time() + lease_s}
             try:
                 catalog.put(key, longer, expected=taken)
             except Exception as error:  # there are two more tries before it expires

@@ -22,7 +22,7 @@ from relance.store.embeddings import PREFIX as VECTORS
 from relance.store.embeddings import prune
 from relance.store.index_tables import IndexTables, part_name
 from relance.store.lock import hold
-from relance.store.maintenance import compact, index_lookups, refresh_indexes
+from relance.store.maintenance import MEASURED, MaintenanceLimits, compact, index_lookups, refresh_indexes
 from relance.store.runs import NAME as RUNS
 from relance.store.runs import Runs
 
@@ -30,8 +30,6 @@ __all__ = ["Maintained", "maintain"]
 
 # Shared by all indexes of a store, and nobody rolls them back: their old versions only have to outlive a reader.
 _SHARED = timedelta(hours=1)
-_FILES = 16  # a hundred cost a reader a tenth, and rewriting is cheapest when nobody waits
-_LEEWAY = timedelta(hours=1)  # compacting comes first and may take long
 _LOGGED = 10_000  # runs that are looked at to see which tables they used
 
 
@@ -70,7 +68,7 @@ class Maintained:
         return asdict(self)
 
 
-def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0) -> Maintained:
+def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0, limits: MaintenanceLimits = MEASURED) -> Maintained:
     """Tidy an index and what it shares with others; raises IndexBusyError while a run writes it.
 
     Readers notice nothing, and an index that is tidy gets no new versions.
@@ -89,20 +87,20 @@ def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0) -> Maintaine
             parts = [tables for name in names if (tables := IndexTables.serving(store, name)) is not None]
             done.interrupted = next((writer for tables in parts if (writer := tables.writer)), None)
             if done.interrupted is None:
-                _tidy(store, parts, retention, done, check_lock, language=spec.search.language)
+                _tidy(store, parts, retention, done, check_lock, language=spec.search.language, limits=limits)
             _drop_leftovers(spec, store, retention, done, check_lock)
             for tables in parts:
                 rows = tables.failures.all()
                 done.failures += len(rows)
                 done.retryable += sum(row["retryable"] for row in rows)
-        _tidy_shared(spec, store, done)
+        _tidy_shared(spec, store, done, limits)
     done.bytes_after = _bytes(store)
     done.seconds = round(time.perf_counter() - began, 3)
     return done
 
 
 def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Maintained,
-          check_lock: Callable[[], None], *, language: str) -> None:  # fmt: skip
+          check_lock: Callable[[], None], *, language: str, limits: MaintenanceLimits) -> None:  # fmt: skip
     """Sweep, index and compact the tables that serve an index, and record their versions."""
     began, before = datetime.now(UTC), [tables.versions for tables in parts]
     for tables in parts:
@@ -110,11 +108,11 @@ def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Ma
         tables.chunks.sweep()
         chunks = tables.chunks.table
         if chunks is not None:
-            refresh_indexes(chunks, retention=_reach(chunks, retention), language=language)
+            refresh_indexes(chunks, retention=_reach(chunks, retention, limits), language=language, limits=limits)
             done.indexes += [index.name for index in chunks.list_indices()]
         for table in (chunks, tables.manifest.table, tables.failures.table):
             check_lock()
-            _compact(table, retention, done)
+            _compact(table, retention, done, limits)
     if [tables.versions for tables in parts] != before:
         # A rollback looks for versions in the log of runs: those that were left before are dropped one day.
         run_id = f"maintain-{uuid.uuid4().hex[:12]}"
@@ -125,12 +123,12 @@ def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Ma
             )  # fmt: skip
 
 
-def _compact(table: Any | None, retention: timedelta, done: Maintained) -> None:
+def _compact(table: Any | None, retention: timedelta, done: Maintained, limits: MaintenanceLimits) -> None:
     """Rewrite a table that lies in many files or has versions nobody can go back to; LanceDB does only both at once."""
     if table is None:
         return
-    files, reach, ages = _files(table), _reach(table, retention), _ages(table)
-    if files > _FILES or max(ages.values()) > reach:
+    files, reach, ages = _files(table), _reach(table, retention, limits), _ages(table)
+    if files > limits.files or max(ages.values()) > reach:
         compact(table, retention=reach)
         if (left := _files(table)) < files:
             done.compacted[table.name] = (files, left)
@@ -141,12 +139,12 @@ def _files(table: Any) -> int:
     return table.stats()["fragment_stats"]["num_fragments"]
 
 
-def _reach(table: Any, retention: timedelta) -> timedelta:
+def _reach(table: Any, retention: timedelta, limits: MaintenanceLimits) -> timedelta:
     """Stretch the retention to the version that was the newest when it began: LanceDB drops by age alone.
 
     A version of last month that was replaced yesterday is what readers found the day before.
     """
-    return min((age for age in _ages(table).values() if age >= retention), default=retention) + _LEEWAY
+    return min((age for age in _ages(table).values() if age >= retention), default=retention) + limits.leeway
 
 
 def _ages(table: Any) -> dict[int, timedelta]:
@@ -197,15 +195,15 @@ def _kinds(spec: IndexSpec) -> tuple[bool, ...]:
     return (False, True) if spec.media is not None else (False,)
 
 
-def _tidy_shared(spec: IndexSpec, store: Store, done: Maintained) -> None:
+def _tidy_shared(spec: IndexSpec, store: Store, done: Maintained, limits: MaintenanceLimits) -> None:
     """Compact what all indexes of the store write, beside their runs: a conflict makes these try again."""
     for name in store.tables():
         if name == RUNS or name.startswith(VECTORS):
             table = store.open(name)
             if table is not None and name != RUNS:
-                index_lookups(table, "key")
-            _compact(table, _SHARED, done)
-    _compact(Catalog(store).table, _SHARED, done)
+                index_lookups(table, "key", limits=limits)
+            _compact(table, _SHARED, done, limits)
+    _compact(Catalog(store).table, _SHARED, done, limits)
     done.pruned = sum(prune(store, max_bytes=int(spec.store.cache_max_bytes)).values())
 
 

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-__all__ = ["compact", "compact_if_due", "index_lookups", "refresh_indexes", "stemmed"]
+__all__ = ["MEASURED", "MaintenanceLimits", "compact", "compact_if_due", "index_lookups", "refresh_indexes", "stemmed"]
 
 log = logging.getLogger(__name__)
 
-VECTOR_INDEX_ROWS = 5000  # below, scanning is as fast (11-29 ms at 5,000 × 1,024) and exact
-# A hundred small files cost a reader a tenth, a thousand make look-ups eight times slower; compacting takes memory for
-# much of the table (402 MB instead of 250 for 100,000 × 256), so it is not done after LanceDB's 20 commits already.
-_SMALL_FRAGMENTS = 128
-# Indexed, one document is found in 5 ms instead of 8 among 20,000 rows, and instead of 23 among 100,000; 10,000 kept
-# vectors of 100,000 in 0.3 s instead of 0.8. An index is made in 22 to 280 ms; runs that change little take as long.
-_LOOKUP_ROWS = 20_000
-_UNINDEXED_ROWS = 5000  # brute force over so many costs 11-29 ms a query; then refreshing pays
 _TRIES = 3
 
 
-def compact_if_due(table: Any | None, *, retention: timedelta) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceLimits:
+    """From which sizes on keeping a table fast pays; the defaults are measured.
+
+    Attributes:
+        vector_index_rows: below, scanning is as fast (11-29 ms at 5,000 × 1,024) and exact.
+        lookup_rows: indexed, one document is found in 5 ms instead of 8 among 20,000 rows, and instead of 23 among
+            100,000; 10,000 kept vectors of 100,000 in 0.3 s instead of 0.8. An index is made in 22 to 280 ms; runs
+            that change little take as long.
+        unindexed_rows: brute force over so many costs 11-29 ms a query; then refreshing pays.
+        small_files: after so many a run compacts. A hundred small files cost a reader a tenth, a thousand make
+            look-ups eight times slower; compacting takes memory for much of the table (402 MB instead of 250 for
+            100,000 × 256), so it is not done after LanceDB's 20 commits already.
+        files: after so many maintenance compacts: rewriting is cheapest when nobody waits.
+        leeway: added to the retention of old versions: compacting comes first and may take long.
+    """
+
+    vector_index_rows: int = 5000
+    lookup_rows: int = 20_000
+    unindexed_rows: int = 5000
+    small_files: int = 128
+    files: int = 16
+    leeway: timedelta = timedelta(hours=1)
+
+
+MEASURED = MaintenanceLimits()
+
+
+def compact_if_due(table: Any | None, *, retention: timedelta, limits: MaintenanceLimits = MEASURED) -> None:
     """Compact a table (None: there is none yet) if enough small files have gathered."""
-    if table is not None and table.stats()["fragment_stats"]["num_small_fragments"] > _SMALL_FRAGMENTS:
+    if table is not None and table.stats()["fragment_stats"]["num_small_fragments"] > limits.small_files:
         compact(table, retention=retention)
 
 
-def refresh_indexes(table: Any, *, retention: timedelta, language: str) -> None:
+def refresh_indexes(table: Any, *, retention: timedelta, language: str, limits: MaintenanceLimits = MEASURED) -> None:
     """Create or extend the vector and full-text indexes of a chunks table where that pays.
 
     Word endings are those of `language`; an index of words of another one is made anew.
@@ -44,14 +65,14 @@ def refresh_indexes(table: Any, *, retention: timedelta, language: str) -> None:
             if words.stem:
                 words.language = language.title()
             table.create_index("text", config=words)
-        if rows >= VECTOR_INDEX_ROWS and "vector" in table.schema.names and "vector" not in indexes:
+        if rows >= limits.vector_index_rows and "vector" in table.schema.names and "vector" not in indexes:
             table.create_index("vector", config=IvfRq(distance_type="cosine"))
     except Exception as error:
         log.warning("could not create an index on %s, searches scan instead: %s", table.name, str(error)[:300])
         return
-    index_lookups(table, "doc_id")
+    index_lookups(table, "doc_id", limits=limits)
     behind = max((_unindexed(table, index.name) for index in table.list_indices()), default=0)
-    if behind > max(_UNINDEXED_ROWS, rows // 10):
+    if behind > max(limits.unindexed_rows, rows // 10):
         compact(table, retention=retention)
 
 
@@ -63,9 +84,9 @@ def stemmed(index: Any) -> str:
     return str(details["language"]).lower() if details.get("stem") else "none"
 
 
-def index_lookups(table: Any | None, column: str) -> None:
+def index_lookups(table: Any | None, column: str, *, limits: MaintenanceLimits = MEASURED) -> None:
     """Index a column that rows are looked up by, once a table is large."""
-    if table is None or table.count_rows() < _LOOKUP_ROWS:
+    if table is None or table.count_rows() < limits.lookup_rows:
         return
     from lancedb.index import BTree
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from relance.config import IndexSpec
@@ -17,26 +18,40 @@ if TYPE_CHECKING:
     from prometheus_client.registry import CollectorRegistry
     from starlette.routing import Route
 
-__all__ = ["Indexes", "metrics_routes", "registry"]
+__all__ = ["Indexes", "ReadingLimits", "metrics_routes", "registry"]
 
 log = logging.getLogger(__name__)
 
-REMEMBERED_S = 15.0
-# Of the time, a tenth at most is spent reading.
-REST = 10
-# Prometheus gives up after ten seconds.
-PATIENCE_S = 5.0
-# How old figures may be that are shown while a store does not answer.
-STALE_S = 120.0
 STATUSES = ("completed", "completed with failures", "stopped", "failed", "rolled back")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingLimits:
+    """How often stores are read, and how long somebody waits for it.
+
+    Attributes:
+        remembered_s: a reading is shown for so long before the store is read again.
+        rest: so many times as long as a reading took, none begins: of the time, a tenth at most is spent reading.
+        patience_s: a page waits so long for stores; Prometheus gives up after ten seconds.
+        stale_s: so old may figures be that are shown while a store does not answer.
+    """
+
+    remembered_s: float = 15.0
+    rest: float = 10
+    patience_s: float = 5.0
+    stale_s: float = 120.0
+
+
+_LIMITS = ReadingLimits()
 
 
 class Remembered:
     """One index's reading, renewed in a thread of its own when somebody asks and it is old."""
 
-    def __init__(self, spec: IndexSpec) -> None:
-        self.spec = spec
-        self._reader = Reader(spec)
+    def __init__(self, reader: Reader, limits: ReadingLimits) -> None:
+        self.spec = reader.spec
+        self._reader = reader
+        self._limits = limits
         self._lock = threading.Lock()
         self._reading: threading.Thread | None = None
         self._parts: list[PartReading] | None = None
@@ -56,8 +71,13 @@ class Remembered:
     @property
     def parts(self) -> list[PartReading] | None:
         """The parts as they were read last; None if that failed, or is too long ago."""
+        limits = self._limits
         with self._lock:
-            return self._parts if time.monotonic() - self._read_at <= max(STALE_S, REST * self.seconds) else None
+            return (
+                self._parts
+                if time.monotonic() - self._read_at <= max(limits.stale_s, limits.rest * self.seconds)
+                else None
+            )
 
     def _read(self) -> None:
         began = time.monotonic()
@@ -73,14 +93,16 @@ class Remembered:
             with self._lock:
                 self._parts, self._reading, self._read_at = parts, None, time.monotonic()
                 self.seconds = self._read_at - began
-                self._next_at = self._read_at + max(REMEMBERED_S, REST * self.seconds)
+                self._next_at = self._read_at + max(self._limits.remembered_s, self._limits.rest * self.seconds)
 
 
 class Indexes:
-    """A Prometheus collector over declared indexes."""
+    """A Prometheus collector over declared indexes; `open_reader` makes what reads the store of one."""
 
-    def __init__(self, specs: Iterable[IndexSpec]) -> None:
-        self._indexes = [Remembered(spec) for spec in specs]
+    def __init__(self, specs: Iterable[IndexSpec], *, limits: ReadingLimits = _LIMITS,
+                 open_reader: Callable[[IndexSpec], Reader] = Reader) -> None:  # fmt: skip
+        self._indexes = [Remembered(open_reader(spec), limits) for spec in specs]
+        self._patience_s = limits.patience_s
 
     def describe(self) -> list[Metric]:
         """Say nothing of what will be collected: asking the stores takes too long when the process starts."""
@@ -88,7 +110,7 @@ class Indexes:
 
     def collect(self) -> Iterator[Metric]:
         """Read what has to be read, for a few seconds at most, and tell what is known."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self._patience_s
         for thread in [index.refresh() for index in self._indexes]:
             if thread is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))
@@ -172,12 +194,13 @@ class Page:
         self.families[name].add_metric(labels, value)
 
 
-def registry(specs: Iterable[IndexSpec]) -> CollectorRegistry:
+def registry(specs: Iterable[IndexSpec], *, limits: ReadingLimits = _LIMITS,
+             open_reader: Callable[[IndexSpec], Reader] = Reader) -> CollectorRegistry:  # fmt: skip
     """Collect from indexes and this process; nothing else's metrics are in it."""
     from prometheus_client import CollectorRegistry, ProcessCollector
 
     made = CollectorRegistry()
-    made.register(Indexes(specs))
+    made.register(Indexes(specs, limits=limits, open_reader=open_reader))
     ProcessCollector(registry=made)
     return made
 
