@@ -28,8 +28,8 @@ from relance.search import Mode
 SETS = ("cranfield", "cmrc-zh")
 SHOWN: tuple[Measure, ...] = ("ndcg", "recall")
 MODELS = ("local/wordllama", "local/multilingual-e5-small")
-SYSTEMS: list[tuple[str, Mode]] = [(MODELS[0], "text"), *((model, mode) for model in MODELS
-                                                           for mode in ("vector", "hybrid"))]  # fmt: skip
+SYSTEMS: list[tuple[str, Mode]] = [(MODELS[0], "full-text"), *((model, mode) for model in MODELS
+                                                           for mode in ("dense", "hybrid"))]  # fmt: skip
 
 
 def main() -> None:
@@ -85,7 +85,7 @@ def summary(found: dict[str, Comparison]) -> str:
     lines = ["| | " + " | ".join(f"{name} nDCG@10 | {name} Recall@10" for name in found) + " |",
              "|---|" + "---|" * (2 * len(found))]  # fmt: skip
     for place, (model, mode) in enumerate(SYSTEMS):
-        name = "full text" if mode == "text" else f"{model.rpartition('/')[2]}, {mode}"
+        name = mode if mode == "full-text" else f"{model.rpartition('/')[2]}, {mode}"
         cells = [cell(comparison, place, measure) for comparison in found.values() for measure in SHOWN]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -76,7 +76,7 @@ def main() -> None:
         print("| search | raw | relance | × raw | index | × raw | recall@10 |")
         print("|---|---|---|---|---|---|---|")
         truth = exact(table, questions)
-        report("vector, exact", *ask(index, table, questions, "vector"), truth)
+        report("dense, exact", *ask(index, table, questions, "dense"), truth)
         merged = [
             {hit.id for hit in search_table(table, text, (vector, None), mode="hybrid", k=K)}
             for text, vector in questions
@@ -84,9 +84,9 @@ def main() -> None:
         began = time.perf_counter()
         maintenance.refresh_indexes(table, retention=RETENTION, language="english")
         built = time.perf_counter() - began
-        report("vector, indexed", *ask(index, table, questions, "vector"), truth)
-        report("vector, indexed, filter", *ask(index, table, questions, "vector", "year >= 2000"), None)
-        report("words", *ask(index, table, questions, "text"), None)
+        report("dense, indexed", *ask(index, table, questions, "dense"), truth)
+        report("dense, indexed, filter", *ask(index, table, questions, "dense", "year >= 2000"), None)
+        report("full-text", *ask(index, table, questions, "full-text"), None)
         report("hybrid", *ask(index, table, questions, "hybrid"), merged)
         print(f"\nindex built in {built:.1f} s")
 
@@ -185,9 +185,9 @@ def raw(table: Any, text: str, vector: Any, mode: str, where: str | None, *, ind
     """Make the call of LanceDB's that a person would write."""
     from lancedb.query import MatchQuery
 
-    if mode == "text":
+    if mode == "full-text":
         query = table.search(MatchQuery(text, "text"), query_type="fts").select([*COLUMNS, "_score"])
-    elif mode == "vector":
+    elif mode == "dense":
         query = (
             table.search(vector, vector_column_name="vector").distance_type("cosine").select([*COLUMNS, "_distance"])
         )

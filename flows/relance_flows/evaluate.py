@@ -15,11 +15,11 @@ from relance_tasks.measure import measure_dimensions, measure_quality
 
 __all__ = ["evaluate"]
 
-Asked = Literal["hybrid", "vector", "text", "sparse", "compare all"]
+Asked = Literal["hybrid", "dense", "full-text", "sparse", "compare all"]
 
 INDEX = "Name of a deployed index, or path of a spec."
 DATASET = "A YAML file of golden queries, or a folder in BEIR format; relative to the spec."
-MODE = "Meaning, words, terms, or all of them; compared, it is told which differences are more than chance."
+MODE = "Dense, full-text, sparse, or all of them (hybrid); compare all says which differences are more than chance."
 OTHERS = "Indexes of the same documents with another model or chunking, with commas between; none: no comparison."
 DIMENSIONS = "Also tell what shorter vectors would lose; nothing is embedded for it but the questions."
 

@@ -140,7 +140,7 @@ class Index:
         Args:
             query: in words.
             k: hits on a page.
-            mode: by meaning (vector), words (text), weighted terms (sparse), or all the index has (hybrid).
+            mode: dense, full-text, sparse, or hybrid: all of these the index has.
             where: SQL condition on the columns of `table()`.
             filter: condition that may come from anybody, e.g. `year >= 2020 and uri ~ "docs/*"`; see docs/search.md.
             like: uri of a document, instead of a query: others like it.

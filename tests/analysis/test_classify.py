@@ -126,7 +126,7 @@ def test_chunks_have_classes_of_their_own(make_index: Callable[..., Index], docs
 
 def test_searches_are_filtered_by_the_column(index: Index) -> None:
     classify(index, LABELS, column="topic")
-    hits = index.search("river water level", k=9, mode="vector", where="topic = 'winter'")
+    hits = index.search("river water level", k=9, mode="dense", where="topic = 'winter'")
     assert {hit.uri[:11] for hit in hits} <= {"docs/winter", "docs/both.m"}
     assert len(hits) >= 4
 

@@ -104,7 +104,7 @@ def test_what_is_read_is_of_one_version_and_later_readers_see_later_ones(index, 
     assert sum(map(len, [first, *rest])) == DOCUMENTS
     assert {part.version for part in [first, *rest]} == {first.version}
     assert count_points(index) == DOCUMENTS + 1
-    assert "docs/99.md" in {hit.uri for hit in index.search("latecomer", mode="text")}
+    assert "docs/99.md" in {hit.uri for hit in index.search("latecomer", mode="full-text")}
 
 
 def test_points_are_described(index):

@@ -111,7 +111,7 @@ def test_a_vector_of_256_dimensions(build: Build, asked: Asked, emulator_url: st
 def test_a_question_with_an_instruction(build: Build, asked: Asked) -> None:
     question, instruct = "機器學習的相關論文", "Given a research paper query, retrieve relevant research paper"
     index = build(["機器學習是實現人工智慧的重要方法", "世界盃決賽阿根廷對陣法國"])
-    hits = index.search(question, k=1, mode="vector", instruct=instruct)
+    hits = index.search(question, k=1, mode="dense", instruct=instruct)
     assert hits[0].text == "機器學習是實現人工智慧的重要方法"
     indexed, request = (each["body"] for each in asked())
     assert "instruct" not in indexed["parameters"], "documents have none"
@@ -121,7 +121,7 @@ def test_a_question_with_an_instruction(build: Build, asked: Asked) -> None:
 
 def test_semantic_search(build: Build) -> None:
     documents = ["人工智慧是電腦科學的一個分支", "機器學習是實現人工智慧的重要方法", "深度學習是機器學習的一個子領域"]
-    hits = build(documents).search("什麼是AI?", k=2, mode="vector")
+    hits = build(documents).search("什麼是AI?", k=2, mode="dense")
     assert [hit.text for hit in hits] == documents[:2]
     assert build(documents).search("什麼是AI?", k=1)[0].text == documents[0]  # by meaning and words together
 
@@ -164,7 +164,7 @@ def test_zero_shot_classification(build: Build) -> None:
     assert found.label == "服裝配飾"
     assert found.margin > 0.01  # second is far, as far goes with this model
     classify(index, KINDS, column="goods")
-    hits = index.search(COMMENT, k=4, mode="vector", where="goods = '服裝配飾'")
+    hits = index.search(COMMENT, k=4, mode="dense", where="goods = '服裝配飾'")
     assert [hit.text for hit in hits] == [COMMENT]
 
 

@@ -135,7 +135,7 @@ def test_kills_at_random_moments_lose_double_and_rebuy_nothing(tmp_path: Path) -
         else:  # a run over a few edits is done sooner than the first one
             window *= 0.6
         if index.status()["table"] is not None:
-            assert all(hit.text for hit in index.search("river1 flood2", k=5, mode="vector"))
+            assert all(hit.text for hit in index.search("river1 flood2", k=5, mode="dense"))
             opened += 1
         victim = following
         if len(killed) >= KILLS:

@@ -171,7 +171,7 @@ def test_status_describes_the_index_before_and_after_a_run(run: Run, spec: Path)
     assert status["table_version"] == done["table_version"]
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "full-text"])
 def test_search_lists_hits_with_their_place(run: Run, ingested: Path, mode: str) -> None:
     ran = run("search", str(ingested), "how high is the river gauge", "-k", "1", "--mode", mode, "--json")
     assert (ran.code, ran.err) == (0, "")
@@ -286,6 +286,8 @@ def test_a_name_that_is_no_utf8_breaks_no_output(run: Run, spec: Path) -> None:
         (["search", "index.yaml", "x", "-k", "many"], "many"),
         (["search", "index.yaml", "x", "-k", "0"], "between 1 and"),
         (["search", "index.yaml", "x", "--mode", "fuzzy"], "fuzzy"),
+        (["search", "index.yaml", "x", "--mode", "vector"], "mode vector: it is called dense now"),
+        (["search", "index.yaml", "x", "--mode", "text"], "mode text: it is called full-text now"),
         (["search", "index.yaml", ""], "the query is empty"),
         (["search", "index.yaml", " \n"], "the query is empty"),
         (["search", "index.yaml", "x", "--where", "color = 'red'"], "color"),
@@ -415,11 +417,11 @@ def test_texts_and_pictures_that_answer_stand_side_by_side(run: Run, hung: Path)
     assert ran.code == 0
     assert ran.json["hits"][0]["uri"] == "docs/j.md"
     assert {hit["url"] for hit in ran.json["media"]} == {f"pics/{name}.png" for name in "abc"}
-    shown = run("search", str(hung), "old barn", "-k", "1", "--mode", "text").out
+    shown = run("search", str(hung), "old barn", "-k", "1", "--mode", "full-text").out
     assert "an old barn" in shown
     assert "image 24×16" in shown
     assert (
-        run("search", str(hung), "red", "--mode", "vector", "-k", "1", "--json").json["media"][0]["url"] == "pics/a.png"
+        run("search", str(hung), "red", "--mode", "dense", "-k", "1", "--json").json["media"][0]["url"] == "pics/a.png"
     )
 
 

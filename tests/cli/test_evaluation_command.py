@@ -67,11 +67,11 @@ def declare(tmp_path: Path, dataset: Path) -> Callable[..., Path]:
 def test_indexes_and_modes_are_compared(run: Run, declare: Callable[..., Path], dataset: Path, tmp_path: Path) -> None:
     specs = declare("one"), declare("two", "local/wordllama")
     page, picture = tmp_path / "page.html", tmp_path / "picture.png"
-    code, out, err = run(*specs, "--dataset", dataset, "--mode", "text,vector", "--ingest", "--dimensions", "64", "--json",
+    code, out, err = run(*specs, "--dataset", dataset, "--mode", "full-text,dense", "--ingest", "--dimensions", "64", "--json",
                          "--html", page, "--png", picture)  # fmt: skip
     assert (code, err) == (0, "")
     found = json.loads(out)
-    assert [each["label"] for each in found["systems"]] == ["one vector", "one text", "two vector", "two text"]
+    assert [each["label"] for each in found["systems"]] == ["one dense", "one full-text", "two dense", "two full-text"]
     assert (len(found["differences"]), found["k"], found["measure"]) == (6, 10, "ndcg")
     assert [curve["steps"][-1]["dimension"] for curve in found["dimensions"]] == [64, 64]
     assert len(found["systems"][0]["answers"]) == 4
@@ -92,7 +92,7 @@ def test_a_person_reads_tables_and_sentences(run: Run, declare: Callable[..., Pa
 
 
 def test_models_are_tried_on_a_dataset_alone(run: Run, dataset: Path, tmp_path: Path) -> None:
-    ask = ["--dataset", dataset, "--model", "fake/hash", "--model", "local/wordllama@64", "--mode", "vector", "--json"]
+    ask = ["--dataset", dataset, "--model", "fake/hash", "--model", "local/wordllama@64", "--mode", "dense", "--json"]
     code, out, _ = run(*ask)
     found = json.loads(out)
     assert (code, [each["label"] for each in found["systems"]]) == (0, ["hash", "wordllama"])
@@ -127,13 +127,14 @@ def test_a_missing_index_is_told_with_what_to_do(run: Run, declare: Callable[...
         (["--model", "nonsense"], "--model nonsense: .*write provider/model"),
         (["--model", "local/wordllama@many"], "write provider/model"),
         (["--model", "local/wordllame"], "did you mean local/wordllama"),
-        (["--model", "fake/hash", "--mode", "smell"], "--mode smell: there is no such mode"),
+        (["--model", "fake/hash", "--mode", "smell"], "mode smell: there is no such mode"),
+        (["--model", "fake/hash", "--mode", "hybrid,vector"], "mode vector: it is called dense now"),
         (["--model", "fake/hash", "--dimensions", "64,x"], "--dimensions 64,x: write lengths"),
         (
             ["--model", "fake/hash", "--mode", "hybrid,sparse"],
             "mode sparse: index '.*' has no such vectors; it can be searched by",
         ),
-        (["--model", "fake/hash", "--mode", "vector,alll"], "--mode alll: there is no such mode"),
+        (["--model", "fake/hash", "--mode", "dense,alll"], "mode alll: there is no such mode"),
         (["--model", "fake/hash", "--max-cost-usd", "-1"], "--max-cost-usd -1: .*greater than or equal to 0"),
         (["--model", "fake/hash", "-k", "0"], 'Invalid value "0" for -k'),
         (["--model", "fake/hash", "--split", "dev"], r"dev\.tsv: there is no such file; .* the splits test"),
@@ -193,7 +194,7 @@ def test_pictures_of_indexes_of_one_name_do_not_overwrite_each_other(
         dataset,
         "--ingest",
         "--mode",
-        "vector",
+        "dense",
         "--dimensions",
         "64",
         "--png",
@@ -203,8 +204,8 @@ def test_pictures_of_indexes_of_one_name_do_not_overwrite_each_other(
 
 
 def test_all_modes_are_all_whatever_else_is_named(run: Run, declare: Callable[..., Path], dataset: Path) -> None:
-    code, out, _ = run(declare("one"), "--dataset", dataset, "--ingest", "--mode", "vector,all", "--json")
-    assert (code, sorted(each["mode"] for each in json.loads(out)["systems"])) == (0, ["hybrid", "text", "vector"])
+    code, out, _ = run(declare("one"), "--dataset", dataset, "--ingest", "--mode", "dense,all", "--json")
+    assert (code, sorted(each["mode"] for each in json.loads(out)["systems"])) == (0, ["dense", "full-text", "hybrid"])
 
 
 def test_building_a_trial_is_bounded(dataset: Path, tmp_path: Path) -> None:

@@ -103,13 +103,13 @@ def test_a_document_is_shown_once_with_its_other_chunks(run: Run, folder: Path) 
 def test_like_and_explain_are_shown(run: Run, folder: Path) -> None:
     ran = run(str(folder), "--like", "docs/weir.md", "-k", "2", "--explain", "--group")
     assert ran.out.startswith("1. docs/bridge.md")
-    assert "vector 1. (0." in ran.out
+    assert "dense 1. (0." in ran.out
     assert re.search(r"vector +│ docs/weir\.md +│", ran.out)
     assert re.search(r"table +│ notes__\w{8} version \d+", ran.out)
     told = json.loads(run(str(folder), "ferry", "--explain", "--json", "-k", "1").out)
     assert told.keys() == {"hits", "explanations", "more"}
-    assert told["hits"][0]["explained"]["ranks"].keys() == {"vector", "text"}
-    assert told["explanations"][0]["indexes"] == {"text": "FTS", "vector": "exact"}
+    assert told["hits"][0]["explained"]["ranks"].keys() == {"dense", "full-text"}
+    assert told["explanations"][0]["indexes"] == {"full-text": "FTS", "dense": "exact"}
 
 
 def test_words_of_the_question_are_bold_where_there_are_colours(folder: Path) -> None:
@@ -128,7 +128,7 @@ def test_words_of_the_question_are_bold_where_there_are_colours(folder: Path) ->
         (["ferry", "--instruct", "retreival"], "did you mean retrieval"),
         (["ferry", "--rerank", "qwen3-rerank"], "did you mean dashscope/qwen3-rerank"),
         (["ferry", "--rerank", "dashscope/qwen3-rerank"], "needs a key"),
-        (["ferry", "--rerank", "lancedb/mrr", "--mode", "text"], "merges the lists"),
+        (["ferry", "--rerank", "lancedb/mrr", "--mode", "full-text"], "merges the lists"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_a_sentence(run: Run, folder: Path, arguments: list[str], words: str) -> None:

@@ -34,7 +34,7 @@ TEXTS = [
 PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
 
 
-def candidates(texts: Sequence[str], ways: tuple[str, ...] = ("vector", "text")) -> list[Candidate]:
+def candidates(texts: Sequence[str], ways: tuple[str, ...] = ("dense", "full-text")) -> list[Candidate]:
     """Rows of a hybrid search; the second is found first by both lists."""
     order = [*range(len(texts))[1::-1], *range(2, len(texts))]
     found = [Candidate(str(at), {"text": text}) for at, text in enumerate(texts)]
@@ -104,7 +104,9 @@ def test_few_blank_and_equal_texts_are_no_problem(name: str, texts: list[str]) -
 
 
 def test_a_text_that_one_list_alone_found_has_a_score(name: str) -> None:
-    found = candidates(TEXTS[:3], ("vector",)) + candidates(TEXTS[3:4], ("text",)) + candidates(TEXTS[2:3], ("sparse",))
+    found = (
+        candidates(TEXTS[:3], ("dense",)) + candidates(TEXTS[3:4], ("full-text",)) + candidates(TEXTS[2:3], ("sparse",))
+    )
     with reranker(name) as opened:
         assert np.isfinite(opened.rerank("question", found).scores).all()
 
@@ -350,7 +352,7 @@ def test_a_search_is_sorted_by_the_reranker_and_says_so(index: Make, service: An
     assert hits.more
 
 
-@pytest.mark.parametrize("mode", ["vector", "text", "hybrid"])
+@pytest.mark.parametrize("mode", ["dense", "full-text", "hybrid"])
 def test_the_spec_says_what_is_used_by_default(index: Make, service: Any, mode: Any) -> None:
     made = index(search={"rerank": {"model": "dashscope/qwen3-rerank", "candidates": 3, "instruct": "Find it"}})
     made.search("ferry reranker", mode=mode, k=2)
@@ -371,9 +373,9 @@ def test_lists_are_merged_anew_in_a_hybrid_search_only(index: Make) -> None:
     hits = made.search("ferry leaves", k=4)
     assert hits[0].uri == "docs/2.md"
     assert hits[0].score == pytest.approx(1.0), "first in both lists"
-    assert made.search("ferry leaves", mode="vector")[0].uri == "docs/2.md", "the spec's is left out there"
+    assert made.search("ferry leaves", mode="dense")[0].uri == "docs/2.md", "the spec's is left out there"
     with pytest.raises(InputError, match="merges the lists of a hybrid search"):
-        made.search("ferry leaves", mode="vector", rerank="lancedb/linear")
+        made.search("ferry leaves", mode="dense", rerank="lancedb/linear")
 
 
 def test_the_embeddings_address_and_key_are_used_for_their_own_provider_only(

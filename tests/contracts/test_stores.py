@@ -103,7 +103,7 @@ def test_it_follows_edits_deletions_and_renames_without_buying_twice(
 def test_it_is_searched_by_meaning_by_words_and_by_both_and_rolled_back(make: Make, notes: Path) -> None:
     index = make()
     index.ingest()
-    for mode in ("vector", "text"):
+    for mode in ("dense", "full-text"):
         assert index.search("水位 传感器", k=1, mode=mode)[0].uri == "docs/文档.md"
     hits = index.search("gauge water", k=3, where="uri = 'docs/bridges.md'")
     assert [hit.uri for hit in hits] == ["docs/bridges.md"]

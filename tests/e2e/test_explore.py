@@ -196,7 +196,7 @@ def test_somebody_finds_what_they_look_for(look: Callable[..., Looked], handbook
     looked.errors.clear()  # the browser calls the answer 400 an error
     page.get_by_label("Filter", exact=True).fill("")
     page.get_by_label("Folder").fill("docs/zh")
-    page.get_by_label("Meaning").check()
+    page.get_by_label("Dense").check()
     page.get_by_role("button", name="Apply").click()
     page.locator(".hit").first.wait_for()
     assert all("docs/zh/" in text for text in page.locator(".hit").all_inner_texts())

@@ -585,7 +585,7 @@ def test_sparse_vectors_are_asked_for_stored_and_searched_by(declare, docs, serv
         assert json.loads(ran.out)["hits"][0]["uri"].endswith("#odd")
         asked = service.sent(NATIVE)[-1]["body"]["parameters"]
         assert (asked["text_type"], asked["output_type"]) == ("query", output_type)
-    by_meaning = run("search", spec, "who saw the zeppelin?", "--mode", "vector")
+    by_meaning = run("search", spec, "who saw the zeppelin?", "--mode", "dense")
     if output_type == "sparse":
         assert by_meaning.code == 2
         assert "sparse vectors only" in by_meaning.err
@@ -605,7 +605,7 @@ def test_the_compatible_route_makes_the_same_index(declare, docs, base64) -> Non
         assert report.tokens == service.stats()["tokens"] == index.plan(full=True).tokens + report.tokens
         assert report.cost_usd == pytest.approx(report.tokens * 0.07e-6)
         check_vectors(index)
-        assert uris(index.search("who saw the zeppelin?", k=1, mode="vector")) == ["odd"]
+        assert uris(index.search("who saw the zeppelin?", k=1, mode="dense")) == ["odd"]
         asked = service.sent(COMPATIBLE)
         assert [len(each["body"]["input"]) for each in asked] in ([10, 10, 6, 1], [10, 6, 10, 1], [6, 10, 10, 1])
         assert {each["body"]["encoding_format"] for each in asked} == {"base64"}

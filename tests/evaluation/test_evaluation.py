@@ -161,7 +161,7 @@ def index(make_index: Make, docs: Path) -> Index:
 
 
 def test_documents_are_graded_by_their_best_chunk_and_counted_once(index: Index) -> None:
-    found = evaluate(index, {"q": "ferry"}, {"q": {"docs/bridge.md": 1}}, mode="text", k=2)
+    found = evaluate(index, {"q": "ferry"}, {"q": {"docs/bridge.md": 1}}, mode="full-text", k=2)
     (answer,) = found.answers
     assert sorted(answer.found) == ["docs/bridge.md", "docs/ferry.md"], "24 chunks of one do not hide the other"
     assert (found.recall, found.queries, found.missing) == (1, 1, 0)
@@ -170,7 +170,7 @@ def test_documents_are_graded_by_their_best_chunk_and_counted_once(index: Index)
 def test_rows_are_known_by_their_id_and_what_is_not_there_is_counted(index: Index) -> None:
     queries = {"1": "lifts boats", "2": "weir water back", "3": "never judged", "4": "judged as useless"}
     qrels = {"1": {"7": 1, "99": 1}, "2": {"a#8": 2, "docs/gauge.md": 0}, "4": {"7": 0}, "5": {"7": 1}}
-    found = evaluate(index, queries, qrels, mode="text")
+    found = evaluate(index, queries, qrels, mode="full-text")
     assert {answer.id: answer.found[0] for answer in found.answers} == {
         "1": "docs/corpus.jsonl#7",
         "2": "docs/corpus.jsonl#a#8",
@@ -298,7 +298,7 @@ def test_the_golden_queries_of_the_handbook_name_documents_it_has_and_are_answer
     assert (ended.value.code, found["missing"], found["queries"], len(found["answers"])) == (0, 0, 15, 15)
     assert found["ndcg"] > 0.7, "0.80 was measured"
     with pytest.raises(SystemExit):
-        main([*ask, "--mode", "text", "-k", "5"])
+        main([*ask, "--mode", "full-text", "-k", "5"])
     said = capsys.readouterr()
     assert ("nDCG@5" in said.out, said.err) == (True, "")
 
@@ -310,7 +310,7 @@ def test_a_retrieval_set_is_answered_as_well_as_was_measured(make_index: Make, d
     index.ingest()
     queries, qrels = read_dataset(dataset)
     some = dict(list(queries.items())[:40])
-    found = evaluate(index, some, qrels, mode="text")
+    found = evaluate(index, some, qrels, mode="full-text")
     assert found.missing <= 2
     _agrees_with_trec_eval(found, index, qrels)
     bar = {"cranfield": 0.2, "cmrc-zh": 0.9}[dataset.name]  # measured: 0.26 and 0.99

@@ -23,11 +23,11 @@ from relance.evaluation.plot import comparison_png
 from relance.evaluation.tables import comparison_markdown, quality_cells
 from relance.search import Mode
 
-MODES: tuple[Mode, ...] = ("text", "vector")
+MODES: tuple[Mode, ...] = ("full-text", "dense")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def system(values: Sequence[float] | NDArray[np.float64], label: str = "", *, mode: Mode = "vector", model: str = "local/a",
+def system(values: Sequence[float] | NDArray[np.float64], label: str = "", *, mode: Mode = "dense", model: str = "local/a",
            dimension: int = 256, missing: Sequence[str] = (), index: str = "notes", chunking: str = "auto 256",
            recall: Sequence[float] | None = None) -> Evaluation:  # fmt: skip
     """Make up an evaluation whose questions have these values in every measure, but for `recall` if that is given."""
@@ -35,7 +35,7 @@ def system(values: Sequence[float] | NDArray[np.float64], label: str = "", *, mo
                for n, (value, found) in enumerate(zip(map(float, values), recall or values, strict=True))]  # fmt: skip
     mean = math.fsum(values) / len(answers)
     bounds = tuple(intervals(np.array(values, dtype=float)[:, None])[0].tolist())
-    taken = Footprint("" if mode == "text" else model, dimension, chunking, 0.07, 4.0 * dimension, 100, 2**20)
+    taken = Footprint("" if mode == "full-text" else model, dimension, chunking, 0.07, 4.0 * dimension, 100, 2**20)
     return Evaluation(
         index=index, mode=mode, k=10, queries=len(answers), **dict.fromkeys(MEASURES, mean),
         intervals=dict.fromkeys(MEASURES, bounds), latency_ms_p50=1, latency_ms_p95=2, embed_ms_p50=None, skipped=0,
@@ -149,29 +149,34 @@ def test_answers_are_paired_by_question_not_by_place() -> None:
 
 def test_systems_are_called_by_what_sets_them_apart() -> None:
     values = [0.5, 0.6]
-    found = compare([system(values, mode="text", dimension=0), system(values), system(values, mode="hybrid")])
-    assert [each.label for each in found.systems] == ["text", "vector", "hybrid"]
+    found = compare([system(values, mode="full-text", dimension=0), system(values), system(values, mode="hybrid")])
+    assert [each.label for each in found.systems] == ["full-text", "dense", "hybrid"]
     found = compare([system(values), system(values, model="local/b", dimension=384)])
     assert [each.label for each in found.systems] == ["a", "b"]
     found = compare([system(values), system(values, dimension=64)])
     assert [each.label for each in found.systems] == ["256 d", "64 d"]
     found = compare([system(values), system(values, mode="hybrid"), system(values, mode="hybrid", model="local/b")])
-    assert [each.label for each in found.systems] == ["a vector", "a hybrid", "b hybrid"]
+    assert [each.label for each in found.systems] == ["a dense", "a hybrid", "b hybrid"]
     found = compare([system(values), system(values)])
-    assert [each.label for each in found.systems] == ["notes vector", "notes vector (2)"]
+    assert [each.label for each in found.systems] == ["notes dense", "notes dense (2)"]
     others = [system(values, mode=mode, index="other", model="local/b", chunking="text 64") for mode in MODES]
     found = compare([*(system(values, mode=mode) for mode in MODES), *others])
-    assert [each.label for each in found.systems] == ["notes text", "notes vector", "other text", "other vector"]
+    assert [each.label for each in found.systems] == [
+        "notes full-text",
+        "notes dense",
+        "other full-text",
+        "other dense",
+    ]
 
 
 def test_labels_made_for_one_comparison_do_not_reach_the_next() -> None:
-    a, c = system([0.5, 0.6], mode="text", index="a"), system([0.5, 0.7], mode="text", index="c")
-    assert [compare([each]).systems[0].label for each in (a, c)] == ["a text", "c text"]
+    a, c = system([0.5, 0.6], mode="full-text", index="a"), system([0.5, 0.7], mode="full-text", index="c")
+    assert [compare([each]).systems[0].label for each in (a, c)] == ["a full-text", "c full-text"]
     assert [each.label for each in compare([a, c]).systems] == ["a", "c"]
     assert (a.label, c.label) == ("", "")
-    twin = system([0.5, 0.7], mode="text", index="a")
+    twin = system([0.5, 0.7], mode="full-text", index="a")
     again = compare([*compare([a]).systems, *compare([twin]).systems])
-    assert [each.label for each in again.systems] == ["a text", "a text (2)"]
+    assert [each.label for each in again.systems] == ["a full-text", "a full-text (2)"]
     same = compare([system([0.5, 0.6], "x"), system([0.5, 0.7], "x"), system([0.5, 0.8], "x (2)")])
     assert [each.label for each in same.systems] == ["x", "x (3)", "x (2)"]
     assert same.reference == "x (2)"
@@ -230,7 +235,10 @@ def test_what_cannot_be_compared_is_refused() -> None:
 def shown() -> Comparison:
     low, high = draw(0.4, 0.6)
     return compare(
-        [system(low, "全文 <script>$1|2", mode="text", missing=["a.md", "b.md", "c$.md", "d.md"]), system(high, "best")]
+        [
+            system(low, "全文 <script>$1|2", mode="full-text", missing=["a.md", "b.md", "c$.md", "d.md"]),
+            system(high, "best"),
+        ]
     )
 
 

@@ -46,7 +46,7 @@ def test_a_cut_vector_finds_what_an_index_of_that_dimension_finds(
             embedding=model, chunking={"max_tokens": 16}, store={"uri": str(tmp_path / str(step.dimension))}
         )
         other.ingest()
-        found = evaluate(other, QUERIES, QRELS, mode="vector", k=3)
+        found = evaluate(other, QUERIES, QRELS, mode="dense", k=3)
         for measure, (low, high) in step.intervals.items():
             assert getattr(step, measure) == pytest.approx(getattr(found, measure), abs=1e-9)
             assert low <= getattr(step, measure) <= high

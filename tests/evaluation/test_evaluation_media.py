@@ -25,7 +25,7 @@ def index(four_colours: Any) -> Index:
 
 def test_pictures_are_asked_for_where_pictures_are_judged(index: Index) -> None:
     qrels = {query: {f"pics/{name}.png": 1} for query, name in zip(QUERIES, COLOURS, strict=True)}
-    found = evaluate(index, QUERIES, qrels, mode="vector", k=2)
+    found = evaluate(index, QUERIES, qrels, mode="dense", k=2)
     assert (found.media, found.missing, found.mrr, found.recall) == (True, 0, 1, 1)
     table = index.table(media=True)
     assert (found.table_version, found.fingerprint) == (table.version, table.name.rpartition("__")[2])
@@ -38,7 +38,7 @@ def test_pictures_are_asked_for_where_pictures_are_judged(index: Index) -> None:
 
 @pytest.mark.parametrize("name", ["pics/a.png", "m.csv#1", "1", "docs/j.md#../pics/a.png", "../pics/a.png"])
 def test_a_picture_is_known_by_each_of_its_places(index: Index, name: str) -> None:
-    for mode in ("vector", "hybrid"):
+    for mode in ("dense", "hybrid"):
         found = evaluate(index, {"q": "red"}, {"q": {name: 1}}, mode=mode, k=1)
         assert (found.recall, found.missing, len(found.answers[0].found)) == (1, 0, 1)
 
@@ -47,20 +47,20 @@ def test_the_same_picture_twice_is_one_document_with_the_better_grade(index: Ind
     qrels = {"q": {"pics/a.png": 1, "m.csv#1": 3, "pics/b.png": 2}}
     judged = find_judged(index, {"q": "red"}, qrels)
     assert sorted(judged.grades["q"].values()) == [2, 3]
-    (answer,) = evaluate(index, {"q": "red"}, qrels, mode="vector", k=4).answers
+    (answer,) = evaluate(index, {"q": "red"}, qrels, mode="dense", k=4).answers
     assert (len(answer.found), len(set(answer.found)), answer.recall) == (4, 4, 1)
 
 
 def test_what_shorter_vectors_lose_is_told_of_pictures(index: Index) -> None:
     qrels = {query: {f"pics/{name}.png": 1} for query, name in zip(QUERIES, COLOURS, strict=True)}
     curve = trade_off(index, QUERIES, qrels, dimensions=[64], k=4)
-    exact = evaluate(index, QUERIES, qrels, mode="vector", k=4)
+    exact = evaluate(index, QUERIES, qrels, mode="dense", k=4)
     assert (curve.model, curve.steps[0].ndcg) == ("dashscope/tongyi-embedding-vision-plus", pytest.approx(exact.ndcg))
     assert curve.steps[-1].dimension == 64
 
 
 def test_texts_stay_texts(index: Index) -> None:
-    found = evaluate(index, {"q": "calm lake"}, {"q": {"docs/j.md": 1}}, mode="text")
+    found = evaluate(index, {"q": "calm lake"}, {"q": {"docs/j.md": 1}}, mode="full-text")
     assert (found.media, found.recall, found.footprint.model) == (False, 1, "")
     assert found.table_version == index.table().version
 
@@ -79,7 +79,7 @@ def test_texts_and_media_are_not_mixed(index: Index) -> None:
 def test_pictures_have_no_terms(index: Index) -> None:
     judged = find_judged(index, QUERIES, {"1": {"pics/a.png": 1, "gone.png": 1}})
     assert judged.missing == ["gone.png"]
-    assert sorted(offered(judged, [])) == ["hybrid", "text", "vector"]
+    assert sorted(offered(judged, [])) == ["dense", "full-text", "hybrid"]
     with pytest.raises(ConfigurationError, match=r"mode sparse: the media of index .* can be searched by"):
         offered(judged, ["sparse"])
 
@@ -89,7 +89,7 @@ def test_a_declared_section_of_which_nothing_is_indexed_yet_is_no_hindrance(gall
     sources = [{"type": "files", "root": str(gallery.folder / "docs")}]
     gallery.index(media=None, sources=sources).ingest()
     declared = gallery.index(sources=sources)
-    found = evaluate(declared, {"q": "lake"}, {"q": {"docs/j.md": 1, "pics/a.png": 1}}, mode="text")
+    found = evaluate(declared, {"q": "lake"}, {"q": {"docs/j.md": 1, "pics/a.png": 1}}, mode="full-text")
     assert (found.media, found.missing_documents) == (False, ["pics/a.png"])
 
 

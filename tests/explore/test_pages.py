@@ -40,7 +40,7 @@ def test_words_find_a_document_and_are_marked(visitor: Visitor) -> None:
     assert any(link.startswith(f"/documents/{PUMP}?at=1#c0") for link in visitor.page("/?q=pump").links())
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "full-text"])
 @pytest.mark.parametrize("show", ["documents", "passages"])
 def test_every_way_to_search_answers(visitor: Visitor, mode: str, show: str) -> None:
     page = visitor.page(f"/?q=water&mode={mode}&show={show}&explain=1")
@@ -48,7 +48,7 @@ def test_every_way_to_search_answers(visitor: Visitor, mode: str, show: str) -> 
 
 
 def test_a_question_in_chinese_is_answered(visitor: Visitor) -> None:
-    page = visitor.page("/?q=水位传感器&mode=text")
+    page = visitor.page("/?q=水位传感器&mode=full-text")
     assert f"/documents/{document_id('docs/水位.txt')}?at=1#c0" in page.links()
 
 
@@ -85,7 +85,7 @@ def test_more_like_this_leaves_out_itself(visitor: Visitor) -> None:
 @pytest.mark.parametrize(
     "query",
     ["mode=none", "kind=none", "show=none", "page=0", "page=-1", "page=x", "page=1e3", "page=99999999", "page=٣",
-     "explain=2", "mode=vector%00"],
+     "explain=2", "mode=dense%00", "mode=vector"],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_said(visitor: Visitor, query: str) -> None:
     page = visitor.page(f"/?q=water&{query}", 400)
@@ -318,7 +318,7 @@ def test_pages_of_a_roll_hold_every_row_once() -> None:
 names = st.sampled_from(["q", "like", "mode", "kind", "show", "type", "folder", "filter", "explain", "page", "find", "order",
                          "stage", "at", "uri", "size", "other"])  # fmt: skip
 values = st.text(max_size=20) | st.sampled_from(
-    ["water", "hybrid", "vector", "text", "media", "2", "docs/pump.md", "year > 2000", 'uri ~ "docs/*"', "'", '"', "%", "\\", "\0"]
+    ["water", "hybrid", "dense", "full-text", "media", "2", "docs/pump.md", "year > 2000", 'uri ~ "docs/*"', "'", '"', "%", "\\", "\0"]
 )  # fmt: skip
 
 
@@ -372,6 +372,6 @@ def test_a_question_is_bought_once(
     index.ingest()
     visitor = open_page(index)
     before = len(log())
-    for path in ("/?q=water", "/?q=water&page=2", "/?q=water&mode=vector", "/?q=water&show=passages"):
+    for path in ("/?q=water", "/?q=water&page=2", "/?q=water&mode=dense", "/?q=water&show=passages"):
         assert visitor.get(path).status_code == 200
     assert log()[before:] == ["water"]

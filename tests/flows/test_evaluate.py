@@ -63,8 +63,8 @@ def test_every_index_is_asked_in_all_ways_it_has(specs: list[Path]) -> None:
     assert state.is_completed(), state
     found = asyncio.run(state.aresult())
     asked = [(each["index"], each["mode"]) for each in found["systems"]]
-    assert sorted(asked) == sorted([*(("terms", mode) for mode in ("hybrid", "vector", "text", "sparse")),
-                                    *(("meaning", mode) for mode in ("hybrid", "vector", "text"))])  # fmt: skip
+    assert sorted(asked) == sorted([*(("terms", mode) for mode in ("hybrid", "dense", "full-text", "sparse")),
+                                    *(("meaning", mode) for mode in ("hybrid", "dense", "full-text"))])  # fmt: skip
     assert json.dumps(found)
     shown = artifact("evaluate-terms")
     assert "| system | nDCG@10 | ± nDCG@10 | p | Recall@10 |" in shown

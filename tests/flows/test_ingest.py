@@ -186,7 +186,7 @@ def test_media_travel_the_main_path_after_the_texts(
     assert (report["added"], report["media"]["added"], report["media"]["embedded"]) == (13, 4, 3)
     assert report["media"]["run_id"] == report["run_id"]
     assert {name: emulator.stats()[name] for name in ("texts", "duplicates")} == {"texts": 3, "duplicates": 0}
-    assert "pics/red.png" in {hit.url for hit in Index(spec).search_media("red", mode="vector", k=1)}
+    assert "pics/red.png" in {hit.url for hit in Index(spec).search_media("red", mode="dense", k=1)}
     _, task_runs = asyncio.run(runs_of(spec))
     names = {each.name for each in task_runs}
     assert {"embed flow-gallery 1/1", "embed flow-gallery media 1/1", "finish flow-gallery media"} <= names
@@ -247,7 +247,7 @@ def test_maintenance_and_evaluation_publish_what_they_found(declare: Callable[..
     )
     done = asyncio.run(maintain(index=str(spec)))
     assert done["flow-notes"]["index"] == "flow-notes"
-    found = asyncio.run(evaluate(index=str(spec), mode="text"))
+    found = asyncio.run(evaluate(index=str(spec), mode="full-text"))
     assert (found["queries"], found["k"]) == (1, 10)
     assert f"| ndcg | {found['ndcg']:.4f}".rstrip("0").rstrip(".") in asyncio.run(_artifact("evaluate-flow-notes"))
     assert "flow-notes" in asyncio.run(_artifact("maintain-flow-notes"))

@@ -824,7 +824,7 @@ def test_another_model_is_built_beside_and_asked_when_it_is_whole(filled: Any, w
     impatient = filled.index(media=filled.media(embedding=embedding | {"max_attempts": 1}))
     assert impatient.ingest().media.failed == 8
     assert impatient.status()["media"]["table"] == old
-    assert impatient.search_media("red", mode="vector", k=1)[0].url == "pics/a.png", "questions go to the old one"
+    assert impatient.search_media("red", mode="dense", k=1)[0].url == "pics/a.png", "questions go to the old one"
     emulator.faults([])
     assert other.plan().media.rebuild
     assert other.ingest().media.added == 8

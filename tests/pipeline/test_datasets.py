@@ -61,7 +61,7 @@ def test_the_whole_set_is_in_and_stays_in_sync(make_index: Make, docs: Path, dat
     assert len(log()) == paid, "a renamed file is not embedded again"
 
 
-@pytest.mark.parametrize("mode", ["vector", "text", "hybrid"])
+@pytest.mark.parametrize("mode", ["dense", "full-text", "hybrid"])
 def test_known_answers_are_found(make_index: Make, docs: Path, dataset: Path, mode: Mode) -> None:
     """Enough of the known answers are among the first ten; the bar is well below what was measured."""
     index = declare(make_index, docs, dataset, "local/wordllama")

@@ -207,7 +207,7 @@ def test_another_model_is_built_beside_and_switched_when_complete(make_index: Ma
     handle.stop.set()
     assert large.ingest(handle=handle).status == "stopped"
     assert large.status()["table"] == first, "an unfinished rebuild is not served"
-    assert large.search("rivers", k=1, mode="vector"), "questions are embedded by the model that serves"
+    assert large.search("rivers", k=1, mode="dense"), "questions are embedded by the model that serves"
     large.ingest()
     assert large.status()["table"] != first
     assert large.table().schema.field("vector").type.list_size == 32

@@ -10,7 +10,7 @@ from relance.search.fusion import WEIGHTS, fused
 
 scores = st.floats(0.01, 100, allow_nan=False)
 lists = st.dictionaries(
-    st.sampled_from(["vector", "text", "sparse"]),
+    st.sampled_from(["dense", "full-text", "sparse"]),
     st.dictionaries(st.sampled_from("abcdefgh"), scores, max_size=8).map(
         lambda d: sorted(d.items(), key=lambda e: -e[1])
     ),
@@ -37,7 +37,9 @@ def test_ids_with_the_same_scores_are_equal_to_the_last_bit_and_come_in_their_ow
     lists = [[one, two, three], [two, three, one], [three, one, two]]
     found = dict(
         zip(
-            ["vector", "text", "sparse"], [list(zip(each, [0.9, 0.5, 0.1], strict=True)) for each in lists], strict=True
+            ["dense", "full-text", "sparse"],
+            [list(zip(each, [0.9, 0.5, 0.1], strict=True)) for each in lists],
+            strict=True,
         )
     )
     merged = fused(found)
@@ -46,14 +48,14 @@ def test_ids_with_the_same_scores_are_equal_to_the_last_bit_and_come_in_their_ow
 
 
 def test_a_list_counts_by_its_weight(monkeypatch):
-    monkeypatch.setitem(WEIGHTS, "text", 3.0)
-    assert fused({"vector": [("a", 0.5)], "text": [("b", 1.0)]}) == [("b", 3.0), ("a", 1.0)]
+    monkeypatch.setitem(WEIGHTS, "full-text", 3.0)
+    assert fused({"dense": [("a", 0.5)], "full-text": [("b", 1.0)]}) == [("b", 3.0), ("a", 1.0)]
 
 
 def test_what_stands_out_nowhere_is_in_order():
     order = [f"{n:02}" for n in range(30)]
     scores = [10.0] + [1.0 - n * 0.01 for n in range(1, 30)]
-    merged = fused({way: list(zip(reversed(order), scores, strict=True)) for way in ("vector", "text")})
+    merged = fused({way: list(zip(reversed(order), scores, strict=True)) for way in ("dense", "full-text")})
     assert [name for name, _ in merged] == order[::-1]
     assert len({score for _, score in merged}) == 30
 
@@ -61,5 +63,5 @@ def test_what_stands_out_nowhere_is_in_order():
 def test_what_stands_out_by_words_comes_before_the_first_of_a_flat_list():
     flat = [(f"noise-{n:02}", 0.30 - n * 0.001) for n in range(50)]
     words = [("found", 12.0), ("other", 1.0)]
-    assert fused({"vector": flat, "text": words})[0][0] == "found"
-    assert fused({"text": [("a", 1.0)], "vector": [("a", 0.5)]}) == [("a", 2.0)]
+    assert fused({"dense": flat, "full-text": words})[0][0] == "found"
+    assert fused({"full-text": [("a", 1.0)], "dense": [("a", 0.5)]}) == [("a", 2.0)]

@@ -22,21 +22,21 @@ def index(four_colours: Any) -> Index:
 
 def test_words_find_the_picture_that_shows_them(index: Index) -> None:
     for name, colour in COLOURS.items():
-        hits = index.search_media(colour, k=4, mode="vector")
+        hits = index.search_media(colour, k=4, mode="dense")
         assert f"pics/{name}.png" in (hits[0].url, *hits[0].also)
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
 def test_words_find_captions(index: Index) -> None:
-    (hit,) = index.search_media("barn", mode="text")
+    (hit,) = index.search_media("barn", mode="full-text")
     assert (hit.uri, hit.caption, hit.url, hit.title) == ("m.csv#1", "an old barn", "pics/a.png", "a.png")
     assert index.search_media("barn in the meadow", k=2)[0].caption in {"an old barn", "a meadow in May"}
-    (hit,) = index.search_media("house", mode="text")
+    (hit,) = index.search_media("house", mode="full-text")
     assert (hit.heading_path, hit.metadata["shown_in"]) == (["Journal", "Morning"], "docs/j.md")
 
 
 def test_the_same_picture_in_several_places_is_one_hit_that_names_them(index: Index) -> None:
-    hits = index.search_media("red", k=10, mode="vector")
+    hits = index.search_media("red", k=10, mode="dense")
     assert len(hits) == len(COLOURS)
     places = {hits[0].uri, *hits[0].also}
     assert places == {"pics/a.png", "m.csv#1", "docs/j.md#../pics/a.png"}
@@ -44,7 +44,7 @@ def test_the_same_picture_in_several_places_is_one_hit_that_names_them(index: In
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 100])
 def test_no_more_hits_than_asked_for(index: Index, k: int) -> None:
-    for mode in ("vector", "hybrid"):
+    for mode in ("dense", "hybrid"):
         assert len(index.search_media("red", k=k, mode=mode)) == min(k, len(COLOURS))
 
 
@@ -89,7 +89,7 @@ def test_filters_hold_for_columns_and_metadata(four_colours: Any) -> None:
               "rows": {"url": "url", "caption": "caption", "metadata": ["year"]}}  # fmt: skip
     index = four_colours.index(sources=[source])
     index.ingest()
-    for mode in ("vector", "text", "hybrid"):
+    for mode in ("dense", "full-text", "hybrid"):
         hits = index.search_media("barn", mode=mode, where="json_get_string(metadata, 'year') = '2021'")
         assert [hit.uri for hit in hits] == ["n.csv#2"]
         assert len(index.search_media("barn", mode=mode, where="kind = 'image' AND width = 24")) == 2
@@ -102,11 +102,11 @@ def test_an_index_of_media_alone_answers_a_question_for_texts_with_none(gallery:
     index = gallery.index(sources=[{"type": "files", "root": str(gallery.folder), "include": ["*.png"]}])
     report = index.ingest()
     assert (report.added, report.media.added, report.status) == (0, 1, "completed")
-    for mode in ("hybrid", "vector", "text"):
+    for mode in ("hybrid", "dense", "full-text"):
         assert index.search("red", mode=mode) == []
-    for mode in ("hybrid", "vector"):
+    for mode in ("hybrid", "dense"):
         assert [hit.url for hit in index.search_media("red", mode=mode)] == ["pics/a.png"]
-    assert index.search_media("red", mode="text") == []
+    assert index.search_media("red", mode="full-text") == []
 
 
 def test_a_video_is_found_and_its_length_told(gallery: Any, web: Any) -> None:
@@ -115,7 +115,7 @@ def test_a_video_is_found_and_its_length_told(gallery: Any, web: Any) -> None:
     gallery.paint("pics/b.png", "blue")
     index = gallery.index()
     index.ingest()
-    hit = index.search_media("red", k=1, mode="vector")[0]
+    hit = index.search_media("red", k=1, mode="dense")[0]
     assert (hit.url, hit.kind, hit.duration_s, hit.width, hit.media_type) == (url, "video", 2.0, 32, "video/mp4")
 
 
@@ -134,7 +134,7 @@ def test_questions_go_to_the_model_that_made_the_table_while_another_is_being_bu
 ) -> None:
     embedding = {"model": "dashscope/qwen3-vl-embedding", "region": "beijing", "fuse": True}
     changed = four_colours.index(media=four_colours.media(embedding=embedding))
-    hit = changed.search_media("blue", k=1, mode="vector")[0]
+    hit = changed.search_media("blue", k=1, mode="dense")[0]
     assert hit.url == "pics/c.png"
     assert changed.search_media(image=four_colours.folder / "pics/c.png", k=1)[0].url == "pics/c.png"
     assert set(emulator.stats()["tokens_by_model"]) == {"tongyi-embedding-vision-plus"}
@@ -145,7 +145,7 @@ def test_an_instruction_is_for_questions_only(four_colours: Any, emulator: Any) 
 
     index = four_colours.index(media=four_colours.media(embedding={"instruct": "Find the painting"}))
     index.ingest()
-    index.search_media("red", mode="vector")
+    index.search_media("red", mode="dense")
     bodies = [json.loads(each["body"]) for each in emulator.requests()]
     assert "instruct" not in bodies[0]["parameters"]
     assert bodies[-1]["parameters"]["instruct"] == "Find the painting"
@@ -156,4 +156,4 @@ def test_hits_are_plain_values(index: Index) -> None:
 
     for hit in index.search_media("red"):
         assert json.loads(json.dumps(hit.as_dict())) == hit.as_dict()
-    assert Path(index.search_media("blue", k=1, mode="vector")[0].url) == Path("pics/c.png")
+    assert Path(index.search_media("blue", k=1, mode="dense")[0].url) == Path("pics/c.png")

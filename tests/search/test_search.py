@@ -91,7 +91,7 @@ def test_scores_fall_and_a_vector_score_is_the_cosine(notes: Index, mode: Mode) 
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)
     assert len({hit.uri for hit in hits}) == len(hits), "nothing comes twice"
-    if mode == "vector":
+    if mode == "dense":
         assert len(hits) == 25
         assert all(-1.000001 <= score <= 1.000001 for score in scores)
 
@@ -138,7 +138,7 @@ NASTY = [
 
 @pytest.mark.parametrize("question", NASTY, ids=lambda text: ascii(text[:12]))
 def test_no_question_makes_it_fall_over(notes: Index, question: str) -> None:
-    assert len(notes.search(question, k=3, mode="text")) <= 3
+    assert len(notes.search(question, k=3, mode="full-text")) <= 3
     assert len(notes.search(question, k=3, mode="hybrid")) == 3, "by meaning, something is always nearest"
 
 
@@ -163,7 +163,7 @@ def test_an_empty_question_is_refused(notes: Index, mode: Mode, question: str) -
 @each_mode
 def test_k_may_exceed_the_table_and_must_be_sensible(notes: Index, mode: Mode) -> None:
     assert len(notes.search("ferry", k=MAX_HITS, mode=mode)) <= 25
-    if mode == "vector":
+    if mode == "dense":
         assert len(notes.search("ferry", k=MAX_HITS, mode=mode)) == 25
     for k in (0, -1, MAX_HITS + 1, 2**70):
         with pytest.raises(InputError, match="k must be between"):
@@ -244,7 +244,7 @@ def test_the_vector_index_finds_what_an_exact_search_finds(many: Index) -> None:
     for question in questions:
         vector, _ = embed_question(many.spec, table, question)
         exact = table.search(vector).distance_type("cosine").bypass_vector_index().limit(k).to_list()
-        found += len({row["uri"] for row in exact} & {hit.uri for hit in many.search(question, k=k, mode="vector")})
+        found += len({row["uri"] for row in exact} & {hit.uri for hit in many.search(question, k=k, mode="dense")})
     assert found / (k * len(questions)) >= 0.95
 
 
@@ -279,7 +279,9 @@ def test_an_index_is_searched_the_ways_it_can_be(make_index: Make, docs: Path, o
     index = make_index(embedding={"model": "fake/hash", "output_type": output})
     index.ingest()
     ways, other = (
-        (("vector", "text", "hybrid"), "sparse") if output == "dense" else (("sparse", "text", "hybrid"), "vector")
+        (("dense", "full-text", "hybrid"), "sparse")
+        if output == "dense"
+        else (("sparse", "full-text", "hybrid"), "dense")
     )
     for mode in ways:
         assert index.search("winter battery", k=1, mode=mode)[0].uri == "docs/batteries.md"

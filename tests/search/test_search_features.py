@@ -156,7 +156,7 @@ def test_a_document_is_one_hit_with_its_best_chunks(notes: Index, mode: Mode) ->
 
 
 def test_documents_are_found_behind_one_whose_chunks_fill_the_list(notes: Index) -> None:
-    hits = notes.search("ferry at the weir", k=204, group=True, mode="vector")
+    hits = notes.search("ferry at the weir", k=204, group=True, mode="dense")
     assert len(hits) == 204, "all of them, although at first only five rows are looked at for each"
     assert {hit.uri for hit in hits} >= {"docs/gauge.md", "docs/weir.md"}
 
@@ -186,34 +186,34 @@ def test_word_endings_do_not_matter_and_what_is_found_is_marked(make_index: Make
     index = make_index()
     index.ingest()
     with index:
-        found = {word: index.search(word, k=100, mode="text") for word in INFLECTED}
+        found = {word: index.search(word, k=100, mode="full-text") for word in INFLECTED}
         assert {hit.text for hit in found["gauges"]} == {"gauge", "gauges", "gauging"}
         assert {hit.text for hit in found["flood"]} == {"flood", "flooded", "flooding", "floods"}
         for word, hits in found.items():
             assert word in {hit.text for hit in hits}
             assert all(hit.highlights == [(0, len(hit.text))] for hit in hits), word
-        [hit] = index.search("上传数据", mode="text")
+        [hit] = index.search("上传数据", mode="full-text")
         assert [hit.text[start:end] for start, end in hit.highlights] == ["上传", "数据"]
 
 
 def test_an_index_of_words_is_made_anew_for_another_language(make_index: Make, docs: Path) -> None:
     (docs / "a.md").write_text("The gauges of the Häuser.", encoding="utf-8")
     make_index().ingest()
-    assert make_index().search("gauge", mode="text")
+    assert make_index().search("gauge", mode="full-text")
     german = make_index(search={"language": "german"})
     version = german.table().version
     assert german.ingest().status == "completed"
     assert german.table().version == version, "what writes nothing does not index"
     german.maintain()
-    assert german.search("Haus", mode="text")[0].highlights == [(18, 24)]
+    assert german.search("Haus", mode="full-text")[0].highlights == [(18, 24)]
     version = german.table().version
     german.maintain()
     assert german.table().version == version, "once is enough"
     plain = make_index(search={"language": "none"})
     (docs / "b.md").write_text("Another.", encoding="utf-8")
     plain.ingest()
-    assert not plain.search("gauge", mode="text")
-    assert plain.search("gauges", mode="text")
+    assert not plain.search("gauge", mode="full-text")
+    assert plain.search("gauges", mode="full-text")
 
 
 # ── more like this ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -280,12 +280,12 @@ def test_pictures_are_like_pictures(gallery: Any) -> None:
     assert ([hit.uri for hit in texts], media) == (["docs/k.md"], [])
     with pytest.raises(InputError, match="no document"):
         index.search_both(like="nothing")
-    pages = [index.search_media("red", k=1, offset=offset, mode="vector") for offset in range(4)]
+    pages = [index.search_media("red", k=1, offset=offset, mode="dense") for offset in range(4)]
     assert [len(page) for page in pages] == [1, 1, 1, 0]
     assert [page.more for page in pages] == [True, True, False, False]
-    hit = index.search_media("barn", k=1, mode="text", explain=True, filter='url ~ "*a.png"')[0]
+    hit = index.search_media("barn", k=1, mode="full-text", explain=True, filter='url ~ "*a.png"')[0]
     assert [hit.caption[start:end] for start, end in hit.highlights] == ["barn"]
-    assert hit.explained.ranks == {"text": 1}
+    assert hit.explained.ranks == {"full-text": 1}
     assert json.loads(json.dumps(hit.as_dict())) == hit.as_dict()
 
 
@@ -334,7 +334,7 @@ def test_a_model_without_instructions_says_so(
 
 
 def test_the_same_question_is_embedded_once(few: Index, log: Callable[[], list[str]]) -> None:
-    for mode in ("vector", "hybrid", "vector"):
+    for mode in ("dense", "hybrid", "dense"):
         few.search("ferry", mode=mode, k=2)
     few.search("ferry", filter="seq = 0")
     few.search("other")
@@ -419,7 +419,7 @@ def test_a_fused_hit_tells_its_place_in_every_list(notes: Index) -> None:
     told = hits.explanation
     assert told is not None
     assert (told.mode, told.table, told.version) == ("hybrid", notes.table().name, notes.table().version)
-    assert told.indexes == {"sparse": "exact", "text": "FTS", "vector": "exact"}
+    assert told.indexes == {"sparse": "exact", "full-text": "FTS", "dense": "exact"}
     assert "json_extract" in str(told.where)
     assert told.seconds.keys() == {"embed", "search"}
     lists = {mode: {hit.id: (rank, hit.score) for rank, hit in enumerate(notes.search("dry ferry reading", k=190, mode=mode, filter="year > 1910"), start=1)}
@@ -429,11 +429,11 @@ def test_a_fused_hit_tells_its_place_in_every_list(notes: Index) -> None:
         assert hit.explained is not None
         assert hit.explained.fused == hit.score
         assert hit.score == pytest.approx(merged[hit.id], abs=1e-4)
-        scores = {"vector": hit.explained.cosine, "text": hit.explained.bm25, "sparse": hit.explained.sparse}
+        scores = {"dense": hit.explained.cosine, "full-text": hit.explained.bm25, "sparse": hit.explained.sparse}
         assert {way for way, score in scores.items() if score is not None} == hit.explained.ranks.keys()
         for way, rank in hit.explained.ranks.items():
             assert scores[way] == lists[way][hit.id][1]
-            assert way == "text" or rank == lists[way][hit.id][0], "by words, many are equal"
+            assert way == "full-text" or rank == lists[way][hit.id][0], "in full text, many are equal"
     assert json.loads(json.dumps(told.as_dict())) == told.as_dict()
 
 
@@ -451,9 +451,9 @@ def test_an_index_that_served_is_named(make_index: Make, docs: Path) -> None:
     maintain(index.spec, open_store(index.spec), limits=MaintenanceLimits(vector_index_rows=300))
     hits = index.search("word3 of number17", explain=True)
     assert hits.explanation is not None
-    assert hits.explanation.indexes.keys() == {"text", "vector"}
-    assert "RQ" in hits.explanation.indexes["vector"].upper()
-    assert index.search("word3 of number17", mode="text", explain=True).explanation.query_vector == ""  # type: ignore[union-attr]
+    assert hits.explanation.indexes.keys() == {"full-text", "dense"}
+    assert "RQ" in hits.explanation.indexes["dense"].upper()
+    assert index.search("word3 of number17", mode="full-text", explain=True).explanation.query_vector == ""  # type: ignore[union-attr]
 
 
 def test_rows_that_moved_while_they_were_found_are_read_all_the_same(
@@ -487,10 +487,15 @@ def test_rows_that_moved_while_they_were_found_are_read_all_the_same(
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"query": "ferry", "mode": "smell"}, "no mode 'smell'; there are vector, text, sparse, hybrid"),
-        ({"query": "ferry", "mode": "text", "instruct": "retrieval"}, "instruct is for the model"),
+        (
+            {"query": "ferry", "mode": "smell"},
+            "mode smell: there is no such mode; there are dense, full-text, sparse, hybrid",
+        ),
+        ({"query": "ferry", "mode": "vector"}, "^mode vector: it is called dense now$"),
+        ({"query": "ferry", "mode": "text"}, "^mode text: it is called full-text now$"),
+        ({"query": "ferry", "mode": "full-text", "instruct": "retrieval"}, "instruct is for the model"),
         ({"like": "docs/a.md", "instruct": "retrieval"}, "instruct is for the model"),
-        ({"like": "docs/a.md", "mode": "text"}, "found by meaning, not with mode text"),
+        ({"like": "docs/a.md", "mode": "full-text"}, "found by dense search, not with mode full-text"),
         ({"query": "ferry", "k": 2.5}, "k and offset are whole numbers"),
     ],
 )

@@ -23,6 +23,6 @@ def near_uris(table: Any, point: NDArray[np.float32], limit: int, *, where: str 
 
     Raises FilterError where LanceDB does not understand the condition.
     """
-    ways = HybridQuery(table, "", (point, None), mode="vector", first=_ROWS_EACH * limit, where=where)
+    ways = HybridQuery(table, "", (point, None), mode="dense", first=_ROWS_EACH * limit, where=where)
     groups = grouped(partial(ways.best, columns=["uri"]), limit, key="uri", rows_each=_ROWS_EACH)
     return [rows[0].row["uri"] for rows in groups]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from relance.cli.options import DONE, AsJson, SearchMode
+from relance.cli.options import DONE, AsJson
 from relance.cli.terminal import Terminal
 from relance.errors import ConfigurationError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from relance.evaluation import Comparison, TradeOff
     from relance.evaluation.judged import Judged
     from relance.index import Index
+    from relance.search.mode import Mode
 
 __all__ = ["evaluate"]
 
@@ -114,7 +115,7 @@ def evaluate(
     split
         Which judgements of such a folder are taken: test for qrels/test.tsv.
     mode
-        How it is searched; see `relance search`. Several are compared: vector,text,hybrid, or all.
+        How it is searched; see `relance search`. Several are compared: dense,full-text,hybrid, or all.
     k
         Documents looked at for each question.
     dimensions
@@ -151,17 +152,16 @@ def evaluate(
     return DONE
 
 
-def _modes(given: Sequence[str]) -> list[SearchMode]:
+def _modes(given: Sequence[str]) -> list[Mode]:
     """Read the modes that are asked for; none are all."""
-    known = get_args(SearchMode)
+    from relance.search.mode import Mode, check_mode
+
     names = {name.strip() for each in given for name in each.split(",")}
-    if wrong := sorted(names - {*known, "all"}):
-        msg = f"--mode {wrong[0]}: there is no such mode; there are {', '.join(known)}, and all"
-        raise ConfigurationError(msg)
-    return [] if "all" in names else [name for name in known if name in names]
+    asked = {check_mode(name, "all") for name in sorted(names - {"all"})}
+    return [] if "all" in names else [mode for mode in get_args(Mode) if mode in asked]
 
 
-def _check(asked: Sequence[tuple[Judged, SearchMode]], baseline: str, *, shorter: bool) -> None:
+def _check(asked: Sequence[tuple[Judged, Mode]], baseline: str, *, shorter: bool) -> None:
     """Tell before a question is paid for of a baseline that is not among the systems, and of vectors that are not."""
     from relance.evaluation.compare import check_baseline, labels
     from relance.evaluation.dimensions import check_dense

@@ -43,8 +43,8 @@ def search(  # noqa: PLR0913  # what can be asked
     page
         Which page of them, from 1.
     mode
-        By meaning (vector), by words (text), by weighted terms (sparse, where the index has them), or all of those
-        fused by how far their scores stand out (hybrid).
+        dense: by vectors, which compare meaning. full-text: by words. sparse: by weighted words, where the index has
+        them. hybrid: all of these, merged by how far scores stand out.
     filter
         Condition on columns and metadata, e.g. 'year >= 2020 and (tag = "pump" or uri ~ "docs/*")'.
     where
@@ -95,7 +95,7 @@ def search(  # noqa: PLR0913  # what can be asked
 
 def _explain(terminal: Terminal, told: dict[str, Any]) -> None:
     """Print what a search did."""
-    lists = " · ".join(f"{way}: {how}" for way, how in told["indexes"].items())
+    lists = " · ".join(f"{mode}: {how}" for mode, how in told["indexes"].items())
     vector = " ".join(part for part in (told["query_vector"], told["model"] and f"by {told['model']}") if part)
     rows = {
         "table": f"{told['table']} version {told['version']}",

@@ -187,8 +187,8 @@ class Terminal:
     def _explained(self, hit: dict[str, Any]) -> None:
         """Print where a hit's place comes from, if it says so."""
         if told := hit["explained"]:
-            named = {"vector": "cosine", "text": "bm25", "sparse": "sparse"}
-            parts = [f"{way} {rank}. ({told[named[way]]:.3f})" for way, rank in told["ranks"].items()]
+            named = {"dense": "cosine", "full-text": "bm25", "sparse": "sparse"}
+            parts = [f"{mode} {rank}. ({told[named[mode]]:.3f})" for mode, rank in told["ranks"].items()]
             parts += [f"{name} {told[name]:.3f}" for name in ("fused", "rerank") if told[name] is not None]
             self.out.print(f"   [dim]{' · '.join(parts)}[/]")
 

@@ -59,7 +59,7 @@ class SearchSpec(SpecModel, title="Search"):
     """How the index is searched unless the question says otherwise."""
 
     language: Language = Field(default="english", title="Language")
-    """Whose word endings do not matter to a search by words: `gauges` finds `gauge`; none: words as they are written.
+    """Whose word endings do not matter to a full-text search: `gauges` finds `gauge`; none: words as they are written.
     Texts in other languages are found all the same. A change is applied by the next run that writes, or by
     `relance maintain`."""
     rerank: RerankSpec | None = Field(default=None, title="Reranking")

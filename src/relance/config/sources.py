@@ -29,7 +29,7 @@ class RowsSpec(SpecModel, title="Rows"):
     several in one row, as a list or as a JSON list, are views of one thing. With it and without `text`, rows are media
     and nothing else."""
     caption: str = Field(default="", title="Caption column", examples=["caption"])
-    """Column with the words that belong to the picture; searched by words, and fused with it if `media.fuse` is on."""
+    """Column with the words of the picture; found by full-text search, and fused with it if `media.fuse` is on."""
 
     @field_validator(
         "text", mode="before", json_schema_input_type=Column | Annotated[list[Column], Field(min_length=1)]

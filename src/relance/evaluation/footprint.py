@@ -21,7 +21,7 @@ class Footprint:
     """What a way of searching costs.
 
     Attributes:
-        model: that made the vectors; empty for a search by words, which needs none.
+        model: that made the vectors; empty for a full-text search, which needs none.
         dimension: of the vectors the search reads; 0 for none.
         chunking: how documents are cut, in a word; media are not.
         usd_per_million_tokens: of embedding; None where no price is known.
@@ -48,14 +48,14 @@ def footprint(spec: IndexSpec, table: Any, mode: Mode, *, media: bool = False) -
     """Weigh the table of an index, the one of its media or the one of its texts, for one way of searching it."""
     section = spec.media.embedding if media and spec.media else spec.embedding
     made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
-    dense, sparse = mode in {"vector", "hybrid"}, mode in {"sparse", "hybrid"}
+    dense, sparse = mode in {"dense", "hybrid"}, mode in {"sparse", "hybrid"}
     dimension = table.schema.field("vector").type.list_size if dense and "vector" in table.schema.names else 0
     terms = _sparse_bytes(table) if sparse and "sparse" in table.schema.names else 0.0
     return Footprint(
-        model="" if mode == "text" else made_by.get("model", section.model),
+        model="" if mode == "full-text" else made_by.get("model", section.model),
         dimension=dimension,
         chunking="media" if media else _chunking(spec),
-        usd_per_million_tokens=0.0 if mode == "text" else _price(section),
+        usd_per_million_tokens=0.0 if mode == "full-text" else _price(section),
         vector_bytes=4 * dimension + terms,
         chunks=table.count_rows("active"),
         table_bytes=table.stats()["total_bytes"] + sum(index.size_bytes or 0 for index in table.list_indices()),

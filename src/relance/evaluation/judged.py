@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from relance.errors import ConfigurationError, InputError
 from relance.evaluation.dataset import Qrels, Queries
-from relance.search import Mode
+from relance.search.mode import COLUMNS, Mode
 
 if TYPE_CHECKING:
     from relance.index import Index
@@ -67,7 +67,7 @@ def offered(judged: Judged, modes: Sequence[Mode]) -> list[Mode]:
 
     Raises ConfigurationError for one that it has no vectors for.
     """
-    absent = {"vector", "sparse"} - set(judged.table.schema.names)
+    absent = {mode for mode in ("dense", "sparse") if COLUMNS[mode] not in judged.table.schema.names}
     if wrong := sorted(absent.intersection(modes)):
         what = "the media of index" if judged.media else "index"
         there = ", ".join(mode for mode in get_args(Mode) if mode not in absent)

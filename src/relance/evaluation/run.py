@@ -58,7 +58,7 @@ class Evaluation:
         missing: relevant documents that the index does not have; no search can find them.
         missing_documents: what the dataset calls those.
         latency_ms_p50: of a search, one question at a time; embedding the question comes on top.
-        embed_ms_p50: of that; None where nothing was embedded: a search by words, or all questions were paid for.
+        embed_ms_p50: of that; None where nothing was embedded: a full-text search, or all questions were paid for.
         table_version: of the table that was asked, as `fingerprint` its vector space.
         footprint: what it costs to have this index: model, price, sizes.
         label: what sets it apart from those it is compared with.

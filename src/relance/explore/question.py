@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from relance.explore.parameters import Parameters
+from relance.search.mode import Mode, check_mode
 
 if TYPE_CHECKING:
     from relance.index import Index
-    from relance.search import Mode
 
 __all__ = ["PER_PAGE", "Question"]
 
@@ -54,7 +54,7 @@ class Question:
             type=given.text("type"),
             folder=given.exact("folder").strip(),
             filter=given.exact("filter").strip(),
-            mode=given.choice("mode", ("hybrid", "vector", "text", "sparse")),  # ty: ignore[invalid-argument-type]
+            mode=check_mode(given.exact("mode") or "hybrid"),
             kind=given.choice("kind", ("all", "text", "media")),  # ty: ignore[invalid-argument-type]
             show=given.choice("show", ("documents", "passages")),  # ty: ignore[invalid-argument-type]
             explain=given.choice("explain", ("", "1")),
@@ -98,7 +98,7 @@ class Question:
         )  # fmt: skip
 
     def media(self, index: Index) -> Any:
-        """Search the images and videos; they have no terms, so those are looked for by everything they have."""
+        """Search the images and videos; they have no sparse vectors, so a sparse search takes all they have."""
         k = _MEDIA_BESIDE if self.kind == "all" else _MEDIA_PER_PAGE
         return index.search_media(
             self.q, like=self.like, k=k, offset=(self.page - 1) * k, mode="hybrid" if self.mode == "sparse" else

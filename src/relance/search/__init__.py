@@ -2,8 +2,9 @@
 
 from relance.search.filters import FilterError, compile_filter, parse_filter
 from relance.search.highlight import best_passage, highlights
-from relance.search.hit import Explained, Explanation, Hit, Hits, Mode
+from relance.search.hit import Explained, Explanation, Hit, Hits
 from relance.search.instructions import PRESETS
+from relance.search.mode import Mode
 from relance.search.table import MAX_HITS, find_rows, search_table
 
 __all__ = [

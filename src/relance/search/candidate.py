@@ -29,5 +29,5 @@ class Candidate:
 
     def explained(self) -> Explained:
         """Tell where its place comes from."""
-        scores = {"vector": "cosine", "text": "bm25"}
-        return Explained(dict(self.ranks), **{scores.get(way, way): score for way, score in self.scores.items()})
+        names = {"dense": "cosine", "full-text": "bm25"}
+        return Explained(dict(self.ranks), **{names.get(mode, mode): score for mode, score in self.scores.items()})

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["Explained", "Explanation", "Hit", "Hits", "Mode", "plain"]
+__all__ = ["Explained", "Explanation", "Hit", "Hits", "plain"]
 
-Mode = Literal["vector", "text", "sparse", "hybrid"]
 Span = tuple[int, int]
 T = TypeVar("T")
 
 
 @dataclass(slots=True, frozen=True)
 class Explained:
-    """Where a hit's place comes from; None and absent: this way did not find it among the best.
+    """Where a hit's place comes from; None and absent: this list has it not among the best.
 
     Attributes:
-        ranks: its place in each list, by way (`vector`, `text`, `sparse`); the best is 1.
+        ranks: its place in each list (`dense`, `full-text`, `sparse`); the best is 1.
         cosine: similarity of its vector with the question's, -1 to 1; LanceDB's distance is 1 - cosine.
         bm25: score of the full-text search.
         sparse: inner product of the sparse vectors.
@@ -39,8 +38,8 @@ class Hit:
     """A chunk that answers.
 
     Attributes:
-        score: higher is better; cosine similarity (vector), BM25 (text), inner product (sparse), how far it stands out
-            in these lists (hybrid; see `relance.search.fusion`), or what the reranker says.
+        score: higher is better; cosine similarity (dense), BM25 (full-text), inner product (sparse), how far it stands
+            out in these lists (hybrid; see `relance.search.fusion`), or what the reranker says.
         start: character offset in the document's text, as `end`.
         page: page it begins on, for paged documents.
         id: of the chunk.

@@ -1,4 +1,4 @@
-"""The ways a table can be searched: by meaning, by words, by terms, and all of them together."""
+"""The ways a table can be searched: dense, full-text, sparse, and hybrid, which merges their lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relance.errors import ConfigurationError
 from relance.search.candidate import Candidate
 from relance.search.filters import FilterError
 from relance.search.fusion import DEPTH, fused
-from relance.search.hit import Mode
+from relance.search.mode import COLUMNS, Mode
 from relance.store.maintenance import stemmed
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ __all__ = ["HybridQuery", "refine_factor"]
 _EXACT = 300
 _AT_LEAST = 3
 _MISSING = {
-    "text": "this index has no full-text index yet; run `relance ingest`, or search with --mode vector",
-    "vector": "this index has sparse vectors only (embedding.output_type: sparse); search with --mode sparse or text",
+    "full-text": "this index has no full-text index yet; run `relance ingest`, or search with mode dense",
+    "dense": "this index has sparse vectors only (embedding.output_type: sparse); search with mode sparse or full-text",
     "sparse": "this index has no sparse vectors; set embedding.output_type to dense&sparse and run `relance ingest`",
 }
 
@@ -43,8 +43,8 @@ class HybridQuery:
     """One question to one table.
 
     Attributes:
-        indexes: how each list is made, by way.
-        language: whose word endings do not matter to a search by words; `none` where all do.
+        indexes: how each list is made, by mode.
+        language: whose word endings do not matter to a full-text search; `none` where all do.
     """
 
     def __init__(self, table: Any, query: str, vector: Vector | None, *, mode: Mode, first: int,
@@ -59,15 +59,16 @@ class HybridQuery:
         indexed = {column: index.index_type for column, index in found.items()}
         self.language = (stemmed(found["text"]) if "text" in found else "") or "none"
         self._indexed = "vector" in indexed
-        has = {"vector", "sparse"}.intersection(self._names) | ({"text"} & indexed.keys())
+        has = {mode for mode, column in COLUMNS.items()
+               if column in (indexed if mode == "full-text" else self._names)}  # fmt: skip
         self._wanted = has if mode == "hybrid" else {mode}
-        if missing := ({"text"} if mode == "hybrid" else self._wanted) - has:
+        if missing := ({"full-text"} if mode == "hybrid" else self._wanted) - has:
             if table.count_rows("active"):
                 raise ConfigurationError(_MISSING[missing.pop()])
             self._wanted = set()  # an empty index has not been indexed, and nothing is found in it
         if len(self._wanted) > 1:
             self._first = DEPTH
-        self.indexes = {way: str(indexed.get(way, "exact")) for way in sorted(self._wanted)}
+        self.indexes = {each: str(indexed.get(COLUMNS[each], "exact")) for each in sorted(self._wanted)}
 
     @property
     def alone(self) -> bool:
@@ -77,7 +78,7 @@ class HybridQuery:
     def best(self, n: int, columns: Sequence[str] = ()) -> list[Candidate]:
         """Find the `n` best rows, best first.
 
-        `id` and `columns` of them are read already, but for those that only terms have found. The list begins with the
+        `id` and `columns` of them are read already, but for those of the sparse list alone. The list begins with the
         `first` best, then come the best of ten times as many that are not among those, and so on: so it is the same
         however much of it is asked for, also where many rows have the same score. Scores never rise.
 
@@ -106,24 +107,24 @@ class HybridQuery:
 
     def _lists(self, n: int, columns: Sequence[str]) -> dict[str, list[_Found]]:
         """Make all lists, at the same time: with a filter on metadata that takes 136 ms for two instead of 176."""
-        ways = sorted(self._wanted)
+        modes = sorted(self._wanted)
         one = partial(self._one, n=n, columns=columns)
-        if len(ways) == 1:
-            return {way: one(way) for way in ways}
-        with ThreadPoolExecutor(len(ways), "relance-search") as threads:
-            return dict(zip(ways, threads.map(one, ways), strict=True))
+        if len(modes) == 1:
+            return {mode: one(mode) for mode in modes}
+        with ThreadPoolExecutor(len(modes), "relance-search") as threads:
+            return dict(zip(modes, threads.map(one, modes), strict=True))
 
-    def _one(self, way: str, n: int, columns: Sequence[str]) -> list[_Found]:
+    def _one(self, mode: str, n: int, columns: Sequence[str]) -> list[_Found]:
         """Make one list."""
-        if way == "sparse":
-            return self._by_terms(n)
-        rows, column, score = self._by_meaning(n) if way == "vector" else self._by_words()
+        if mode == "sparse":
+            return self._sparse_list(n)
+        rows, column, score = self._dense_list(n) if mode == "dense" else self._full_text_list()
         rows = rows.limit(n).select(["id", *columns, column]).with_row_id(True)
         rows = (rows.where(self._where) if self._where else rows).to_list()
         found = [_Found(row["id"], round(score(float(row[column])), 6), row) for row in rows]
         return sorted(found, key=lambda each: (-each.score, each.id))  # LanceDB puts equals in any order
 
-    def _by_meaning(self, n: int) -> tuple[Any, str, Callable[[float], float]]:
+    def _dense_list(self, n: int) -> tuple[Any, str, Callable[[float], float]]:
         rows = self._table.search(self._dense, vector_column_name="vector", query_type="vector")
         rows = rows.distance_type("cosine")
         # What stands out of a list to be merged is far above its end, where candidates go missing.
@@ -131,10 +132,10 @@ class HybridQuery:
         rows = rows.refine_factor(refine_factor(n, least)) if self._indexed else rows
         return rows, "_distance", lambda distance: 1 - distance
 
-    def _by_words(self) -> tuple[Any, str, Callable[[float], float]]:
+    def _full_text_list(self) -> tuple[Any, str, Callable[[float], float]]:
         return self._table.search(_words(self._query), query_type="fts"), "_score", lambda score: score
 
-    def _by_terms(self, n: int) -> list[_Found]:
+    def _sparse_list(self, n: int) -> list[_Found]:
         from relance.embedding.sparse import search_sparse
 
         if self._sparse is None:
@@ -154,18 +155,18 @@ def _merged(lists: Mapping[str, Sequence[_Found]]) -> Iterator[Candidate]:
     Candidates are made as they are asked for: lists are deep, and few of their rows are wanted.
     """
     if len(lists) == 1:
-        ((way, found),) = lists.items()
+        ((mode, found),) = lists.items()
         for rank, each in enumerate(found, start=1):
-            yield Candidate(each.id, each.row, each.score, ranks={way: rank}, scores={way: each.score})
+            yield Candidate(each.id, each.row, each.score, ranks={mode: rank}, scores={mode: each.score})
         return
-    places = {way: {each.id: rank for rank, each in enumerate(found)} for way, found in lists.items()}
-    for name, score in fused({way: [(each.id, each.score) for each in found] for way, found in lists.items()}):
+    places = {mode: {each.id: rank for rank, each in enumerate(found)} for mode, found in lists.items()}
+    for name, score in fused({mode: [(each.id, each.score) for each in found] for mode, found in lists.items()}):
         candidate = Candidate(name, {"id": name}, round(score, 6), scores={"fused": round(score, 6)})
-        for way, found in lists.items():
-            if (rank := places[way].get(name)) is not None:
+        for mode, found in lists.items():
+            if (rank := places[mode].get(name)) is not None:
                 candidate.row |= found[rank].row
-                candidate.ranks[way] = rank + 1
-                candidate.scores[way] = found[rank].score
+                candidate.ranks[mode] = rank + 1
+                candidate.scores[mode] = found[rank].score
         yield candidate
 
 

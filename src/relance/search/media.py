@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from relance.search.candidate import Candidate
 from relance.search.grouping import grouped
 from relance.search.highlight import highlights
-from relance.search.hit import Explained, Explanation, Hits, Mode, Span, plain
+from relance.search.hit import Explained, Explanation, Hits, Span, plain
 from relance.search.hybrid_query import HybridQuery
+from relance.search.mode import Mode
 from relance.search.rows import read_rows
 
 if TYPE_CHECKING:

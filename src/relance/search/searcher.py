@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Self
 
 from relance.config import IndexSpec, RerankSpec
 from relance.errors import InputError
 from relance.search.condition import condition
 from relance.search.filters import FilterError, compile_filter
-from relance.search.hit import Explanation, Hit, Hits, Mode
+from relance.search.hit import Explanation, Hit, Hits
 from relance.search.instructions import instruction
+from relance.search.mode import Mode, check_mode
 from relance.search.query_encoder import QueryEncoder, read_picture
 from relance.search.similar import except_like, has_document, vector_of
 from relance.search.table import MAX_HITS, search_table
@@ -45,21 +46,17 @@ class Question:
 
     def check(self, *, media: bool) -> None:
         """Refuse what has no answer, and what would be ignored."""
-        if self.mode not in get_args(Mode):
-            msg = f"there is no mode {self.mode!r}; there are {', '.join(get_args(Mode))}"
-            raise InputError(msg)
+        check_mode(self.mode)
         asked = sum([bool(self.query.strip()), bool(self.like), bool(self.image)])
         if asked != 1:
             ways = "with words, with an image, or with what it should be like" if media else "with a query or with like"
             msg = f"ask {ways}, one of them" if asked or media else "the query is empty"
             raise InputError(msg)
-        if self.mode in {"text", "sparse"} and (self.like or self.image):
-            msg = f"what is like a document or a picture is found by meaning, not with mode {self.mode}"
+        if self.mode in {"full-text", "sparse"} and (self.like or self.image):
+            msg = f"what is like a document or a picture is found by dense search, not with mode {self.mode}"
             raise InputError(msg)
-        if self.instruct and (self.like or self.mode == "text"):
-            msg = (
-                "instruct is for the model that makes a question's vector; what is asked by words or with like has none"
-            )
+        if self.instruct and (self.like or self.mode == "full-text"):
+            msg = "instruct is for the model that makes a question's vector; a full-text search, or like, has none"
             raise InputError(msg)
         if not (isinstance(self.k, int) and isinstance(self.offset, int)):
             msg = f"k and offset are whole numbers, got {self.k!r} and {self.offset!r}"
@@ -106,7 +103,7 @@ class Searcher:
         notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
         vector = self._vector(table, question, notes)
         where = notes.where = self._condition(table, question)
-        search = partial(search_table, table, question.query, vector, mode="vector" if question.like else question.mode,
+        search = partial(search_table, table, question.query, vector, mode="dense" if question.like else question.mode,
                          k=question.k, offset=question.offset, where=where, group=group,
                          explain=notes if explain else None)  # fmt: skip
         if section is None:
@@ -128,7 +125,7 @@ class Searcher:
         notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
         vector = self._vector(table, question, notes)
         where = notes.where = self._condition(table, question)
-        mode = question.mode if question.query else "vector"
+        mode = question.mode if question.query else "dense"
         return search_media(table, question.query, vector, mode=mode, k=question.k, offset=question.offset,
                             where=where, explain=notes if explain else None)  # fmt: skip
 
@@ -153,7 +150,7 @@ class Searcher:
             if question.like:
                 return texts, Hits()
         try:
-            # Pictures have no terms: asked by terms, they are looked for by everything they have.
+            # Pictures have no sparse vectors: a sparse search looks for them by everything they have.
             mode: Mode = "hybrid" if question.mode == "sparse" else question.mode
             return texts, self.media(replace(question, mode=mode), explain=explain)
         except FilterError:
@@ -168,9 +165,9 @@ class Searcher:
         """Find what the question is searched by, and note where it comes from."""
         began = time.perf_counter()
         if question.like:
-            notes.mode, notes.query_vector = "vector", question.like
+            notes.mode, notes.query_vector = "dense", question.like
             vector: Vector | None = (vector_of(table, question.like, self._tables), None)
-        elif question.mode == "text" and not question.image:
+        elif question.mode == "full-text" and not question.image:
             return None
         else:
             instruct = instruction(question.instruct or "")

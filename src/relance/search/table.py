@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from relance.search.candidate import Candidate
 from relance.search.grouping import MAX_HITS, grouped
 from relance.search.highlight import best_passage
-from relance.search.hit import Explanation, Hit, Hits, Mode
+from relance.search.hit import Explanation, Hit, Hits
 from relance.search.hybrid_query import HybridQuery
+from relance.search.mode import Mode
 from relance.search.rows import read_rows
 
 if TYPE_CHECKING:
@@ -36,10 +37,9 @@ def search_table(table: Any, query: str, vector: Vector | None, *, mode: Mode, k
 
     Args:
         table: the LanceDB table.
-        query: in words; may be empty with mode `vector`.
-        vector: of the query; needed unless the mode is `text`.
-        mode: `hybrid` fuses every way the table can be searched: by meaning, by words, and by terms where it has
-            sparse vectors.
+        query: in words; may be empty with mode `dense`.
+        vector: of the query; needed unless the mode is `full-text`.
+        mode: `hybrid` merges the dense, full-text and sparse lists, as far as the table has them.
         k: hits on a page.
         offset: hits on the pages before.
         where: SQL condition on columns.

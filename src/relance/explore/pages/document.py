@@ -88,6 +88,6 @@ def _repeated(chunks: list[dict[str, Any]]) -> list[int]:
 
 def _similar(here: Explorer, uri: str) -> list[Any]:
     try:
-        return list(here.index.search(like=uri, k=_SIMILAR, group=True, mode="vector"))
+        return list(here.index.search(like=uri, k=_SIMILAR, group=True, mode="dense"))
     except RelanceError:  # vectors that are sparse only, or a table in the making: the text is worth showing anyway
         return []

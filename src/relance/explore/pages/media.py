@@ -99,7 +99,7 @@ def _head(path: Path) -> bytes:
 
 def _similar(here: Explorer, uri: str) -> list[Any]:
     try:
-        return list(here.index.search_media(like=uri, k=_SIMILAR, mode="vector"))
+        return list(here.index.search_media(like=uri, k=_SIMILAR, mode="dense"))
     except RelanceError:
         return []
 

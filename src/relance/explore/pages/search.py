@@ -10,6 +10,7 @@ from relance.explore.explorer import Explorer, explorer_of
 from relance.explore.parameters import Parameters
 from relance.explore.question import PER_PAGE, Question
 from relance.search import FilterError
+from relance.search.mode import COLUMNS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show"]
 
-_MODES = {"hybrid": "Everything", "vector": "Meaning", "text": "Words", "sparse": "Terms"}
+_MODES = {"hybrid": "Hybrid", "dense": "Dense", "full-text": "Full-text", "sparse": "Sparse"}
 _LATEST, _SHOWN_PICTURES = 6, 12
 
 
@@ -45,7 +46,7 @@ def show(request: Request) -> Response:
 
 def _modes(table: Any) -> dict[str, str]:
     names = table.schema.names if table is not None else []
-    without = {name for name in ("vector", "sparse") if name not in names}
+    without = {mode for mode in ("dense", "sparse") if COLUMNS[mode] not in names}
     return {mode: label for mode, label in _MODES.items() if mode not in without}
 
 

@@ -50,22 +50,22 @@ class LanceDBReranker:
         if not candidates:
             return Reranked(np.zeros(0))
         if not self.info.merges:
-            ranked = self._reranker.rerank_vector(query, _table(candidates, "vector", "_distance", every=True))
+            ranked = self._reranker.rerank_vector(query, _table(candidates, "dense", "_distance", every=True))
         else:
-            lists = _table(candidates, "vector", "_distance"), _table(candidates, "text", "_score")
+            lists = _table(candidates, "dense", "_distance"), _table(candidates, "full-text", "_score")
             ranked = self._reranker.rerank_hybrid(query, *lists)
-        scores = np.full(len(candidates), -1.0)  # what only terms have found comes last
+        scores = np.full(len(candidates), -1.0)  # what only the sparse list has comes last
         scores[ranked["_rowid"].to_numpy()] = ranked["_relevance_score"].to_numpy()
         return Reranked(scores)
 
 
-def _table(candidates: Sequence[Candidate], way: str, column: str, *, every: bool = False) -> Any:
+def _table(candidates: Sequence[Candidate], mode: str, column: str, *, every: bool = False) -> Any:
     """Make the table of one list, best first, as LanceDB's rerankers expect it; a row's id is its place here."""
     import pyarrow as pa
 
-    there = [at for at, each in enumerate(candidates) if every or way in each.ranks]
-    there.sort(key=lambda at: candidates[at].ranks.get(way, 0))
-    scores = [candidates[at].scores.get(way, 0.0) for at in there]
+    there = [at for at, each in enumerate(candidates) if every or mode in each.ranks]
+    there.sort(key=lambda at: candidates[at].ranks.get(mode, 0))
+    scores = [candidates[at].scores.get(mode, 0.0) for at in there]
     return pa.table(
         {
             "_rowid": pa.array(there, pa.uint64()),
