@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from relance.errors import MissingExtraError
 from relance.http_server import listening, serve_until_interrupted, serving
 from relance_emulator.config import EmulatorConfig
 
@@ -20,7 +22,7 @@ _CANNOT = "The emulator cannot listen"
 def serve(config: EmulatorConfig, *, ready: Callable[[str], None] = lambda _: None) -> None:
     """Run an emulator until it is interrupted; prints nothing. `ready` is told its address once it listens.
 
-    Raises ConfigurationError where the port is taken.
+    Raises ConfigurationError where the port is taken, MissingExtraError without the extra `emulator`.
     """
     with listening(config.host, config.port, _CANNOT) as (listener, address):
         serve_until_interrupted(_server(config), listener, lambda: ready(address))
@@ -41,6 +43,8 @@ def running(config: EmulatorConfig | None = None) -> Generator[str]:
 
 
 def _server(config: EmulatorConfig) -> uvicorn.Server:
+    if find_spec("python_multipart") is None:
+        raise MissingExtraError("relance emulator", "emulator")
     import uvicorn
 
     from relance_emulator.app import build

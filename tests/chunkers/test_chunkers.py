@@ -278,10 +278,11 @@ class TestSyntax:
             assert cut(PYTHON, syntax, strategy="code", max_tokens=20) == cut(PYTHON, syntax, max_tokens=20)
 
 
-def test_the_strategy_code_needs_its_extra_whatever_the_document_is(monkeypatch):
+def test_the_strategy_code_needs_its_extra_for_code_only(monkeypatch):
     monkeypatch.setitem(sys.modules, "tree_sitter_language_pack", None)
     with pytest.raises(MissingExtraError):
-        chunker_for(ChunkingSpec(strategy="code"), "markdown", WORDS)
+        chunker_for(ChunkingSpec(strategy="code"), "code:python", WORDS)
+    assert cut(PYTHON, "markdown", strategy="code", max_tokens=20) == cut(PYTHON, "markdown", max_tokens=20)
 
 
 def test_auto_cuts_code_without_any_parser(monkeypatch):

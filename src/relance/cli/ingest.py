@@ -46,9 +46,11 @@ def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wai
         Approve what the run costs and removes beyond `limits`, instead of being asked on the terminal.
     """
     from relance.config.load import load_spec
+    from relance.pipeline.modalities import check_models
 
     terminal, handle = Terminal(as_json=json), RunHandle()
     declared, documents = load_spec(spec), only or []
+    check_models(declared)  # before a server is started for nothing
 
     def run(*, approved: bool) -> dict[str, Any]:
         from relance.index import Index

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, Self
 
 from relance.documents import MediaKind, digest
@@ -99,7 +98,7 @@ class MediaLoader:
                     hashes.append(look.known[place].content_hash if place in look.known else digest("address", place))
                 else:
                     hashes.append(self._part(look, place, None, scale=False).content_hash)
-            except InputError as error:
+            except (InputError, MissingExtraError) as error:
                 return _refusal(look, place, error)
         content_hash = hashes[0] if len(hashes) == 1 else digest("images", *hashes)
         return MediaInfo(kind, content_hash, look.places[0])
@@ -139,7 +138,7 @@ class MediaLoader:
             parts = []
             for place in look.places:
                 parts.append(await run_sync(self._part, look, place, fetched.get(place), limiter=self._decoders))
-        except InputError as error:
+        except (InputError, MissingExtraError) as error:
             return _refusal(look, place, error)
         except RelanceError as error:
             return error
@@ -248,8 +247,6 @@ def open_media_loader(
     if info.media_rules is None:
         msg = f"media.embedding.model: {info.name} embeds texts only; name a multimodal model"
         raise ConfigurationError(msg)
-    if find_spec("PIL") is None:
-        raise MissingExtraError("Indexing images and videos", "media")
     fetch = spec.fetch
     policy = FetchPolicy(
         allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s,
@@ -258,7 +255,7 @@ def open_media_loader(
     return MediaLoader(policy, info.media_rules, send=spec.send, scale=scale, upload=spec.embedding.upload, stop=stop)
 
 
-def _refusal(look: MediaRequest, place: str, error: InputError) -> DocumentError:
+def _refusal(look: MediaRequest, place: str, error: InputError | MissingExtraError) -> DocumentError:
     """Say which file is at fault where that is not the thing itself."""
     from relance.media.fetch.urls import shown
 

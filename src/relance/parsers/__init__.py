@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from relance.errors import DocumentError, RelanceError
+from relance.errors import DocumentError, MissingExtraError, RelanceError
 from relance.parsers.media_types import PARQUET, UNKNOWN
 
 __all__ = ["Parsed", "Parser", "Raw", "has_parser", "parse", "parser_for", "parser_version", "refusal"]
@@ -112,6 +112,8 @@ def parse(raw: Raw) -> Parsed:
         raise DocumentError(raw.uri, "empty file")
     try:
         parsed = parser.parse(raw)
+    except MissingExtraError as error:  # the document is a failure until it is installed; the others go on
+        raise DocumentError(raw.uri, str(error)) from None
     except RelanceError:
         raise
     except Exception as error:  # a file nobody has foreseen must not stop the others

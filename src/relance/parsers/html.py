@@ -6,7 +6,7 @@ import logging
 import re
 from typing import Any
 
-from relance.errors import DocumentError, MissingExtraError
+from relance.errors import DocumentError
 from relance.parsers import Parsed, Raw
 from relance.parsers.decoding import codec, decode
 from relance.parsers.markdown import first_heading
@@ -34,11 +34,9 @@ _BLOCKS = frozenset(
 
 def parse(raw: Raw) -> Parsed:
     """Extract the main text of a page."""
-    try:
-        import trafilatura
-        from lxml import etree, html  # ty: ignore[import-not-found]  # compiled, without stubs
-    except ImportError:
-        raise MissingExtraError("Reading HTML", "documents") from None
+    import trafilatura
+    from lxml import etree, html  # ty: ignore[import-not-found]  # compiled, without stubs
+
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs every short page as an error
     declared = declared_encoding(raw.data)
     source = _XML_DECLARATION.sub("", decode(raw.data, raw.uri, encoding=raw.encoding, declared=declared))

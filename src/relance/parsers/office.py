@@ -7,7 +7,7 @@ import re
 import zipfile
 from xml.etree import ElementTree as ET
 
-from relance.errors import DocumentError, MissingExtraError
+from relance.errors import DocumentError
 from relance.parsers import Parsed, Raw
 from relance.parsers.archive import open_archive
 from relance.parsers.markdown import first_heading
@@ -25,11 +25,9 @@ _PLACEHOLDER = "{http://schemas.openxmlformats.org/presentationml/2006/main}ph"
 
 def parse(raw: Raw) -> Parsed:
     """Extract the text of an office document or an e-book."""
+    import kreuzberg
+
     archive = open_archive(raw.data, raw.uri, max_unpacked=raw.max_unpacked)
-    try:
-        import kreuzberg
-    except ImportError:
-        raise MissingExtraError("Reading office documents", "documents") from None
     # The cache would write into the working directory; OCR is not ours to start.
     config = kreuzberg.ExtractionConfig(output_format="markdown", use_cache=False)
     config.disable_ocr = True  # ty: ignore[missing-attribute]  # missing in its stubs

@@ -6,7 +6,7 @@ import re
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from relance.errors import DocumentError, MissingExtraError
+from relance.errors import DocumentError
 from relance.parsers import Parsed, Raw
 from relance.parsers.decoding import clean
 
@@ -29,10 +29,8 @@ _BREAK = "\n\n"
 
 def parse(raw: Raw) -> Parsed:
     """Extract text with the offset of each page."""
-    try:
-        import pypdfium2
-    except ImportError:
-        raise MissingExtraError("Reading PDF", "documents") from None
+    import pypdfium2
+
     with _PDFIUM:
         try:
             document = pypdfium2.PdfDocument(raw.data)

@@ -11,7 +11,18 @@ from relance.pipeline.report import Report
 from relance.pipeline.run import Ingestion
 from relance.pipeline.run_handle import RunHandle
 
-__all__ = ["combine", "parts"]
+__all__ = ["check_models", "combine", "parts"]
+
+
+def check_models(spec: IndexSpec) -> None:
+    """Raise ConfigurationError for a model that cannot be used here: no such name, no key, a missing extra."""
+    from relance.embedding.providers import open_provider
+
+    open_provider(spec.embedding)
+    if spec.media is not None:
+        from relance.media.loader import open_media_loader
+
+        open_media_loader(spec.media, open_provider(spec.media.embedding).info, scale=False)
 
 
 def parts(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
@@ -24,11 +35,9 @@ def parts(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait
     """
     kinds = [Ingestion]
     if spec.media is not None:
-        from relance.embedding.providers import open_provider
-        from relance.media.loader import open_media_loader
         from relance.pipeline.media import MediaIngestion
 
-        open_media_loader(spec.media, open_provider(spec.media.embedding).info, scale=False)
+        check_models(spec)
         kinds.append(MediaIngestion)
     budget, run_id = Budget(spec.limits.max_cost_usd), uuid.uuid4().hex[:12]
     for kind in kinds:
