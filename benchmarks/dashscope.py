@@ -164,7 +164,7 @@ def relance_run(spec: str) -> dict[str, Any]:
 
     import relance.embedding.embedder  # noqa: F401
     from relance.chunkers import chunk_document  # noqa: F401
-    from relance.embedding.http import open_client  # noqa: F401
+    from relance.http.client import open_client  # noqa: F401
     from relance.index import Index
     from relance.sources import files  # noqa: F401
     from relance.store import lock  # noqa: F401

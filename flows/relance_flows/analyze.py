@@ -17,7 +17,7 @@ from relance.index import Index
 from relance_flows.form import INDEX, Amount, field
 from relance_flows.ingest import result
 from relance_flows.names import after_index
-from relance_operate.registry import find_spec
+from relance_flows.registry import find_spec
 from relance_tasks.analyze import find_classes, find_clusters, find_groups, find_liked, find_outliers
 
 __all__ = ["anomalies", "classify", "cluster", "duplicates", "recommend"]

@@ -10,7 +10,7 @@ from relance.index import Index
 from relance_flows.form import field
 from relance_flows.ingest import result
 from relance_flows.names import after_index
-from relance_operate.registry import find_spec
+from relance_flows.registry import find_spec
 from relance_tasks.measure import measure_dimensions, measure_quality
 
 __all__ = ["evaluate"]

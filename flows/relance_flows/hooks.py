@@ -7,7 +7,7 @@ from typing import Any
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
 
-from relance_operate.registry import name_of
+from relance_flows.registry import name_of
 
 __all__ = ["HOOKS"]
 

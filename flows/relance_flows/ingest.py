@@ -28,7 +28,7 @@ from relance.pipeline.run import Ingestion
 from relance.telemetry.start import start_telemetry
 from relance_flows.form import INDEX, Amount, Approval, Mode, field
 from relance_flows.hooks import HOOKS
-from relance_operate.registry import find_spec, name_of
+from relance_flows.registry import find_spec, name_of
 from relance_tasks.approve import RejectedError, approve
 from relance_tasks.chunk import chunk
 from relance_tasks.discover import discover

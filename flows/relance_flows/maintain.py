@@ -10,7 +10,7 @@ from prefect import flow
 from relance.index import Index
 from relance_flows.form import field
 from relance_flows.names import after_index
-from relance_operate.registry import find_spec, registered
+from relance_flows.registry import find_spec, registered
 from relance_tasks.artifacts import show_values
 
 __all__ = ["maintain"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect.runtime import flow_run
 
-from relance_operate.registry import name_of
+from relance_flows.registry import name_of
 
 __all__ = ["after_index"]
 

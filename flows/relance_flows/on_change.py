@@ -26,7 +26,7 @@ from relance.store import open_store
 from relance_flows.form import field
 from relance_flows.hooks import HOOKS
 from relance_flows.ingest import RUNNER, outcome, sync
-from relance_operate.registry import find_spec, name_of
+from relance_flows.registry import find_spec, name_of
 from relance_tasks.approve import RejectedError
 from relance_tasks.changes import new_changes, others_at_work
 

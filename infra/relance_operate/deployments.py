@@ -21,9 +21,9 @@ from relance.errors import ConfigurationError
 from relance.events.change import EVENT
 from relance_flows.ingest import ingest
 from relance_flows.on_change import FLOW, ingest_on_change
+from relance_flows.registry import forget, register
 from relance_operate.bootstrap import POOL
 from relance_operate.or_none import or_none
-from relance_operate.registry import forget, register
 
 __all__ = ["CHANGE_PARAMETERS", "deploy", "remove"]
 

@@ -21,13 +21,13 @@ from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from relance.errors import ConfigurationError, StoppedError
+from relance_flows.registry import ROOT
 from relance_operate.api import LOCAL_API, configured_api, is_healthy
 from relance_operate.automations import HEARTBEAT_S
 from relance_operate.bootstrap import POOL, bootstrap, missing
 from relance_operate.deployments import deploy
 from relance_operate.or_none import or_none
 from relance_operate.processes import Process
-from relance_operate.registry import ROOT
 
 __all__ = ["STATIC", "Up", "check"]
 

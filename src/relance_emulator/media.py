@@ -8,7 +8,7 @@ import re
 
 from relance_emulator.models import MultimodalModel
 from relance_emulator.problems import invalid, named
-from relance_emulator.uploads import Uploads
+from relance_emulator.upload_store import UploadStore
 from relance_emulator.wire import Call
 
 __all__ = ["check_shape", "download", "load"]
@@ -21,7 +21,7 @@ TOO_LARGE = "Multimodal file size is too large"
 NO_URL = "The provided URL does not appear to be valid. Ensure it is correctly formatted."
 
 
-async def load(uploads: Uploads, call: Call, model: MultimodalModel, address: object, *, video: bool) -> bytes:
+async def load(uploads: UploadStore, call: Call, model: MultimodalModel, address: object, *, video: bool) -> bytes:
     """Return the bytes behind an address: http(s), `oss://`, or for an image a data URI."""
     limit = model.video_bytes if video else model.image_bytes
     if not isinstance(address, str):

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from relance.errors import MissingExtraError
-from relance.http_server import listening, serve_until_interrupted, serving
+from relance.http.server import listening, serve_until_interrupted, serving
 from relance_emulator.config import EmulatorConfig
 
 if TYPE_CHECKING:

@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from relance_emulator import auth, validation
-from relance_emulator.batches import Batches
+from relance_emulator.batch_queue import BatchQueue
 from relance_emulator.config import EmulatorConfig
-from relance_emulator.faults import ACTIONS, Faults
-from relance_emulator.files import Files
+from relance_emulator.fault import ACTIONS
+from relance_emulator.faults import Faults
+from relance_emulator.file_store import FileStore
 from relance_emulator.limits import Limits
 from relance_emulator.pictures import Pictures
 from relance_emulator.problems import Problem, named
 from relance_emulator.stats import Stats
-from relance_emulator.tasks import Tasks
-from relance_emulator.uploads import Uploads
+from relance_emulator.task_queue import TaskQueue
+from relance_emulator.upload_store import UploadStore
 from relance_emulator.vectors import Vectors
 from relance_emulator.wire import Call, Reply, as_json
 
@@ -34,10 +35,10 @@ class Service:
         self.limits = Limits(config)
         self.faults = Faults(config.seed)
         self.stats = Stats(config.record)
-        self.uploads = Uploads()
-        self.files = Files()
-        self.batches = Batches(self)
-        self.tasks = Tasks(self)
+        self.uploads = UploadStore()
+        self.files = FileStore()
+        self.batches = BatchQueue(config, self.vectors, self.files, self.stats)
+        self.tasks = TaskQueue(config, self.vectors, self.stats)
 
     async def warm(self) -> None:
         """Load tokenizer and model, which takes a second, before the first call asks for them."""
@@ -50,8 +51,8 @@ class Service:
         await self.tasks.stop()
         self.faults.replace([])
         self.limits.reset()
-        self.uploads = Uploads()
-        self.files = Files()
+        self.uploads.clear()
+        self.files.clear()
         self.stats.reset()
 
     async def aclose(self) -> None:
@@ -65,6 +66,11 @@ class Service:
         milliseconds = self.config.base_ms + self.config.per_text_ms * inputs
         if milliseconds:
             await asyncio.sleep(milliseconds / 1000)
+
+    async def admit(self, model: str, tokens: int, inputs: int) -> None:
+        """Count tokens against the limits of a model, which may refuse them, and take the time of a request."""
+        self.limits.tokens(model, tokens)
+        await self.pace(inputs)
 
     async def answer(self, call: Call, handler: Handler, *, open_to_all: bool = False) -> Reply:
         """Answer a call, refusals included."""

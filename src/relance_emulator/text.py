@@ -1,26 +1,14 @@
-"""Native text embedding, and what the OpenAI-compatible route shares with it."""
+"""Native text embedding."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
-
 from relance_emulator import embeddings, validation
 from relance_emulator.models import AsyncModel, TextModel
+from relance_emulator.service import Service
 from relance_emulator.sparse import sparse_embedding
-from relance_emulator.vectors import fitted, noise, unit
 from relance_emulator.wire import Billing, Call, Reply, as_json
 
-if TYPE_CHECKING:
-    from relance_emulator.service import Service
-
-__all__ = ["answer", "embed"]
-
-# How far the vector of a question is from that of the same text as a passage: enough to show a mix-up, too little to
-# change a ranking, for all questions with the same instruction are moved alike.
-ROLE = 0.1
+__all__ = ["answer"]
 
 
 async def answer(service: Service, call: Call) -> Reply:
@@ -46,7 +34,7 @@ async def answer(service: Service, call: Call) -> Reply:
     service.limits.tokens(model.name, tokens)
     await service.pace(len(texts))
 
-    vectors = await embed(service, texts, model, dimension, role=role, instruct=instruct)
+    vectors = await service.vectors.as_model(model.name, texts, dimension, role=role, instruct=instruct)
     items = [
         b"{%b%b"
         b'"text_index":%d}'
@@ -63,13 +51,3 @@ async def answer(service: Service, call: Call) -> Reply:
         call.request_id.encode(),
     )
     return Reply(body, billing=Billing(model.name, [hash((role, text)) for text in texts], tokens))
-
-
-async def embed(
-    service: Service, texts: list[str], model: TextModel | AsyncModel, dimension: int, *, role: str, instruct: str = ""
-) -> NDArray[np.float32]:
-    """Embed texts as the model would, shape (texts, dimension)."""
-    base = await service.vectors.of_texts(texts, "query" if role == "query" else "document")
-    if role == "query":
-        base = unit(base + ROLE * noise(f"query {instruct}".encode(), base.shape[1]))
-    return fitted(base, model.name, dimension)

@@ -5,41 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from relance_emulator.problems import named
+from relance_emulator.service import Service
+from relance_emulator.upload_store import Policy
 from relance_emulator.validation import missing
 from relance_emulator.wire import Call, Reply, Upload, as_json
 
-if TYPE_CHECKING:
-    from relance_emulator.service import Service
-
-__all__ = ["Uploads", "policy", "store"]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A permission to upload below a folder."""
-
-    signature: str
-    folder: str
-    model: str
-    expires: float
-
-
-class Uploads:
-    """Policies given out, and what has been uploaded with them."""
-
-    def __init__(self) -> None:
-        self.policies: dict[str, Policy] = {}
-        self.objects: dict[str, tuple[str, bytes]] = {}
-
-    def find(self, address: str, model: str) -> bytes | None:
-        """Return what was uploaded as `oss://…` for that model."""
-        stored = self.objects.get(address.removeprefix("oss://"))
-        return stored[1] if stored and stored[0] == model else None
+__all__ = ["policy", "store"]
 
 
 async def policy(service: Service, call: Call) -> Reply:

@@ -21,6 +21,10 @@ WORD = re.compile(r"[㐀-鿿]|[^\W㐀-鿿]+")
 # Odd constants that spread one hash of 32 bits over several components (Knuth's and its kin).
 SPREAD = np.array([2654435761, 2246822519, 3266489917, 668265263], dtype=np.uint64)
 
+# How far the vector of a question is from that of the same text as a passage: enough to show a mix-up, too little to
+# change a ranking, for all questions with the same instruction are moved alike.
+ROLE = 0.1
+
 
 class Vectors:
     """Embeds texts by the model a name stands for; see `EmulatorConfig.vectors`.
@@ -40,6 +44,13 @@ class Vectors:
         for row in np.flatnonzero(np.linalg.norm(vectors, axis=1) < 0.5):
             vectors[row] = noise(texts[row].encode(), vectors.shape[1])
         return unit(vectors)
+
+    async def as_model(self, model: str, texts: list[str], dimension: int, *, role: str, instruct: str = "") -> Matrix:
+        """Embed texts as an emulated model would, shape (texts, dimension); `role` is document or query."""
+        base = await self.of_texts(texts, "query" if role == "query" else "document")
+        if role == "query":
+            base = unit(base + ROLE * noise(f"query {instruct}".encode(), base.shape[1]))
+        return fitted(base, model, dimension)
 
     async def aclose(self) -> None:
         """Release the local model."""

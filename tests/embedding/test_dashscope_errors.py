@@ -6,7 +6,6 @@ import pickle
 import pytest
 from werkzeug import Response
 
-from relance.embedding.http import Response as HTTPResponse
 from relance.embedding.providers.dashscope.errors import ERRORS, error_for, find_error
 from relance.embedding.providers.refusals import Refusal, read_refusal
 from relance.errors import (
@@ -18,6 +17,7 @@ from relance.errors import (
     RetryableError,
     SuspectInputError,
 )
+from relance.http.client import Response as HTTPResponse
 from relance_emulator.problems import DOCUMENTED, named
 
 URL = "https://dashscope-intl.aliyuncs.com/api/v1"

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from relance.config import EmbeddingSpec
-from relance.embedding import event_loop as module
-from relance.embedding.event_loop import event_loop
 from relance.embedding.providers.fake import FakeHash
 from relance.embedding.runtime import EmbeddingLoop
+from relance.http import event_loop as module
+from relance.http.event_loop import event_loop
 
 SPEC = EmbeddingSpec(model="fake/hash")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relance.embedding.http import RequestError, TimeoutException, open_client
+from relance.http.client import RequestError, TimeoutException, open_client
 
 
 class Counting(ThreadingHTTPServer):

@@ -17,7 +17,6 @@ from werkzeug import Response
 from relance.config import EmbeddingSpec
 from relance.config.settings import read_settings
 from relance.embedding.embedder import Embedder
-from relance.embedding.http import retry_after_s
 from relance.embedding.providers import BadReplyError, open_provider
 from relance.embedding.providers.openai_errors import error_for
 from relance.embedding.providers.refusals import Refusal
@@ -29,6 +28,7 @@ from relance.errors import (
     RelanceError,
     RetryableError,
 )
+from relance.http.client import retry_after_s
 from relance_emulator import EmulatorConfig, running
 
 DIMENSION = 8

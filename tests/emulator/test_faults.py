@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from relance_emulator import EmulatorConfig, running
-from relance_emulator.faults import ACTIONS, Faults
+from relance_emulator.fault import ACTIONS
+from relance_emulator.faults import Faults
 from relance_emulator.problems import DOCUMENTED
 from relance_emulator.wire import Call
 

@@ -15,10 +15,10 @@ from prefect.exceptions import ObjectNotFound
 
 from relance.cli.operate import _specs_below
 from relance.errors import ConfigurationError, InputError
+from relance_flows.registry import find_spec, name_of, registered, variable_name
 from relance_operate.automations import automations
 from relance_operate.bootstrap import LIMITS, POOL, QUEUES, bootstrap, missing
 from relance_operate.deployments import deploy, remove
-from relance_operate.registry import find_spec, name_of, registered, variable_name
 
 
 @pytest.fixture

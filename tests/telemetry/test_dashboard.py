@@ -14,6 +14,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from relance.index import Index
+from relance.store.readings import TableReader
 from relance.telemetry.exporter import registry
 from relance.telemetry.metrics import METRICS, Metric
 
@@ -70,7 +71,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     }
     index = Index(IndexSpec.model_validate(spec))
     index.ingest()
-    families = text_string_to_metric_families(generate_latest(registry([index.spec])).decode())
+    families = text_string_to_metric_families(generate_latest(registry([TableReader(index.spec)])).decode())
     return {
         sample.name: set(sample.labels) | TARGET
         for family in families

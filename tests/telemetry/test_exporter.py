@@ -17,8 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from relance.config.schedule import ScheduleSpec
 from relance.errors import ConfigurationError
 from relance.index import Index
+from relance.store.readings import TableReader
 from relance.telemetry.exporter import ReadingLimits, registry
-from relance.telemetry.readings import PartReading, Reader
+from relance.telemetry.readings import PartReading
 from relance.telemetry.schedule import longest_pause_s
 from relance.telemetry.serve import serve_metrics, serving_metrics
 
@@ -43,10 +44,10 @@ class Page:
 AT_ONCE = ReadingLimits(remembered_s=0.0, rest=0)  # nothing is remembered
 
 
-def read(*indexes: Index, **options: Any) -> Callable[[], Page]:
+def read(*indexes: Index, open_reader: Any = TableReader, **options: Any) -> Callable[[], Page]:
     from prometheus_client import generate_latest
 
-    collected = registry((index.spec for index in indexes), **options)
+    collected = registry((open_reader(index.spec) for index in indexes), **options)
     return lambda: Page(generate_latest(collected).decode())
 
 
@@ -172,7 +173,7 @@ def test_a_store_is_not_read_again_for_a_while(make_index: Callable[..., Index],
     index.ingest()
     reads = []
 
-    class Counted(Reader):
+    class Counted(TableReader):
         def read(self) -> list[PartReading]:
             reads.append(1)
             return super().read()
@@ -189,7 +190,7 @@ def test_a_store_that_hangs_holds_nobody_up(make_index: Callable[..., Index], do
     index.ingest()
     go, threads = threading.Event(), []
 
-    class Hanging(Reader):
+    class Hanging(TableReader):
         def read(self) -> list[PartReading]:
             threads.append(threading.current_thread())
             go.wait()
@@ -209,7 +210,10 @@ def test_prometheus_gets_it_in_the_format_it_asks_for(make_index: Callable[..., 
     (docs / "a.md").write_text("some words", encoding="utf-8")
     index = make_index(schedule={"every_minutes": 15})
     index.ingest()
-    with serving_metrics([index.spec]) as address, httpx.Client(base_url=address, trust_env=False) as client:
+    with (
+        serving_metrics([TableReader(index.spec)]) as address,
+        httpx.Client(base_url=address, trust_env=False) as client,
+    ):
         assert client.get("/health").text == "ok\n"
         assert client.post("/metrics").status_code == 405
         text = client.get("/metrics")

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from relance.config import IndexSpec
-from relance.explore.files import source_file
+from relance.sources.source_file import source_file
 
 __all__ = ["FileLinks"]
 

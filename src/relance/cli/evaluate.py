@@ -121,11 +121,11 @@ def evaluate(
     dimensions
         Also tell what shorter vectors would lose, without embedding anything: lengths such as 1024,512,256 or all.
     """
+    from relance.cli.evaluation_tables import show
     from relance.evaluation import compare, evaluate, read_dataset, trade_off
     from relance.evaluation.files import Files
     from relance.evaluation.judged import find_judged, offered
     from relance.evaluation.measures import counted
-    from relance.evaluation.show import show
 
     terminal, files = Terminal(as_json=output.json), Files(output.html, output.png)
     modes, lengths = _modes(mode), _lengths(dimensions)

@@ -136,9 +136,12 @@ def watch(specs: Specs, *, debounce: float = 1.0, metrics_port: int | None = Non
     with contextlib.ExitStack() as exits:
         stop, api = exits.enter_context(_stopping(threading.Event())), exits.enter_context(EventsApi())
         if metrics_port is not None:
+            from relance.store.readings import TableReader
             from relance.telemetry.serve import serving_metrics
 
-            terminal.say(f"metrics at {exits.enter_context(serving_metrics(declared, port=metrics_port))}")
+            terminal.say(
+                f"metrics at {exits.enter_context(serving_metrics(map(TableReader, declared), port=metrics_port))}"
+            )
         for path, spec in zip(specs, declared, strict=True):
             if not api.is_deployed(spec.name):
                 msg = f"index {spec.name!r} is not deployed, so nothing would listen; first: relance deploy {path}"
@@ -209,6 +212,7 @@ def webhook(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 8080) -> int
     from relance.events.receiver import receiver
     from relance.events.serve import serve_receiver
     from relance.events.settings import read_webhook_secret
+    from relance.store.readings import TableReader
     from relance.telemetry.exporter import metrics_routes
 
     terminal = Terminal()
@@ -224,7 +228,7 @@ def webhook(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 8080) -> int
         for name in declared:
             if not api.is_deployed(name):
                 terminal.note(f"{name} is not deployed yet; until `relance deploy` its changes set off nothing useful")
-        app = receiver(declared, secret, api.emit, routes=metrics_routes(declared.values()))
+        app = receiver(declared, secret, api.emit, routes=metrics_routes(map(TableReader, declared.values())))
         serve_receiver(app, host, port, ready=ready)
     return DONE
 
@@ -232,10 +236,11 @@ def webhook(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 8080) -> int
 def exporter(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 9464) -> int:
     """Serve the state of indexes to Prometheus, at /metrics."""
     from relance.config.load import load_spec
+    from relance.store.readings import TableReader
     from relance.telemetry.serve import serve_metrics
 
     terminal = Terminal()
-    serve_metrics([load_spec(path) for path in _named(specs)], host, port, ready=terminal.say)
+    serve_metrics([TableReader(load_spec(path)) for path in _named(specs)], host, port, ready=terminal.say)
     return DONE
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.config import EmbeddingSpec
-from relance.embedding.event_loop import event_loop
 from relance.embedding.providers import InputType, Provider
+from relance.http.event_loop import event_loop
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal

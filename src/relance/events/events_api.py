@@ -126,7 +126,7 @@ class EventsApi:
                 msg + "check PREFECT_API_AUTH_STRING (your own server) or PREFECT_API_KEY (Cloud)"
             )
         if status == 429:
-            from relance.embedding.http import retry_after_s
+            from relance.http.client import retry_after_s
 
             msg = f"the Prefect server at {self.address} asks for fewer requests"
             return RateLimitedError(msg, retry_after_s=retry_after_s(response.headers))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from relance.http_server import listening, serve_until_interrupted, serving
+from relance.http.server import listening, serve_until_interrupted, serving
 
 if TYPE_CHECKING:
     import uvicorn

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from relance.explore.explorer import Explorer
-from relance.http_server import listening, serve_until_interrupted, serving
+from relance.http.server import listening, serve_until_interrupted, serving
 
 if TYPE_CHECKING:
     import uvicorn

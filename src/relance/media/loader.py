@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 from relance.documents import MediaKind, digest
-from relance.embedding.event_loop import event_loop
 from relance.errors import (
     ConfigurationError,
     DocumentError,
@@ -18,6 +17,7 @@ from relance.errors import (
     RelanceError,
     StoppedError,
 )
+from relance.http.event_loop import event_loop
 from relance.media import Facts
 from relance.media.fetch import FetchPolicy
 from relance.media.request import MediaInfo, MediaRequest, Validators, is_address
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
     from relance.config import MediaSpec
-    from relance.embedding.providers import ModelInfo
     from relance.media.fetch import Fetched, Fetcher
 
 __all__ = ["MediaLoader", "open_media_loader"]
@@ -201,7 +200,7 @@ class MediaLoader:
 
     def _is_private(self, url: str) -> bool:
         """Whether a host is one that only we can reach: those are named under `media.fetch.allow`."""
-        from relance.media.fetch.urls import canonical_host, split
+        from relance.media.fetch.syntax import canonical_host, split
 
         parts = split(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -241,18 +240,18 @@ class MediaLoader:
 
 
 def open_media_loader(
-    spec: MediaSpec, info: ModelInfo, *, scale: bool, stop: Callable[[], bool] = lambda: False
+    spec: MediaSpec, rules: MediaRules | None, *, scale: bool, stop: Callable[[], bool] = lambda: False
 ) -> MediaLoader:
     """Prepare to look at what a model takes; ConfigurationError for one of texts, or `allow` with what is no host."""
-    if info.media_rules is None:
-        msg = f"media.embedding.model: {info.name} embeds texts only; name a multimodal model"
+    if rules is None:
+        msg = f"media.embedding.model: {spec.embedding.model} embeds texts only; name a multimodal model"
         raise ConfigurationError(msg)
     fetch = spec.fetch
     policy = FetchPolicy(
         allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s,
         connections=fetch.connections,
     )  # fmt: skip
-    return MediaLoader(policy, info.media_rules, send=spec.send, scale=scale, upload=spec.embedding.upload, stop=stop)
+    return MediaLoader(policy, rules, send=spec.send, scale=scale, upload=spec.embedding.upload, stop=stop)
 
 
 def _refusal(look: MediaRequest, place: str, error: InputError | MissingExtraError) -> DocumentError:

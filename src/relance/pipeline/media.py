@@ -54,7 +54,7 @@ class MediaIngestion(Ingestion):
     def discover(self) -> Discovery:
         """Compare the sources with the manifest."""
         scale, stop = self._section.oversize == "scale", self.handle.stop.is_set
-        lookup = open_media_loader(self._section, self.provider.info, scale=scale, stop=stop)
+        lookup = open_media_loader(self._section, self.provider.info.media_rules, scale=scale, stop=stop)
         self._known: dict[str, str] = {}
         self._lookup = self._exits.enter_context(lookup)
         memories = [] if self._full else list(self._memories())

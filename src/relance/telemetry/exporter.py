@@ -97,11 +97,10 @@ class Remembered:
 
 
 class Indexes:
-    """A Prometheus collector over declared indexes; `open_reader` makes what reads the store of one."""
+    """A Prometheus collector over declared indexes."""
 
-    def __init__(self, specs: Iterable[IndexSpec], *, limits: ReadingLimits = _LIMITS,
-                 open_reader: Callable[[IndexSpec], Reader] = Reader) -> None:  # fmt: skip
-        self._indexes = [Remembered(open_reader(spec), limits) for spec in specs]
+    def __init__(self, readers: Iterable[Reader], *, limits: ReadingLimits = _LIMITS) -> None:
+        self._indexes = [Remembered(reader, limits) for reader in readers]
         self._patience_s = limits.patience_s
 
     def describe(self) -> list[Metric]:
@@ -194,18 +193,17 @@ class Page:
         self.families[name].add_metric(labels, value)
 
 
-def registry(specs: Iterable[IndexSpec], *, limits: ReadingLimits = _LIMITS,
-             open_reader: Callable[[IndexSpec], Reader] = Reader) -> CollectorRegistry:  # fmt: skip
+def registry(readers: Iterable[Reader], *, limits: ReadingLimits = _LIMITS) -> CollectorRegistry:
     """Collect from indexes and this process; nothing else's metrics are in it."""
     from prometheus_client import CollectorRegistry, ProcessCollector
 
     made = CollectorRegistry()
-    made.register(Indexes(specs, limits=limits, open_reader=open_reader))
+    made.register(Indexes(readers, limits=limits))
     ProcessCollector(registry=made)
     return made
 
 
-def metrics_routes(specs: Iterable[IndexSpec]) -> list[Route]:
+def metrics_routes(readers: Iterable[Reader]) -> list[Route]:
     """Make `GET /metrics` for a Starlette app.
 
     An index whose store cannot be read has `relance_index_up` 0 and no other figure; the page itself never fails.
@@ -215,7 +213,7 @@ def metrics_routes(specs: Iterable[IndexSpec]) -> list[Route]:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    collected = registry(specs)
+    collected = registry(readers)
 
     def metrics(request: Request) -> Response:  # not async: Starlette calls it in a thread, where it may wait
         encode, media_type = choose_encoder(request.headers.get("accept", ""))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from relance.config import IndexSpec
-from relance.http_server import listening, serve_until_interrupted, serving
+from relance.http.server import listening, serve_until_interrupted, serving
+from relance.telemetry.readings import Reader
 
 if TYPE_CHECKING:
     import uvicorn
@@ -17,24 +17,24 @@ __all__ = ["serve_metrics", "serving_metrics"]
 _CANNOT = "cannot serve metrics"
 
 
-def serve_metrics(specs: Iterable[IndexSpec], host: str = "127.0.0.1", port: int = 9464,
+def serve_metrics(readers: Iterable[Reader], host: str = "127.0.0.1", port: int = 9464,
                   ready: Callable[[str], None] = lambda _: None) -> None:  # fmt: skip
     """Serve `GET /metrics` and `GET /health` until interrupted; `ready` is told the address once it listens.
 
     Raises ConfigurationError where the port is taken.
     """
     with listening(host, port, _CANNOT) as (listener, address):
-        serve_until_interrupted(_server(specs), listener, lambda: ready(address))
+        serve_until_interrupted(_server(readers), listener, lambda: ready(address))
 
 
 @contextmanager
-def serving_metrics(specs: Iterable[IndexSpec], host: str = "127.0.0.1", port: int = 0) -> Generator[str]:
+def serving_metrics(readers: Iterable[Reader], host: str = "127.0.0.1", port: int = 0) -> Generator[str]:
     """Serve the same from a thread, beside whatever else the process does; yields the address."""
-    with listening(host, port, _CANNOT) as (listener, address), serving(_server(specs), listener, "metrics"):
+    with listening(host, port, _CANNOT) as (listener, address), serving(_server(readers), listener, "metrics"):
         yield address
 
 
-def _server(specs: Iterable[IndexSpec]) -> uvicorn.Server:
+def _server(readers: Iterable[Reader]) -> uvicorn.Server:
     import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
@@ -46,7 +46,7 @@ def _server(specs: Iterable[IndexSpec]) -> uvicorn.Server:
     async def health(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
-    app = Starlette(routes=[*metrics_routes(specs), Route("/health", health)])
+    app = Starlette(routes=[*metrics_routes(readers), Route("/health", health)])
     return uvicorn.Server(
         uvicorn.Config(
             app, ws="none", lifespan="off", log_config=None, log_level="warning", access_log=False,

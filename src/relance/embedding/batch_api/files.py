@@ -185,7 +185,7 @@ class BatchFiles:
 
     @contextlib.asynccontextmanager
     async def _stream(self, path: str) -> AsyncGenerator[Any]:
-        from relance.embedding.http import RequestError
+        from relance.http.client import RequestError
 
         service = self._endpoint.service
         try:

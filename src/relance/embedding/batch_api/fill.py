@@ -15,8 +15,8 @@ from relance.embedding.batch_api.lines import MAX_BYTES, MAX_LINES, Requests, Sh
 from relance.embedding.batch_api.orders import Order, Orders
 from relance.embedding.batch_api.receive import Receiver
 from relance.embedding.batch_api.texts import Inputs, missing_texts
-from relance.embedding.event_loop import event_loop
 from relance.errors import AccountError, ConfigurationError, IndexBusyError, RetryableError
+from relance.http.event_loop import event_loop
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal

@@ -16,7 +16,7 @@ from relance.errors import (
 )
 
 if TYPE_CHECKING:
-    from relance.embedding.http import Response
+    from relance.http.client import Response
 
 __all__ = ["Kind", "Refusal", "error_of", "kind_of", "read_refusal", "refusal"]
 
@@ -70,7 +70,7 @@ def refusal(response: Response) -> Refusal | None:
 
 def read_refusal(response: Response, body: Any) -> Refusal:
     """Read the error of a response that is known to be one; `body` is its JSON, or None."""
-    from relance.embedding.http import retry_after_s
+    from relance.http.client import retry_after_s
 
     message, codes = _words(body)
     if not message:

@@ -13,7 +13,7 @@ from relance.embedding.providers.refusals import Refusal
 from relance.errors import ConfigurationError, RetryableError
 
 if TYPE_CHECKING:
-    from relance.embedding.http import Response
+    from relance.http.client import Response
 
 __all__ = ["Service", "check_address", "check_key"]
 
@@ -83,16 +83,16 @@ class Service:
 
     async def request(self, method: str, url: str, **options: Any) -> Response:
         """Make any request; see `httpx.AsyncClient.request`."""
-        from relance.embedding import http
+        from relance.http.client import ConnectError, RequestError, TimeoutException
 
         try:
             return await self._client.request(method, url, **options)
-        except http.TimeoutException as error:
+        except TimeoutException as error:
             raise RetryableError(f"{self.name} did not answer within {self._timeout_s:g} s.") from error
-        except http.ConnectError as error:
+        except ConnectError as error:
             msg = f"Cannot reach {self.name}: {self.clean(str(error)) or 'connection failed'}."
             raise RetryableError(msg) from error
-        except http.RequestError as error:
+        except RequestError as error:
             why = self.clean(str(error)) or type(error).__name__
             raise RetryableError(f"The connection to {self.name} broke: {why}.") from error
 
@@ -124,6 +124,6 @@ class Service:
 
     @cached_property
     def _client(self) -> Any:
-        from relance.embedding.http import open_client
+        from relance.http.client import open_client
 
         return open_client(timeout_s=self._timeout_s, connections=self._connections, headers=self._headers)

@@ -7,7 +7,8 @@ service, by name, by number or by redirect; its server may answer with too much,
 from __future__ import annotations
 
 from relance.media.fetch.fetcher import Fetched, Fetcher
-from relance.media.fetch.policy import FetchPolicy, UnsafeURLError
+from relance.media.fetch.policy import FetchPolicy
+from relance.media.fetch.syntax import UnsafeURLError
 from relance.media.fetch.urls import check_url
 
 __all__ = ["FetchPolicy", "Fetched", "Fetcher", "UnsafeURLError", "check_url"]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from relance.documents import digest
 from relance.errors import InputError, RateLimitedError, RelanceError, RetryableError
 from relance.media.fetch.body import read_body
-from relance.media.fetch.policy import FetchPolicy, UnsafeURLError
+from relance.media.fetch.policy import FetchPolicy
+from relance.media.fetch.syntax import UnsafeURLError
 from relance.media.fetch.urls import check_url, parse_url, shown
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _located(error: RelanceError, where: str) -> RelanceError:
 
 def _refusal(status: int, headers: httpx.Headers) -> RelanceError:
     """Turn any status but success into what the caller does next."""
-    from relance.embedding.http import retry_after_s
+    from relance.http.client import retry_after_s
 
     pause = retry_after_s(headers)
     if status == 429 or (status >= 500 and pause is not None):

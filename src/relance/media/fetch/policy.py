@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from relance.errors import ConfigurationError, InputError
+from relance.errors import ConfigurationError
 from relance.media.fetch.addresses import literal
+from relance.media.fetch.syntax import UnsafeURLError, canonical_host, split
 
-__all__ = ["FetchPolicy", "UnsafeURLError"]
-
-
-class UnsafeURLError(InputError):
-    """A URL is refused: it leads inward, or it is no plain http address."""
+__all__ = ["FetchPolicy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +40,7 @@ class FetchPolicy:
             _rule(entry)
 
     def allows(self, host: str, port: int) -> bool:
-        """Tell whether a host, in its canonical form (see `urls.canonical_host`), is allowed by name."""
+        """Tell whether a host, in its canonical form (see `syntax.canonical_host`), is allowed by name."""
         for entry in self.allow:
             name, wanted_port = _rule(entry)
             if wanted_port in {None, port} and (host == name or (name.startswith(".") and host.endswith(name))):
@@ -54,8 +51,6 @@ class FetchPolicy:
 @lru_cache(maxsize=1024)
 def _rule(entry: str) -> tuple[str, int | None]:
     """Read an entry of `allow`: host, or the end of a name with its dot, and port."""
-    from relance.media.fetch.urls import canonical_host, split
-
     rest = entry.removeprefix("*.")
     rest = f"[{rest}]" if rest.count(":") > 1 and "[" not in rest else rest  # an IPv6 address as people write it
     try:

@@ -15,7 +15,8 @@ import httpx
 
 from relance.errors import InputError
 from relance.media.fetch.addresses import literal, why_inward
-from relance.media.fetch.policy import FetchPolicy, UnsafeURLError
+from relance.media.fetch.policy import FetchPolicy
+from relance.media.fetch.syntax import UnsafeURLError
 from relance.media.fetch.urls import inward
 
 __all__ = ["GuardedBackend", "Resolver", "drain", "look_up", "open_pool"]

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from relance.media.fetch.addresses import literal, why_inward
-from relance.media.fetch.policy import FetchPolicy, UnsafeURLError
+from relance.media.fetch.policy import FetchPolicy
+from relance.media.fetch.syntax import UnsafeURLError, canonical_host, split
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["canonical_host", "check_url", "inward", "parse_url", "shown", "split"]
-
-_NAME = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!\Z)|\Z))+")
-# `0x7f.1`, `2130706433`, `0177.0.0.1`: a resolver may read any host that ends in a number as an IPv4 address.
-_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+__all__ = ["check_url", "inward", "parse_url", "shown"]
 
 _HOST_AND_PORT = re.compile(r"(?:[^@:/\[]+|\[[^@/\]]*\])(?::[0-9]*)?(?:/|\Z)")
 
@@ -55,32 +51,6 @@ def parse_url(url: str, policy: FetchPolicy) -> httpx.URL:
 def inward(host: str, what: str) -> str:
     """Say that a host leads inward and how to let it."""
     return f"{host} is {what}; name it under media.fetch.allow if it is meant."
-
-
-def split(url: str) -> httpx.URL:
-    """Take a URL apart; UnsafeURLError where that cannot be done."""
-    import httpx
-
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError):  # the latter: lone surrogates, ports of thousands of digits
-        raise UnsafeURLError("it is not written as an address.") from None
-    return parsed
-
-
-def canonical_host(host: str) -> str:
-    """Write a host in its one form: addresses by the book, names lower case without the final dot."""
-    if ":" in host:
-        if "%" in host:
-            raise UnsafeURLError("an address with a network interface (%) is not fetched.")
-        return str(IPv6Address(host))
-    host = host.lower().removesuffix(".")
-    if _NUMBER.fullmatch(host):
-        if literal(host) is None:
-            raise UnsafeURLError(f"{host[:60]} is not how an IPv4 address is written.")
-    elif not _NAME.fullmatch(host):
-        raise UnsafeURLError(f"{host[:60]!r} is no host name." if host else "it names no host.")
-    return host
 
 
 def shown(url: str) -> str:

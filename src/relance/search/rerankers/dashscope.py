@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from relance.config import RerankSpec
 from relance.config.settings import Settings
 from relance.embedding.budget import cost_usd
-from relance.embedding.event_loop import event_loop
 from relance.embedding.providers import BadReplyError
 from relance.embedding.providers.dashscope.connection import Endpoint, Place
 from relance.embedding.providers.dashscope.model import Offer
 from relance.embedding.providers.dashscope.regions import REGIONS
 from relance.errors import ConfigurationError, RateLimitedError, RetryableError
+from relance.http.event_loop import event_loop
 from relance.search.rerankers import Reranked, RerankerInfo
 from relance.search.rerankers.models import MAX_CHARACTERS, MODELS, REQUEST_TOKENS
 

@@ -22,7 +22,7 @@ from relance.embedding.providers.service import Service, check_key
 from relance.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
-    from relance.embedding.http import Response
+    from relance.http.client import Response
 
 __all__ = ["Answer", "Connection", "Endpoint", "Place", "stack_vectors"]
 

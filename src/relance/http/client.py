@@ -1,4 +1,4 @@
-"""The HTTP client all services are called with; only `fetch`, the emulator and `changes/events_api.py` have others."""
+"""The client all services are called with; only `media/fetch`, the emulator and `events/events_api.py` have others."""
 
 from __future__ import annotations
 
