@@ -22,7 +22,7 @@ def check_models(spec: IndexSpec) -> None:
     if spec.media is not None:
         from relance.media.loader import open_media_loader
 
-        open_media_loader(spec.media, open_provider(spec.media.embedding).info, scale=False)
+        open_media_loader(spec.media, open_provider(spec.media.embedding).info.media_rules, scale=False)
 
 
 def parts(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
