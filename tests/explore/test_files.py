@@ -15,8 +15,8 @@ from tests.explore.conftest import Visitor
 
 from relance.config import IndexSpec
 from relance.documents import document_id
-from relance.explore.files import source_file
 from relance.index import Index
+from relance.sources.local_files import source_file
 
 SECRET = "the secret of this test"
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from relance.documents import document_id
 from relance.errors import InputError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
-from relance.explore.files import source_file
 from relance.explore.index_reader import CHUNKS_PER_PAGE
 from relance.explore.parameters import Parameters, is_id
 from relance.explore.sending import as_download
+from relance.sources.local_files import source_file
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from relance.documents import document_id
 from relance.errors import DocumentError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
-from relance.explore.files import source_file
 from relance.explore.headers import FILE_POLICY
 from relance.explore.pages.document import no_such
 from relance.explore.parameters import Parameters, is_id
 from relance.explore.pictures import PLAYED, SIZES, shown_as
 from relance.explore.sending import as_download, as_film
+from relance.sources.local_files import source_file
 
 if TYPE_CHECKING:
     from starlette.requests import Request
