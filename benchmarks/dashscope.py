@@ -192,12 +192,12 @@ def script_run(spec: str) -> dict[str, Any]:
     from relance.config.load import load_spec
     from relance.embedding.providers import open_provider
     from relance.errors import DocumentError
-    from relance.sources import open_source
+    from relance.pipeline.text_reader import open_text_reader
 
     declared = load_spec(spec)
     address = os.environ["DASHSCOPE_BASE_URL"] + "/services/embeddings/text-embedding/text-embedding"
     began = time.perf_counter()
-    provider, source = open_provider(declared.embedding), open_source(declared, 0)
+    provider, source = open_provider(declared.embedding), open_text_reader(declared, 0)
     texts: list[str] = []
     for item in source.list():
         if isinstance(item, DocumentError):

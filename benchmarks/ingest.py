@@ -147,14 +147,14 @@ def script_run(spec: str, folder: str) -> dict[str, Any]:
     from relance.config.load import load_spec
     from relance.embedding.providers import open_provider
     from relance.errors import DocumentError
-    from relance.sources import open_source
+    from relance.pipeline.text_reader import open_text_reader
 
     declared = load_spec(spec)
     texts: list[str] = []
     uris: list[str] = []
     with measured() as figures:
         provider = open_provider(declared.embedding)
-        source = open_source(declared, 0)
+        source = open_text_reader(declared, 0)
         for item in source.list():
             if isinstance(item, DocumentError):
                 raise item

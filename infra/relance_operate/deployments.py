@@ -19,6 +19,7 @@ from relance.config import IndexSpec
 from relance.config.load import find_file, load_spec
 from relance.errors import ConfigurationError
 from relance.events.change import EVENT
+from relance.sources import open_sources
 from relance_flows.ingest import ingest
 from relance_flows.on_change import FLOW, ingest_on_change
 from relance_flows.registry import forget, register
@@ -115,7 +116,8 @@ def _on_change(spec: IndexSpec) -> RunnerDeployment:
 
 
 def _shared(spec: IndexSpec, *, limit: int, strategy: ConcurrencyLimitStrategy) -> dict[str, Any]:
-    sources = "\n".join(f"- `{source.root}`" for source in spec.sources)
+    places = [place.text for source in open_sources(spec) if (place := source.location())]
+    sources = "\n".join(f"- `{place}`" for place in places)
     return {
         "description": f"{spec.description or f'The index **{spec.name}**.'}\n\nSources:\n{sources}\n\n"
         f"Model: `{spec.embedding.model}`. Store: `{spec.store.uri}`.",

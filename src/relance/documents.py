@@ -47,8 +47,8 @@ class Item:
         media_type: what the parser registry goes by, e.g. `text/markdown`.
         size: bytes, 0 where unknown.
         source: position of the source in the spec.
-        collection: True for a file of rows: it is no document itself, `Source.rows` lists what it holds.
-        row: the payload of a row, as the source read it.
+        collection: True for a file of rows: it is no document itself, its parser lists what it holds; sources leave it.
+        row: the payload of a row, as the parser read it.
         parent: uri of the collection a row came from.
         live: whether it may change without its version changing (what is behind an address), so that every run looks.
     """
@@ -94,11 +94,21 @@ class Media:
 
 @dataclass(slots=True, frozen=True)
 class Content:
-    """An item that has been read but not parsed: enough to see whether it really changed."""
+    """An item that has been read but not parsed: enough to see whether it really changed.
+
+    Attributes:
+        content_hash: of the data, unless a better one is given.
+        metadata: what the source knows of it beside its bytes, as JSON values, e.g. `mtime`.
+    """
 
     item: Item
     data: bytes
-    content_hash: str
+    content_hash: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.content_hash:
+            object.__setattr__(self, "content_hash", digest("file", self.data))
 
 
 @dataclass(slots=True)

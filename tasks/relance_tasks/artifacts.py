@@ -11,6 +11,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from relance.config import IndexSpec
 from relance.pipeline.plan import Plan
 from relance.pipeline.report import Report
+from relance.sources import Source, open_sources
 from relance.store.failures import Failure
 
 __all__ = ["escape", "failures_markdown", "key_of", "plan_markdown", "report_markdown", "show_values", "told", "why"]
@@ -82,7 +83,8 @@ def plan_markdown(plan: Plan, title: str) -> str:
 def failures_markdown(failures: list[Failure], spec: IndexSpec) -> str:
     """List failed documents with reasons, linked where they have a public address."""
     lines = ["| document | stage | reason |", "|---|---|---|"]
-    lines += [f"| {_link(each.uri, spec)} | {each.stage} | {escape(each.reason)} |" for each in failures[:_LISTED]]
+    sources = open_sources(spec)
+    lines += [f"| {_link(each.uri, sources)} | {each.stage} | {escape(each.reason)} |" for each in failures[:_LISTED]]
     if len(failures) > _LISTED:
         lines.append(f"\n… and {len(failures) - _LISTED:,} more: `relance failures`")
     return "\n".join(lines)
@@ -113,16 +115,15 @@ def _plain(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else escape(str(value))
 
 
-def _link(uri: str, spec: IndexSpec) -> str:
+def _link(uri: str, sources: list[Source]) -> str:
     """Show a document's uri, as a link where people can open it."""
     text = escape(uri)
     if uri.startswith(("http://", "https://")):
         return f"[{text}](<{re.sub('[<>]', '', uri)}>)"
-    for source in spec.sources:
-        root = "" if str(source.root) in {".", ""} else f"{source.root.as_posix().removeprefix('./')}/"
-        if source.public_url and uri.startswith(root):
-            return f"[{text}](<{source.public_url.rstrip('/')}/{re.sub('[<>]', '', uri.removeprefix(root))}>)"
-    return text
+    file, mark, row = uri.partition("#")
+    places = (source.location(file) for source in sources)
+    url = next((place.url for place in places if place is not None and place.url), "")
+    return f"[{text}](<{url}{mark}{re.sub('[<>]', '', row)}>)" if url else text
 
 
 def escape(text: str) -> str:

@@ -9,6 +9,7 @@ from prefect.assets import Asset, AssetProperties, materialize
 
 from relance.config import IndexSpec
 from relance.pipeline.report import Report
+from relance.sources import open_sources
 from relance_tasks.retries import STAGE
 
 __all__ = ["publish_lineage"]
@@ -22,7 +23,8 @@ def publish_lineage(spec: IndexSpec, report: Report) -> None:
         key=_key("lancedb", report.title),
         properties=AssetProperties(name=report.title, description=spec.description or f"The index {spec.name}."),
     )
-    sources: list[Any] = [Asset(key=_key("file", str(source.root))) for source in spec.sources]
+    places = [place.text for source in open_sources(spec) if (place := source.location())]
+    sources: list[Any] = [Asset(key=_key(*_split(place))) for place in places]
     facts = {
         "run": report.run_id, "table": report.table, "version": report.table_version, "added": report.added,
         "changed": report.changed, "removed": report.removed, "chunks": report.chunks,
@@ -33,6 +35,11 @@ def publish_lineage(spec: IndexSpec, report: Report) -> None:
         table.add_metadata(facts)
 
     lineage()
+
+
+def _split(place: str) -> tuple[str, str]:
+    scheme, mark, name = place.partition("://")
+    return (scheme, name) if mark else ("file", place)
 
 
 def _key(scheme: str, name: str) -> str:

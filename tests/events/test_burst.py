@@ -5,7 +5,7 @@ import pytest
 from relance.config import IndexSpec
 from relance.events import Change
 from relance.events.burst import ADDED, DELETED, Burst
-from relance.events.source_paths import SourcePaths
+from relance.events.watched import watched_folders
 
 
 class Clock:
@@ -25,7 +25,7 @@ def burst(tmp_path, docs, clock):
     spec = IndexSpec.model_validate(
         {"name": "notes", "sources": [{"type": "files", "root": "docs"}], "folder": tmp_path}
     )
-    source = SourcePaths(spec, 0)
+    (source,) = watched_folders(spec)
     source.learn_folders()
     return Burst(spec, [source], quiet_s=1.0, longest_s=5.0, clock=clock)
 

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relance.config import IndexSpec
-from relance.events.source_paths import SourcePaths
-from relance.sources import open_media_source, open_source
+from relance.events.watched import watched_folders
+from relance.pipeline.media_reader import open_media_reader
+from relance.pipeline.text_reader import open_text_reader
+from relance.sources.watched_folder import WatchedFolder
 
 names = st.sampled_from(["a", "b", "drafts", ".hidden", ".git", "x.md"])
 files = st.sampled_from(["n.md", "p.png", "t.csv", "u.bin", ".dot.md", "draft.md", "é.md", "n.md~"])
@@ -50,12 +52,17 @@ def declare(folder: Path, media: bool = False, **section: Any) -> IndexSpec:
 
 
 def listed(spec: IndexSpec) -> set[str]:
-    found = {item.uri for item in open_source(spec, 0).list()}
-    return found | ({item.uri for item in open_media_source(spec, 0).list()} if spec.media else set())
+    found = {item.uri for item in open_text_reader(spec, 0).list()}
+    return found | ({item.uri for item in open_media_reader(spec, 0).list()} if spec.media else set())
+
+
+def folder_of(spec: IndexSpec) -> WatchedFolder:
+    (folder,) = watched_folders(spec)
+    return folder
 
 
 def named(spec: IndexSpec) -> set[str]:
-    source = SourcePaths(spec, 0)
+    source = folder_of(spec)
     everything = [f"{place}/{name}" for place, _, names in os.walk(source.root) for name in names]
     assert set(source.below(source.root)) == set(filter(None, map(source.uri, everything)))
     return {source.uri(path) for path in everything} - {""}
@@ -95,16 +102,16 @@ def test_a_link_is_a_document_only_where_links_are_followed(tmp_path):
     (docs / "other").symlink_to("folder")
     (docs / "folder" / "b.md").write_text("x")
     assert named(declare(tmp_path)) == listed(declare(tmp_path)) == {"docs/a.md", "docs/folder/b.md"}
-    assert SourcePaths(declare(tmp_path), 0).uri(str(docs / "other" / "b.md")) == ""
+    assert folder_of(declare(tmp_path)).uri(str(docs / "other" / "b.md")) == ""
     # What else a file is called, nobody knows: all have to be looked at.
-    assert SourcePaths(declare(tmp_path, follow_symlinks=True), 0).is_vague(str(docs / "a.md"))
+    assert folder_of(declare(tmp_path, follow_symlinks=True)).is_vague(str(docs / "a.md"))
 
 
 def test_the_root_may_be_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a.md").write_text("x")
     (tmp_path / "docs").symlink_to("real")
-    source = SourcePaths(declare(tmp_path), 0)
+    source = folder_of(declare(tmp_path))
     assert source.uri(str(tmp_path / "real" / "a.md")) == "docs/a.md"
 
 
@@ -132,13 +139,13 @@ def test_a_name_that_is_no_unicode_is_called_as_the_source_calls_it(tmp_path):
 )
 def test_what_may_concern_other_documents_is_told(tmp_path, path, section, media, vague):
     (tmp_path / "docs").mkdir()
-    source = SourcePaths(declare(tmp_path, media, **section), 0)
+    source = folder_of(declare(tmp_path, media, **section))
     assert source.is_vague(str(tmp_path / "docs" / path)) is vague
 
 
 def test_rules_are_read_again_after_a_refresh(tmp_path):
     (tmp_path / "docs").mkdir()
-    source = SourcePaths(declare(tmp_path), 0)
+    source = folder_of(declare(tmp_path))
     path = str(tmp_path / "docs" / "a.md")
     assert source.uri(path) == "docs/a.md"
     (tmp_path / "docs" / ".gitignore").write_text("a.md")

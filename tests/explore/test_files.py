@@ -16,7 +16,7 @@ from tests.explore.conftest import Visitor
 from relance.config import IndexSpec
 from relance.documents import document_id
 from relance.index import Index
-from relance.sources.source_file import source_file
+from relance.sources.local_files import source_file
 
 SECRET = "the secret of this test"
 

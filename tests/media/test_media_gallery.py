@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from relance.media.addresses import resolve
 from relance.media.inspect import inspect
-from relance.media.references import references, resolve
 from relance.media.rules import MediaRules, check
+from relance.parsers import Raw, installed_parsers
 from relance.parsers.media_types import media_type_of
 
 GALLERY = Path(__file__).parents[2] / "examples" / "gallery"
@@ -50,7 +51,7 @@ def test_captions_leave_the_colours_to_the_pictures():
 
 @pytest.mark.parametrize("name", ["docs/journal.md", "docs/about.html"])
 def test_what_a_document_shows_is_there_and_described(name):
-    found = references((GALLERY / name).read_bytes(), media_type_of(name), name)
+    found = installed_parsers().references(Raw((GALLERY / name).read_bytes(), name, media_type_of(name)))
     assert len(found) >= 6
     for reference in found:
         path = GALLERY / resolve(reference.url, name)

@@ -897,13 +897,13 @@ def test_the_stages_of_a_run_are_those_of_every_run(filled: Any) -> None:
 
 
 def test_a_document_that_has_not_changed_is_not_parsed_again(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from relance.media import references
+    from relance.parsers import Parsers
 
     index = filled.index()
     index.ingest()
     parsed = []
-    original = references.references
-    monkeypatch.setattr(references, "references", lambda *args: parsed.append(args[2]) or original(*args))
+    original = Parsers.references
+    monkeypatch.setattr(Parsers, "references", lambda self, raw: parsed.append(raw.uri) or original(self, raw))
     again = index.ingest().media
     assert (parsed, again.added, again.changed, again.removed) == ([], 0, 0, 0)
     index.ingest(full=True)

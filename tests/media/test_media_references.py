@@ -10,10 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.errors import DocumentError, InputError
-from relance.media.references import Reference, data_url, references, resolve
+from relance.media.addresses import data_url, resolve
+from relance.parsers import Raw, Reference, installed_parsers
 
 PIECES = """![ ]( ) a.png # <img src= ' " > <figure> </figure> <figcaption> <![x[ <!-- <video> <source src=b>
 </h1> <h1> <picture> <script> &#0; [a]: | </template> <template>""".split()
+
+
+def references(text, media_type, uri, encoding=""):
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    return installed_parsers().references(Raw(data, uri, media_type, encoding))
 
 
 def markdown(text, encoding=""):

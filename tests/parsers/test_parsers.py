@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.errors import DocumentError
-from relance.parsers import Raw, has_parser, parse, parser_version
+from relance.parsers import Raw, installed_parsers
 from relance.parsers.media_types import language_of, media_type_of
 
 
 def read(name, data, **options):
     data = data.encode() if isinstance(data, str) else data
-    return parse(Raw(data, name, media_type_of(name), **options))
+    return installed_parsers().parse(Raw(data, name, media_type_of(name), **options))
 
 
 def reason(name, data, **options):
@@ -56,9 +56,9 @@ def test_a_name_gives_the_media_type(name, media_type):
 
 def test_what_has_a_parser_has_a_version_and_nothing_else_has():
     for name in ("a.md", "a.html", "a.pdf", "a.docx", "a.pptx", "a.xlsx", "a.epub", "a.csv", "a.py", "a.json", "a.txt"):
-        assert re.fullmatch(r"[a-z]+-\d+(/[a-z0-9]+)?", parser_version(media_type_of(name)))
-    assert not has_parser("image/png")
-    assert parser_version("image/png") == ""
+        assert re.fullmatch(r"[a-z]+-\d+(/[a-z0-9]+)?", installed_parsers().version(media_type_of(name)))
+    assert not installed_parsers().knows("image/png")
+    assert installed_parsers().version("image/png") == ""
 
 
 # Text

@@ -12,7 +12,7 @@ from PIL import Image
 
 from relance.errors import MissingExtraError
 from relance.index import Index
-from relance.parsers import html
+from relance.parsers.html import Html
 
 Make = Callable[..., Index]
 
@@ -39,10 +39,10 @@ def test_code_waits_for_its_extra_and_text_does_not(
 def test_a_parser_that_lacks_its_extra_stops_no_other_document(
     make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def parse(_: Any) -> Any:
+    def parse(*_: Any) -> Any:
         raise MissingExtraError("Reading it", "some-plugin")
 
-    monkeypatch.setattr(html, "parse", parse)
+    monkeypatch.setattr(Html, "parse", parse)
     (docs / "a.html").write_text("<p>A page about rivers.</p>", encoding="utf-8")
     (docs / "a.md").write_text("A gauge.", encoding="utf-8")
     index = make_index()

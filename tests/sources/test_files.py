@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from relance.config import FilesSource
 from relance.errors import ConfigurationError, DocumentError
+from relance.parsers import installed_parsers
+from relance.pipeline.text_reader import TextReader
+from relance.sources import SourceContext
 from relance.sources.files import Files
 
 
@@ -29,7 +32,9 @@ def put(path: Path, content: str | bytes = "text") -> Path:
 
 def source(root: Path, base: Path | None = None, position: int = 0, **options: Any) -> Any:
     section = FilesSource(type="files", root=root, **options)
-    return Files(section, root=root, base=base or root.parent, position=position)
+    parsers = installed_parsers()
+    context = SourceContext(base or root.parent, position, wanted=parsers.knows)
+    return TextReader(Files(section, context), parsers)
 
 
 def uris(root: Path, **options) -> list[str]:
@@ -413,7 +418,7 @@ def test_the_encoding_of_the_spec_is_used_and_part_of_the_version(root):
 def test_an_unknown_encoding_is_a_mistake_in_the_spec(root):
     section = FilesSource(type="files", root=root).model_copy(update={"encoding": "klingon"})
     with pytest.raises(ConfigurationError, match="'klingon' is no encoding"):
-        Files(section, root=root, base=root, position=0)
+        TextReader(Files(section, SourceContext(root)), installed_parsers())
 
 
 def test_a_listing_of_many_files_stays_flat_in_memory(root):

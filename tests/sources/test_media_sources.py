@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from relance.config import IndexSpec
 from relance.documents import Item
 from relance.errors import DocumentError
-from relance.sources import open_media_source, open_source
-from relance.sources.media import MediaFiles
+from relance.pipeline.media_reader import MediaReader, open_media_reader
+from relance.pipeline.text_reader import open_text_reader
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def declare(folder: Path, root: str = "data", media: dict[str, Any] | None = Non
     return IndexSpec.model_validate(declared | {"folder": folder})
 
 
-def source(folder: Path, root: str = "data", media: dict[str, Any] | None = None, **fields: Any) -> MediaFiles:
-    return open_media_source(declare(folder, root, media, **fields), 0)
+def source(folder: Path, root: str = "data", media: dict[str, Any] | None = None, **fields: Any) -> MediaReader:
+    return open_media_reader(declare(folder, root, media, **fields), 0)
 
 
-def listed(source: MediaFiles) -> dict[str, Item | DocumentError]:
+def listed(source: MediaReader) -> dict[str, Item | DocumentError]:
     """List a source with the rows of its collections."""
     found: dict[str, Item | DocumentError] = {}
     for item in source.list():
@@ -44,7 +44,7 @@ def listed(source: MediaFiles) -> dict[str, Item | DocumentError]:
     return found
 
 
-def payloads(source: MediaFiles) -> dict[str, dict[str, Any]]:
+def payloads(source: MediaReader) -> dict[str, dict[str, Any]]:
     """List the payloads of rows; nothing may be at fault."""
     found = listed(source)
     assert not [item for item in found.values() if isinstance(item, DocumentError)]
@@ -64,8 +64,8 @@ def test_every_file_belongs_to_the_texts_or_to_the_media_and_never_to_both(folde
     for name in names:
         write(folder / "data" / name, "x")
     spec = declare(folder)
-    texts = {item.uri for item in open_source(spec, 0).list()}
-    media = {item.uri for item in open_media_source(spec, 0).list()}
+    texts = {item.uri for item in open_text_reader(spec, 0).list()}
+    media = {item.uri for item in open_media_reader(spec, 0).list()}
     assert media == {f"data/{name}" for name in ("a.png", "b.JPG", "c.mp4", "g.heic")}
     assert texts == {f"data/{name}" for name in ("d.md", "e.txt", "f.pdf", "i.csv")}
 
@@ -73,9 +73,9 @@ def test_every_file_belongs_to_the_texts_or_to_the_media_and_never_to_both(folde
 def test_without_a_media_section_named_pictures_are_what_they_always_were(folder: Path) -> None:
     write(folder / "data/a.png", "x")
     spec = declare(folder, include=["*.png"])
-    assert [item.uri for item in open_source(spec, 0).list()] == []
+    assert [item.uri for item in open_text_reader(spec, 0).list()] == []
     plain = spec.model_copy(update={"media": None})
-    assert [item.uri for item in open_source(plain, 0).list()] == ["data/a.png"]
+    assert [item.uri for item in open_text_reader(plain, 0).list()] == ["data/a.png"]
 
 
 def test_patterns_ignore_files_and_hidden_names_hold_for_media_as_well(folder: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_file_outside_the_folders_is_never_read(folder: Path, uri: str) -> Non
     (folder / "in/data").mkdir()
     (folder / "in/data/link.png").symlink_to(folder / "secret.png")
     with pytest.raises(DocumentError, match="leads out"):
-        source(folder / "in").read_file(uri)
+        source(folder / "in").read_place(uri)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------
@@ -175,9 +175,9 @@ def test_where_rows_have_texts_as_well_one_without_picture_is_no_fault(folder: P
     assert list(listed(source(folder, rows={"url": "url", "text": "text"}))) == ["data/m.jsonl#4"]
     media_only = source(folder, rows={"url": "url"})
     assert sum(isinstance(item, DocumentError) for item in listed(media_only).values()) == 4
-    texts = open_source(declare(folder, rows={"url": "url", "text": "text"}), 0)
+    texts = open_text_reader(declare(folder, rows={"url": "url", "text": "text"}), 0)
     assert [item.uri for item in texts.list()] == ["data/m.jsonl"]
-    assert list(open_source(declare(folder, rows={"url": "url"}), 0).list()) == []
+    assert list(open_text_reader(declare(folder, rows={"url": "url"}), 0).list()) == []
 
 
 def test_a_table_is_no_table_of_media_unless_the_spec_names_the_column(folder: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_source_outside_the_folder_of_the_spec_shows_what_is_in_its_own(folder
     rows = payloads(there)
     assert [row["urls"] for row in rows.values()] == [["../data/a.png"], ["../data/a.png"], ["../data/b.png"]]
     write(folder / "data/a.png", "picture")
-    assert there.read_file("../data/a.png") == b"picture"
+    assert there.read_place("../data/a.png") == b"picture"
 
 
 def test_an_inline_picture_has_a_short_name_and_is_not_looked_for_elsewhere(folder: Path) -> None:

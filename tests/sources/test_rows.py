@@ -16,12 +16,16 @@ from hypothesis import strategies as st
 
 from relance.config import FilesSource
 from relance.errors import DocumentError
+from relance.parsers import installed_parsers
+from relance.parsers.seen_ids import SeenIds
+from relance.pipeline.text_reader import TextReader
+from relance.sources import SourceContext
 from relance.sources.files import Files
-from relance.sources.seen_ids import SeenIds
 
 
 def open_files(root: Path, position: int = 0, **options: Any) -> Any:
-    return Files(FilesSource(type="files", root=root, **options), root=root, base=root, position=position)
+    section = FilesSource(type="files", root=root, **options)
+    return TextReader(Files(section, SourceContext(root, position)), installed_parsers())
 
 
 FORMATS = ["jsonl", "csv", "tsv", "parquet"]

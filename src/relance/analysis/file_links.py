@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from relance.config import IndexSpec
-from relance.sources.source_file import source_file
+from relance.sources.local_files import LocalFiles
 
 __all__ = ["FileLinks"]
 
@@ -22,7 +22,7 @@ class FileLinks:
     """
 
     def __init__(self, spec: IndexSpec, folder: Path | str) -> None:
-        self._spec, self._folder = spec, os.path.realpath(folder)
+        self._files, self._folder = LocalFiles(spec), os.path.realpath(folder)
         self._to = cache(self._link)
         self.too_far = False
 
@@ -35,7 +35,7 @@ class FileLinks:
         return next((link for end in ends if (link := self._to(uri[:end]))), "")
 
     def _link(self, path: str) -> str:
-        file = source_file(self._spec, path)
+        file = self._files.find(path)
         if file is None:
             return ""
         try:

@@ -14,7 +14,7 @@ from relance.config.media import MediaSpec
 from relance.config.quality import QualitySpec
 from relance.config.schedule import ScheduleSpec
 from relance.config.search import SearchSpec
-from relance.config.sources import SourceSpec
+from relance.config.sources import AnySource
 from relance.config.spec_model import SpecModel
 from relance.config.store import StoreSpec
 
@@ -28,7 +28,7 @@ class IndexSpec(SpecModel, title="relance index"):
     """Names the tables: lower-case letters and digits, with single `-` and `_` between them."""
     description: str = Field(default="", title="Description")
     """What the index is for, in a sentence; shown to people."""
-    sources: list[SourceSpec] = Field(title="Sources", min_length=1)
+    sources: list[AnySource] = Field(title="Sources", min_length=1)
     """Where documents come from."""
     chunking: ChunkingSpec = Field(default=ChunkingSpec(), title="Chunking")
     """How documents are cut."""
@@ -53,7 +53,7 @@ class IndexSpec(SpecModel, title="relance index"):
 
     @field_validator("sources")
     @classmethod
-    def _sources_differ(cls, sources: list[SourceSpec]) -> list[SourceSpec]:
+    def _sources_differ(cls, sources: list[AnySource]) -> list[AnySource]:
         for position, source in enumerate(sources):
             first = sources.index(source)
             if first != position:

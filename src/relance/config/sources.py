@@ -10,7 +10,7 @@ from pydantic import ByteSize, Field, ValidationInfo, field_validator
 
 from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
 
-__all__ = ["FilesSource", "RowsSpec", "SourceSpec"]
+__all__ = ["AnySource", "FilesSource", "RowsSpec", "SourceSpec"]
 
 
 class RowsSpec(SpecModel, title="Rows"):
@@ -39,7 +39,32 @@ class RowsSpec(SpecModel, title="Rows"):
         return [value] if isinstance(value, str) else value
 
 
-class FilesSource(SpecModel, title="Files"):
+class SourceSpec(SpecModel, title="Source"):
+    """What the sections of all sources have in common: how what they list is read."""
+
+    type: str = Field(title="Type", examples=["files"])
+    """What kind of source this is."""
+    max_size: Size = Field(default=ByteSize(64 * MIB), title="Size limit", examples=["20MB"])
+    """A larger file becomes a failure instead of being read (files of rows are streamed and have no limit)."""
+    encoding: str = Field(default="", title="Encoding", examples=["gb18030"])
+    """Encoding of text files without a byte-order mark; empty means: detect."""
+    rows: RowsSpec | None = Field(default=None, title="Rows")
+    """Read each row of a table as a document. Without it, tables are read as one document each."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, name: str) -> str:
+        try:
+            text = not name or codecs.lookup(name)._is_text_encoding  # noqa: SLF001  # the only place that tells
+        except (LookupError, ValueError):
+            text = False
+        if not text:
+            msg = f"{name!r} is no text encoding Python knows; examples are utf-8, gb18030, shift_jis, cp1252"
+            raise ValueError(msg)
+        return name
+
+
+class FilesSource(SourceSpec, title="Files"):
     """Files below a folder."""
 
     type: Literal["files"] = Field(title="Type", examples=["files"])
@@ -56,12 +81,6 @@ class FilesSource(SpecModel, title="Files"):
     """Whether names that begin with a dot are read."""
     follow_symlinks: bool = Field(default=False, title="Follow symbolic links")
     """Whether links are followed; a link that leads out of `root` never is."""
-    max_size: Size = Field(default=ByteSize(64 * MIB), title="Size limit", examples=["20MB"])
-    """A larger file becomes a failure instead of being read (files of rows are streamed and have no limit)."""
-    encoding: str = Field(default="", title="Encoding", examples=["gb18030"])
-    """Encoding of text files without a byte-order mark; empty means: detect."""
-    rows: RowsSpec | None = Field(default=None, title="Rows")
-    """Read each row of a table as a document. Without it, tables are read as one document each."""
     public_url: str = Field(
         default="", title="Public address", json_schema_extra=ENV, examples=["https://cdn.example.com/media/"]
     )
@@ -105,18 +124,6 @@ class FilesSource(SpecModel, title="Files"):
                 raise ValueError(msg)
         return names
 
-    @field_validator("encoding")
-    @classmethod
-    def _encoding_is_known(cls, name: str) -> str:
-        try:
-            text = not name or codecs.lookup(name)._is_text_encoding  # noqa: SLF001  # the only place that tells
-        except (LookupError, ValueError):
-            text = False
-        if not text:
-            msg = f"{name!r} is no text encoding Python knows; examples are utf-8, gb18030, shift_jis, cp1252"
-            raise ValueError(msg)
-        return name
-
 
 # One kind of source so far; the next one makes this `Annotated[FilesSource | …, Field(discriminator="type")]`.
-SourceSpec = FilesSource
+AnySource = FilesSource

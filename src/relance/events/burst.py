@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from relance.config import IndexSpec
 from relance.events.change import Change
-from relance.events.source_paths import SourcePaths
 from relance.sources.walk import inside
+from relance.sources.watched_folder import WatchedFolder
 
 __all__ = ["ADDED", "DELETED", "Burst"]
 
@@ -45,7 +45,7 @@ class Burst:
     """
 
     spec: IndexSpec
-    sources: list[SourcePaths]
+    sources: list[WatchedFolder]
     quiet_s: float
     longest_s: float
     clock: Callable[[], float] = time.monotonic
@@ -76,7 +76,7 @@ class Burst:
         now = self.clock()
         return bool(self._touched) and (now - self._last >= self.quiet_s or now - self._first >= self.longest_s)
 
-    def forget(self, source: SourcePaths) -> None:
+    def forget(self, source: WatchedFolder) -> None:
         """Drop what was reported below a folder that went away: it says nothing about the documents."""
         self._touched = {path: touched for path, touched in self._touched.items() if not source.holds(path)}
 
@@ -103,7 +103,7 @@ class Burst:
             self.spec.name, names.pop() if len(names) == 1 else "", tuple(changed), tuple(removed), everything
         )
 
-    def _look(self, source: SourcePaths, path: str, what: _Touched) -> tuple[list[str], list[str] | None]:
+    def _look(self, source: WatchedFolder, path: str, what: _Touched) -> tuple[list[str], list[str] | None]:
         """Tell which documents are new or different and which are gone; None: nobody knows which."""
         try:
             mode = os.lstat(path).st_mode
@@ -128,7 +128,7 @@ class Burst:
         name = os.path.basename(path)  # noqa: PTH119  # a string in, a string out
         return [], [] if what.added and _TRANSIENT.search(name) else [uri]
 
-    def _new_folder(self, source: SourcePaths, path: str, what: _Touched) -> list[str]:
+    def _new_folder(self, source: WatchedFolder, path: str, what: _Touched) -> list[str]:
         """List a new folder: what was put there before it was watched is reported by nobody."""
         now = self.clock()
         if now - what.at < self.quiet_s:  # perhaps it is not watched yet: look once more with the next burst

@@ -12,7 +12,8 @@ from relance.errors import ConfigurationError
 from relance.events.burst import DELETED, Burst
 from relance.events.change import Change
 from relance.events.outbox import Outbox
-from relance.events.source_paths import SourcePaths
+from relance.events.watched import watched_folders
+from relance.sources.watched_folder import WatchedFolder
 
 __all__ = ["watch"]
 
@@ -45,7 +46,7 @@ def watch(
 
     Raises ConfigurationError where a folder does not exist at the start, or the system cannot watch so many.
     """
-    sources = [SourcePaths(spec, position) for position in range(len(spec.sources))]
+    sources = watched_folders(spec)
     for source in sources:
         if source.identity is None:
             msg = f"the folder {source.place} does not exist; is it mounted, is `root` right?"
@@ -81,7 +82,7 @@ def _put(burst: Burst, outbox: Outbox) -> None:
         outbox.add(change)
 
 
-def _follow(moved: list[SourcePaths], burst: Burst, outbox: Outbox, spec: IndexSpec) -> None:
+def _follow(moved: list[WatchedFolder], burst: Burst, outbox: Outbox, spec: IndexSpec) -> None:
     """React to folders that went away or came back. Neither removes a document: it may be a mount."""
     for source in moved:
         burst.forget(source)
@@ -92,7 +93,7 @@ def _follow(moved: list[SourcePaths], burst: Burst, outbox: Outbox, spec: IndexS
             outbox.add(Change(spec.name, everything=True))
 
 
-def _reports(sources: list[SourcePaths], stop: threading.Event) -> Iterator[set[tuple[int, str]]]:
+def _reports(sources: list[WatchedFolder], stop: threading.Event) -> Iterator[set[tuple[int, str]]]:
     """Stream what changes, with an empty set where nothing did for a tick; ends when stopped, or when it breaks."""
     import watchfiles
     from watchfiles._rust_notify import WatchfilesRustInternalError

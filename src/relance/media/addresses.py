@@ -9,26 +9,14 @@ import re
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
 from relance.errors import InputError
+from relance.parsers.references import tidy
 
-__all__ = ["data_url", "join", "resolve", "tidy"]
+__all__ = ["data_url", "resolve"]
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*/", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_BLANKS_IN_URL = re.compile(r"[\t\n\r]")
 _LONGEST_DATA_URL = 10_485_760  # characters; what DashScope takes of one, see MediaRules.max_data_uri
-
-
-def tidy(url: str) -> str:
-    """Take out of an address what browsers take out: blanks around it, tabs and line ends inside."""
-    return _BLANKS_IN_URL.sub("", url.strip())
-
-
-def join(base: str, url: str) -> str:
-    """Join an address with the one it is relative to; as it is where that cannot be done."""
-    try:
-        return urljoin(base, url)
-    except ValueError:  # an unfinished IPv6 address
-        return url
 
 
 def resolve(url: str, document_uri: str, root: str = "") -> str:
@@ -36,7 +24,7 @@ def resolve(url: str, document_uri: str, root: str = "") -> str:
 
     Args:
         url: as a document has it; `//host/…` becomes https, query and fragment of a path are dropped.
-        document_uri: path of the document relative to the spec folder, or its http(s) address.
+        document_uri: path of the document relative to the spec folder, or its address.
         root: the folder a path may not leave, relative to the spec folder, which it is by default; `/…` begins there.
 
     Returns:
@@ -54,10 +42,18 @@ def resolve(url: str, document_uri: str, root: str = "") -> str:
             return urljoin(document_uri, url) if url else ""
     except ValueError:  # an unfinished IPv6 address
         return ""
+    remote = _REMOTE.match(document_uri)  # such as s3://bucket/page.md: a path below the bucket
+    place, document = (remote[0], document_uri[remote.end() :]) if remote else ("", document_uri)
+    path = _below(url, document, "" if remote else root)
+    return place + path if path else ""
+
+
+def _below(url: str, document: str, root: str) -> str:
+    """Resolve a path against the document's; empty for what leads out of the root, and for folders."""
     path = unquote(re.split("[?#]", url, maxsplit=1)[0]).replace("\\", "/")
     if path.rpartition("/")[2] in {"", ".", ".."} or _CONTROL.search(path):  # a folder is no picture
         return ""
-    folder = root if path.startswith("/") else posixpath.dirname(document_uri)
+    folder = root if path.startswith("/") else posixpath.dirname(document)
     path = posixpath.normpath(posixpath.join(folder, path.lstrip("/")))
     root = posixpath.normpath(root)
     inside = path.split("/")[0] != ".." if root == "." else path.startswith(f"{root}/")

@@ -162,8 +162,8 @@ class MediaLoader:
 
     def _part(self, look: MediaRequest, place: str, fetched: Fetched | None, *, scale: bool = True) -> _Part:
         """Check one file and decide how it is sent; without `scale`, what could be made smaller counts as good."""
+        from relance.media.addresses import data_url
         from relance.media.inspect import inspect
-        from relance.media.references import data_url
         from relance.media.rules import check
 
         if fetched is not None:

@@ -7,13 +7,12 @@ import re
 from typing import Any
 
 from relance.errors import DocumentError
-from relance.parsers import Parsed, Raw
 from relance.parsers.decoding import codec, decode
 from relance.parsers.markdown import first_heading
+from relance.parsers.parser import Parsed, Parser, Raw, Reference
+from relance.parsers.references import MEDIA_MARKS, html_references
 
-__all__ = ["VERSION", "declared_encoding", "parse"]
-
-VERSION = "html-1/trafilatura"
+__all__ = ["Html"]
 
 _DECLARED = re.compile(rb"""(?:<meta[^>]+charset|<\?xml[^>]+encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
@@ -32,36 +31,49 @@ _BLOCKS = frozenset(
 # fmt: on
 
 
-def parse(raw: Raw) -> Parsed:
-    """Extract the main text of a page."""
-    import trafilatura
-    from lxml import etree, html  # ty: ignore[import-not-found]  # compiled, without stubs
+class Html(Parser):
+    """HTML; the main text, or all text but navigation where there is little."""
 
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs every short page as an error
-    declared = declared_encoding(raw.data)
-    source = _XML_DECLARATION.sub("", decode(raw.data, raw.uri, encoding=raw.encoding, declared=declared))
-    try:
-        tree = html.document_fromstring(source)
-    except (etree.ParserError, ValueError):
-        raise DocumentError(raw.uri, "no HTML in it") from None
-    text = trafilatura.extract(
-        source,
-        output_format="markdown",
-        include_comments=False,
-        include_tables=True,
-        include_links=False,  # addresses are noise to an embedding, and tokens to pay for
-        include_images=True,
-    )
-    text = _IMAGE.sub(r"\1", text or "")
-    if len(text) < _SHORT:
-        whole = _outline(tree)
-        if len(text) < len(whole) // 4 or (not first_heading(text) and first_heading(whole)):
-            text = whole
-    titles = tree.xpath("string(//head/title)") or tree.xpath("string(//title)")
-    return Parsed(text, title=first_heading(text) or str(titles), syntax="markdown", metadata=_language(tree))
+    version = "html-1/trafilatura"
+    media_types = ("text/html", "application/xhtml+xml")
+    decodes = True
+    media_marks = MEDIA_MARKS
+
+    def parse(self, raw: Raw) -> Parsed:
+        """Extract the main text of a page."""
+        import trafilatura
+        from lxml import etree, html  # ty: ignore[import-not-found]  # compiled, without stubs
+
+        logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs every short page as an error
+        declared = _declared_encoding(raw.data)
+        source = _XML_DECLARATION.sub("", decode(raw.data, raw.uri, encoding=raw.encoding, declared=declared))
+        try:
+            tree = html.document_fromstring(source)
+        except (etree.ParserError, ValueError):
+            raise DocumentError(raw.uri, "no HTML in it") from None
+        text = trafilatura.extract(
+            source,
+            output_format="markdown",
+            include_comments=False,
+            include_tables=True,
+            include_links=False,  # addresses are noise to an embedding, and tokens to pay for
+            include_images=True,
+        )
+        text = _IMAGE.sub(r"\1", text or "")
+        if len(text) < _SHORT:
+            whole = _outline(tree)
+            if len(text) < len(whole) // 4 or (not first_heading(text) and first_heading(whole)):
+                text = whole
+        titles = tree.xpath("string(//head/title)") or tree.xpath("string(//title)")
+        return Parsed(text, title=first_heading(text) or str(titles), syntax="markdown", metadata=_language(tree))
+
+    def references(self, raw: Raw) -> list[Reference]:
+        """List what a page shows; of a `<picture>`, `srcset` or `<video>` with alternatives one is taken."""
+        declared = _declared_encoding(raw.data)
+        return html_references(decode(raw.data, raw.uri, encoding=raw.encoding, declared=declared))
 
 
-def declared_encoding(data: bytes) -> str:
+def _declared_encoding(data: bytes) -> str:
     """Find the encoding a page declares about itself; empty where it does not, or names one nobody knows."""
     found = _DECLARED.search(data, 0, 4096)
     try:

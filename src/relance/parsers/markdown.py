@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from relance.parsers import Parsed, Raw
 from relance.parsers.decoding import decode
 from relance.parsers.json_values import json_value
+from relance.parsers.parser import Parsed, Parser, Raw, Reference
+from relance.parsers.references import MEDIA_MARKS, markdown_references
 
-__all__ = ["VERSION", "first_heading", "front_matter", "parse"]
-
-VERSION = "markdown-1"
+__all__ = ["Markdown", "first_heading", "front_matter"]
 
 _FRONT = re.compile(r"\A(?P<fence>---|\+\+\+)[ \t]*\n(?P<body>.*?)^(?P=fence)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _LONGEST = 64 * 1024
@@ -22,13 +21,25 @@ _EMPHASIS = re.compile(r"(?P<mark>\*{1,3}|`+|(?<!\w)_{1,3})(?P<words>\S|\S.*?\S)
 _LINK = re.compile(r"!?\[(?P<label>[^\]]*)\]\([^)]*\)")
 
 
-def parse(raw: Raw) -> Parsed:
-    """Decode Markdown; front matter becomes metadata and leaves the text."""
-    metadata, text = front_matter(decode(raw.data, raw.uri, encoding=raw.encoding))
-    title = metadata.pop("title", None)
-    if not isinstance(title, (str, int, float)) or isinstance(title, bool):
-        title = first_heading(text)
-    return Parsed(text, title=str(title), syntax="markdown", metadata=metadata)
+class Markdown(Parser):
+    """Markdown; front matter becomes metadata and leaves the text."""
+
+    version = "markdown-1"
+    media_types = ("text/markdown",)
+    decodes = True
+    media_marks = MEDIA_MARKS
+
+    def parse(self, raw: Raw) -> Parsed:
+        """Decode Markdown; front matter becomes metadata and leaves the text."""
+        metadata, text = front_matter(decode(raw.data, raw.uri, encoding=raw.encoding))
+        title = metadata.pop("title", None)
+        if not isinstance(title, (str, int, float)) or isinstance(title, bool):
+            title = first_heading(text)
+        return Parsed(text, title=str(title), syntax="markdown", metadata=metadata)
+
+    def references(self, raw: Raw) -> list[Reference]:
+        """List what its image links and the HTML in it show."""
+        return markdown_references(front_matter(decode(raw.data, raw.uri, encoding=raw.encoding))[1])
 
 
 def front_matter(text: str) -> tuple[dict[str, Any], str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import mimetypes
-from functools import lru_cache
+from functools import cache, lru_cache
+
+from relance.config.plugins import loaded_plugins
 
 __all__ = ["CSV", "JSONL", "PARQUET", "TABLES", "TSV", "UNKNOWN", "is_media", "language_of", "media_type_of"]
 
@@ -139,12 +141,20 @@ _LANGUAGES["text/x-dockerfile"] = "dockerfile"
 _BUILT_IN = mimetypes.MimeTypes()
 
 
+@cache
+def _brought() -> dict[str, str]:
+    """Collect the suffixes that parsers of plug-ins bring; only a suffix without a type here is looked for there."""
+    return {suffix: kind for parser in loaded_plugins("parsers").values() for suffix, kind in parser.suffixes.items()}
+
+
 @lru_cache(maxsize=4096)
 def _by_extension(extension: str) -> str:
     if extension in _TYPES:
         return _TYPES[extension]
     if extension in _CODE:
         return f"text/x-{_CODE[extension]}"
+    if extension in (brought := _brought()):
+        return brought[extension]
     guess, compression = _BUILT_IN.guess_type(f"x.{extension}", strict=False)
     return UNKNOWN if guess is None or compression else guess
 

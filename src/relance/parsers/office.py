@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Mapping
+from typing import ClassVar
 from xml.etree import ElementTree as ET
 
 from relance.errors import DocumentError
-from relance.parsers import Parsed, Raw
 from relance.parsers.archive import open_archive
 from relance.parsers.markdown import first_heading
+from relance.parsers.parser import Parsed, Parser, Raw
 
-__all__ = ["VERSION", "parse"]
-
-VERSION = "office-1/kreuzberg"
+__all__ = ["Office"]
 
 _SLIDES = re.compile(r"ppt/slides/slide(\d+)\.xml")
 _TEXT = "{http://schemas.openxmlformats.org/drawingml/2006/main}t"
@@ -23,28 +23,39 @@ _SHAPE = "{http://schemas.openxmlformats.org/presentationml/2006/main}sp"
 _PLACEHOLDER = "{http://schemas.openxmlformats.org/presentationml/2006/main}ph"
 
 
-def parse(raw: Raw) -> Parsed:
-    """Extract the text of an office document or an e-book."""
-    import kreuzberg
+class Office(Parser):
+    """Office documents and e-books, by kreuzberg."""
 
-    archive = open_archive(raw.data, raw.uri, max_unpacked=raw.max_unpacked)
-    # The cache would write into the working directory; OCR is not ours to start.
-    config = kreuzberg.ExtractionConfig(output_format="markdown", use_cache=False)
-    config.disable_ocr = True  # ty: ignore[missing-attribute]  # missing in its stubs
-    try:
-        result = kreuzberg.extract_bytes_sync(raw.data, raw.media_type, config=config)
-    except kreuzberg.KreuzbergError as error:
-        reason = str(error).splitlines()[0].removeprefix(f"{type(error).__name__}: ")
-        raise DocumentError(raw.uri, f"damaged: {reason[:200]}") from None
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # Rust panics are no Exception
-            raise
-        raise DocumentError(raw.uri, "damaged: the parser gave up on it") from None
-    text = result.content
-    if raw.media_type.endswith("presentation"):
-        text += _speaker_notes(archive)
-    title = str((result.metadata or {}).get("title") or "")
-    return Parsed(text, title=first_heading(text) or title, syntax="markdown")
+    version = "office-1/kreuzberg"
+    media_types = ("application/vnd.openxmlformats-officedocument.*", "application/epub+zip")
+    refused: ClassVar[Mapping[str, str]] = {
+        "application/msword": "no parser for old Word files; save it as .docx",
+        "application/vnd.ms-excel": "no parser for old Excel files; save it as .xlsx",
+        "application/vnd.ms-powerpoint": "no parser for old PowerPoint files; save it as .pptx",
+    }
+
+    def parse(self, raw: Raw) -> Parsed:
+        """Extract the text of an office document or an e-book."""
+        import kreuzberg
+
+        archive = open_archive(raw.data, raw.uri, max_unpacked=raw.max_unpacked)
+        # The cache would write into the working directory; OCR is not ours to start.
+        config = kreuzberg.ExtractionConfig(output_format="markdown", use_cache=False)
+        config.disable_ocr = True  # ty: ignore[missing-attribute]  # missing in its stubs
+        try:
+            result = kreuzberg.extract_bytes_sync(raw.data, raw.media_type, config=config)
+        except kreuzberg.KreuzbergError as error:
+            reason = str(error).splitlines()[0].removeprefix(f"{type(error).__name__}: ")
+            raise DocumentError(raw.uri, f"damaged: {reason[:200]}") from None
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # Rust panics are no Exception
+                raise
+            raise DocumentError(raw.uri, "damaged: the parser gave up on it") from None
+        text = result.content
+        if raw.media_type.endswith("presentation"):
+            text += _speaker_notes(archive)
+        title = str((result.metadata or {}).get("title") or "")
+        return Parsed(text, title=first_heading(text) or title, syntax="markdown")
 
 
 def _speaker_notes(archive: zipfile.ZipFile) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
 from relance.documents import Item, document_id
 from relance.errors import DocumentError
-from relance.sources import Source
+from relance.pipeline.text_reader import Reader
 from relance.store.failures import Failure
 from relance.store.manifest import Manifest, Snapshot, marker
 
@@ -41,7 +41,7 @@ class Discovery:
         complete: whether everything was listed, so that `removed` can be trusted.
     """
 
-    sources: list[Source]
+    sources: Sequence[Reader]
     snapshot: Snapshot
     manifest: Manifest
     fingerprint: Callable[[Item], str]
@@ -113,7 +113,7 @@ class Discovery:
                 else:
                     yield from self._compare(item)
 
-    def _rows(self, source: Source, collection: Item) -> Iterator[Candidate]:
+    def _rows(self, source: Reader, collection: Item) -> Iterator[Candidate]:
         collection_id = document_id(collection.uri)
         place = self._claim(collection_id)
         if place is None:

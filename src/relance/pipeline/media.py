@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +17,9 @@ from relance.media.loader import open_media_loader
 from relance.media.request import MediaRequest, Validators
 from relance.pipeline.batch import Batch
 from relance.pipeline.discovery import Candidate, Discovery
+from relance.pipeline.media_reader import MediaReader, open_media_reader
 from relance.pipeline.run import Ingestion
-from relance.sources import Source, open_media_source
-from relance.sources.media import MediaFiles
+from relance.pipeline.text_reader import Reader
 from relance.store.failures import Failure
 
 __all__ = ["MediaIngestion"]
@@ -48,8 +48,8 @@ class MediaIngestion(Ingestion):
         assert self.spec.media is not None  # noqa: S101  # nobody makes one for an index without
         return self.spec.media
 
-    def _open_sources(self) -> list[Source]:
-        return [open_media_source(self.spec, position) for position in range(len(self.spec.sources))]
+    def _open_sources(self) -> Sequence[Reader]:
+        return [open_media_reader(self.spec, position) for position in range(len(self.spec.sources))]
 
     def discover(self) -> Discovery:
         """Compare the sources with the manifest."""
@@ -122,7 +122,7 @@ class MediaIngestion(Ingestion):
     def _look(self, item: Item, row: dict[str, Any] | None) -> MediaRequest:
         """Say what has to be read or asked for to know an item, and what was known of it."""
         source = self.sources[item.source]
-        assert isinstance(source, MediaFiles)  # noqa: S101  # _open_sources made them
+        assert isinstance(source, MediaReader)  # noqa: S101  # _open_sources made them
         places = item.row["urls"] if item.row is not None else [item.uri]
         known: dict[str, Validators] = {}
         same = False
@@ -130,10 +130,10 @@ class MediaIngestion(Ingestion):
             version, _, memory = (row["version"] or "").partition("|")
             known = {url: Validators(*values) for url, values in json.loads(memory or "{}").items()}
             same = version == item.version and row["fingerprint"] == self._fingerprint(item) and not self._full
-        return MediaRequest(item.uri, tuple(places), source.read_file, self._public_url, known, same)
+        return MediaRequest(item.uri, tuple(places), source.read_place, self._public_url, known, same)
 
-    def _media_sources(self) -> Iterator[MediaFiles]:
-        return (source for source in self.sources if isinstance(source, MediaFiles))
+    def _media_sources(self) -> Iterator[MediaReader]:
+        return (source for source in self.sources if isinstance(source, MediaReader))
 
     def _memories(self) -> Iterator[tuple[str, str, str]]:
         """Stream what the manifest remembers of documents: uri, version, and what they show as JSON."""
@@ -180,7 +180,7 @@ class MediaIngestion(Ingestion):
         versions = super()._versions(item)
         if item.collection:
             source = self.sources[item.source]
-            memory = source.remembered.get(item.uri, ("", ""))[1] if isinstance(source, MediaFiles) else ""
+            memory = source.remembered.get(item.uri, ("", ""))[1] if isinstance(source, MediaReader) else ""
         else:
             memory = self._known.get(item.uri, "")
         return versions | {"version": f"{item.version}|{memory}"}

@@ -19,6 +19,7 @@ from relance.pipeline.discovery import BATCH_BYTES, BATCH_ITEMS, Discovery
 from relance.pipeline.loss import Loss, check_loss, loss_of
 from relance.pipeline.report import Report
 from relance.pipeline.session import Session
+from relance.pipeline.text_reader import TextReader
 from relance.store.chunks import EmbeddedDocument
 from relance.store.failures import Failure
 from relance.store.manifest import marker
@@ -88,6 +89,7 @@ class Ingestion(Session):
             for candidate in batch.candidates:
                 item = candidate.item
                 source = self.sources[item.source]
+                assert isinstance(source, TextReader)  # noqa: S101  # _open_sources made them
                 try:
                     content = source.read(item)
                     row = rows.get(document_id(item.uri))

@@ -17,7 +17,7 @@ from relance.pipeline.outlier_filter import open_outlier_filter
 from relance.pipeline.report import Report
 from relance.pipeline.run_handle import Progress, RunHandle, current_handle
 from relance.pipeline.run_telemetry import measured
-from relance.sources import Source, open_source
+from relance.pipeline.text_reader import Reader, open_text_reader
 from relance.store import open_store
 from relance.store.embeddings import EmbeddingStore
 from relance.store.failures import Failure
@@ -129,8 +129,8 @@ class Session:
         """The section of the spec that names this part's model."""
         return self.spec.embedding
 
-    def _open_sources(self) -> list[Source]:
-        return [open_source(self.spec, position) for position in range(len(self.spec.sources))]
+    def _open_sources(self) -> Sequence[Reader]:
+        return [open_text_reader(self.spec, position) for position in range(len(self.spec.sources))]
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self.discovery is not None:

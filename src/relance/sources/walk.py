@@ -11,10 +11,10 @@ from relance.config import FilesSource
 from relance.errors import ConfigurationError, DocumentError
 from relance.sources.ignore import Rules
 
-__all__ = ["inside", "walk"]
+__all__ = ["VERSION_CONTROL", "inside", "walk"]
 
 # Never documents, not even where hidden files are read.
-_VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".jj"})
+VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".jj"})
 
 
 def inside(path: str, folder: str) -> bool:
@@ -105,7 +105,7 @@ class _Walk:
         hidden, exclude, wanted = self.section.hidden, self.exclude, self.wanted
         for key, entry in listed:
             name = entry.name
-            if (name[0] == "." and not hidden) or name in _VERSION_CONTROL:
+            if (name[0] == "." and not hidden) or name in VERSION_CONTROL:
                 continue
             path = folder + key
             if (exclude and exclude.verdict(path)) or (rules and _ignored(path, rules)):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
-from pathlib import Path
-
 from relance.config import IndexSpec
 from relance.events.change import Change
 from relance.events.notifications.notification import Notification
+from relance.sources import open_sources
 
 __all__ = ["Placement"]
 
@@ -36,9 +33,7 @@ class Placement:
         self._prefix, self._root = _folder(prefix), _folder(root)
         self._bucket = buckets and not self._prefix
         self._exact = exact and not (self._prefix or self._root)
-        base = spec.path(".")
-        places = [Path(os.path.relpath(spec.path(source.root), base)).as_posix() for source in spec.sources]
-        self._sources = ["" if place == "." else place + "/" for place in places]
+        self._sources = open_sources(spec)
 
     def change(self, told: Notification) -> Change | None:
         """Return the change, None if it concerns no document of this index."""
@@ -64,10 +59,7 @@ class Placement:
         )
 
     def _is_uri(self, uri: str) -> bool:
-        if posixpath.normpath(uri) != uri or uri.startswith("/"):
-            return False
-        leads_out = uri == ".." or uri.startswith("../")
-        return any(uri.startswith(place) and (bool(place) or not leads_out) for place in self._sources)
+        return bool(uri) and any(source.location(uri) is not None for source in self._sources)
 
 
 def _folder(name: str) -> str:

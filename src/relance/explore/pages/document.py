@@ -11,7 +11,7 @@ from relance.explore.explorer import Explorer, explorer_of
 from relance.explore.index_reader import CHUNKS_PER_PAGE
 from relance.explore.parameters import Parameters, is_id
 from relance.explore.sending import as_download
-from relance.sources.source_file import source_file
+from relance.sources.local_files import source_file
 
 if TYPE_CHECKING:
     from starlette.requests import Request

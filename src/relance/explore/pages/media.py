@@ -14,7 +14,7 @@ from relance.explore.pages.document import no_such
 from relance.explore.parameters import Parameters, is_id
 from relance.explore.pictures import PLAYED, SIZES, shown_as
 from relance.explore.sending import as_download, as_film
-from relance.sources.source_file import source_file
+from relance.sources.local_files import source_file
 
 if TYPE_CHECKING:
     from starlette.requests import Request

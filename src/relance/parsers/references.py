@@ -1,68 +1,60 @@
-"""Which images and videos a document shows, and what it says about them."""
+"""Which images and videos Markdown and HTML show, and what they say about them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urljoin
 
-from relance.media.addresses import data_url, join, resolve, tidy
-from relance.parsers.decoding import clean, decode
-from relance.parsers.html import declared_encoding
-from relance.parsers.markdown import front_matter
 from relance.parsers.media_types import media_type_of
+from relance.parsers.parser import Reference
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-__all__ = ["Reference", "data_url", "references", "resolve"]
+__all__ = ["MEDIA_MARKS", "html_references", "markdown_references", "tidy"]
 
-_HTML = frozenset({"text/html", "application/xhtml+xml"})
+MEDIA_MARKS = re.compile(rb"!\[|<(?:img|video)\b", re.IGNORECASE)
 _HEADING = re.compile(r"h[1-6]")
-_SHOWN = re.compile(r"!\[|<(?:img|video)\b", re.IGNORECASE)
+_SHOWN = re.compile(MEDIA_MARKS.pattern.decode(), re.IGNORECASE)
+_BLANKS_IN_URL = re.compile(r"[\t\n\r]")
 
 
-@dataclass(slots=True, frozen=True)
-class Reference:
-    """An image or video that a document shows.
+def markdown_references(text: str) -> list[Reference]:
+    """List the images and videos of Markdown without front matter, in order, each address once.
 
-    Attributes:
-        url: as written (in HTML: joined with `<base href>`); `resolve` makes it usable.
-        alt: what it shows, in the author's words; for a video its label.
-        caption: of the figure it is in.
-        heading_path: titles of the headings above it, outermost first.
-        kind_hint: by the markup and the name; only the content tells.
+    HTML inside counts. Of a `<picture>`, `srcset` or `<video>` with alternatives one is taken.
     """
-
-    url: str
-    alt: str = ""
-    title: str = ""
-    caption: str = ""
-    heading_path: tuple[str, ...] = ()
-    kind_hint: Literal["image", "video"] = "image"
-
-
-def references(content: str | bytes, media_type: str, uri: str, encoding: str = "") -> list[Reference]:
-    """List the images and videos of a Markdown or HTML document in order, each address once; else nothing.
-
-    `encoding` is that of bytes without a byte-order mark, empty to detect it; DocumentError names `uri` if it cannot
-    be told. HTML inside Markdown counts. Of a `<picture>`, `srcset` or `<video>` with alternatives one is taken.
-    """
-    if media_type != "text/markdown" and media_type not in _HTML:
-        return []
-    if isinstance(content, bytes):
-        declared = declared_encoding(content) if media_type in _HTML else ""
-        content = decode(content, uri, encoding=encoding, declared=declared)
-    if not _SHOWN.search(content):  # most documents, and parsing Markdown takes a second per megabyte
+    if not _SHOWN.search(text):  # most documents, and parsing Markdown takes a second per megabyte
         return []
     page = _Page()
-    if media_type in _HTML:
-        page.markup(clean(content))
-    else:
-        _walk(_as_written().parse(front_matter(clean(content))[1]), page)
+    _walk(_as_written().parse(text), page)
     return page.references()
+
+
+def html_references(text: str) -> list[Reference]:
+    """List the images and videos of HTML, like those of Markdown."""
+    if not _SHOWN.search(text):
+        return []
+    page = _Page()
+    page.markup(text)
+    return page.references()
+
+
+def tidy(url: str) -> str:
+    """Take out of an address what browsers take out: blanks around it, tabs and line ends inside."""
+    return _BLANKS_IN_URL.sub("", url.strip())
+
+
+def _join(base: str, url: str) -> str:
+    """Join an address with the one it is relative to; as it is where that cannot be done."""
+    try:
+        return urljoin(base, url)
+    except ValueError:  # an unfinished IPv6 address
+        return url
 
 
 class _Page(HTMLParser):
@@ -86,7 +78,7 @@ class _Page(HTMLParser):
         self._end_figure()
         first: dict[str, Reference] = {}
         for found in self._found:
-            url = join(self._base, found.url) if self._base else found.url
+            url = _join(self._base, found.url) if self._base else found.url
             first.setdefault(url, replace(found, url=url))
         return list(first.values())
 

@@ -1,31 +1,28 @@
-"""From paths that changed to the uris of documents, by the rules the source lists its files by."""
+"""A folder whose changes are watched: from paths that changed to the uris of documents."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from relance.config import FilesSource, IndexSpec
-from relance.parsers import has_parser
-from relance.parsers.media_types import is_media, media_type_of
+from relance.config.sources import FilesSource
+from relance.parsers.media_types import is_media
 from relance.sources.ignore import Rules
-from relance.sources.walk import inside
+from relance.sources.walk import VERSION_CONTROL, inside
 
-__all__ = ["SourcePaths"]
-
-_VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".jj"})
+__all__ = ["WatchedFolder"]
 
 Identity = tuple[int, int]
 
 
-class SourcePaths:
-    """The paths of one `files` source: which of them are documents, and where its folder is right now.
+class WatchedFolder:
+    """The paths below a folder: which of them are documents, and where the folder is right now.
 
-    What `Files.list` and `MediaFiles.list` would list has a uri here (a test compares them), without listing it: the
-    rules of its folders are read and nothing else. They are remembered until `refresh`.
+    What `Files.list` would list has a uri here (a test compares them), without listing it: the rules of its folders
+    are read and nothing else. They are remembered until `refresh`.
 
     Attributes:
         root: the folder with links resolved; paths are below it.
@@ -33,17 +30,30 @@ class SourcePaths:
         folders: folders that are listed, as absolute paths: once one is gone, nothing else tells it from a file.
     """
 
-    def __init__(self, spec: IndexSpec, position: int) -> None:
-        section: FilesSource = spec.sources[position]
-        self._section, self._place = section, spec.path(section.root)
-        relative = Path(os.path.relpath(self._place, spec.folder)).as_posix()
-        self._prefix = "" if relative == "." else relative + "/"
-        self._include = None if section.include == ["**/*"] else Rules(section.include, strict=True)
+    def __init__(
+        self,
+        section: FilesSource,
+        place: Path,
+        prefix: str,
+        wanted: Callable[[str], bool],
+        media_type_of: Callable[[str], str],
+        *,
+        shown: bool = False,
+    ) -> None:
+        """Look where the folder is.
+
+        Args:
+            section: of the spec, whose patterns and policies hold.
+            place: the folder, absolute.
+            prefix: what uris begin with: empty, or a path that ends with `/`.
+            wanted: whether a path below the folder is a document if no rule takes it out.
+            media_type_of: names the media type of a path.
+            shown: whether documents may show images and videos of this folder.
+        """
+        self._section, self._place, self._prefix = section, place, prefix
+        self._wanted, self._media_type_of = wanted, media_type_of
         self._exclude = Rules(section.exclude, strict=True)
-        self._media = spec.media is not None
-        # A picture may belong to documents and tables that name it, and which those are is not known here.
-        sections = [each.rows for each in spec.sources if each.rows is not None]
-        self._shown = spec.media is not None and (spec.media.references or any(rows.url for rows in sections))
+        self._shown = shown
         self.root, self.identity = "", None
         self.folders: set[str] = set()
         self._rules = lru_cache(maxsize=4096)(self._read_rules)
@@ -93,9 +103,9 @@ class SourcePaths:
         folder, _, name = path.rpartition(os.sep)
         if name in self._section.ignore_files:
             return self.enters(folder)
-        if not (self._section.follow_symlinks or (self._shown and is_media(media_type_of(path)))):
+        if not (self._section.follow_symlinks or (self._shown and is_media(self._media_type_of(path)))):
             return False
-        return _VERSION_CONTROL.isdisjoint(self._relative(path).split("/"))
+        return VERSION_CONTROL.isdisjoint(self._relative(path).split("/"))
 
     def uri(self, path: str) -> str:
         """Return the uri of a file below the folder, whether it is there or not; empty if it is no document."""
@@ -129,12 +139,6 @@ class SourcePaths:
     def _relative(self, path: str) -> str:
         return path[len(self.root.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
 
-    def _wanted(self, path: str) -> bool:
-        media_type = media_type_of(path)
-        if self._include is not None:
-            return bool(self._include.verdict(path))
-        return has_parser(media_type) or (self._media and is_media(media_type))
-
     def _passes(self, path: str) -> bool:
         """Whether the walk from the root gets as far as a path, which ends with `/` if it is a folder."""
         start, length = 0, len(path)
@@ -142,7 +146,7 @@ class SourcePaths:
             slash = path.find("/", start)
             end = length if slash < 0 else slash
             name, here = path[start:end], path[: end + 1]
-            if not name or (name[0] == "." and not self._section.hidden) or name in _VERSION_CONTROL:
+            if not name or (name[0] == "." and not self._section.hidden) or name in VERSION_CONTROL:
                 return False
             if (self._exclude and self._exclude.verdict(here)) or self._ignored(here, path[:start]):
                 return False

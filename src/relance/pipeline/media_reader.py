@@ -1,0 +1,210 @@
+"""The images and videos of a source: files, rows of tables, and what documents show."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from relance.config import IndexSpec, MediaSpec, SourceSpec, fingerprint
+from relance.documents import Item, digest
+from relance.errors import DocumentError
+from relance.media.addresses import resolve
+from relance.parsers import Collection, Parsers, Raw, Row, installed_parsers
+from relance.parsers.decoding import codec
+from relance.parsers.media_types import is_media
+from relance.sources import Source, open_source
+from relance.sources.local_file import read_file
+
+__all__ = ["MediaReader", "open_media_reader"]
+
+_MEMORY = 64 * 1024  # characters remembered of one document; one with pictures inside is parsed again
+_ADDRESS = 256 * 1024  # bytes that what is behind an address counts as, so that a batch does not hold too many
+_OUTSIDE = "it leads out of the folder of the spec and of this source"
+
+# Name and payload of each picture a document shows.
+Shown = list[tuple[str, dict[str, Any]]]
+
+
+class MediaReader:
+    """A source with parsers: lists media, and the tables and documents that name them.
+
+    An item is a file, or a row `path#id` whose payload says `urls` (addresses, paths from the spec's folder, or `data:`
+    URIs), `caption`, `title`, `heading_path` and `metadata`. What is behind an address may change without a sign, so
+    tables and documents are looked at on every run (`live`), as far as they show anything.
+
+    Attributes:
+        remembered: uri → version of a document and what it shows, as JSON: parsing it again is spared.
+    """
+
+    def __init__(self, source: Source, parsers: Parsers, media: MediaSpec) -> None:
+        self.source = source
+        self.remembered: dict[str, tuple[str, str]] = {}
+        self._parsers, self._media, self._section = parsers, media, source.spec
+        self._kinds = _Kinds(source.spec, parsers, media)
+        self._encoding = codec(self._section.encoding) if self._section.encoding else ""
+        self._base = source.context.folder
+        place = source.location()
+        self._root = place.path if place is not None else None
+        # A source outside the spec's folder may show what is in its own.
+        prefix = Path(os.path.relpath(self._root, self._base)).as_posix() if self._root else ""
+        self._floor = prefix if prefix.startswith("..") else ""
+
+    def list(self) -> Iterator[Item | DocumentError]:
+        """Stream media files, and the tables and documents that name media."""
+        for item in self.source.list():
+            if isinstance(item, DocumentError) or is_media(item.media_type):
+                yield item
+            elif self._kinds.is_table(item.media_type) or self._shows(item):
+                yield replace(item, collection=True, live=True)
+
+    def rows(self, collection: Item) -> Iterator[Item | DocumentError]:
+        """Stream the media that a table or document names."""
+        try:
+            if self._kinds.is_table(collection.media_type):
+                yield from self._table(collection)
+            else:
+                yield from self._references(collection)
+        except DocumentError as error:
+            yield error
+
+    def read_place(self, place: str) -> bytes:
+        """Read what a row names: a path from the spec's folder, in it or in the source, or an address of the source.
+
+        Raises DocumentError.
+        """
+        if "://" in place:
+            return self.source.read(Item(place, "", self._parsers.media_type_of(place))).data
+        path = self._base / place
+        if not os.path.lexists(path):
+            raise DocumentError(place, "there is no such file")
+        folders = [os.path.realpath(folder) for folder in (self._base, self._root) if folder is not None]
+        return read_file(path, place, folders, self._section.max_size, outside=_OUTSIDE)
+
+    def public_url(self, uri: str) -> str:
+        """Say where a service can fetch a file of this source; empty if the spec does not say so."""
+        place = self.source.location(uri)
+        return place.url if place is not None else ""
+
+    def parser_version(self, media_type: str) -> str:
+        """Name the options that decide what is embedded of such an item."""
+        version = f"{self.source.version}/media-1/{self._media.oversize}"
+        return f"{version}/{fingerprint(self._section.rows)}" if self._kinds.is_table(media_type) else version
+
+    def recall(self, memories: Iterable[tuple[str, str, str]]) -> None:
+        """Take up what an earlier run remembered: uri, version and JSON of documents it has parsed."""
+        for uri, version, memory in memories:
+            self.remembered[uri] = version, memory
+
+    def _shows(self, item: Item) -> bool:
+        marks = self._kinds.marks(item.media_type)
+        if marks is None:
+            return False
+        try:
+            data = self.source.read(item).data
+        except DocumentError:
+            return True  # nobody knows; reading it again says why, and what is indexed of it stays
+        return marks.search(data.replace(b"\0", b"")) is not None  # UTF-16 has zeros in between
+
+    def _table(self, collection: Item) -> Iterator[Item | DocumentError]:
+        with self.source.open(collection) as (stream, _):
+            opened = Collection(
+                stream, collection.uri, collection.media_type, self._section.rows, self._encoding, media=True
+            )
+            for row in self._parsers.rows(opened):
+                yield row if isinstance(row, DocumentError) else self._row(collection, row)
+
+    def _row(self, collection: Item, row: Row) -> Item | DocumentError:
+        uri = f"{collection.uri}#{row.name}"
+        places = [resolve(url, collection.uri, self._floor) for url in row.urls]
+        if not all(places):
+            column = self._section.rows.url if self._section.rows is not None else ""
+            reason = f"column {column!r} holds no http address and no path below the spec's folder"
+            return DocumentError(uri, reason)
+        return self._item(uri, collection, _payload(places, row.text, row.title, (), row.metadata))
+
+    def _references(self, collection: Item) -> Iterator[Item | DocumentError]:
+        version = self._parsers.version(collection.media_type, encoding=self._encoding)
+        known, memory = self.remembered.get(collection.uri, ("", ""))
+        if known == collection.version and memory.startswith(json.dumps({"parser": version})[:-1] + ","):
+            rows = json.loads(memory)["rows"]
+        else:
+            rows = self._shown_in(collection)
+            memory = json.dumps({"parser": version, "rows": rows}, ensure_ascii=False)
+            self.remembered[collection.uri] = collection.version, memory if len(memory) < _MEMORY else ""
+        for name, row in rows:
+            yield self._item(f"{collection.uri}#{name}", collection, row)
+
+    def _shown_in(self, collection: Item) -> Shown:
+        """Parse a document; returns the name and payload of each picture it shows."""
+        data = self.source.read(collection).data
+        rows = []
+        for each in self._parsers.references(Raw(data, collection.uri, collection.media_type, self._encoding)):
+            place = resolve(each.url, collection.uri, self._floor)
+            if not place or place.partition("?")[0].lower().endswith(".svg"):
+                continue  # it leads out of the folder, or is nothing that has pixels
+            name = f"data:{digest('data', place)}" if place.startswith("data:") else each.url
+            title = each.title or (each.heading_path[-1] if each.heading_path else "")
+            caption = each.alt or each.caption or each.title
+            rows.append((name, _payload([place], caption, title, each.heading_path, {"shown_in": collection.uri})))
+        return rows
+
+    def _item(self, uri: str, collection: Item, row: dict[str, Any]) -> Item:
+        """Make an item that changes with its local files, and is looked at in every run if it has addresses."""
+        version, size, live = digest("media row", json.dumps(row, ensure_ascii=False, sort_keys=True)), 0, False
+        for place in row["urls"]:
+            if place.startswith("data:"):
+                continue
+            if "://" in place:
+                size += _ADDRESS
+                live = True
+                continue
+            try:
+                status = (self._base / place).stat()
+            except OSError:
+                continue  # reading it will say so
+            version = digest("dated", version, f"{status.st_mtime_ns:x}-{status.st_size:x}")
+            size += status.st_size
+        kind, position = collection.media_type, collection.source
+        return Item(uri, version, kind, size, position, row=row, parent=collection.uri, live=live)
+
+
+def open_media_reader(spec: IndexSpec, position: int, parsers: Parsers | None = None) -> MediaReader:
+    """Open the media of the source at a position of `spec.sources`; by default with the installed parsers."""
+    assert spec.media is not None  # noqa: S101  # nobody asks for the media of an index without
+    parsers = parsers or installed_parsers()
+    wanted = _Kinds(spec.sources[position], parsers, spec.media).wanted
+    source = open_source(spec, position, media_type_of=parsers.media_type_of, wanted=wanted)
+    return MediaReader(source, parsers, spec.media)
+
+
+class _Kinds:
+    """Which media types are media, or may name some."""
+
+    def __init__(self, section: SourceSpec, parsers: Parsers, media: MediaSpec) -> None:
+        self._rows, self._parsers, self._media = section.rows, parsers, media
+
+    def wanted(self, media_type: str) -> bool:
+        """Whether files of this type are looked at at all."""
+        return is_media(media_type) or self.is_table(media_type) or self.marks(media_type) is not None
+
+    def is_table(self, media_type: str) -> bool:
+        """Whether their rows name media."""
+        parser = self._parsers.of(media_type) if self._rows is not None and self._rows.url else None
+        return parser is not None and parser.is_collection(media_type, self._rows)
+
+    def marks(self, media_type: str) -> re.Pattern[bytes] | None:
+        """Return what the bytes of a document match if it shows media; None where none does."""
+        parser = self._parsers.of(media_type) if self._media.references else None
+        return parser.media_marks if parser is not None else None
+
+
+def _payload(
+    places: list[str], caption: str, title: str, heading_path: tuple[str, ...], metadata: dict[str, Any]
+) -> dict[str, Any]:
+    path = list(heading_path)
+    return {"urls": places, "caption": caption, "title": title, "heading_path": path, "metadata": metadata}

@@ -1,0 +1,156 @@
+"""The documents of a source: what it lists, with what the parsers make of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+from relance.config import IndexSpec
+from relance.documents import Content, Document, Item, digest
+from relance.errors import ConfigurationError, DocumentError
+from relance.parsers import Collection, Parsers, Raw, Row, installed_parsers
+from relance.parsers.decoding import codec
+from relance.parsers.media_types import is_media
+from relance.sources import Source, open_source
+
+__all__ = ["Reader", "TextReader", "open_text_reader"]
+
+# An office document or e-book may unpack to so many times the size limit of a file.
+_UNPACKED = 20
+
+
+class Reader(Protocol):
+    """What discovery needs of a source and its parsers."""
+
+    def list(self) -> Iterator[Item | DocumentError]:
+        """Stream the items; those with many documents are marked as collections."""
+        ...
+
+    def rows(self, collection: Item) -> Iterator[Item | DocumentError]:
+        """Stream what a collection holds; an error stands for one row, unless its uri is the collection's."""
+        ...
+
+    def parser_version(self, media_type: str) -> str:
+        """Name everything on this side that decides what becomes of such an item; part of the fingerprint."""
+        ...
+
+
+class TextReader:
+    """A source with parsers: lists documents and rows, reads and parses one."""
+
+    def __init__(self, source: Source, parsers: Parsers, *, skip_media: bool = False) -> None:
+        """Put them together; ConfigurationError for an encoding nobody knows.
+
+        `skip_media`: images and videos are another reader's business.
+        """
+        self.source = source
+        self._parsers = parsers
+        self._skip_media = skip_media
+        self._section = source.spec
+        self._collections: dict[str, bool] = {}
+        try:
+            self._encoding = codec(self._section.encoding) if self._section.encoding else ""
+        except LookupError:
+            raise ConfigurationError(f"encoding: {self._section.encoding!r} is no encoding Python knows") from None
+
+    def list(self) -> Iterator[Item | DocumentError]:
+        """Stream the documents and collections of the source in its order."""
+        rows = self._section.rows
+        only_media = rows is not None and bool(rows.url) and "text" not in rows.model_fields_set
+        for item in self.source.list():
+            if isinstance(item, DocumentError):
+                yield item
+            elif self._is_collection(item.media_type):
+                if not only_media:
+                    yield replace(item, collection=True)
+            elif not (self._skip_media and is_media(item.media_type)):
+                yield item
+
+    def rows(self, collection: Item) -> Iterator[Item | DocumentError]:
+        """Stream the documents of a collection; memory stays flat but for 30 bytes an id."""
+        uri = collection.uri
+        try:
+            with self.source.open(collection) as (stream, size):
+                if not size:
+                    yield DocumentError(uri, "empty file")
+                    return
+                opened = Collection(
+                    stream, uri, collection.media_type, self._section.rows, self._encoding, self._section.max_size
+                )
+                for row in self._parsers.rows(opened):
+                    yield row if isinstance(row, DocumentError) else _item(collection, row)
+        except DocumentError as error:
+            yield error
+
+    def read(self, item: Item) -> Content:
+        """Read a document, unless no parser takes it; raises DocumentError with a plain reason."""
+        if item.row is not None:
+            return Content(item, json.dumps(item.row, ensure_ascii=False).encode(), item.version)
+        if reason := self._parsers.refusal(item.media_type):
+            raise DocumentError(item.uri, reason)
+        return self.source.read(item)
+
+    def parse(self, content: Content) -> Document:
+        """Turn content into text; raises DocumentError with a plain reason."""
+        item = content.item
+        if item.row is not None:
+            return _row_document(content)
+        max_unpacked = _UNPACKED * self._section.max_size
+        parsed = self._parsers.parse(Raw(content.data, item.uri, item.media_type, self._encoding, max_unpacked))
+        return Document(
+            uri=item.uri,
+            text=parsed.text,
+            media_type=item.media_type,
+            content_hash=content.content_hash,
+            title=parsed.title,
+            syntax=parsed.syntax,
+            metadata=parsed.metadata | {"path": item.uri, "media_type": item.media_type} | content.metadata,
+            pages=parsed.pages,
+        )
+
+    def parser_version(self, media_type: str) -> str:
+        """Name the source, the parser, and the options that decide the text."""
+        parser = self._parsers.version(media_type, encoding=self._encoding, rows=self._section.rows)
+        return f"{self.source.version}/{parser}" if parser else ""
+
+    def _is_collection(self, media_type: str) -> bool:
+        known = self._collections.get(media_type)
+        if known is None:
+            parser = self._parsers.of(media_type)
+            known = parser is not None and parser.is_collection(media_type, self._section.rows)
+            self._collections[media_type] = known
+        return known
+
+
+def open_text_reader(spec: IndexSpec, position: int, parsers: Parsers | None = None) -> TextReader:
+    """Open the documents of the source at a position of `spec.sources`; by default with the installed parsers."""
+    parsers = parsers or installed_parsers()
+    source = open_source(spec, position, media_type_of=parsers.media_type_of, wanted=parsers.knows)
+    return TextReader(source, parsers, skip_media=spec.media is not None)
+
+
+def _item(collection: Item, row: Row) -> Item | DocumentError:
+    uri = f"{collection.uri}#{row.name}"
+    try:
+        metadata = json.dumps(row.metadata, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        return DocumentError(uri, f"its metadata are no JSON: {error}")
+    payload: dict[str, Any] = {"text": row.text, "title": row.title, "metadata": row.metadata}
+    version, size = digest("row", row.text, row.title, metadata), len(row.text.encode())
+    return Item(uri, version, collection.media_type, size, collection.source, row=payload, parent=collection.uri)
+
+
+def _row_document(content: Content) -> Document:
+    """Make a document of a row; its metadata is where it is and what its parser said."""
+    row, item = json.loads(content.data), content.item
+    return Document(
+        uri=item.uri,
+        text=row["text"],
+        media_type=item.media_type,
+        content_hash=content.content_hash,
+        title=row["title"],
+        syntax="row",
+        metadata={"path": item.parent, "media_type": item.media_type, **row["metadata"]},
+    )

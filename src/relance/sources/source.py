@@ -1,0 +1,106 @@
+"""What a source is: a class that lists documents, reads one, and says where it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+from relance.config.sources import SourceSpec
+from relance.documents import Content, Item
+from relance.errors import DocumentError
+from relance.parsers.media_types import media_type_of
+from relance.sources.watched_folder import WatchedFolder
+
+__all__ = ["Location", "Source", "SourceContext", "anything"]
+
+
+@dataclass(slots=True, frozen=True)
+class Location:
+    """Where a source or something in it is.
+
+    Attributes:
+        text: what people call it, e.g. `docs` or `s3://bucket/docs`.
+        path: where it is on this machine; None if it is not.
+        url: where people and services can fetch it; empty if they cannot.
+    """
+
+    text: str
+    path: Path | None = None
+    url: str = ""
+
+
+def anything(media_type: str) -> bool:  # noqa: ARG001  # that is its meaning
+    """Want files of every type."""
+    return True
+
+
+@dataclass(slots=True, frozen=True)
+class SourceContext:
+    """What a source gets beside its section of the spec.
+
+    Attributes:
+        folder: the folder of the spec, absolute; what relative paths are relative to.
+        position: of the section in the spec; each item carries it.
+        media_type_of: names the media type of a file by its name.
+        wanted: whether anything reads files of a media type; what is not need not be listed.
+    """
+
+    folder: Path
+    position: int = 0
+    media_type_of: Callable[[str], str] = media_type_of
+    wanted: Callable[[str], bool] = anything
+
+
+class Source(ABC):
+    """One place with documents. It parses nothing; methods are called from several threads.
+
+    A constructor is cheap and opens nothing: `location` is asked on machines that cannot reach the place, too.
+
+    Attributes:
+        Spec: its section of the spec, whose `type` is the name it is installed under.
+        version: changed when the same item would be read as other bytes; part of the fingerprint.
+    """
+
+    Spec: ClassVar[type[SourceSpec]]
+    version: ClassVar[str]
+
+    def __init__(self, spec: SourceSpec, context: SourceContext) -> None:
+        self.spec, self.context = spec, context
+
+    @abstractmethod
+    def list(self) -> Iterator[Item | DocumentError]:
+        """Stream what is there, cheaply and in a stable order, without reading content.
+
+        A uri is a path from the spec's folder, or an address such as `s3://bucket/key`; the index has each once. A
+        thing that cannot even be listed is an error with its uri, which ends with `/` if it stands for all below it.
+        ConfigurationError if the place itself is missing: an unmounted folder is never taken for an empty one.
+        """
+
+    @abstractmethod
+    def read(self, item: Item) -> Content:
+        """Read one item whole; raises DocumentError with a plain reason, also if it is larger than `spec.max_size`.
+
+        Only its uri counts: pictures that documents show are read as well, listed or not.
+        """
+
+    @contextmanager
+    def open(self, item: Item) -> Generator[tuple[BinaryIO, int]]:
+        """Open a collection of any size: a seekable stream and its size in bytes; raises as `read`."""
+        data = self.read(item).data
+        yield BytesIO(data), len(data)
+
+    @abstractmethod
+    def location(self, uri: str = "") -> Location | None:
+        """Say where a uri is, or the source as a whole; None for a uri that cannot be one of this source."""
+
+    def watched(self, *, shown: bool = False) -> WatchedFolder | None:  # noqa: ARG002  # most places cannot be watched
+        """Return the folder that tells of its changes; None where there is none.
+
+        `shown`: documents of the index may show images and videos of this source.
+        """
+        return None
