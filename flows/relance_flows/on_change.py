@@ -23,7 +23,7 @@ from relance.events.change import Change
 from relance.events.handled import Handled
 from relance.pipeline.report import Report
 from relance.store import open_store
-from relance_flows.form import field
+from relance_flows.form import Amount, field
 from relance_flows.hooks import HOOKS
 from relance_flows.ingest import RUNNER, outcome, sync
 from relance_flows.registry import find_spec, name_of
@@ -35,9 +35,6 @@ __all__ = ["ingest_on_change"]
 FLOW = "ingest-on-change"
 LOCK_WAIT_S = 3600.0
 POLL_S = 1.0
-# An event is stored some seconds after it has set off a run (Prefect's flush interval is five): the last look for more
-# comes this long after the first.
-SETTLED_S = 7.0
 
 INDEX = "Name of the index that changed, or path of its spec."
 PAYLOAD = 'JSON such as {"changed": ["docs/a.md"], "removed": []}; empty: look at all documents.'
@@ -55,6 +52,8 @@ async def ingest_on_change(
     payload: str = field("What changed", "", PAYLOAD),
     event: str = field("Event", "", "Id of the event that set this run off, if one did."),
     occurred: str = field("Occurred", "", "When that was."),
+    # An event is stored some seconds after it has set off a run: Prefect's flush interval is five.
+    settle_s: Amount = field("Settle", 7.0, "Seconds from the first look for more changes to the last one."),
 ) -> dict[str, Any] | State[Any]:
     """Bring in sync the documents that change events name."""
     spec = await find_spec(index)
@@ -66,7 +65,7 @@ async def ingest_on_change(
     if event and not await asyncio.to_thread(handled.new, moments):
         change = None  # the run that this one waited for has taken it in
     reports: list[Report] = []
-    settled = time.monotonic() + SETTLED_S
+    settled = time.monotonic() + settle_s
     try:
         while True:
             if change is not None:

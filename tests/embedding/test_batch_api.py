@@ -223,8 +223,7 @@ def test_many_texts_are_ordered_in_several_files(service, start, limits):
         assert run.report.requests == report.batches
 
 
-def test_two_indexes_of_one_store_do_not_order_the_same_texts(service, start, monkeypatch):
-    monkeypatch.setattr(fill_module, "POLL_S", (0.02, 0.05))
+def test_two_indexes_of_one_store_do_not_order_the_same_texts(service, start):
     reports, ready = [], threading.Barrier(2)
 
     def work(name):

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -14,7 +13,6 @@ from werkzeug import Response
 
 from relance.errors import ConfigurationError, RateLimitedError, RetryableError
 from relance.events import Change
-from relance.events import events_api as module
 from relance.events.events_api import EventsApi
 from relance.events.settings import ServerSettings, read_server_settings, read_webhook_secret
 
@@ -57,10 +55,12 @@ def test_an_index_with_a_deployment_of_its_own_is_told_so(httpserver):
     assert bodies(httpserver)[0][0]["resource"]["relance.deployment"] == "own"
 
 
-def test_whether_an_index_is_deployed_is_asked_every_thirty_seconds(server, api, monkeypatch):
-    for moment in (0.0, 29.9, 30.1):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda moment=moment: moment))
-        assert api.is_deployed("handbook") is False
+def test_whether_an_index_is_deployed_is_asked_every_thirty_seconds(server):
+    times: list[float] = []
+    with EventsApi(ServerSettings(api_url=server.url_for("/api")), clock=lambda: times[-1]) as api:
+        for moment in (0.0, 29.9, 30.1):
+            times.append(moment)
+            assert api.is_deployed("handbook") is False
     assert len(server.log) == 2
 
 

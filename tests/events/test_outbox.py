@@ -1,24 +1,20 @@
 """Nothing is lost while the server is away."""
 
 import logging
-from types import SimpleNamespace
 
 import pytest
 
 from relance.errors import ConfigurationError, RateLimitedError, RetryableError
 from relance.events import Change
-from relance.events import outbox as module
 from relance.events.outbox import Outbox
 
 
 class Server:
     """Takes events unless told to fail; the clock stands still unless moved."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self):
         self.taken, self.error, self.attempts, self.now = [], None, 0, 1000.0
-        # The module's name for it only: event loops of other threads go by the real one.
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
-        self.outbox = Outbox(self.emit)
+        self.outbox = Outbox(self.emit, clock=lambda: self.now)
 
     def emit(self, change):
         self.attempts += 1
@@ -32,8 +28,8 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch):
-    return Server(monkeypatch)
+def server():
+    return Server()
 
 
 def test_what_was_not_taken_is_sent_again_with_what_has_come_since(server):

@@ -36,11 +36,6 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_change, "SETTLED_S", 0.5)
-
-
 async def emit(index: str, *changed: str, at: datetime | None = None) -> str:
     """Send an event under the name the flow is given; returns its id once the server has stored it."""
     event = Change(index, changed=changed).as_event(own=True, id=uuid4(), occurred=at or datetime.now(UTC))
@@ -56,7 +51,7 @@ async def emit(index: str, *changed: str, at: datetime | None = None) -> str:
 
 def run(**parameters: Any) -> Any:
     call: Any = ingest_on_change
-    return asyncio.run(call(**parameters, return_state=True))
+    return asyncio.run(call(**parameters, settle_s=0.5, return_state=True))
 
 
 def uris(spec: Path) -> set[str]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from relance.documents import digest
 from relance.errors import InputError, RateLimitedError, RetryableError
-from relance.media.fetch import Fetched, Fetcher, FetchPolicy, UnsafeURLError, transport
+from relance.media.fetch import Fetched, Fetcher, FetchPolicy, UnsafeURLError
 from relance.media.fetch.body import read_body
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
@@ -94,9 +94,9 @@ async def at_home(host, port):
 
 
 @asynccontextmanager
-async def fetching(**policy):
+async def fetching(trusted=None, **policy):
     plain = FetchPolicy(max_bytes=1 << 20, timeout_s=10.0, idle_s=5.0, allow=("media.example", "cdn.example"))
-    fetcher = Fetcher(replace(plain, **policy), resolve=at_home)
+    fetcher = Fetcher(replace(plain, **policy), resolve=at_home, trusted=trusted)
     try:
         yield fetcher
     finally:
@@ -293,14 +293,14 @@ def test_a_redirect_that_names_no_host_stays_on_its_server(location):
     asyncio.run(main())
 
 
-def test_a_redirect_may_change_host_and_gain_encryption_but_not_lose_it(tls):
+def test_a_redirect_may_change_host_and_gain_encryption_but_not_lose_it(tls, trusted):
     async def main():
         secure_routes = {"/down": reply(302, location="http://media.example:1/x"), "/a": reply(body=PICTURE)}
         plain_routes = {}
         async with (
             serving(secure_routes, tls("media.example")) as secure,
             serving(plain_routes) as plain,
-            fetching() as fetcher,
+            fetching(trusted) as fetcher,
         ):
             plain_routes["/up"] = reply(302, location=f"{secure.url}/a")
             assert (await fetcher.fetch(f"{plain.url.replace('media', 'cdn')}/up")).url == f"{secure.url}/a"
@@ -698,12 +698,17 @@ def authority():
 
 
 @pytest.fixture
-def tls(authority, monkeypatch, tmp_path):
-    """Make a server's TLS context for a name; its certificate is trusted."""
-    root, certify = authority
-    trusted = ssl.create_default_context(cadata=root.decode())
-    trusted.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # the test's certificates are minimal
-    monkeypatch.setattr(transport, "_trusted", lambda: trusted)
+def trusted(authority):
+    """The certificates a fetcher trusts: those that the test's authority has signed."""
+    context = ssl.create_default_context(cadata=authority[0].decode())
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # the test's certificates are minimal
+    return context
+
+
+@pytest.fixture
+def tls(authority, tmp_path):
+    """Make a server's TLS context for a name, signed by the test's authority."""
+    certify = authority[1]
 
     def make(name, asked=None):
         file = tmp_path / f"{name}.pem"
@@ -717,19 +722,22 @@ def tls(authority, monkeypatch, tmp_path):
     return make
 
 
-def test_encryption_is_by_name_although_the_connection_goes_to_an_address(tls):
+def test_encryption_is_by_name_although_the_connection_goes_to_an_address(tls, trusted):
     async def main():
         asked = []
-        async with serving({"/a": reply(body=PICTURE)}, tls("media.example", asked)) as server, fetching() as fetcher:
+        async with (
+            serving({"/a": reply(body=PICTURE)}, tls("media.example", asked)) as server,
+            fetching(trusted) as fetcher,
+        ):
             assert (await fetcher.fetch(f"{server.url}/a")).data == PICTURE
             assert asked == ["media.example"]
 
     asyncio.run(main())
 
 
-def test_a_certificate_for_another_name_is_refused_at_once(tls):
+def test_a_certificate_for_another_name_is_refused_at_once(tls, trusted):
     async def main():
-        async with serving({}, tls("other.example")) as server, fetching() as fetcher:
+        async with serving({}, tls("other.example")) as server, fetching(trusted) as fetcher:
             with pytest.raises(InputError, match="its certificate is not valid: Hostname mismatch"):
                 await fetcher.fetch(f"{server.url}/a")
             assert not server.requests

@@ -124,8 +124,6 @@ def dimension(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     real = FakeHash.__init__
     monkeypatch.setattr(FakeHash, "__init__", init)
     monkeypatch.setattr(FakeHash, "embed", both)
-    if not size:
-        monkeypatch.setattr(FakeHash, "_vectors", lambda _, texts, __: np.zeros((len(texts), 0), np.float32))
     return size
 
 

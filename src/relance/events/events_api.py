@@ -6,6 +6,7 @@ import base64
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
@@ -29,10 +30,12 @@ class EventsApi:
     """Sends change events to a Prefect server; usable from several threads, to be closed or used in `with`.
 
     Every call raises RetryableError where the server is away, overloaded or broken, ConfigurationError where the
-    address or the credentials are wrong. `timeout_s` bounds each wait for the server, in seconds.
+    address or the credentials are wrong. `timeout_s` bounds each wait for the server, in seconds; `clock` gives the
+    time in seconds.
     """
 
-    def __init__(self, settings: ServerSettings | None = None, *, timeout_s: float = 5.0) -> None:
+    def __init__(self, settings: ServerSettings | None = None, *, timeout_s: float = 5.0,
+                 clock: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
         """Prepare to call the server of the settings, or of the environment; nothing is sent yet."""
         import httpx
 
@@ -47,6 +50,7 @@ class EventsApi:
             timeout=timeout_s,
             verify=_trusted(settings.certificates),
         )
+        self._clock = clock
         self._csrf_client = str(uuid4())
         self._deployed: dict[str, tuple[bool, float]] = {}
 
@@ -69,14 +73,14 @@ class EventsApi:
     def is_deployed(self, index: str) -> bool:
         """Whether the index has an on-change deployment of its own; remembered for 30 seconds."""
         known, at = self._deployed.get(index, (False, float("-inf")))
-        if time.monotonic() - at < _REMEMBERED_S:
+        if self._clock() - at < _REMEMBERED_S:
             return known
         answer = self._ask("GET", f"/deployments/name/{FLOW}/{quote(index, safe='')}", missing=True)
         found = answer is not None
         if found and not (isinstance(answer, dict) and answer.get("id")):
             msg = f"{self.address} is not the API of a Prefect server; PREFECT_API_URL has to end with /api"
             raise ConfigurationError(msg)
-        self._deployed[index] = found, time.monotonic()
+        self._deployed[index] = found, self._clock()
         return found
 
     def health(self) -> bool:

@@ -19,11 +19,12 @@ _FIRST_S, _MOST_S = 1.0, 60.0
 class Outbox:
     """Sends changes of one index, one event at a time; what the server does not take is kept and grows.
 
-    Between attempts are 1, 2, 4 … 60 seconds, or what the server asks for.
+    Between attempts are 1, 2, 4 … 60 seconds, or what the server asks for; `clock` gives the time in seconds.
     """
 
-    def __init__(self, emit: Callable[[Change], object]) -> None:
+    def __init__(self, emit: Callable[[Change], object], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._emit = emit
+        self._clock = clock
         self._waiting: Change | None = None
         self._next_at = 0.0
         self._pause_s = 0.0
@@ -44,7 +45,7 @@ class Outbox:
         """
         if self._waiting is None:
             return True
-        if time.monotonic() < self._next_at and not at_once:
+        if self._clock() < self._next_at and not at_once:
             return False
         try:
             self._emit(self._waiting)
@@ -53,7 +54,7 @@ class Outbox:
                 log.warning("%s; what changes is kept until it does", error)
             self._pause_s = min(2 * self._pause_s, _MOST_S) or _FIRST_S
             asked = error.retry_after_s if isinstance(error, RateLimitedError) else None
-            self._next_at = time.monotonic() + (asked or self._pause_s)
+            self._next_at = self._clock() + (asked or self._pause_s)
             return False
         if self._pause_s:
             log.info("%s: told after a break", self._waiting)

@@ -79,7 +79,7 @@ def fill(
     anything is sent) or RetryableError (the service is away; the next run goes on).
     """
     endpoint = open_endpoint(context.spec)
-    with _alone(context) as check, event_loop() as portal:
+    with _alone(context, poll_s[0]) as check, event_loop() as portal:
         if check is None:
             return FillReport()
         filling = Filling(context, endpoint, check, portal, poll_s)
@@ -116,7 +116,7 @@ def cancel(context: FillContext) -> int:
 
 
 @contextlib.contextmanager
-def _alone(context: FillContext) -> Generator[Callable[[], None] | None]:
+def _alone(context: FillContext, poll_s: float) -> Generator[Callable[[], None] | None]:
     """Keep runs of other indexes from ordering the same texts; yields a check of that, or None if stopped meanwhile."""
     with contextlib.ExitStack() as exits:
         while True:
@@ -124,7 +124,7 @@ def _alone(context: FillContext) -> Generator[Callable[[], None] | None]:
                 check = exits.enter_context(context.lock())
                 break
             except IndexBusyError:
-                if context.stop.wait(POLL_S[0]):
+                if context.stop.wait(poll_s):
                     yield None
                     return
         yield check

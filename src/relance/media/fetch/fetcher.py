@@ -59,12 +59,13 @@ class Fetched:
 class Fetcher:
     """Fetches URLs under one policy over one pool of connections. Belongs to one event loop; close with `aclose()`."""
 
-    def __init__(self, policy: FetchPolicy, *, resolve: Resolver | None = None) -> None:
-        """Open the pool; `resolve` replaces the system's resolver."""
+    def __init__(self, policy: FetchPolicy, *, resolve: Resolver | None = None,
+                 trusted: ssl.SSLContext | None = None) -> None:  # fmt: skip
+        """Open the pool; `resolve` replaces the system's resolver, `trusted` the certificates it trusts."""
         from relance.media.fetch.transport import look_up, open_pool
 
         self._policy = policy
-        self._pool = open_pool(policy, resolve or look_up)
+        self._pool = open_pool(policy, resolve or look_up, trusted)
         self._slots = asyncio.Semaphore(policy.connections)
         self._agent = f"relance/{version('relance')}".encode()
 

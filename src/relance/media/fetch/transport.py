@@ -91,7 +91,9 @@ async def look_up(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def open_pool(policy: FetchPolicy, resolve: Resolver) -> httpcore.AsyncConnectionPool:
+def open_pool(
+    policy: FetchPolicy, resolve: Resolver, trusted: ssl.SSLContext | None = None
+) -> httpcore.AsyncConnectionPool:
     """Open the pool all of a fetcher's requests go through; close it with `aclose()`.
 
     httpcore's pool and not httpx's client: the client's proxies from the environment (they would resolve names for us,
@@ -100,7 +102,7 @@ def open_pool(policy: FetchPolicy, resolve: Resolver) -> httpcore.AsyncConnectio
     # It would write whole URLs, with what is secret in their queries, at level DEBUG.
     logging.getLogger("httpcore").setLevel(logging.WARNING)
     return httpcore.AsyncConnectionPool(
-        ssl_context=_trusted(),
+        ssl_context=trusted or _trusted(),
         max_connections=policy.connections,
         max_keepalive_connections=policy.connections,
         keepalive_expiry=30.0,
