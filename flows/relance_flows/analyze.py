@@ -14,7 +14,7 @@ from pydantic import Field
 
 from relance.analysis.points import Level
 from relance.index import Index
-from relance_flows.form import INDEX, Amount, field
+from relance_flows.form import INDEX, Amount, field, filled_in
 from relance_flows.ingest import result
 from relance_flows.names import after_index
 from relance_flows.registry import find_spec
@@ -32,20 +32,24 @@ LEVEL = "What there is a point of: documents, their chunks, or images and videos
 FILTER = 'Only what fulfils a condition, such as year >= 2020 and lang = "en"; none: everything.'
 LABELS = "YAML file of labels, relative to the spec: name, and if you like description, examples, uris."
 LABELLED = "CSV file of uri and label, relative to the spec: tells how far the labels can be trusted; none: no."
+HISTORY = "CSV or JSONL file of uri, weight, when; relative to the spec."
 MARGIN = "Nearer to its label by less than this, a document is left unsure; 0: none, or what labelled documents choose."
 ALLOWED = "The run fails if there are more, to stop what comes after it; -1: it never fails."
 
 
 @flow(name="cluster", flow_run_name=after_index, persist_result=False)
 async def cluster(
-    index: str = field("Index", "examples/handbook", INDEX),
+    index: str = field("Index", "", INDEX),
     level: Level = field("Level", "documents", LEVEL),
     method: Literal["kmeans", "hdbscan"] = field("Method", "kmeans", "hdbscan leaves what fits nowhere as noise."),
     clusters: Count = field("Clusters", 0, "How many, for kmeans; 0: as many as fit best."),
     filter: str = field("Filter", "", FILTER),  # noqa: A002  # what searches call it
     page: str = field("Write the page to", "", "HTML file for the interactive map, relative to the spec; none: no."),
 ) -> dict[str, Any]:
-    """Find groups of like documents, name them by their terms, and draw a map."""
+    """Find groups of like documents, name them by their terms, and draw a map.
+
+    Reads the vectors that are there; costs nothing. The result is also a table beside the index: `<index>__clusters`.
+    """
     spec = await find_spec(index)
     path = spec.path(page) if page else None
     finding = find_clusters.submit(
@@ -56,8 +60,8 @@ async def cluster(
 
 @flow(name="classify", flow_run_name=after_index, persist_result=False)
 async def classify(  # noqa: PLR0913, PLR0917  # fields of a form
-    index: str = field("Index", "examples/handbook", INDEX),
-    labels: str = field("Labels", "labels.yaml", LABELS),
+    index: str = field("Index", "", INDEX),
+    labels: str = field("Labels", "", LABELS),
     level: Level = field("Level", "documents", LEVEL),
     filter: str = field("Filter", "", FILTER),  # noqa: A002  # what searches call it
     labelled: str = field("Labelled", "", LABELLED),
@@ -66,11 +70,15 @@ async def classify(  # noqa: PLR0913, PLR0917  # fields of a form
     min_score: Cosine = field("Least score", -1.0, "A document whose cosine with its label is less is left unsure."),
     column: str = field("Column", "", "Column of the table that gets the label too, to filter searches by; none: no."),
 ) -> dict[str, Any]:
-    """Give every document the label it is nearest to, without training."""
+    """Give every document the label it is nearest to, without training.
+
+    Give a column, and searches can be filtered by it. The result is the table `<index>__classes`.
+    """
     spec = await find_spec(index)
+    file = spec.path(filled_in(labels, "Labels", LABELS))
     known = spec.path(labelled) if labelled else None
     finding = find_classes.submit(
-        Index(spec), spec.path(labels), level=level, filter=filter, labelled=known, target=target,
+        Index(spec), file, level=level, filter=filter, labelled=known, target=target,
         min_margin=min_margin, min_score=min_score, column=column,
     )  # fmt: skip
     return (await result(finding)).as_dict()
@@ -78,7 +86,7 @@ async def classify(  # noqa: PLR0913, PLR0917  # fields of a form
 
 @flow(name="anomalies", flow_run_name=after_index, persist_result=False)
 async def anomalies(  # noqa: PLR0917  # fields of a form
-    index: str = field("Index", "examples/handbook", INDEX),
+    index: str = field("Index", "", INDEX),
     level: Level = field("Level", "documents", LEVEL),
     method: Literal["auto", "centroid", "knn", "lof"] = field("Method", "auto", "How far from normal is measured."),
     filter: str = field("Filter", "", FILTER),  # noqa: A002  # what searches call it
@@ -87,7 +95,10 @@ async def anomalies(  # noqa: PLR0917  # fields of a form
     tolerance: Tolerance = field("Tolerance", 3.5, "Deviations from the median that are normal."),
     allowed: Allowed = field("Allowed", -1, ALLOWED),
 ) -> dict[str, Any] | State[Any]:
-    """Find documents that are far from what is normal for the index."""
+    """Find documents that are far from what is normal for the index, farthest first, with the reason.
+
+    Say how many are allowed, and the run fails when there are more: a check of quality that stops what comes after it.
+    """
     of = Index(await find_spec(index))
     other = Index(await find_spec(reference)) if reference else None
     finding = find_outliers.submit(
@@ -102,13 +113,13 @@ async def anomalies(  # noqa: PLR0917  # fields of a form
 
 @flow(name="duplicates", flow_run_name=after_index, persist_result=False)
 async def duplicates(
-    index: str = field("Index", "examples/handbook", INDEX),
+    index: str = field("Index", "", INDEX),
     level: Level = field("Level", "documents", LEVEL),
     similarity: Annotated[float, Field(gt=0, le=1)] = field("Similarity", 0.95, "Cosine from which two are looked at."),
     overlap: Share = field("Overlap", 0.7, "Share of common text they need besides; 0: the same meaning is enough."),
     filter: str = field("Filter", "", FILTER),  # noqa: A002  # what searches call it
 ) -> dict[str, Any]:
-    """Find documents that say the same."""
+    """Find documents that say the same, word for word or in other words."""
     of = Index(await find_spec(index))
     finding = find_groups.submit(of, level=level, filter=filter, similarity=similarity, overlap=overlap)
     return (await result(finding)).as_dict()
@@ -116,8 +127,8 @@ async def duplicates(
 
 @flow(name="recommend", flow_run_name=after_index, persist_result=False)
 async def recommend(  # noqa: PLR0917  # the fields of its form
-    index: str = field("Index", "examples/handbook", INDEX),
-    history: str = field("History", "history.csv", "CSV or JSONL of uri, weight, when; relative to the spec."),
+    index: str = field("Index", "", INDEX),
+    history: str = field("History", "", HISTORY),
     k: Annotated[int, Field(ge=1, le=1000)] = field("How many", 10, "Documents to recommend."),
     level: Literal["documents", "media"] = field("Level", "documents", "Documents, or images and videos."),
     diversity: Share = field("Diversity", 0.3, "0: the nearest; 1: as different from each other as can be."),
@@ -127,5 +138,5 @@ async def recommend(  # noqa: PLR0917  # the fields of its form
     """Recommend documents to whoever has this history."""
     spec = await find_spec(index)
     options = {"k": k, "level": level, "diversity": diversity, "half_life_days": half_life, "filter": filter}
-    finding = find_liked.submit(Index(spec), spec.path(history), **options)
+    finding = find_liked.submit(Index(spec), spec.path(filled_in(history, "History", HISTORY)), **options)
     return (await result(finding)).as_dict()

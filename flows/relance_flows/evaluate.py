@@ -7,7 +7,7 @@ from typing import Any, Literal
 from prefect import flow
 
 from relance.index import Index
-from relance_flows.form import field
+from relance_flows.form import INDEX, field, filled_in
 from relance_flows.ingest import result
 from relance_flows.names import after_index
 from relance_flows.registry import find_spec
@@ -17,7 +17,6 @@ __all__ = ["evaluate"]
 
 Asked = Literal["hybrid", "dense", "full-text", "sparse", "compare all"]
 
-INDEX = "Name of a deployed index, or path of a spec."
 DATASET = "A YAML file of golden queries, or a folder in BEIR format; relative to the spec."
 MODE = "Dense, full-text, sparse, or all of them (hybrid); compare all says which differences are more than chance."
 OTHERS = "Indexes of the same documents with another model or chunking, with commas between; none: no comparison."
@@ -26,17 +25,17 @@ DIMENSIONS = "Also tell what shorter vectors would lose; nothing is embedded for
 
 @flow(name="evaluate", flow_run_name=after_index, persist_result=False)
 async def evaluate(
-    index: str = field("Index", "examples/handbook", INDEX),
-    dataset: str = field("Questions", "golden.yaml", DATASET),
+    index: str = field("Index", "", INDEX),
+    dataset: str = field("Questions", "", DATASET),
     mode: Asked = field("Search by", "hybrid", MODE),
     others: str = field("Compare with", "", OTHERS),
     dimensions: bool = field("Shorter vectors", False, DIMENSIONS),
 ) -> dict[str, Any]:
-    """Ask questions with known answers and publish how well they are found."""
+    """Ask questions with known answers and publish how well they are found: nDCG, recall and reciprocal rank."""
     spec = await find_spec(index)
     names = [name.strip() for name in others.split(",") if name.strip()]
     indexes = [Index(each) for each in [spec, *[await find_spec(name) for name in names]]]
-    questions = spec.path(dataset)
+    questions = spec.path(filled_in(dataset, "Questions", DATASET))
     modes = [] if mode == "compare all" else [mode]
     found = await result(measure_quality.submit(indexes, questions, modes))
     for each in indexes if dimensions else ():

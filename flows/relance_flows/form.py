@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from relance.errors import ConfigurationError
 from relance.search import Mode as SearchMode
 
-__all__ = ["INDEX", "Amount", "Approval", "Mode", "SearchMode", "field"]
+__all__ = ["INDEX", "Amount", "Approval", "Mode", "SearchMode", "field", "filled_in"]
 
-INDEX = "Name of a deployed index, or path of a spec on the machine that runs the flow."
+INDEX = "Name of a deployed index, or absolute path of a spec on the machine that runs the flow."
 Amount = Annotated[float, Field(ge=0)]
 Mode = Literal["incremental", "full", "plan only"]
 Approval = Literal["ask", "given", "refuse"]
@@ -23,3 +24,11 @@ Approval = Literal["ask", "given", "refuse"]
 def field(title: str, default: Any, description: str) -> Any:
     """Make a field of a form."""
     return Field(default, description=description, json_schema_extra={"title": title})
+
+
+def filled_in(value: str, title: str, description: str) -> str:
+    """Return the value of a field that has no default of its own; ConfigurationError names the field if it is empty."""
+    if not value:
+        msg = f"{title} is empty; fill it in: {description}"
+        raise ConfigurationError(msg)
+    return value

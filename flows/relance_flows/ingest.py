@@ -28,7 +28,8 @@ from relance.pipeline.run import Ingestion
 from relance.telemetry.start import start_telemetry
 from relance_flows.form import INDEX, Amount, Approval, Mode, field
 from relance_flows.hooks import HOOKS
-from relance_flows.registry import find_spec, name_of
+from relance_flows.names import after_index
+from relance_flows.registry import find_spec
 from relance_tasks.approve import RejectedError, approve
 from relance_tasks.chunk import chunk
 from relance_tasks.discover import discover
@@ -56,19 +57,23 @@ def run_name() -> str:
     """Name a run for people: `handbook`, or `handbook (full)`."""
     parameters = flow_run.parameters
     mode = parameters.get("mode", "incremental")
-    return name_of(parameters["index"]) + ("" if mode == "incremental" else f" ({mode})")
+    return after_index() + ("" if mode == "incremental" else f" ({mode})")
 
 
 @flow(name="ingest", flow_run_name=run_name, task_runner=RUNNER, persist_result=False, **HOOKS)
 async def ingest(
-    index: str = field("Index", "examples/handbook", INDEX),
+    index: str = field("Index", "", INDEX),
     mode: Mode = field("Mode", "incremental", MODE),
     only: list[str] = field("Only these documents", [], "Uris such as docs/handbook.md; none means all."),
     max_cost_usd: Amount = field("Budget in US dollars", 0.0, BUDGET),
     approval: Approval = field("Approval", "ask", APPROVAL),
     wait_s: Amount = field("Wait (seconds)", 0.0, "How long to wait for another run on the same index."),
 ) -> dict[str, Any] | State[Any]:
-    """Bring an index in sync with its sources."""
+    """Bring an index in sync with its sources.
+
+    Only what changed is read, embedded and written; run it as often as you like. *plan only* says what it would do and
+    cost. A run that would cost or remove more than the index allows **pauses and asks**: open it, press *Resume*.
+    """
     spec = with_budget(await find_spec(index), max_cost_usd)
     if mode == "plan only":
         plan = await asyncio.to_thread(Index(spec).plan, only=only)

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from relance.index import Index
 from relance_flows.form import field
@@ -18,12 +19,12 @@ __all__ = ["maintain"]
 
 def run_name() -> str:
     """Name a run after its index."""
-    return after_index() or "all indexes"
+    return after_index() if flow_run.parameters["index"] else "all indexes"
 
 
 @flow(name="maintain", flow_run_name=run_name, persist_result=False)
 async def maintain(index: str = field("Index", "", "Name or path; empty: every deployed index.")) -> dict[str, Any]:
-    """Tidy an index, or every deployed one where none is named."""
+    """Tidy an index, or every deployed one where none is named: compact, refresh indexes, prune old versions."""
     done = {}
     for name in [index] if index else await registered():
         spec = await find_spec(name)

@@ -11,4 +11,4 @@ __all__ = ["after_index"]
 
 def after_index() -> str:
     """Name a run after its index."""
-    return name_of(flow_run.parameters["index"])
+    return name_of(flow_run.parameters["index"]) or "no index"

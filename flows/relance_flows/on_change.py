@@ -48,14 +48,17 @@ def run_name() -> str:
 
 @flow(name=FLOW, flow_run_name=run_name, task_runner=RUNNER, persist_result=False, **HOOKS)
 async def ingest_on_change(
-    index: str = field("Index", "examples/handbook", INDEX),
+    index: str = field("Index", "", INDEX),
     payload: str = field("What changed", "", PAYLOAD),
     event: str = field("Event", "", "Id of the event that set this run off, if one did."),
     occurred: str = field("Occurred", "", "When that was."),
     # An event is stored some seconds after it has set off a run: Prefect's flush interval is five.
     settle_s: Amount = field("Settle", 7.0, "Seconds from the first look for more changes to the last one."),
 ) -> dict[str, Any] | State[Any]:
-    """Bring in sync the documents that change events name."""
+    """Bring in sync the documents that change events name.
+
+    Set off by `relance.source.changed` events, which `relance watch`, `relance emit` and `relance webhook` send.
+    """
     spec = await find_spec(index)
     if not await my_turn(index):
         return Completed(name="Coalesced", message="a run that waits already will take this change in, too")

@@ -15,7 +15,6 @@ from relance.errors import ConfigurationError
 __all__ = ["PREFIX", "find_spec", "forget", "name_of", "register", "registered"]
 
 PREFIX = "relance_index_"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def variable_name(index: str) -> str:
@@ -61,20 +60,23 @@ async def registered() -> dict[str, str]:
 
 
 async def find_spec(index: str) -> IndexSpec:
-    """Load the spec of a deployed index by its name, or any spec by its path.
+    """Load the spec of a deployed index by its name, or any spec by its path on this machine.
 
-    A relative path is looked for from the working directory, then from the checkout that holds the flows.
+    Raises ConfigurationError, with the names of the deployed indexes, where there is no such index or none is named.
     """
     known = await registered()
     if index in known:
         return await asyncio.to_thread(load_spec, known[index])
-    if path := await asyncio.to_thread(_on_this_machine, index):
-        return await asyncio.to_thread(load_spec, path)
+    if index and await asyncio.to_thread(_is_here, index):
+        return await asyncio.to_thread(load_spec, index)
     there = f"deployed are {', '.join(known)}" if known else "none is deployed"
-    msg = f"there is no index {index!r}: {there}, and no file or folder of that name is on this machine"
+    msg = (
+        f"there is no index {index!r}: {there}, and no file or folder of that name is on this machine"
+        if index
+        else f"no index is named: {there}, and a path on the machine that runs the flow will do"
+    )
     raise ConfigurationError(f"{msg}. `relance deploy SPEC` registers one")
 
 
-def _on_this_machine(index: str) -> Path | None:
-    paths = (folder / Path(index).expanduser() for folder in (Path(), ROOT))
-    return next((path for path in paths if index and path.exists()), None)
+def _is_here(index: str) -> bool:
+    return Path(index).expanduser().exists()

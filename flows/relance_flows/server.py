@@ -34,7 +34,8 @@ def temporary_server(stopped: Callable[[], bool]) -> Generator[Callable[[], None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+    # -P: the folder relance is run in may hold modules of any name.
+    command = [sys.executable, "-P", "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
     options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "critical", "--lifespan", "on"]
     process = subprocess.Popen(  # noqa: S603  # our own interpreter and constants
         [*command, *options],

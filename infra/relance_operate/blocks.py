@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from prefect.blocks.core import Block
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import Field, SecretStr
 
 from relance.config import IndexSpec, StoreSpec
 from relance.config.embedding import EmbeddingSpec
 from relance.errors import ConfigurationError
+from relance_operate.api import find_api
 
 __all__ = ["BLOCKS", "DashScopeCredentials", "OpenAICredentials", "StoreLocation", "with_blocks"]
 
@@ -99,7 +101,13 @@ def _with_store(section: StoreSpec) -> StoreSpec:
 def _load(kind: type[Block], name: str, where: str) -> Block:
     slug = kind.get_block_type_slug()
     try:
-        block: Any = kind.load(name, _sync=True)  # Prefect's door to the sync version
+        address = PREFECT_API_URL.value() or find_api()  # else Prefect would start a server, which has no blocks
+    except ConfigurationError as error:
+        msg = f"{where}: the block {slug}/{name} is kept by a Prefect server, and {error}"
+        raise ConfigurationError(msg) from None
+    try:
+        with temporary_settings({PREFECT_API_URL: address}):
+            block: Any = kind.load(name, _sync=True)  # Prefect's door to the sync version
     except ValueError as error:
         msg = f"{where}: there is no block {slug}/{name}; make it in the Prefect UI under Blocks"
         raise ConfigurationError(f"{msg} (`relance up --bootstrap-only` registers its type)") from error

@@ -23,7 +23,7 @@ class Process:
         self.name, self.log = name, log
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and modules
-                [sys.executable, "-m", *arguments],
+                [sys.executable, "-P", "-m", *arguments],  # -P: the folder it is run in may hold modules of any name
                 env=os.environ | dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -28,19 +27,12 @@ from relance_operate.bootstrap import POOL, bootstrap, missing
 from relance_operate.deployments import deploy
 from relance_operate.or_none import or_none
 from relance_operate.processes import Process
+from relance_operate.shared_deployments import deploy_shared, shared_deployments
 
-__all__ = ["STATIC", "Up", "check"]
+__all__ = ["Up", "check"]
 
 START_S = 180.0
 WORKER_QUERY_S = "1"  # ten by default: the longest part of the wait between an event and its run
-STATIC = (
-    "ingest/ingest",
-    "ingest/ingest-scheduled",
-    "ingest-on-change/ingest-on-change",
-    "maintain/maintain-nightly",
-    "evaluate/evaluate-weekly",
-    *(f"{name}/{name}" for name in ("cluster", "classify", "anomalies", "duplicates", "recommend")),
-)
 _ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -98,13 +90,8 @@ class Up:
         self.say(f"bootstrap {f'made {named}' if made else 'nothing was missing'}")
 
     def deployments(self, specs: Sequence[Path] = ()) -> None:
-        """Register the deployments of `prefect.yaml`, and those of the given indexes."""
-        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "prefect.yaml"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  # our own
-        if done.returncode:
-            msg = f"`prefect deploy --all` failed:\n{(done.stderr or done.stdout)[-2000:]}"
-            raise ConfigurationError(msg)
-        self.say(f"deployed  {len(STATIC)} deployments of prefect.yaml")
+        """Register the deployments that serve any index, and those of the given indexes."""
+        self.say(f"deployed  {', '.join(name.partition('/')[2] for name in asyncio.run(deploy_shared()))}")
         for spec in specs:
             self.say(f"deployed  {', '.join(asyncio.run(deploy(spec))['deployments'])}")
 
@@ -171,7 +158,8 @@ def check() -> list[str]:
 async def _lacking() -> list[str]:
     lacking = await missing()
     async with get_client() as client:
-        for name in STATIC:
+        for each in shared_deployments():
+            name = f"{each.flow_name}/{each.name}"
             if not await or_none(client.read_deployment_by_name(name)):
                 lacking.append(f"deployment {name}")
     if not await _workers():

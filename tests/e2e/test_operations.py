@@ -45,6 +45,7 @@ def snapshot(stack: Stack) -> Any:
     deployments = stack.ask("POST", "/deployments/filter", json={})
     plain = [{key: value for key, value in each.items() if key not in renewed} for each in deployments]
     for each in plain:
+        each["pull_steps"] = each["pull_steps"] or []
         each["schedules"] = sorted(
             json.dumps({key: schedule[key] for key in ("schedule", "active", "slug")}, sort_keys=True)
             for schedule in each["schedules"]

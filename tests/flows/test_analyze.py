@@ -94,18 +94,18 @@ def test_what_a_picture_cannot_show_is_said_below_it(spec: Path) -> None:
 def test_labels_are_counted(spec: Path) -> None:
     labels = {"sport": "football matches and goals", "food": "cooking a meal"}
     (spec.parent / "labels.yaml").write_text(yaml.safe_dump(labels), encoding="utf-8")
-    found = value(run(analyze.classify, spec))
+    found = value(run(analyze.classify, spec, labels="labels.yaml"))
     assert found["counts"]["sport"] >= 6
     assert found["counts"]["food"] >= 6
     assert f"| sport | {found['counts']['sport']} |" in artifact("classes-subjects")
     wrong = "uri,label\nnotes.jsonl#sport-0,food\nnotes.jsonl#sport-1,food\nnotes.jsonl#cook-0,sport\n"
     (spec.parent / "known.csv").write_text(wrong, encoding="utf-8")
     options = {"labelled": "known.csv", "filter": 'uri ~ "*sport*"'}
-    found = value(run(analyze.classify, spec, **options))
+    found = value(run(analyze.classify, spec, labels="labels.yaml", **options))
     assert (found["total"], found["unsure"]) == (6, 6)
     assert "No margin is enough for 90%" in artifact("classes-subjects").replace("\\", "")
-    assert value(run(analyze.classify, spec, min_margin=0.0001, **options))["unsure"] < 6
-    assert value(run(analyze.classify, spec, min_score=1.0))["unsure"] == 13
+    assert value(run(analyze.classify, spec, labels="labels.yaml", min_margin=0.0001, **options))["unsure"] < 6
+    assert value(run(analyze.classify, spec, labels="labels.yaml", min_score=1.0))["unsure"] == 13
 
 
 def test_anomalies_are_listed_and_may_end_the_run(spec: Path) -> None:
@@ -130,7 +130,17 @@ def test_what_is_recommended_says_because_of_what(spec: Path) -> None:
     (spec.parent / "history.csv").write_text(
         "uri,weight\nnotes.jsonl#cook-0,1\nnotes.jsonl#nowhere,1\n", encoding="utf-8"
     )
-    found = value(run(analyze.recommend, spec, k=3, half_life=0, level="documents", filter='uri !~ "*cook-1"'))
+    found = value(
+        run(
+            analyze.recommend,
+            spec,
+            history="history.csv",
+            k=3,
+            half_life=0,
+            level="documents",
+            filter='uri !~ "*cook-1"',
+        )
+    )
     assert "notes.jsonl#cook-1" not in [each["uri"] for each in found["items"]]
     assert len(found["items"]) == 3
     assert all("#cook-" in each["uri"] for each in found["items"])

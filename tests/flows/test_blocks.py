@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from relance.config.load import load_spec
@@ -77,3 +78,13 @@ def test_a_block_that_is_not_there_is_told_with_its_field(
 ) -> None:
     with pytest.raises(ConfigurationError, match=says):
         load_spec(declare(**sections))
+
+
+def test_a_block_without_a_server_starts_none(declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relance_operate.api.LOCAL_API", "http://127.0.0.1:9/api")
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with (
+        temporary_settings({PREFECT_API_URL: None}),
+        pytest.raises(ConfigurationError, match=r"store\.block: .* no Prefect server is configured"),
+    ):
+        load_spec(declare(store={"block": "shared"}))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +15,18 @@ import yaml
 from prefect import get_client
 from prefect.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 
+from relance.cli.declare import init
 from relance.cli.operate import _specs_below
 from relance.errors import ConfigurationError, InputError
 from relance_flows.registry import find_spec, name_of, registered, variable_name
 from relance_operate.automations import automations
 from relance_operate.bootstrap import LIMITS, POOL, QUEUES, bootstrap, missing
 from relance_operate.deployments import deploy, remove
+from relance_operate.shared_deployments import deploy_shared
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -121,6 +129,75 @@ def test_an_index_is_registered_again_without_a_change_and_loses_what_it_no_long
 )
 def test_people_call_an_index_by_its_name_or_folder(index: str, name: str) -> None:
     assert name_of(index) == name
+
+
+@pytest.mark.usefixtures("prepared")
+def test_an_index_that_is_not_named_is_told_with_those_there_are(declare: Callable[..., Path]) -> None:
+    asyncio.run(deploy(declare("here")))
+    with pytest.raises(ConfigurationError, match=r"^no index is named: deployed are here, and a path"):
+        asyncio.run(find_spec(""))
+    with pytest.raises(ConfigurationError, match=r"^there is no index 'nowhere': deployed are here, and no file"):
+        asyncio.run(find_spec("nowhere"))
+    asyncio.run(remove("here"))
+
+
+@pytest.mark.usefixtures("prepared")
+def test_what_serves_any_index_belongs_to_none_and_prefect_yaml_declares_the_same() -> None:
+    names = asyncio.run(deploy_shared())
+
+    async def read() -> list[Any]:
+        async with get_client() as client:
+            return [await client.read_deployment_by_name(name) for name in names]
+
+    registered = asyncio.run(read())
+    declared = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    assert declared["pull"] == []
+    assert [each["name"] for each in declared["deployments"]] == [name.partition("/")[2] for name in names]
+    for each, wanted in zip(registered, declared["deployments"], strict=True):
+        assert (each.entrypoint, each.parameters) == (wanted["entrypoint"], wanted.get("parameters", {}))
+        assert (each.work_pool_name, each.work_queue_name) == tuple(wanted["work_pool"].values())
+        crons = [(schedule["cron"], schedule["timezone"]) for schedule in wanted.get("schedules", [])]
+        assert [(schedule.schedule.cron, schedule.schedule.timezone) for schedule in each.schedules] == crons
+        assert not each.pull_steps
+        fields = each.parameter_openapi_schema["properties"]
+        assert {fields[name]["default"] for name in ("index", "dataset", "labels", "history") if name in fields} == {""}
+    assert [each.name for each in registered if each.schedules] == ["maintain"]
+
+
+@pytest.mark.usefixtures("prepared")
+def test_the_file_init_writes_deploys_what_relance_deploy_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["ingest/own", "ingest-on-change/own"]
+    kept = {"name", "entrypoint", "parameters", "tags", "work_pool_name", "work_queue_name", "version", "pull_steps",
+            "concurrency_options", "global_concurrency_limit"}  # fmt: skip
+
+    async def read() -> list[Any]:
+        async with get_client() as client:
+            found = [await client.read_deployment_by_name(name) for name in names]
+            owned = await client.read_automations_by_name("relance: own changed")
+        plain = [each.model_dump(mode="json", include=kept) for each in found]
+        for each in plain:
+            each["global_concurrency_limit"] = each["global_concurrency_limit"]["limit"]
+            each["pull_steps"] = each["pull_steps"] or []
+        trigger = {"expect", "match", "for_each", "threshold", "within", "posture"}
+        about = [(each.trigger.model_dump(mode="json", include=trigger), each.actions[0].parameters) for each in owned]
+        return [*plain, *about]
+
+    monkeypatch.chdir(tmp_path)
+    assert init(tmp_path, name="own", prefect=True) == 0
+    with pytest.raises(InputError, match="is there already"):
+        init(tmp_path, prefect=True)
+    environment = os.environ | {"PREFECT_API_URL": str(get_current_settings().api.url)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "prefect", "--no-prompt", "deploy", "--all"], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert asyncio.run(registered())["own"] == str(tmp_path / "index.yaml")
+    by_prefect = asyncio.run(read())
+    assert by_prefect[0]["parameters"]["index"] == "own"
+    assert asyncio.run(deploy(tmp_path))["deployments"] == dict.fromkeys(names, "kept")
+    assert asyncio.run(read()) == by_prefect
+    asyncio.run(remove("own"))
 
 
 def test_no_two_indexes_share_a_variable() -> None:

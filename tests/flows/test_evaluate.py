@@ -46,7 +46,7 @@ def specs(tmp_path: Path) -> list[Path]:
 
 def run(**parameters: Any) -> Any:
     flow: Any = evaluate
-    return asyncio.run(flow(**parameters, return_state=True))
+    return asyncio.run(flow(**({"dataset": "golden.yaml"} | parameters), return_state=True))
 
 
 def artifact(key: str) -> str:
@@ -81,3 +81,9 @@ def test_a_way_that_an_index_does_not_have_is_told(specs: list[Path]) -> None:
     state = run(index=str(specs[1]), mode="sparse")
     assert state.is_failed()
     assert "index 'meaning' has no such vectors; it can be searched by" in str(state.message)
+
+
+def test_questions_that_are_not_named_are_asked_for(specs: list[Path]) -> None:
+    state = run(index=str(specs[1]), dataset="")
+    assert state.is_failed()
+    assert "Questions is empty; fill it in: A YAML file of golden queries" in str(state.message)

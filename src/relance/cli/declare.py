@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
+
+from relance.cli.operations import operations
 from relance.cli.options import DONE, AsJson
 from relance.cli.terminal import Terminal
-from relance.errors import InputError
+from relance.errors import DocumentError, InputError
+
+if TYPE_CHECKING:
+    from relance.config import IndexSpec
 
 __all__ = ["init", "schema"]
 
@@ -18,30 +25,100 @@ This document was written by `relance init`, so that there is something to find.
 """
 
 
-def init(folder: Path = Path(), *, name: str = "", json: AsJson = False) -> int:
-    """Write a commented index.yaml and its JSON Schema into a folder; an empty one gets a first document, too."""
-    from relance.config.load import SCHEMA_NAME, parse_spec, template
+def init(
+    folder: Path = Path(),
+    *,
+    name: str = "",
+    prefect: Annotated[bool, Parameter(negative="")] = False,
+    json: AsJson = False,
+) -> int:
+    """Write a commented index.yaml over the documents of a folder, and its JSON Schema.
 
-    target = folder / "index.yaml"
-    if target.exists():
-        msg = f"{target} is there already; remove it or name another folder"
-        raise InputError(msg)
+    A folder without documents gets a first one.
+
+    Parameters
+    ----------
+    prefect
+        Write a prefect.yaml, too: the deployments of the index for `prefect deploy`. The index may be there already.
+    """
+    from relance.config.load import SCHEMA_NAME
+
     if folder.exists() and not folder.is_dir():
         msg = f"{folder} is a file; name a folder"
         raise InputError(msg)
-    text = template(name or _name_of(folder))
-    parse_spec(text, target, folder)  # refuses a name that no table can have
-    folder.mkdir(parents=True, exist_ok=True)
-    if not any(folder.iterdir()):
-        (folder / "docs").mkdir()
-        (folder / "docs" / "welcome.md").write_text(_WELCOME, encoding="utf-8")
-    target.write_text(text, encoding="utf-8")
-    _write_schema(folder / SCHEMA_NAME)
+    deployments = folder / "prefect.yaml"
+    if prefect and deployments.exists():
+        msg = f"{deployments} is there already; remove it or name another folder"
+        raise InputError(msg)
+    target, there = _index_file(folder)
+    if there and not prefect:
+        msg = f"{target} is there already; remove it or name another folder"
+        raise InputError(msg)
+    wrote = {} if there else {"spec": str(target), "schema": str(folder / SCHEMA_NAME)}
+    root = "" if there else _write_index(target, name or _name_of(folder))
+    if prefect:
+        text = operations("project_file").project_file(_read(target).name, target.name)
+        deployments.write_text(text, encoding="utf-8")
+        wrote["prefect"] = str(deployments)
     if json:
-        Terminal(as_json=True).json({"spec": str(target), "schema": str(folder / SCHEMA_NAME)})
-    else:
-        Terminal().say(f"wrote {target}; edit its sources, then: relance ingest {target}")
+        Terminal(as_json=True).json(wrote)
+        return DONE
+    terminal = Terminal()
+    if not there:
+        terminal.say(f"wrote {target}, an index of {root}; edit it, then: relance ingest {target}")
+    if prefect:
+        terminal.say(f"wrote {deployments}; then, in {folder}: prefect --no-prompt deploy --all")
     return DONE
+
+
+def _index_file(folder: Path) -> tuple[Path, bool]:
+    """Return the index file of a folder and whether it is there."""
+    from relance.config.load import FILE_NAMES
+
+    paths = [folder / name for name in FILE_NAMES]
+    there = next((path for path in paths if path.exists()), None)
+    return there or paths[0], there is not None
+
+
+def _read(target: Path) -> IndexSpec:
+    from relance.config.load import parse_spec
+
+    return parse_spec(target.read_text(encoding="utf-8"), target, target.parent.absolute())
+
+
+def _write_index(target: Path, name: str) -> str:
+    """Write an index file, its schema and, where there is none, a first document; returns the root of its source."""
+    from relance.config.load import SCHEMA_NAME, parse_spec, template
+
+    folder = target.parent
+    spec = parse_spec(template(name, "."), target, folder.absolute())  # refuses a name that no table can have
+    folder.mkdir(parents=True, exist_ok=True)
+    root = _root_of(spec)
+    if not root:
+        root = "./docs"
+        (folder / "docs").mkdir(exist_ok=True)
+        (folder / "docs" / "welcome.md").write_text(_WELCOME, encoding="utf-8")
+    target.write_text(template(name, root), encoding="utf-8")
+    _write_schema(folder / SCHEMA_NAME)
+    return root
+
+
+def _root_of(spec: IndexSpec) -> str:
+    """Choose what is read: `./docs` where all texts are below it, else the folder; empty if there is no document."""
+    from relance.parsers.media_types import language_of
+    from relance.sources import open_source
+
+    root = ""
+    for item in open_source(spec, 0).list():
+        if isinstance(item, DocumentError):
+            continue
+        if item.uri.startswith("docs/"):
+            root = "./docs"
+        elif language_of(item.media_type):
+            root = root or "."  # code and settings beside a docs folder are not what it is about
+        else:
+            return "."
+    return root
 
 
 def schema(*, output: Path | None = None, json: AsJson = False) -> int:

@@ -49,6 +49,10 @@ def up(
     pool_type
         Type of a work pool that has to be made: process, docker or kubernetes.
     """
+    from relance.config.load import find_file
+
+    for path in specs:
+        find_file(path)  # a mistyped one is said before a server is started
     terminal, module = Terminal(), operations("up")
     if check:
         lacking = module.check()
@@ -68,9 +72,8 @@ def up(
             return DONE
         brought.worker()
         page = brought.address.removesuffix("/api")
-        terminal.say(
-            f"\nopen      {page}/v2/deployments   and run `ingest`: the form is filled in for examples/handbook"
-        )
+        named = "the one of your index" if specs else "`ingest` with the path of an index file"
+        terminal.say(f"\nopen      {page}/v2/deployments   and run {named}")
         terminal.say("          in other terminals:  relance deploy SPEC   gives an index its schedule and its trigger")
         terminal.say("                               relance watch SPEC    reindexes what you save")
         terminal.say("Ctrl-C    stops what was started here")

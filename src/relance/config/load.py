@@ -23,6 +23,8 @@ __all__ = ["FILE_NAMES", "SCHEMA_NAME", "find_file", "json_schema", "load_spec",
 
 FILE_NAMES = ("index.yaml", "index.yml")
 SCHEMA_NAME = "index.schema.json"
+# What relance writes beside documents, and what package managers put there.
+OURS = (*(f"/{name}" for name in FILE_NAMES), f"/{SCHEMA_NAME}", "/prefect.yaml", "/lancedb/", "node_modules/", "venv/")
 MAX_BYTES = 1 << 20  # nobody writes a megabyte by hand: more is the wrong file
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
@@ -97,10 +99,16 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def template(name: str = "my-index") -> str:
-    """Write a commented index file to start from; deleting a `#` leaves a file that loads."""
+def template(name: str = "my-index", root: str = "./docs") -> str:
+    """Write a commented index file to start from; deleting a `#` leaves a file that loads.
+
+    Where documents lie beside the file (root `.`), what relance itself writes there is excluded.
+    """
     # A name such as 2024 or on needs quotes, and YAML knows which.
-    return TEMPLATE.replace("NAME", yaml.safe_dump(name).splitlines()[0], 1)
+    text = TEMPLATE.replace("NAME", yaml.safe_dump(name).splitlines()[0], 1)
+    if root == ".":
+        text = text.replace("    #exclude: []\n", f"    exclude: [{', '.join(OURS)}]\n", 1)
+    return text.replace("root: ./docs", f"root: {root}", 1)
 
 
 def _nearby(folder: Path) -> str:
