@@ -1,0 +1,69 @@
+#!/opt/minio/bin/python
+"""Stands in for MinIO's client: of its commands those that infra/compose.yaml and infra/README.md give."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+
+COMMAND, *ARGUMENTS = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+
+
+def client(alias: str) -> Any:
+    """Connect to `local`, or to what MC_HOST_<alias> names as http://KEY:SECRET@HOST:PORT."""
+    url = urlsplit(os.environ.get(f"MC_HOST_{alias}", "http://key:secret@127.0.0.1:9000"))
+    return boto3.client(
+        "s3",
+        endpoint_url=f"{url.scheme}://{url.hostname}:{url.port}",
+        aws_access_key_id=url.username,
+        aws_secret_access_key=url.password,
+        region_name="us-east-1",
+    )
+
+
+def mirror(s3: Any, bucket: str, folder: Path) -> None:
+    """Keep a folder like a bucket, for ever."""
+    seen: dict[str, str] = {}
+    while True:
+        listed = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        there = {each["Key"]: each["ETag"] for each in listed}
+        for key in seen.keys() - there.keys():
+            (folder / key).unlink()
+        for key in [key for key, version in there.items() if seen.get(key) != version]:
+            (folder / key).parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, key, str(folder / key))
+        seen = there
+        time.sleep(0.3)
+
+
+match COMMAND, *ARGUMENTS:
+    case "ready", alias:
+        client(alias).list_buckets()
+    case "mb", *buckets:
+        for bucket in buckets:
+            alias, _, name = bucket.partition("/")
+            client(alias).create_bucket(Bucket=name)
+    case "event", "add", "put,delete", place, arn:
+        alias, _, name = place.partition("/")
+        # moto knows queues of Amazon's only.
+        queue = {"QueueArn": arn.replace("arn:minio:", "arn:aws:"), "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]}
+        client(alias).put_bucket_notification_configuration(
+            Bucket=name, NotificationConfiguration={"QueueConfigurations": [queue]}
+        )
+    case "mirror", place, folder:
+        alias, _, name = place.partition("/")
+        mirror(client(alias), name, Path(folder))
+    case "pipe", place:
+        alias, name, key = place.split("/", 2)
+        client(alias).put_object(Bucket=name, Key=key, Body=sys.stdin.buffer.read())
+    case "rm", place:
+        alias, name, key = place.split("/", 2)
+        client(alias).delete_object(Bucket=name, Key=key)
+    case _:
+        sys.exit(f"this stand-in for mc does not know {sys.argv[1:]}")

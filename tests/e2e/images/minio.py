@@ -1,0 +1,39 @@
+#!/opt/minio/bin/python
+"""Stands in for MinIO: moto's S3 server, which sends notifications of a bucket to the webhook MinIO would send them to."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import urllib.request
+
+from moto.s3 import notifications
+from moto.server import ThreadedMotoServer
+
+ENDPOINT = os.environ["MINIO_NOTIFY_WEBHOOK_ENDPOINT_RELANCE"]
+TOKEN = os.environ["MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_RELANCE"]
+
+
+def send(_account: str, event: dict[str, object], _queue: str, _region: str) -> None:
+    """Post one event in a thread, as MinIO does, until the webhook has taken it."""
+
+    def post() -> None:
+        headers = {"Authorization": TOKEN, "Content-Type": "application/json"}
+        request = urllib.request.Request(ENDPOINT, json.dumps(event).encode(), headers)
+        for _ in range(60):
+            try:
+                with urllib.request.urlopen(request, timeout=10):
+                    return
+            except OSError as error:
+                print(f"{ENDPOINT}: {error}")
+                time.sleep(1)
+
+    threading.Thread(target=post).start()
+
+
+notifications._send_sqs_message = send
+server = ThreadedMotoServer(ip_address="0.0.0.0", port=9000)
+server.start()
+threading.Event().wait()
