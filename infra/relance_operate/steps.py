@@ -20,7 +20,7 @@ async def index(spec: str = "index.yaml") -> dict[str, str]:
     Raises SpecError for a spec that does not load, ConfigurationError if another index is deployed under its name.
     """
     from relance.config.load import find_file, load_spec
-    from relance_operate.registry import register
+    from relance_flows.registry import register
 
     file = await asyncio.to_thread(lambda: find_file(spec).absolute())
     declared = await asyncio.to_thread(load_spec, file)

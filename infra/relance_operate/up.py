@@ -20,7 +20,6 @@ from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from relance.errors import ConfigurationError, StoppedError
-from relance_flows.registry import ROOT
 from relance_operate.api import LOCAL_API, configured_api, is_healthy
 from relance_operate.automations import HEARTBEAT_S
 from relance_operate.bootstrap import POOL, bootstrap, missing
