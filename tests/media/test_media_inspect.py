@@ -245,7 +245,8 @@ def test_threads_get_the_same_facts_as_one_after_another(mp4):
 def test_nothing_heavy_is_imported_before_a_file_is_inspected_and_nothing_is_printed():
     code = """
 import sys
-from relance.media import inspect, references, rules, scale, sniff
+from relance.media import inspect, rules, scale, sniff
+from relance.parsers import references
 assert not {"PIL", "av", "markdown_it", "lxml", "httpx"} & set(sys.modules), sorted(sys.modules)
 from relance.errors import InputError
 for data in (b"\\x1a\\x45\\xdf\\xa3\\x93\\x42\\x82\\x84webm" + bytes(range(256)) * 50, b"FLV\\x01\\x05" + b"x" * 999):

@@ -78,4 +78,4 @@ def test_known_answers_are_found(make_index: Make, docs: Path, dataset: Path, mo
     for query in asked:
         hits = {hit.uri.rpartition("#")[2] for hit in index.search(queries[query], k=10, mode=mode)}
         found += bool(hits & relevant[query])
-    assert found / len(asked) >= {"vector": 0.5, "text": 0.6, "hybrid": 0.6}[mode]
+    assert found / len(asked) >= {"dense": 0.5, "full-text": 0.6, "hybrid": 0.6}[mode]
