@@ -7,6 +7,7 @@ check: lint types test
 lint:
     uv run -q --group dev ruff check .
     uv run -q --group dev ruff format --check .
+    uv run -q --group dev lint-imports
 
 types:
     uv run -q --group dev ty check

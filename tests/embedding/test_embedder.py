@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from relance.config import EmbeddingSpec
 from relance.embedding.budget import Budget, CostMeter
+from relance.embedding.dispatch import pack
 from relance.embedding.embedder import Embedder, vector_key
 from relance.embedding.providers import ModelInfo, Reply
-from relance.embedding.providers.dispatch import pack
 from relance.embedding.rate_limits import RateLimit
 from relance.embedding.sparse import Sparse
 from relance.embedding.tokenizers import open_tokenizer

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.config import EmbeddingSpec
+from relance.embedding.dispatch import Dispatcher
 from relance.embedding.providers import open_provider
-from relance.embedding.providers.dispatch import Dispatcher
 from relance.embedding.providers.fake import FakeHash
 from relance.embedding.rate_limits import AdaptiveLimit, Limits, RateLimit, shared_limits
 

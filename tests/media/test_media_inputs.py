@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from relance.config import EmbeddingSpec
 from relance.documents import Media, MediaKind, digest
 from relance.embedding.budget import Budget, CostMeter
+from relance.embedding.dispatch import PROBES
 from relance.embedding.embedder import Embedded, Embedder, Vector, vector_key
 from relance.embedding.providers import Input, InputType, ModelInfo, Reply
-from relance.embedding.providers.dispatch import PROBES
 from relance.embedding.sparse import Sparse
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
 from relance.errors import BudgetError, InputError

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from relance.config import EmbeddingSpec
 from relance.documents import Media, digest
 from relance.embedding.budget import CostMeter
+from relance.embedding.dispatch import Dispatcher, Job
 from relance.embedding.providers import Input, InputType, Provider
-from relance.embedding.providers.dispatch import Dispatcher, Job
 
 if TYPE_CHECKING:
     from relance.embedding.sparse import Sparse
