@@ -22,7 +22,7 @@ from relance.errors import RetryableError, StoppedError
 from relance.index import Index
 from relance.pipeline.batch import Batch
 from relance.pipeline.loss import note_decision
-from relance.pipeline.modalities import combine, parts
+from relance.pipeline.modalities import combine, modality_runs
 from relance.pipeline.report import Report
 from relance.pipeline.run import Ingestion
 from relance.telemetry.start import start_telemetry
@@ -100,7 +100,7 @@ async def sync(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),
         reasons = await approve(spec, full=full, only=only, ask=approval == "ask")
     reports = []
     approved = approval == "given" or bool(reasons)
-    for part in parts(spec, full=full, only=only, wait_s=wait_s, approved=approved):
+    for part in modality_runs(spec, full=full, only=only, wait_s=wait_s, approved=approved):
         with part as run:
             note_decision(run.report, reasons if not reports else ())
             await result(discover.submit(run))

@@ -13,7 +13,7 @@ from relance.config.load import load_spec
 from relance.errors import ApprovalNeededError, ConfigurationError, InputError
 from relance.pipeline.approval import Preview, approval_needed
 from relance.pipeline.loss import note_decision
-from relance.pipeline.modalities import combine, parts
+from relance.pipeline.modalities import combine, modality_runs
 from relance.pipeline.plan import Plan, check_budget, make_plan, outline
 from relance.pipeline.report import Report
 from relance.pipeline.run_handle import RunHandle
@@ -93,7 +93,7 @@ class Index:
         if reasons and not approved:
             raise ApprovalNeededError(self.spec.name, reasons)
         reports = []
-        for part in parts(self.spec, full=full, only=only, wait_s=wait_s, approved=approved, handle=handle):
+        for part in modality_runs(self.spec, full=full, only=only, wait_s=wait_s, approved=approved, handle=handle):
             with part as run:
                 note_decision(run.report, reasons)
                 run.discover()
@@ -114,7 +114,7 @@ class Index:
     def _plan(self, make: Callable[[Ingestion], Plan], *, full: bool, only: Sequence[str],
               handle: RunHandle | None) -> Plan:  # fmt: skip
         plans = []
-        for part in parts(self.spec, full=full, only=only, read_only=True, handle=handle):
+        for part in modality_runs(self.spec, full=full, only=only, read_only=True, handle=handle):
             with part as run:
                 plans.append(make(run))
         plan, *media = plans

@@ -43,13 +43,13 @@ def look(*places: str, files: dict[str, bytes] | None = None, public: str = "", 
 
 
 def found(lookup: MediaLoader, *looks: MediaRequest) -> MediaInfo:
-    (result,) = lookup.see(list(looks))
+    (result,) = lookup.load(list(looks))
     assert isinstance(result, MediaInfo), result
     return result
 
 
 def refused(lookup: MediaLoader, wanted: MediaRequest) -> str:
-    (result,) = lookup.see([wanted])
+    (result,) = lookup.load([wanted])
     assert isinstance(result, DocumentError), result
     assert result.uri == "row"
     return result.reason
@@ -73,7 +73,7 @@ def test_what_is_behind_an_address_is_new_or_none(gallery: Any, web: Any, lookup
     url = web.put("/a.png", gallery.png("red"), validator=validator)
     first = found(lookup(), look(url))
     web.take()
-    assert lookup().see([look(url, known=first.known, same=True)]) == [None]
+    assert lookup().load([look(url, known=first.known, same=True)]) == [None]
     assert web.take() == [("/a.png", 200 if validator == "none" else 304)]
     web.put("/a.png", gallery.png("blue"), validator=validator)
     second = found(lookup(), look(url, known=first.known, same=True))
@@ -95,7 +95,7 @@ def test_of_several_addresses_one_new_one_fetches_all(gallery: Any, web: Any, lo
     first = found(lookup(), look(*urls))
     assert (first.kind, len(first.data), set(first.known)) == ("images", 3, set(urls))
     web.take()
-    assert lookup().see([look(*urls, known=first.known, same=True)]) == [None]
+    assert lookup().load([look(*urls, known=first.known, same=True)]) == [None]
     assert [status for _, status in web.take()] == [304] * 3
     web.put("/green.png", gallery.png("white"))
     second = found(lookup(), look(*urls, known=first.known, same=True))
@@ -114,14 +114,14 @@ def test_many_are_looked_at_at_once_and_answered_in_order(gallery: Any, web: Any
     colours = ["red", "green", "blue", "white", "black"] * 4
     urls = [web.put(f"/{number}.png", gallery.png(colour)) for number, colour in enumerate(colours)]
     urls.insert(7, web.url + "/gone.png")
-    results = lookup().see([look(url) for url in urls])
+    results = lookup().load([look(url) for url in urls])
     assert isinstance(results.pop(7), DocumentError)
     assert [each.content_hash for each in results if isinstance(each, MediaInfo)] == [
         digest("file", gallery.png(colour)) for colour in colours]  # fmt: skip
 
 
 def test_a_server_in_trouble_is_no_fault_of_the_picture(web: Any, lookup: Open) -> None:
-    (result,) = lookup().see([look(web.put("/a.png", b"", status=503))])
+    (result,) = lookup().load([look(web.put("/a.png", b"", status=503))])
     assert isinstance(result, RetryableError)
 
 
@@ -241,7 +241,7 @@ def test_a_guess_is_what_would_be_found_wherever_that_is_known(gallery: Any, web
     urls = [web.put("/1.png", gallery.png("blue")), web.put("/2.png", gallery.png("white"))]
     looks = [look("a.png", files=files), look(urls[0]), look(urls[0], "a.png", files=files), look(*urls)]
     opened = lookup()
-    seen = opened.see(looks)
+    seen = opened.load(looks)
     known = [replace(each, known=result.known) for each, result in zip(looks, seen, strict=True)]
     web.take()
     assert hashes([opened.guess(each) for each in known]) == hashes(seen), "the caption may have changed"

@@ -21,11 +21,13 @@ from hypothesis import strategies as st
 
 from relance.documents import Chunk, Document, digest, document_id
 from relance.errors import ConfigurationError, IndexBusyError, RetryableError
-from relance.store import Store, schemas
+from relance.index import Index
+from relance.store import Store, open_store, schemas
 from relance.store.catalog import NAME, Catalog
 from relance.store.chunks import ChunkTable, EmbeddedDocument
 from relance.store.connection import store_error
 from relance.store.failures import Failure, Failures
+from relance.store.index_tables import IndexTables
 from relance.store.lock import hold
 from relance.store.manifest import Manifest, marker
 from relance.store.runs import Runs
@@ -380,3 +382,23 @@ def test_a_busy_index_says_who_holds_it_even_where_the_note_is_unreadable(store:
         (tmp_path / "db/.relance/notes.holder.json").write_text("{half", encoding="utf-8")
         with pytest.raises(IndexBusyError, match="another process"), hold(store, "notes"):
             pass
+
+
+def test_a_manifest_from_before_its_column_was_renamed_is_read_and_written(
+    make_index: Callable[..., Index], docs: Path
+) -> None:
+    rows = [json.dumps({"id": n, "text": f"Row {n}."}) for n in range(3)]
+    (docs / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    sources = [{"type": "files", "root": str(docs), "rows": {"text": "text", "id": "id"}}]
+    index = make_index(sources=sources)
+    assert index.ingest().added == 3
+    (docs / "a.md").write_text("A text.", encoding="utf-8")
+    index.ingest()
+    tables = IndexTables.serving(open_store(index.spec), "notes")
+    assert tables is not None
+    tables.manifest.table.alter_columns({"path": "collection", "rename": "container"})  # as it was
+
+    index = make_index(sources=sources)
+    assert (index.ingest().unchanged, index.status()["documents"]) == (4, 4)
+    (docs / "b.md").write_text("Another text.", encoding="utf-8")
+    assert index.ingest().added == 1

@@ -125,9 +125,9 @@ def test_a_stage_in_a_thread_with_a_span_of_its_own_is_inside_that(
 ) -> None:
     """As a Prefect task is."""
     write(docs, 1)
-    from relance.pipeline.modalities import parts
+    from relance.pipeline.modalities import modality_runs
 
-    (run,) = parts(make_index().spec)
+    (run,) = modality_runs(make_index().spec)
     with run:
         with trace.get_tracer("prefect").start_as_current_span("discover notes"):
             run.discover()

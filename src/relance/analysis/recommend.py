@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.analysis.history import Liked, read_history
-from relance.analysis.neighbours import near_uris
+from relance.analysis.neighbours import neighbour_uris
 from relance.analysis.points import Described, Points, describe_points, read_points
 from relance.analysis.texts import embed_texts
 from relance.errors import ConfigurationError, InputError
@@ -240,7 +240,7 @@ def _weights(history: Sequence[Liked], half_life_days: float | None, now: dateti
 def _candidates(index: Index, table: Any, around: NDArray[np.float32], *, level: Level, where: str | None,
                 limit: int) -> Points:  # fmt: skip
     """Fetch what lies around each of some points."""
-    uris = dict.fromkeys(uri for point in around for uri in near_uris(table, point, limit, where=where))
+    uris = dict.fromkeys(uri for point in around for uri in neighbour_uris(table, point, limit, where=where))
     return read_points(index, level=level, uris=list(uris))
 
 

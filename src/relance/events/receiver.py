@@ -43,18 +43,18 @@ def receiver(
     from starlette.exceptions import HTTPException
     from starlette.routing import Route
 
-    desk = WebhookHandler(specs, Secrets(secret), emit, limits or Limits())
+    handler = WebhookHandler(specs, Secrets(secret), emit, limits or Limits())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         yield
-        await desk.gathering.aclose()
+        await handler.gathering.aclose()
 
     app = Starlette(
         routes=[
             Route("/health", _health, methods=["GET"]),
             *routes,
-            Route("/{kind}/{index}", desk.answer, methods=["POST"]),
+            Route("/{kind}/{index}", handler.answer, methods=["POST"]),
         ],
         exception_handlers={HTTPException: _not_found},
         lifespan=lifespan,

@@ -20,7 +20,7 @@ def read_annotations(index: Index, store: Store, uris: Sequence[str]) -> dict[st
     """Read what the tables of results say of some documents, by uri; of chunks the first one speaks."""
     from relance.analysis.results import result_table
 
-    marks: dict[str, dict[str, str]] = {}
+    annotations: dict[str, dict[str, str]] = {}
     for kind, (column, said) in _SAID.items():
         table = store.open(result_table(index, kind)) if uris else None
         if table is None or not {"uri", column} <= set(table.schema.names):
@@ -28,5 +28,5 @@ def read_annotations(index: Index, store: Store, uris: Sequence[str]) -> dict[st
         for condition in schemas.in_lists("uri", list(uris)):
             for row in table.search().where(condition).select(["uri", column]).limit(None).to_list():
                 if value := row[column]:
-                    marks.setdefault(row["uri"], {}).setdefault(said, "unusual" if value is True else str(value))
-    return marks
+                    annotations.setdefault(row["uri"], {}).setdefault(said, "unusual" if value is True else str(value))
+    return annotations

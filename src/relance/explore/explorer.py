@@ -28,14 +28,14 @@ class Explorer:
 
     def __init__(self, index: Index) -> None:
         self.index = index
-        self.holdings = IndexReader(index)
+        self.reader = IndexReader(index)
         self.pictures = Pictures()
-        self.atlas = MapJob(index, self.holdings)
+        self.map_job = MapJob(index, self.reader)
 
     def warm(self) -> None:
         """Read what the first pages need, before anybody asks."""
         with contextlib.suppress(RelanceError):  # a page will say it
-            self.holdings.warm()
+            self.reader.warm()
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Fill a template."""
@@ -46,7 +46,7 @@ class Explorer:
             "pages": PAGES,
             "path": request.url.path,
             "failed": self._failed(),
-            "has_media": self.holdings.has_media,
+            "has_media": self.reader.has_media,
         }
         return HTMLResponse(environment().get_template(template).render(frame | values), status_code=status)
 
@@ -56,7 +56,7 @@ class Explorer:
 
     def _failed(self) -> int:
         try:
-            return len(self.holdings.failures())
+            return len(self.reader.failures())
         except RelanceError:  # the store itself cannot be read; the page says so where it matters
             return 0
 

@@ -195,7 +195,7 @@ class IndexReader:
         written = table.list_versions()[-1]["timestamp"]  # each analysis replaces the table, which begins at 1 again
         return table.name, table.version, written.timestamp()
 
-    def marks(self, uris: Sequence[str]) -> dict[str, dict[str, str]]:
+    def annotations(self, uris: Sequence[str]) -> dict[str, dict[str, str]]:
         """Say what analysis found out about some documents, by uri."""
         return read_annotations(self.index, self._store, uris)
 

@@ -24,8 +24,8 @@ _INSTALL = "pip install 'relance[analysis]'"
 class MapJob:
     """Draws one map at a time."""
 
-    def __init__(self, index: Index, holdings: IndexReader) -> None:
-        self._index, self._holdings = index, holdings
+    def __init__(self, index: Index, reader: IndexReader) -> None:
+        self._index, self._reader = index, reader
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self.problem = ""
@@ -50,29 +50,29 @@ class MapJob:
 
     def clusters(self) -> Clusters | None:
         """Return the clusters that were found last, or None."""
-        version = self._holdings.results_version("clusters")
+        version = self._reader.results_version("clusters")
 
         def read() -> Clusters | None:
             from relance.analysis.cluster import read_clusters
 
             return read_clusters(self._index)
 
-        return self._holdings.kept("clusters", version, read) if version else None
+        return self._reader.kept("clusters", version, read) if version else None
 
     def is_current(self) -> bool:
         """Whether the index is still as it was when the clusters were found."""
         found = self.clusters()
         if found is None:
             return False
-        tables = self._holdings.tables(media=found.level == "media")
+        tables = self._reader.tables(media=found.level == "media")
         return tables is not None and (found.table, found.table_version) == (tables.name, tables.chunks.version)
 
     def html(self, clusters: Clusters, link: Callable[[str], str]) -> tuple[str, str]:
         """Draw the page with the map; returns it and the policy it runs under."""
         from relance.analysis.map_page import map_page, security_policy
 
-        version = self._holdings.results_version("clusters")
-        page = self._holdings.kept("map", version, lambda: map_page(self._index, clusters, link=link))
+        version = self._reader.results_version("clusters")
+        page = self._reader.kept("map", version, lambda: map_page(self._index, clusters, link=link))
         return page, f"{security_policy()}; frame-ancestors 'none'"
 
     def png(self, clusters: Clusters) -> bytes:
@@ -86,7 +86,7 @@ class MapJob:
                 map_picture(clusters, path)
                 return path.read_bytes()
 
-        return self._holdings.kept("map picture", self._holdings.results_version("clusters"), draw)
+        return self._reader.kept("map picture", self._reader.results_version("clusters"), draw)
 
     def _draw(self) -> None:
         from relance.analysis.cluster import cluster, cluster_again, read_clusters

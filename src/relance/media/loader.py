@@ -1,4 +1,4 @@
-"""Looking at images and videos: files read, addresses asked, contents checked, before anything is spent on them."""
+"""Loading images and videos: files read, addresses asked, contents checked, before anything is spent on them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Part:
 
 
 class MediaLoader:
-    """Looks at many things at once, on the process's event loop; a context manager."""
+    """Loads many things at once, on the process's event loop; a context manager."""
 
     def __init__(self, policy: FetchPolicy, rules: MediaRules, *, send: Send = "auto", scale: bool = False,
                  upload: bool = False, stop: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
@@ -73,36 +73,38 @@ class MediaLoader:
             self._portal.call(self._fetcher.aclose)
         self._exits.close()
 
-    def see(self, looks: list[MediaRequest]) -> list[MediaInfo | RelanceError | None]:
-        """Look; None stands for what has not changed, an error for what cannot be had or used.
+    def load(self, requests: list[MediaRequest]) -> list[MediaInfo | RelanceError | None]:
+        """Load; None stands for what has not changed, an error for what cannot be had or used.
 
         Raises StoppedError soon after `stop` has become true: servers may take minutes to answer.
         """
         assert self._portal is not None  # noqa: S101  # used inside the with block
-        return self._portal.call(self._see_all, looks)
+        return self._portal.call(self._load_all, requests)
 
-    def guess(self, look: MediaRequest) -> MediaInfo | RelanceError | None:
-        """Say what `see` would probably find, without fetching: what is known is unchanged, the rest is new."""
-        addresses = look.addresses
-        if look.same and addresses and set(addresses) <= set(look.known):
+    def guess(self, request: MediaRequest) -> MediaInfo | RelanceError | None:
+        """Say what `load` would probably find, without fetching: what is known is unchanged, the rest is new."""
+        addresses = request.addresses
+        if request.same and addresses and set(addresses) <= set(request.known):
             return None
         from relance.parsers.media_types import media_type_of
 
-        kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in look.places}
-        kind: MediaKind = "images" if len(look.places) > 1 else ("video" if kinds == {"video"} else "image")
+        kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in request.places}
+        kind: MediaKind = "images" if len(request.places) > 1 else ("video" if kinds == {"video"} else "image")
         hashes = []
-        for place in look.places:
+        for place in request.places:
             try:
                 if is_address(place):
-                    hashes.append(look.known[place].content_hash if place in look.known else digest("address", place))
+                    hashes.append(
+                        request.known[place].content_hash if place in request.known else digest("address", place)
+                    )
                 else:
-                    hashes.append(self._part(look, place, None, scale=False).content_hash)
+                    hashes.append(self._part(request, place, None, scale=False).content_hash)
             except (InputError, MissingExtraError) as error:
-                return _refusal(look, place, error)
+                return _refusal(request, place, error)
         content_hash = hashes[0] if len(hashes) == 1 else digest("images", *hashes)
-        return MediaInfo(kind, content_hash, look.places[0])
+        return MediaInfo(kind, content_hash, request.places[0])
 
-    async def _see_all(self, looks: list[MediaRequest]) -> list[MediaInfo | RelanceError | None]:
+    async def _load_all(self, requests: list[MediaRequest]) -> list[MediaInfo | RelanceError | None]:
         import asyncio
 
         if self._fetcher is None:
@@ -113,7 +115,7 @@ class MediaLoader:
             self._fetcher = Fetcher(self._policy)
             # A picture of 90 million pixels is a quarter of a gibibyte once decoded, and more at once is not faster.
             self._decoders = CapacityLimiter(os.cpu_count() or 1)
-        tasks = [asyncio.create_task(self._see(look)) for look in looks]
+        tasks = [asyncio.create_task(self._load(request)) for request in requests]
         try:
             waiting = set(tasks)
             while waiting:
@@ -126,41 +128,41 @@ class MediaLoader:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _see(self, look: MediaRequest) -> MediaInfo | RelanceError | None:
+    async def _load(self, request: MediaRequest) -> MediaInfo | RelanceError | None:
         from anyio.to_thread import run_sync
 
-        place = look.uri
+        place = request.uri
         try:
-            fetched = await self._fetch(look)
+            fetched = await self._fetch(request)
             if fetched is None:
                 return None
             parts = []
-            for place in look.places:
-                parts.append(await run_sync(self._part, look, place, fetched.get(place), limiter=self._decoders))
+            for place in request.places:
+                parts.append(await run_sync(self._part, request, place, fetched.get(place), limiter=self._decoders))
         except (InputError, MissingExtraError) as error:
-            return _refusal(look, place, error)
+            return _refusal(request, place, error)
         except RelanceError as error:
             return error
-        return self._found(look, parts, {place: _seen(each) for place, each in fetched.items()})
+        return self._found(request, parts, {place: _validators(each) for place, each in fetched.items()})
 
-    async def _fetch(self, look: MediaRequest) -> dict[str, Fetched] | None:
+    async def _fetch(self, request: MediaRequest) -> dict[str, Fetched] | None:
         """Fetch all addresses, or return None if they still have what they had."""
-        assert self._fetcher is not None  # noqa: S101  # _see_all opened it
-        addresses = look.addresses
-        known = look.known if look.same and set(addresses) <= set(look.known) else {}
+        assert self._fetcher is not None  # noqa: S101  # _load_all opened it
+        addresses = request.addresses
+        known = request.known if request.same and set(addresses) <= set(request.known) else {}
         fetched: dict[str, Fetched] = {}
         for place in addresses:
             before = known.get(place, Validators())
             fetched[place] = await self._fetcher.fetch(place, etag=before.etag, last_modified=before.last_modified)
         # The same content under new validators is written down: the next run can then ask by them.
-        if known and all(each.unchanged or _seen(each) == known[place] for place, each in fetched.items()):
+        if known and all(each.unchanged or _validators(each) == known[place] for place, each in fetched.items()):
             return None
         for place, each in fetched.items():  # a thing of several parts has one vector: one that is new needs them all
             if each.unchanged:
                 fetched[place] = await self._fetcher.fetch(place)
         return fetched
 
-    def _part(self, look: MediaRequest, place: str, fetched: Fetched | None, *, scale: bool = True) -> _Part:
+    def _part(self, request: MediaRequest, place: str, fetched: Fetched | None, *, scale: bool = True) -> _Part:
         """Check one file and decide how it is sent; without `scale`, what could be made smaller counts as good."""
         from relance.media.addresses import data_url
         from relance.media.inspect import inspect
@@ -171,8 +173,8 @@ class MediaLoader:
         elif place.startswith("data:"):
             data, address = data_url(place), ""
         else:
-            data, address = look.read(place), look.public_url(place)
-        facts = inspect(data, look.uri if place.startswith("data:") else place)
+            data, address = request.read(place), request.public_url(place)
+        facts = inspect(data, request.uri if place.startswith("data:") else place)
         content_hash = digest("file", data)
         if facts.kind == "video":
             check(facts, self._rules)
@@ -180,7 +182,7 @@ class MediaLoader:
                 return _Part(facts, content_hash, data=data, media_type=facts.media_type)
             if not address:
                 reason = "a video is sent by its address only: name that, or set `public_url` of its source"
-                raise DocumentError(look.uri, reason)
+                raise DocumentError(request.uri, reason)
             return _Part(facts, content_hash, url=address)
         if self._send == "auto" and (fetched is None or self._is_private(place)):
             address = ""
@@ -207,26 +209,26 @@ class MediaLoader:
         return self._policy.allows(canonical_host(parts.raw_host.decode("ascii")), port)
 
     def _found(
-        self, look: MediaRequest, parts: list[_Part], memory: dict[str, Validators]
+        self, request: MediaRequest, parts: list[_Part], memory: dict[str, Validators]
     ) -> MediaInfo | DocumentError:
         first = parts[0].facts
         kind: MediaKind = first.kind
         if len(parts) > 1:
             if any(part.facts.kind == "video" for part in parts):
                 return DocumentError(
-                    look.uri, "several views of one thing can be images only; give a video its own row"
+                    request.uri, "several views of one thing can be images only; give a video its own row"
                 )
             kind = "images"
             if len({bool(part.url) for part in parts}) > 1:
                 return DocumentError(
-                    look.uri, "some of its images have public addresses and some do not; set media.send"
+                    request.uri, "some of its images have public addresses and some do not; set media.send"
                 )
         size = sum(part.facts.size for part in parts)
         hashes = [part.content_hash for part in parts]
         return MediaInfo(
             kind=kind,
             content_hash=hashes[0] if len(hashes) == 1 else digest("images", *hashes),
-            shown=look.places[0] if not look.places[0].startswith("data:") else look.uri,
+            shown=request.places[0] if not request.places[0].startswith("data:") else request.uri,
             urls=tuple(part.url for part in parts if part.url),
             data=tuple(part.data for part in parts if part.data),
             media_types=tuple(part.media_type for part in parts if part.data),
@@ -242,7 +244,7 @@ class MediaLoader:
 def open_media_loader(
     spec: MediaSpec, rules: MediaRules | None, *, scale: bool, stop: Callable[[], bool] = lambda: False
 ) -> MediaLoader:
-    """Prepare to look at what a model takes; ConfigurationError for one of texts, or `allow` with what is no host."""
+    """Prepare to load what a model takes; ConfigurationError for one of texts, or `allow` with what is no host."""
     if rules is None:
         msg = f"media.embedding.model: {spec.embedding.model} embeds texts only; name a multimodal model"
         raise ConfigurationError(msg)
@@ -254,16 +256,16 @@ def open_media_loader(
     return MediaLoader(policy, rules, send=spec.send, scale=scale, upload=spec.embedding.upload, stop=stop)
 
 
-def _refusal(look: MediaRequest, place: str, error: InputError | MissingExtraError) -> DocumentError:
+def _refusal(request: MediaRequest, place: str, error: InputError | MissingExtraError) -> DocumentError:
     """Say which file is at fault where that is not the thing itself."""
     from relance.media.fetch.urls import shown
 
     reason = error.reason if isinstance(error, DocumentError) else str(error)
-    reason = reason.removeprefix(f"{shown(look.uri)}: ")  # the thing itself need not be named twice
-    if place == look.uri or place.startswith("data:"):
-        return DocumentError(look.uri, reason)
-    return DocumentError(look.uri, f"{shown(place) if is_address(place) else place}: {reason}")
+    reason = reason.removeprefix(f"{shown(request.uri)}: ")  # the thing itself need not be named twice
+    if place == request.uri or place.startswith("data:"):
+        return DocumentError(request.uri, reason)
+    return DocumentError(request.uri, f"{shown(place) if is_address(place) else place}: {reason}")
 
 
-def _seen(fetched: Fetched) -> Validators:
+def _validators(fetched: Fetched) -> Validators:
     return Validators(fetched.etag, fetched.last_modified, fetched.size, fetched.content_hash)

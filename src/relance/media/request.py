@@ -1,4 +1,4 @@
-"""What is looked at, what was there the last time, and what is found."""
+"""What is loaded, what was there the last time, and what is found."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Validators:
 
 @dataclass(slots=True, frozen=True)
 class MediaRequest:
-    """One thing to look at.
+    """One thing to load.
 
     Attributes:
         uri: its name in the index.

@@ -54,9 +54,9 @@ class MediaIngestion(Ingestion):
     def discover(self) -> Discovery:
         """Compare the sources with the manifest."""
         scale, stop = self._section.oversize == "scale", self.handle.stop.is_set
-        lookup = open_media_loader(self._section, self.provider.info.media_rules, scale=scale, stop=stop)
+        loader = open_media_loader(self._section, self.provider.info.media_rules, scale=scale, stop=stop)
         self._known: dict[str, str] = {}
-        self._lookup = self._exits.enter_context(lookup)
+        self._loader = self._exits.enter_context(loader)
         memories = [] if self._full else list(self._memories())
         for source in self._media_sources():
             source.recall(memories)
@@ -67,19 +67,19 @@ class MediaIngestion(Ingestion):
         with self.report.stage("load"):
             batch.documents, batch.touched, failed, unchanged = [], [], [], 0
             rows = self.tables.manifest.rows(batch.known)
-            looks: list[tuple[Candidate, MediaRequest]] = []
+            requests: list[tuple[Candidate, MediaRequest]] = []
             for candidate in batch.candidates:
                 try:
-                    look = self._look(candidate.item, rows.get(document_id(candidate.item.uri)))
+                    request = self._request(candidate.item, rows.get(document_id(candidate.item.uri)))
                 except DocumentError as error:
                     failed.append(Failure(error.uri, error.reason, "load"))
                 else:
-                    looks.append((candidate, look))
+                    requests.append((candidate, request))
             if self._read_only:
-                seen = [self._lookup.guess(look) for _, look in looks]
+                seen = [self._loader.guess(request) for _, request in requests]
             else:
-                seen = self._lookup.see([look for _, look in looks])
-            for (candidate, look), found in zip(looks, seen, strict=True):
+                seen = self._loader.load([request for _, request in requests])
+            for (candidate, request), found in zip(requests, seen, strict=True):
                 item = candidate.item
                 row = rows.get(document_id(item.uri))
                 if isinstance(found, RelanceError):
@@ -91,7 +91,7 @@ class MediaIngestion(Ingestion):
                 elif found is None:  # the address still has what it had
                     unchanged += 1
                 else:
-                    self._take(batch, item, row, look, found)
+                    self._take(batch, item, row, request, found)
             self.report.add("unchanged", unchanged)
             self._fail(failed)
         return batch
@@ -119,7 +119,7 @@ class MediaIngestion(Ingestion):
         """Media are not split."""
         return ()
 
-    def _look(self, item: Item, row: dict[str, Any] | None) -> MediaRequest:
+    def _request(self, item: Item, row: dict[str, Any] | None) -> MediaRequest:
         """Say what has to be read or asked for to know an item, and what was known of it."""
         source = self.sources[item.source]
         assert isinstance(source, MediaReader)  # noqa: S101  # _open_sources made them
@@ -146,7 +146,7 @@ class MediaIngestion(Ingestion):
         """Say where a service can fetch a file: a document may show one that lies in another source."""
         return next((url for source in self._media_sources() if (url := source.public_url(path))), "")
 
-    def _take(self, batch: Batch, item: Item, row: dict[str, Any] | None, look: MediaRequest, found: Any) -> None:
+    def _take(self, batch: Batch, item: Item, row: dict[str, Any] | None, request: MediaRequest, found: Any) -> None:
         """Make a document of what was seen, unless it is what the index has."""
         payload = item.row or {"caption": "", "title": "", "heading_path": [], "metadata": {}}
         content_hash = digest("media", found.content_hash, json.dumps(payload, ensure_ascii=False, sort_keys=True))
@@ -159,18 +159,18 @@ class MediaIngestion(Ingestion):
         kind: MediaKind = found.kind
         fused = payload["caption"] if self._section.embedding.fuse else ""
         words = int(self.provider.tokenizer.count([fused])[0]) if fused else 0
-        if reason := _refusal(info, kind, len(look.places), words):
+        if reason := _refusal(info, kind, len(request.places), words):
             self._fail([Failure(item.uri, reason, "load")])
             return
         media = Media(
             kind, found.urls, found.data, found.media_types, found.content_hash, fused,
-            tokens=info.media_tokens.get(kind, 0) * max(1, len(look.places)) + words,
+            tokens=info.media_tokens.get(kind, 0) * max(1, len(request.places)) + words,
         )  # fmt: skip
         metadata = {"path": item.parent or item.uri, "media_type": found.media_type, **payload["metadata"]}
         batch.documents.append(
             MediaDocument(
                 uri=item.uri, text=payload["caption"], media_type=found.media_type, content_hash=content_hash,
-                title=payload["title"] or _name(look.places[0]), syntax="media", metadata=metadata, media=media,
+                title=payload["title"] or _name(request.places[0]), syntax="media", metadata=metadata, media=media,
                 url=found.shown, heading_path=tuple(payload["heading_path"]), width=found.width, height=found.height,
                 duration_s=found.duration_s, size=found.size,
             )

@@ -11,7 +11,7 @@ from relance.pipeline.report import Report
 from relance.pipeline.run import Ingestion
 from relance.pipeline.run_handle import RunHandle
 
-__all__ = ["check_models", "combine", "parts"]
+__all__ = ["check_models", "combine", "modality_runs"]
 
 
 def check_models(spec: IndexSpec) -> None:
@@ -25,9 +25,9 @@ def check_models(spec: IndexSpec) -> None:
         open_media_loader(spec.media, open_provider(spec.media.embedding).info.media_rules, scale=False)
 
 
-def parts(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
-          read_only: bool = False, approved: bool = False,
-          handle: RunHandle | None = None) -> Iterator[Ingestion]:  # fmt: skip
+def modality_runs(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
+                  read_only: bool = False, approved: bool = False,
+                  handle: RunHandle | None = None) -> Iterator[Ingestion]:  # fmt: skip
     """Make the runs over the parts, one after the other; they share a run id and a budget.
 
     `approved`: a person has agreed to whatever they remove. Raises ConfigurationError for a wrong `media` section

@@ -31,4 +31,4 @@ class RunHandle:
 
 
 # A flow is called through its engine, which passes plain parameters only; the context reaches through it.
-current_handle: ContextVar[RunHandle | None] = ContextVar("relance_control", default=None)
+current_handle: ContextVar[RunHandle | None] = ContextVar("relance_run_handle", default=None)

@@ -70,19 +70,19 @@ def search_media(table: Any, query: str, vector: Vector | None, *, mode: Mode, k
                  where: str | None = None, explain: Explanation | None = None) -> Hits[MediaHit]:  # fmt: skip
     """Search a media table; the same content in several places is one hit. Arguments: see `search_table`."""
     began = time.perf_counter()
-    ways = HybridQuery(table, query, vector, mode=mode, first=(k + 1) * _SPARE, where=where)
+    hybrid = HybridQuery(table, query, vector, mode=mode, first=(k + 1) * _SPARE, where=where)
 
     def best(n: int) -> list[Candidate]:
-        columns = _COLUMNS if ways.alone else ["content_hash"]
-        return read_rows(table, ways.best(n, columns), columns)
+        columns = _COLUMNS if hybrid.alone else ["content_hash"]
+        return read_rows(table, hybrid.best(n, columns), columns)
 
     groups = grouped(best, offset + k + 1, key="content_hash", rows_each=_SPARE)
     page = groups[offset : offset + k]
     there = {each.id for each in read_rows(table, [each for rows in page for each in rows], _COLUMNS)}
     shown = [[each for each in rows if each.id in there] for rows in page]
-    hits = [_hit(rows, query, ways.language, explained=explain is not None) for rows in shown if rows]
+    hits = [_hit(rows, query, hybrid.language, explained=explain is not None) for rows in shown if rows]
     if explain is not None:
-        explain.indexes = ways.indexes
+        explain.indexes = hybrid.indexes
         explain.seconds["search"] = time.perf_counter() - began
     return Hits(hits, more=len(groups) > offset + k, explanation=explain)
 

@@ -202,9 +202,9 @@ def read_picture(spec: IndexSpec, image: str) -> Media:
 
     assert spec.media is not None  # noqa: S101  # there is a table of media, so they were declared
     info = open_provider(spec.media.embedding).info
-    look = MediaRequest(image, (image,), _read, lambda _: "", {})
-    with open_media_loader(spec.media, info.media_rules, scale=True) as lookup:
-        found = lookup.see([look])[0]
+    request = MediaRequest(image, (image,), _read, lambda _: "", {})
+    with open_media_loader(spec.media, info.media_rules, scale=True) as loader:
+        found = loader.load([request])[0]
     if found is None or isinstance(found, RelanceError):
         raise found or InputError(f"{image}: it cannot be read")
     tokens = info.media_tokens.get(found.kind, 0)

@@ -75,14 +75,14 @@ class Searcher:
     def __init__(self, spec: IndexSpec, store: Store, table: Callable[..., Any]) -> None:
         self._spec = spec
         self._table = table
-        self._questions = QueryEncoder(spec, store)
+        self._encoder = QueryEncoder(spec, store)
         self._lock = threading.Lock()
         self._exits: contextlib.ExitStack | None = None
         self._rerankers: dict[RerankSpec, Reranker] = {}
 
     def __enter__(self) -> Self:
         self._exits = contextlib.ExitStack()
-        self._exits.enter_context(self._questions)
+        self._exits.enter_context(self._encoder)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -171,7 +171,7 @@ class Searcher:
             return None
         else:
             instruct = instruction(question.instruct or "")
-            asked = self._questions.embed(
+            asked = self._encoder.embed(
                 table, read_picture(self._spec, question.image) if question.image else question.query, instruct=instruct
             )
             notes.model, notes.query_vector, notes.instruct = asked.model, asked.source, asked.instruct

@@ -51,16 +51,16 @@ def search_table(table: Any, query: str, vector: Vector | None, *, mode: Mode, k
     began = time.perf_counter()
     notes = explain or Explanation(mode)
     rows_each = _CHUNKS_A_DOCUMENT if group else 1
-    ways = HybridQuery(table, query, vector, mode=mode, first=(k + 1) * rows_each, where=where)
-    notes.indexes = ways.indexes
-    best = partial(_best, table, ways, ["doc_id"] if group else _COLUMNS if ways.alone else [])
+    hybrid = HybridQuery(table, query, vector, mode=mode, first=(k + 1) * rows_each, where=where)
+    notes.indexes = hybrid.indexes
+    best = partial(_best, table, hybrid, ["doc_id"] if group else _COLUMNS if hybrid.alone else [])
     if reranker is not None:
         pool = read_rows(table, best(max(candidates, k)), [*_COLUMNS, "doc_id"])
         best = _reranked(reranker, query, pool, notes)
     groups = grouped(best, offset + k + 1, key="doc_id" if group else "", rows_each=rows_each)
     page = groups[offset : offset + k]
     there = read_rows(table, [each for rows in page for each in rows[: 1 + _SHOWN]], _COLUMNS)
-    made = {each.id: _hit(each, query, ways.language, explained=explain is not None) for each in there}
+    made = {each.id: _hit(each, query, hybrid.language, explained=explain is not None) for each in there}
     hits = [_with_chunks([made[each.id] for each in rows[: 1 + _SHOWN] if each.id in made], further=len(rows) - 1)
             for rows in page if rows[0].id in made]  # fmt: skip
     notes.seconds["search"] = time.perf_counter() - began - notes.seconds.get("rerank", 0.0)
@@ -71,13 +71,13 @@ def find_rows(table: Any, query: str, vector: Vector | None, *, mode: Mode, k: i
               more: Sequence[str] = ()) -> list[tuple[dict[str, Any], float]]:  # fmt: skip
     """Find the best rows, with their scores: the columns of a hit, and those named in `more`."""
     columns = [*_COLUMNS, *more]
-    ways = HybridQuery(table, query, vector, mode=mode, first=k, where=where)
-    found = read_rows(table, ways.best(k, columns if ways.alone else ()), columns)
+    hybrid = HybridQuery(table, query, vector, mode=mode, first=k, where=where)
+    found = read_rows(table, hybrid.best(k, columns if hybrid.alone else ()), columns)
     return [(each.row, each.score) for each in found]
 
 
-def _best(table: Any, ways: HybridQuery, columns: list[str], n: int) -> list[Candidate]:
-    return read_rows(table, ways.best(n, columns), columns)
+def _best(table: Any, hybrid: HybridQuery, columns: list[str], n: int) -> list[Candidate]:
+    return read_rows(table, hybrid.best(n, columns), columns)
 
 
 def _reranked(

@@ -27,6 +27,16 @@ class Manifest(LazyTable):
     def __init__(self, store: Store, table: str) -> None:
         super().__init__(store, f"{table}__documents")
 
+    @property
+    def table(self) -> Any | None:
+        """The LanceDB table, or None before the first write."""
+        if self._table is None and (table := super().table) is not None and "container" in table.schema.names:
+            try:  # what the column was called at first; renaming writes no data
+                table.alter_columns({"path": "container", "rename": "collection"})
+            except Exception as error:
+                raise store_error(error, f"renaming a column of {self.name}") from error
+        return self._table
+
     def snapshot(self) -> Snapshot:
         """Read what a run compares the sources with."""
         return Snapshot.read(self.table)

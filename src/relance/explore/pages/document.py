@@ -28,15 +28,15 @@ def show(request: Request) -> Response:
     row = _row(here, request.path_params["doc_id"])
     number = given.number("page", (given.number("at", 1) - 1) // CHUNKS_PER_PAGE + 1)
     with ThreadPoolExecutor(1) as thread:  # both wait for the store
-        reading = thread.submit(here.holdings.chunks, row, number)
+        reading = thread.submit(here.reader.chunks, row, number)
         similar = _similar(here, row["uri"])
         chunks = reading.result()
     first = chunks.rows[0] if chunks.rows else None
     return here.page(
         request, "document.html", document=row, chunks=chunks, first=first, repeated=_repeated(chunks.rows),
-        similar=similar, failure=here.holdings.failure(row["doc_id"]), document_id=document_id,
+        similar=similar, failure=here.reader.failure(row["doc_id"]), document_id=document_id,
         file=not row["parent"] and source_file(here.index.spec, row["uri"]) is not None,
-        marks=here.holdings.marks([row["uri"]]).get(row["uri"], {}),
+        annotations=here.reader.annotations([row["uri"]]).get(row["uri"], {}),
     )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def by_uri(request: Request) -> Response:
     if not uri:
         msg = "uri is missing"
         raise InputError(msg)
-    if not (found := here.holdings.of_uri(uri)):
+    if not (found := here.reader.of_uri(uri)):
         raise no_such("The index holds no document of this name.")
     return RedirectResponse(found, status_code=303)
 
@@ -71,7 +71,7 @@ def no_such(told: str = "The index holds no such document; it may have been remo
 
 
 def _row(here: Explorer, doc_id: str) -> dict[str, Any]:
-    row = here.holdings.document(doc_id) if is_id(doc_id) else None
+    row = here.reader.document(doc_id) if is_id(doc_id) else None
     if row is None:
         raise no_such()
     return row

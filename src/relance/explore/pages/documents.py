@@ -24,19 +24,19 @@ def show(request: Request) -> Response:
     kind = given.choice("kind", ("text", "media"))
     order, find, number = given.choice("order", tuple(_ORDERS)), given.text("find"), given.number("page")
     media = kind == "media"
-    if media and not here.holdings.has_media:
+    if media and not here.reader.has_media:
         msg = f"index {here.index.spec.name!r} has no media"
         raise InputError(msg)
-    if here.holdings.tables() is None:
+    if here.reader.tables() is None:
         return here.page(request, "missing.html")
-    listed = here.holdings.documents(media=media)
+    listed = here.reader.documents(media=media)
     found = listed.having(find, ["uri", "title"])
     if order != "uri":
         found = found.sorted(order, descending=_ORDERS[order][1])
     page = found.page(number)
     return here.page(
         request, "documents.html", kind=kind, orders=_ORDERS, order=order, find=find, page=page, total=len(listed),
-        media=here.holdings.media([row["doc_id"] for row in page.rows]) if media else {},
-        marks=here.holdings.marks([row["uri"] for row in page.rows]),
+        media=here.reader.media([row["doc_id"] for row in page.rows]) if media else {},
+        annotations=here.reader.annotations([row["uri"] for row in page.rows]),
         parameters={"kind": kind, "order": order, "find": find},
     )  # fmt: skip

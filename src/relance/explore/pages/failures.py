@@ -19,9 +19,9 @@ _REASONS = 8
 def show(request: Request) -> Response:
     """List failures, with the most frequent reasons."""
     here, given = explorer_of(request), Parameters(request.query_params)
-    if here.holdings.tables() is None:
+    if here.reader.tables() is None:
         return here.page(request, "missing.html")
-    failures = here.holdings.failures()
+    failures = here.reader.failures()
     stages = [stage for stage, _ in failures.counts("stage")]
     stage, find, number = given.text("stage"), given.text("find"), given.number("page")
     found = failures.being("stage", stage) if stage else failures

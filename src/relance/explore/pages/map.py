@@ -18,12 +18,12 @@ __all__ = ["draw", "picture", "show", "view"]
 def show(request: Request) -> Response:
     """Show the clusters and a picture of the map; while it is drawn, the page asks again every two seconds."""
     here = explorer_of(request)
-    atlas = here.atlas
-    if here.holdings.tables() is None:
+    map_job = here.map_job
+    if here.reader.tables() is None:
         return here.page(request, "missing.html")
     return here.page(
-        request, "map.html", missing=atlas.missing(), drawing=atlas.drawing, problem=atlas.problem,
-        clusters=atlas.clusters(), current=atlas.is_current(),
+        request, "map.html", missing=map_job.missing(), drawing=map_job.drawing, problem=map_job.problem,
+        clusters=map_job.clusters(), current=map_job.is_current(),
     )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def draw(request: Request) -> Response:
     """Begin to draw the map anew."""
     from starlette.responses import RedirectResponse
 
-    explorer_of(request).atlas.draw()
+    explorer_of(request).map_job.draw()
     return RedirectResponse("/map", status_code=303)
 
 
@@ -39,11 +39,11 @@ def view(request: Request) -> Response:
     """Show the map alone: the only page with a script, and the only one that runs under another policy."""
     from starlette.responses import HTMLResponse
 
-    atlas = explorer_of(request).atlas
-    clusters = atlas.clusters()
+    map_job = explorer_of(request).map_job
+    clusters = map_job.clusters()
     if clusters is None:
         raise no_such("There is no map yet.")
-    html, policy = atlas.html(clusters, lambda uri: url("/open", uri=uri))
+    html, policy = map_job.html(clusters, lambda uri: url("/open", uri=uri))
     return HTMLResponse(html, headers={"content-security-policy": policy})
 
 
@@ -51,8 +51,8 @@ def picture(request: Request) -> Response:
     """Show the map as a picture."""
     from starlette.responses import Response
 
-    atlas = explorer_of(request).atlas
-    clusters = atlas.clusters()
+    map_job = explorer_of(request).map_job
+    clusters = map_job.clusters()
     if clusters is None:
         raise no_such("There is no map yet.")
-    return Response(atlas.png(clusters), media_type="image/png")
+    return Response(map_job.png(clusters), media_type="image/png")

@@ -32,10 +32,10 @@ def show(request: Request) -> Response:
     row = _row(here, request)
     return here.page(
         request, "medium.html", medium=row, local=_path(here, row) is not None,
-        how=shown_as(row["url"], row["uri"], row["kind"], row["media_type"]), copies=here.holdings.copies(row),
+        how=shown_as(row["url"], row["uri"], row["kind"], row["media_type"]), copies=here.reader.copies(row),
         similar=_similar(here, row["uri"]), shown_in=_shown_in(here, row), document_id=document_id,
         host=urlsplit(row["url"]).hostname if "://" in row["url"] else "",
-        marks=here.holdings.marks([row["uri"]]).get(row["uri"], {}),
+        annotations=here.reader.annotations([row["uri"]]).get(row["uri"], {}),
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def download(request: Request) -> Response:
 
 def _row(here: Explorer, request: Request) -> dict[str, Any]:
     doc_id = request.path_params["doc_id"]
-    row = here.holdings.medium(doc_id) if is_id(doc_id) else None
+    row = here.reader.medium(doc_id) if is_id(doc_id) else None
     if row is None:
         raise no_such("The index holds no such picture; it may have been removed.")
     return row
@@ -107,4 +107,4 @@ def _similar(here: Explorer, uri: str) -> list[Any]:
 def _shown_in(here: Explorer, row: dict[str, Any]) -> str:
     """Name the document that shows it, if one does and is in the index: `page.md#picture.png` is shown in `page.md`."""
     document = row["uri"].rpartition("#")[0]
-    return document if document and here.holdings.document(document_id(document)) else ""
+    return document if document and here.reader.document(document_id(document)) else ""

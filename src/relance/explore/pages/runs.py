@@ -21,7 +21,7 @@ _PER_PAGE = 25
 def show(request: Request) -> Response:
     """List the latest runs."""
     here, number = explorer_of(request), Parameters(request.query_params).number("page")
-    runs = here.holdings.runs()
+    runs = here.reader.runs()
     page = Page(runs[(number - 1) * _PER_PAGE : number * _PER_PAGE], number, len(runs), _PER_PAGE)
     return here.page(request, "runs.html", page=page, parameters={})
 
@@ -29,7 +29,7 @@ def show(request: Request) -> Response:
 def one(request: Request) -> Response:
     """Show the reports of a run: of the texts, and of the media."""
     here, run_id = explorer_of(request), request.path_params["run_id"]
-    reports = [run for run in here.holdings.runs() if run["run_id"] == run_id]
+    reports = [run for run in here.reader.runs() if run["run_id"] == run_id]
     if not reports:
         raise no_such("The log has no such run among its latest thousand.")
     reports.sort(key=lambda run: run.get("part") == "media")

@@ -26,15 +26,15 @@ def show(request: Request) -> Response:
     """Answer a question."""
     here = explorer_of(request)
     question = Question.read(Parameters(request.query_params))
-    tables = here.holdings.tables()
+    tables = here.reader.tables()
     if tables is None:
         return here.page(request, "missing.html")
     values: dict[str, Any] = {
         "question": question,
         "modes": _modes(tables.chunks.table),
-        "types": here.holdings.media_types(),
-        "folders": here.holdings.folders(),
-        "fields": here.holdings.fields(),
+        "types": here.reader.media_types(),
+        "folders": here.reader.folders(),
+        "fields": here.reader.fields(),
         "per_page": PER_PAGE,
         "document_id": document_id,
     }
@@ -51,24 +51,24 @@ def _modes(table: Any) -> dict[str, str]:
 
 
 def _front(here: Explorer) -> dict[str, Any]:
-    documents = here.holdings.documents()
+    documents = here.reader.documents()
     found: dict[str, Any] = {
         "total": len(documents),
         "latest": documents.sorted("updated_at", descending=True).page(1, _LATEST).rows,
         "pictures": [],
         "media_total": 0,
-        "runs": here.holdings.runs()[:1],
+        "runs": here.reader.runs()[:1],
     }
-    if here.holdings.has_media:
-        media = here.holdings.documents(media=True)
-        found |= {"media_total": len(media), "pictures": here.holdings.different_media(_SHOWN_PICTURES)}
+    if here.reader.has_media:
+        media = here.reader.documents(media=True)
+        found |= {"media_total": len(media), "pictures": here.reader.different_media(_SHOWN_PICTURES)}
     return found
 
 
 def _ask(here: Explorer, question: Question) -> tuple[int, dict[str, Any]]:
     """Search what the question is about; what is wrong with it, or with the model, is told beside the form."""
     found: dict[str, Any] = {"texts": None, "media": None, "problem": "", "bad_filter": "",
-                             "marks": {}, "like_title": ""}  # fmt: skip
+                             "annotations": {}, "like_title": ""}  # fmt: skip
     sides = _sides(here, question)
     refusals: list[FilterError] = []
     for side in sides:
@@ -80,16 +80,16 @@ def _ask(here: Explorer, question: Question) -> tuple[int, dict[str, Any]]:
             return 400 if isinstance(error, InputError) else 503, found | {"problem": str(error)}
     if len(refusals) == len(sides):
         return 400, found | {"bad_filter": str(refusals[0])}
-    found["marks"] = here.holdings.marks([hit.uri for hit in found["texts"] or []])
+    found["annotations"] = here.reader.annotations([hit.uri for hit in found["texts"] or []])
     if question.like:
-        found["like_title"] = here.holdings.title_of(question.like)
+        found["like_title"] = here.reader.title_of(question.like)
     return 200, found
 
 
 def _sides(here: Explorer, question: Question) -> list[str]:
     """Say which of texts and media are looked through: something is like its own kind only."""
-    if not here.holdings.has_media:
+    if not here.reader.has_media:
         return ["texts"]
     if question.like:
-        return ["texts"] if here.holdings.document(document_id(question.like)) else ["media"]
+        return ["texts"] if here.reader.document(document_id(question.like)) else ["media"]
     return {"all": ["texts", "media"], "text": ["texts"], "media": ["media"]}[question.kind]

@@ -16,9 +16,9 @@ __all__ = ["show"]
 def show(request: Request) -> Response:
     """Describe the index as it is now."""
     here = explorer_of(request)
-    described = dict(here.holdings.status())
+    described = dict(here.reader.status())
     media = described.pop("media", None)
-    parts = [("Texts", described, here.index.spec.embedding, here.holdings.shape())]
+    parts = [("Texts", described, here.index.spec.embedding, here.reader.shape())]
     if media is not None and here.index.spec.media is not None:
-        parts.append(("Images and videos", media, here.index.spec.media.embedding, here.holdings.shape(media=True)))
-    return here.page(request, "status.html", parts=parts, store=here.holdings.store_uri)
+        parts.append(("Images and videos", media, here.index.spec.media.embedding, here.reader.shape(media=True)))
+    return here.page(request, "status.html", parts=parts, store=here.reader.store_uri)
