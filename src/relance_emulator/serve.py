@@ -24,8 +24,9 @@ def serve(config: EmulatorConfig, *, ready: Callable[[str], None] = lambda _: No
 
     Raises ConfigurationError where the port is taken, MissingExtraError without the extra `emulator`.
     """
+    server = _server(config)
     with listening(config.host, config.port, _CANNOT) as (listener, address):
-        serve_until_interrupted(_server(config), listener, lambda: ready(address))
+        serve_until_interrupted(server, listener, lambda: ready(address))
 
 
 @contextmanager

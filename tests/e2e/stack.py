@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,11 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 class Stack:
     """What `relance up` has brought up, as a test sees it: the command line and the server's API."""
 
-    def __init__(self, home: Path, port: int, auth: tuple[str, str] | None = None) -> None:
-        self.home, self.port = home, port
+    def __init__(self, home: Path, port: int, auth: tuple[str, str] | None = None, *,
+                 relance: Sequence[str] = (sys.executable, "-m", "relance.cli.main"),
+                 folder: Path = CHECKOUT) -> None:  # fmt: skip
+        """Prepare to run the command `relance` in a folder; `auth` is the server's user and password."""
+        self.home, self.port, self.relance, self.folder = home, port, relance, folder
         self.page = f"http://127.0.0.1:{port}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "COV_"))}
         self.environment = kept | {"PREFECT_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"}
@@ -38,7 +41,7 @@ class Stack:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "relance.cli.main", "up", "--port", str(self.port), *more],
+                [*self.relance, "up", "--port", str(self.port), *more], cwd=self.folder,
                 env=self.environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + 300
@@ -63,13 +66,13 @@ class Stack:
     def run(self, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         """Run a relance command against this server."""
         environment = self.environment | {"PREFECT_API_URL": f"{self.page}/api"}
-        return subprocess.run([sys.executable, "-m", "relance.cli.main", *arguments], env=environment, timeout=timeout,
-                              capture_output=True, text=True, check=False, cwd=CHECKOUT)  # fmt: skip
+        return subprocess.run([*self.relance, *arguments], env=environment, timeout=timeout,
+                              capture_output=True, text=True, check=False, cwd=self.folder)  # fmt: skip
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a relance command that stays."""
         environment = self.environment | {"PREFECT_API_URL": f"{self.page}/api", "PYTHONUNBUFFERED": "1"}
-        return subprocess.Popen([sys.executable, "-m", "relance.cli.main", *arguments], env=environment, cwd=CHECKOUT,
+        return subprocess.Popen([*self.relance, *arguments], env=environment, cwd=self.folder,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
 
     def ask(self, method: str, path: str, **options: Any) -> Any:

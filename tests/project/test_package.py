@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+import shutil
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+from hatchling.builders.wheel import WheelBuilder
+from installed import Installed
 
 import relance
+from relance.index import Index
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,15 +40,86 @@ def test_the_core_does_not_know_prefect(path: Path) -> None:
         assert not any(name.split(".")[0] == "prefect" for name in names)
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
-    from hatchling.builders.wheel import WheelBuilder
+def contents(wheel: Path) -> dict[str, bytes]:
+    """Return the files of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
-    wheel = next(WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"]))
-    names = zipfile.ZipFile(wheel).namelist()
-    tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"relance"}
-    assert "relance/embedding/qwen.tiktoken.gz" in names
-    assert "relance/py.typed" in names
+
+def test_the_wheel_is_the_whole_product_and_nothing_else(dists: tuple[Path, Path]) -> None:
+    files = contents(dists[1])
+    tops = {name.split("/")[0] for name in files}
+    ours = {"relance", "relance_emulator", "relance_flows", "relance_tasks", "relance_operate"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == ours
+    assert "relance/embedding/qwen.tiktoken.gz" in files
+    assert "relance/py.typed" in files
+    assert "relance_flows/ingest.py" in files
+    metadata = next(content for name, content in files.items() if name.endswith("METADATA")).decode()
+    assert "License-File: NOTICE" in metadata
+    assert not [name for name, content in files.items() if str(ROOT).encode() in content]
+
+
+def test_the_source_distribution_builds_the_same_wheel(dists: tuple[Path, Path], tmp_path: Path) -> None:
+    with tarfile.open(dists[0]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+        archive.extractall(tmp_path, filter="data")
+    [folder] = tmp_path.iterdir()
+    [again] = WheelBuilder(str(folder)).build(directory=str(tmp_path / "dist"), versions=["standard"])
+    assert contents(Path(again)) == contents(dists[1])
+    assert {"README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "prefect.yaml", "tests/conftest.py"} <= names
+    junk = ("lancedb/", "__pycache__/", "uv.lock", ".env")
+    assert not [name for name in names if name.endswith(junk) or any(f"/{each}" in name for each in junk[:2])]
+
+
+@pytest.mark.slow
+def test_a_folder_with_documents_is_indexed_from_the_wheel_by_three_commands(installed: Installed) -> None:
+    docs = ROOT / "examples" / "handbook" / "docs"
+    taken = {"page.html": "people/remote-work.html", "papers/heron.pdf": "field/mounting-a-heron.pdf",
+             "papers/old/visit.docx": "field/site-visit-checklist.docx", "leave.md": "people/leave.md"}  # fmt: skip
+    (installed.folder / "papers" / "old").mkdir(parents=True)
+    for name, source in taken.items():
+        shutil.copy2(docs / source, installed.folder / name)
+    assert installed.run("init", ".").returncode == 0
+    report = installed.json("ingest", ".")
+    code = {f"{name}/__init__.py" for name in ("flows", "tasks", "infra")}
+    assert (report["status"], report["added"], report["failed"]) == ("completed", len(taken) + len(code), 0)
+    assert report["startup"]["server"] > 0, "it ran through Prefect, on a server of its own"
+    index = Index(installed.folder)
+    assert {row["uri"] for row in index.table().search().limit(None).to_list()} == taken.keys() | code
+    hits = installed.json("search", ".", "how is a gauge mounted on a bridge?")["hits"]
+    assert hits[0]["uri"] == "papers/heron.pdf"
+
+    version = index.status()["table_version"]
+    again = installed.json("ingest", ".")
+    assert (again["status"], again["added"], again["embedded"]) == ("completed", 0, 0)
+    assert again["unchanged"] == report["added"]
+    assert installed.json("status", ".")["table_version"] == version
+    plan = installed.json("plan", ".")
+    assert (plan["added"], plan["changed"], plan["removed"], plan["tokens"]) == (0, 0, 0, 0)
+
+
+@pytest.mark.slow
+def test_a_folder_without_documents_gets_one_that_is_found(installed: Installed) -> None:
+    for name in ("flows", "tasks", "infra"):  # what no parser reads
+        (installed.folder / name / "data.bin").write_bytes(b"\0")
+        (installed.folder / name / "__init__.py").rename(installed.folder / name / "__init__.pyc")
+    assert installed.run("init", ".").returncode == 0
+    assert installed.json("ingest", ".")["added"] == 1
+    assert installed.json("search", ".", "what was written by init?")["hits"][0]["uri"] == "docs/welcome.md"
+
+
+@pytest.mark.slow
+def test_what_the_wheel_lacks_is_told_in_one_line(installed: Installed) -> None:
+    blocked = {"name": "blocked", "sources": [{"type": "files", "root": "."}], "store": {"block": "shared"}}
+    (installed.folder / "index.yaml").write_text(yaml.safe_dump(blocked), encoding="utf-8")
+    for command, says in {
+        "emulator": "relance emulator needs an extra: pip install 'relance[emulator]'",
+        "status": "store.block: the block lancedb-store/shared is kept by a Prefect server, and no Prefect server",
+    }.items():
+        told = installed.run(command, *([] if command == "emulator" else ["."]))
+        assert (told.returncode, told.stdout) == (2, "")
+        assert told.stderr.startswith(f"relance: {says}")
+        assert told.stderr.count("\n") == 1
 
 
 def test_no_lock_file_is_kept() -> None:
