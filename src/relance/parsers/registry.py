@@ -115,15 +115,23 @@ class Parsers:
         return next((parser.refused[media_type] for parser in self._parsers if media_type in parser.refused), "")
 
 
-def open_parsers(options: Mapping[str, SpecModel] | None = None, given: Iterable[Parser] = ()) -> Parsers:
-    """Make the installed parsers, with options by name; those given come first, then those that have options."""
-    options = options or {}
-    ours_first = sorted(plugins("parsers").items(), key=lambda each: (each[1].package != "relance", each[0]))
+def open_parsers(
+    options: Mapping[str, SpecModel] | None = None, given: Mapping[str, Parser | type[Parser]] | None = None
+) -> Parsers:
+    """Make the parsers of an index, by name.
+
+    Args:
+        options: of parsers; one that has some comes before those that are only installed.
+        given: beside the installed ones or in their place, and before them; an instance is used as it is.
+    """
+    options, given = options or {}, given or {}
+    ours_first = sorted(plugins("parsers").values(), key=lambda each: (each.package != "relance", each.name))
     classes = loaded_plugins("parsers")
-    made = {name: classes[name](options.get(name)) for name, _ in ours_first if name in classes}
+    named = {plugin.name: classes[plugin.name] for plugin in ours_first if plugin.name in classes} | dict(given)
+    made = {name: each if isinstance(each, Parser) else each(options.get(name)) for name, each in named.items()}
+    chosen = [*given, *(name for name in options if name not in given)]
     return Parsers(
-        [parser for name, parser in made.items() if name not in options],
-        [*given, *(parser for name, parser in made.items() if name in options)],
+        [parser for name, parser in made.items() if name not in chosen], [made[name] for name in chosen if name in made]
     )
 
 

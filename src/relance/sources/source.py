@@ -90,7 +90,10 @@ class Source(ABC):
 
     @contextmanager
     def open(self, item: Item) -> Generator[tuple[BinaryIO, int]]:
-        """Open a collection of any size: a seekable stream and its size in bytes; raises as `read`."""
+        """Open a collection of any size: a seekable stream and its size in bytes; raises as `read`.
+
+        Where a source has nothing better, it is read whole, and `spec.max_size` holds.
+        """
         data = self.read(item).data
         yield BytesIO(data), len(data)
 
