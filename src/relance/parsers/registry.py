@@ -6,8 +6,9 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import PurePosixPath
+from typing import Any
 
-from relance.config import RowsSpec, fingerprint
+from relance.config import IndexSpec, RowsSpec, fingerprint
 from relance.config.plugins import loaded_plugins, plugins
 from relance.config.spec_model import SpecModel
 from relance.errors import DocumentError, MissingExtraError, RelanceError
@@ -15,7 +16,7 @@ from relance.parsers.decoding import clean
 from relance.parsers.media_types import UNKNOWN, media_type_of
 from relance.parsers.parser import Collection, Parsed, Parser, Raw, Reference, Row
 
-__all__ = ["Parsers", "installed_parsers", "open_parsers"]
+__all__ = ["Parsers", "installed_parsers", "open_parsers", "parsers_of"]
 
 
 class Parsers:
@@ -115,16 +116,28 @@ class Parsers:
         return next((parser.refused[media_type] for parser in self._parsers if media_type in parser.refused), "")
 
 
-def open_parsers(options: Mapping[str, SpecModel] | None = None, given: Iterable[Parser] = ()) -> Parsers:
-    """Make the installed parsers, with options by name; those given come first, then those that have options."""
-    options = options or {}
+def open_parsers(options: Mapping[str, SpecModel] | None = None, given: Mapping[str, Any] | None = None) -> Parsers:
+    """Make the installed parsers, with options by name; those given come first, then those that have options.
+
+    What is given is a class, or an instance, which takes no options.
+    """
+    options, given = options or {}, given or {}
     ours_first = sorted(plugins("parsers").items(), key=lambda each: (each[1].package != "relance", each[0]))
     classes = loaded_plugins("parsers")
-    made = {name: classes[name](options.get(name)) for name, _ in ours_first if name in classes}
+    made = {name: classes[name](options.get(name)) for name, _ in ours_first if name in classes and name not in given}
     return Parsers(
         [parser for name, parser in made.items() if name not in options],
-        [*given, *(parser for name, parser in made.items() if name in options)],
+        [
+            *(kind(options.get(name)) if isinstance(kind, type) else kind for name, kind in given.items()),
+            *(parser for name, parser in made.items() if name in options),
+        ],
     )
+
+
+def parsers_of(spec: IndexSpec) -> Parsers:
+    """Make the parsers of an index: with the options of its spec, after those that were given to it."""
+    given = spec.plugins.given.get("parsers")
+    return open_parsers(spec.parsers, given) if spec.parsers or given else installed_parsers()
 
 
 @cache

@@ -52,7 +52,10 @@ match COMMAND, *ARGUMENTS:
     case "event", "add", "put,delete", place, arn:
         alias, _, name = place.partition("/")
         # moto knows queues of Amazon's only.
-        queue = {"QueueArn": arn.replace("arn:minio:", "arn:aws:"), "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]}
+        queue = {
+            "QueueArn": arn.replace("arn:minio:", "arn:aws:"),
+            "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
+        }
         client(alias).put_bucket_notification_configuration(
             Bucket=name, NotificationConfiguration={"QueueConfigurations": [queue]}
         )
