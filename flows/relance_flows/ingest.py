@@ -104,7 +104,7 @@ async def sync(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),
         with part as run:
             note_decision(run.report, reasons if not reports else ())
             await result(discover.submit(run))
-            if run.embedding.mode == "batch":
+            if run.embedding.batched:
                 await result(fill.submit(run))
             await all_batches(run)
             reports.append(await result(finish.submit(run)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from relance.config import IndexSpec, Size
 from relance.config.load import load_spec
+from relance.config.plugins import Plugins
 from relance.errors import ApprovalNeededError, ConfigurationError, InputError
 from relance.pipeline.approval import Preview, approval_needed
 from relance.pipeline.loss import note_decision
@@ -46,8 +47,26 @@ class Index:
     ```
     """
 
-    def __init__(self, spec: IndexSpec | str | Path) -> None:
-        self.spec = spec if isinstance(spec, IndexSpec) else load_spec(spec)
+    def __init__(self, spec: IndexSpec | str | Path, *, sources: Mapping[str, Any] | None = None,
+                 parsers: Mapping[str, Any] | None = None, chunkers: Mapping[str, Any] | None = None,
+                 providers: Mapping[str, Any] | None = None,
+                 rerankers: Mapping[str, Any] | None = None) -> None:  # fmt: skip
+        """Open a declared index.
+
+        Args:
+            spec: the declaration, or its file or folder.
+            sources: plug-ins by the names that the spec uses, before installed ones: classes, or instances. They are
+                used by this object only: a run through Prefect knows installed plug-ins.
+            parsers: likewise.
+            chunkers: likewise.
+            providers: likewise; an instance is closed after each run or search, and has to open again by itself.
+            rerankers: likewise.
+        """
+        plugins = Plugins.of({"sources": sources, "parsers": parsers, "chunkers": chunkers, "providers": providers,
+                              "rerankers": rerankers})  # fmt: skip
+        if not isinstance(spec, IndexSpec):
+            spec = load_spec(spec, plugins)
+        self.spec = spec.with_plugins(plugins) if plugins.given else spec
         self._store = open_store(self.spec)
         self._searcher = Searcher(self.spec, self._store, self.table)
 
@@ -97,7 +116,7 @@ class Index:
             with part as run:
                 note_decision(run.report, reasons)
                 run.discover()
-                if run.embedding.mode == "batch":
+                if run.embedding.batched:
                     from relance.pipeline.batch_mode import fill
 
                     fill(run)
@@ -250,4 +269,4 @@ class Index:
         from relance.embedding.providers import open_provider
 
         sections = [self.spec.embedding] + ([self.spec.media.embedding] if self.spec.media else [])
-        return all(open_provider(section).info.price_per_million_tokens == 0 for section in sections)
+        return all(open_provider(section, self.spec.plugins).info.price_per_million_tokens == 0 for section in sections)

@@ -5,13 +5,14 @@ import sys
 
 import pytest
 
-from relance.chunkers import chunk_document, chunker_for, context_prefix, embedding_text
+from relance.chunkers import chunk_document, context_prefix, embedding_text
 from relance.chunkers.boundaries import Level, find_boundaries
+from relance.chunkers.code import SyntaxChunker
 from relance.chunkers.markdown import outline
 from relance.config import ChunkingSpec
 from relance.documents import Chunk, Document
 from relance.embedding.tokenizers import open_tokenizer
-from relance.errors import MissingExtraError
+from relance.errors import DocumentError, MissingExtraError
 
 WORDS = open_tokenizer("words")
 
@@ -257,8 +258,8 @@ def has_parsers():
 
 @pytest.mark.skipif(has_parsers(), reason="checked where the extra is missing")
 def test_the_strategy_code_without_its_extra_says_what_to_install():
-    with pytest.raises(MissingExtraError, match=r"pip install 'relance\[code\]'"):
-        chunker_for(ChunkingSpec(strategy="code"), "code:python", WORDS)
+    with pytest.raises(DocumentError, match=r"pip install 'relance\[code\]'"):
+        cut(PYTHON, "code:python", strategy="code")
 
 
 @pytest.mark.skipif(not has_parsers(), reason="needs the extra `code`")
@@ -281,7 +282,9 @@ class TestSyntax:
 def test_the_strategy_code_needs_its_extra_for_code_only(monkeypatch):
     monkeypatch.setitem(sys.modules, "tree_sitter_language_pack", None)
     with pytest.raises(MissingExtraError):
-        chunker_for(ChunkingSpec(strategy="code"), "code:python", WORDS)
+        SyntaxChunker.open("python", WORDS, 256, 0)
+    with pytest.raises(DocumentError, match="relance\\[code\\]"):
+        cut(PYTHON, "code:python", strategy="code")
     assert cut(PYTHON, "markdown", strategy="code", max_tokens=20) == cut(PYTHON, "markdown", max_tokens=20)
 
 

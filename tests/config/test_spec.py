@@ -113,7 +113,7 @@ def test_numbers_are_finite(value):
 
 def test_paths_are_relative_to_the_folder_of_the_spec(tmp_path):
     spec = IndexSpec.model_validate({"name": "a", "sources": [{"type": "files", "root": "docs"}], "folder": tmp_path})
-    assert spec.path(spec.sources[0].root) == tmp_path / "docs"
+    assert spec.path(spec.sources[0].model_dump()["root"]) == tmp_path / "docs"
     assert spec.path("/elsewhere") == Path("/elsewhere")
 
 

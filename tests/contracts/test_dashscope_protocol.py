@@ -219,7 +219,7 @@ class Relance:
 
     def text(self, texts, text_type="document", **parameters):
         # The protocol's `dimension` and `instruct` are called the same in a spec.
-        return self.ask(EmbeddingSpec(model=self.text_model, **self.address, **parameters), texts, text_type)
+        return self.ask(EmbeddingSpec.of({"model": self.text_model, **self.address, **parameters}), texts, text_type)
 
     def pictures(self, contents):
         inputs = [

@@ -70,8 +70,8 @@ def name(request: pytest.FixtureRequest, emulator: Any, monkeypatch: pytest.Monk
 
 
 def reranker(name: str, **fields: Any) -> Reranker:
-    region = "beijing" if name.startswith("dashscope/") else ""
-    return open_reranker(RerankSpec.model_validate({"model": name, "region": region, **fields}))
+    region = {"region": "beijing"} if name.startswith("dashscope/") else {}
+    return open_reranker(RerankSpec.of({"model": name, **region, **fields}))
 
 
 # ── every reranker ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -387,7 +387,7 @@ def test_the_embeddings_address_and_key_are_used_for_their_own_provider_only(
         "api_key": "sk-mine",
         "region": "beijing",
     }
-    embedding = EmbeddingSpec.model_validate(section)
+    embedding = EmbeddingSpec.of(section)
     with open_reranker(RerankSpec(model="dashscope/gte-rerank-v2"), embedding) as opened:
         opened.rerank("ferry", candidates(TEXTS))
     assert emulator.stats()["by_path"] == {PATH: 1}

@@ -42,19 +42,19 @@ def impatient():
     ("spec", "words"),
     [
         (EmbeddingSpec(model="local/wordllama"), "cannot be ordered in batches; remove the line"),
-        (EmbeddingSpec.model_validate(BEIJING | {"output_type": "sparse"}), "dense vectors only"),
-        (EmbeddingSpec.model_validate(BEIJING | {"output_type": "dense&sparse"}), "dense vectors only"),
+        (EmbeddingSpec.of(BEIJING | {"output_type": "sparse"}), "dense vectors only"),
+        (EmbeddingSpec.of(BEIJING | {"output_type": "dense&sparse"}), "dense vectors only"),
         (
-            EmbeddingSpec.model_validate(BEIJING | {"region": "singapore"}),
+            EmbeddingSpec.of(BEIJING | {"region": "singapore"}),
             "not.*in Singapore; set embedding.region: beijing",
         ),
-        (EmbeddingSpec.model_validate(BEIJING | {"region": "hongkong"}), "in Hong Kong"),
+        (EmbeddingSpec.of(BEIJING | {"region": "hongkong"}), "in Hong Kong"),
         (
-            EmbeddingSpec.model_validate(BEIJING | {"base_url": "https://dashscope-intl.aliyuncs.com/api/v1"}),
+            EmbeddingSpec.of(BEIJING | {"base_url": "https://dashscope-intl.aliyuncs.com/api/v1"}),
             "in Singapore",
         ),
-        (EmbeddingSpec.model_validate(BEIJING | {"model": "dashscope/multimodal-embedding-v1"}), "set mode: online"),
-        (MediaEmbeddingSpec(region="beijing", api_key=KEY), "media.embedding.mode"),
+        (EmbeddingSpec.of(BEIJING | {"model": "dashscope/multimodal-embedding-v1"}), "set mode: online"),
+        (MediaEmbeddingSpec.of({"region": "beijing", "api_key": KEY}), "media.embedding.mode"),
     ],
 )
 def test_what_cannot_be_had_in_batches_is_said_before_anything_is_sent(spec, words):
@@ -86,7 +86,7 @@ def test_what_cannot_be_had_in_batches_is_said_before_anything_is_sent(spec, wor
     ],
 )  # fmt: skip
 def test_address_price_and_dimension_are_those_of_the_same_model_online(fields, url, price, dimensions):
-    endpoint = open_endpoint(EmbeddingSpec.model_validate(fields))
+    endpoint = open_endpoint(EmbeddingSpec.of(fields))
     assert endpoint.url == url
     assert endpoint.price == (price if price is None else pytest.approx(price))
     assert endpoint.dimensions == dimensions
@@ -104,7 +104,7 @@ texts = st.text(st.characters(exclude_categories=()), min_size=1, max_size=60)
 @settings(deadline=None)
 @given(st.lists(texts, max_size=30), st.integers(1, 10), st.integers(100, 3000))
 def test_files_hold_every_text_once_in_order_and_stay_within_their_limits(many, max_lines, max_bytes):
-    endpoint = open_endpoint(EmbeddingSpec.model_validate(BEIJING))
+    endpoint = open_endpoint(EmbeddingSpec.of(BEIJING))
     with Requests(endpoint, max_lines=max_lines, max_bytes=max_bytes) as requests:
         for number, text in enumerate(many):
             requests.add(f"{number:032x}", text, number)

@@ -108,7 +108,7 @@ def spec_for(url, name="text-embedding-v4", **fields):
     """The spec of a model at an address, in a region that has it."""
     kind = MediaEmbeddingSpec if MODELS[name].media else EmbeddingSpec
     plain = {"model": f"dashscope/{name}", "base_url": url, "api_key": KEY, "region": next(iter(MODELS[name].offers))}
-    return kind.model_validate(plain | fields)
+    return kind.of(plain | fields)
 
 
 def ask(spec, inputs, *, input_type="document"):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from relance.config import EmbeddingSpec, MediaEmbeddingSpec
 from relance.config.settings import read_settings
 from relance.embedding.providers import open_provider
+from relance.embedding.providers.dashscope import DashScopeSpec
 from relance.embedding.providers.dashscope.models import MODELS
 from relance.embedding.providers.dashscope.regions import (
     REGIONS,
@@ -32,7 +33,7 @@ OFFERS = [(name, region) for name, model in MODELS.items() for region in model.o
 
 def spec_of(name, **fields):
     kind = MediaEmbeddingSpec if name in MEDIA else EmbeddingSpec
-    return kind.model_validate({"model": f"dashscope/{name}", "api_key": KEY} | fields)
+    return kind.of({"model": f"dashscope/{name}", "api_key": KEY} | fields)
 
 
 def info_of(name, **fields):
@@ -173,7 +174,7 @@ def test_an_unknown_model_is_met_with_the_nearest_and_another_way(name, hint):
 
 
 def test_a_text_model_for_media_is_refused_before_anything_is_asked():
-    spec = MediaEmbeddingSpec.model_validate({"model": "dashscope/text-embedding-v4", "api_key": KEY, "fuse": True})
+    spec = MediaEmbeddingSpec.of({"model": "dashscope/text-embedding-v4", "api_key": KEY, "fuse": True})
     with pytest.raises(ConfigurationError, match=r"media\.embedding\.fuse"):
         open_provider(spec)
     assert open_provider(spec_of("text-embedding-v4")).info.modalities == {"text"}
@@ -282,7 +283,7 @@ def test_the_region_is_no_part_of_a_vectors_space():
 
 
 def test_a_missing_key_names_the_variable_and_the_region():
-    spec = EmbeddingSpec(model="dashscope/text-embedding-v4", region="beijing")
+    spec = DashScopeSpec(model="dashscope/text-embedding-v4", region="beijing")
     with pytest.raises(ConfigurationError, match=r"DASHSCOPE_API_KEY to one made for Beijing.*embedding\.region"):
         open_provider(spec)
 

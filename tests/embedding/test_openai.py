@@ -8,6 +8,7 @@ import re
 import socket
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import stamina
 from werkzeug import Response
 
 from relance.config import EmbeddingSpec
+from relance.config.load import parse_spec
 from relance.config.settings import read_settings
 from relance.embedding.embedder import Embedder
 from relance.embedding.providers import BadReplyError, open_provider
@@ -80,7 +82,7 @@ def service(httpserver):
 
 def spec_for(service, **fields):
     plain = {"model": "openai/some-model", "dimension": DIMENSION, "base_url": service.url, "api_key": KEY}
-    return EmbeddingSpec.model_validate(plain | fields)
+    return EmbeddingSpec.of(plain | fields)
 
 
 def ask(spec, texts, *, calls=1):
@@ -498,7 +500,7 @@ def test_only_another_than_the_models_own_dimension_is_asked_for(service, dimens
 )
 def test_what_cannot_work_is_refused_before_any_request(fields, message):
     with pytest.raises(ConfigurationError, match=message) as caught:
-        open_provider(EmbeddingSpec.model_validate({"api_key": KEY} | fields))
+        open_provider(EmbeddingSpec.of({"api_key": KEY} | fields))
     assert "pw" not in str(caught.value)
 
 
@@ -552,9 +554,11 @@ def test_a_dimension_that_dashscopes_model_does_not_have_is_refused(service):
 
 
 @pytest.mark.parametrize("fields", [{"output_type": "sparse"}, {"instruct": "Find it."}])
-def test_what_this_protocol_cannot_say_is_refused_instead_of_left_out(service, fields):
+def test_what_this_protocol_cannot_say_is_refused_instead_of_left_out(fields):
+    spec = {"name": "a", "sources": [{"type": "files", "root": "."}]}
+    spec["embedding"] = {"model": "openai/m", "dimension": 8, **fields}
     with pytest.raises(ConfigurationError, match=rf"embedding\.{next(iter(fields))}: .*dashscope/"):
-        open_provider(spec_for(service, **fields))
+        parse_spec(json.dumps(spec), "index.yaml", Path())
 
 
 def test_an_error_of_status_200_is_seen_without_an_envelope(service):

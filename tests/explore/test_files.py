@@ -37,7 +37,7 @@ def outside(notes: Index) -> Path:
 @given(path=paths | st.text(max_size=30))
 def test_no_uri_leads_out_of_the_sources(notes: Index, outside: Path, path: str) -> None:
     found = source_file(notes.spec, path)
-    root = os.path.realpath(notes.spec.path(notes.spec.sources[0].root))
+    root = os.path.realpath(notes.spec.path(notes.spec.sources[0].model_dump()["root"]))
     assert outside.exists()
     assert found is None or str(found).startswith(root + os.sep)
 

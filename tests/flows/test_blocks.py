@@ -13,6 +13,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from relance.config.load import load_spec
+from relance.embedding.providers.dashscope import DashScopeSpec
 from relance.errors import ConfigurationError
 from relance.index import Index
 from relance_flows.ingest import ingest
@@ -59,6 +60,7 @@ def test_what_the_spec_says_itself_wins_but_for_the_key(declare: Callable[..., P
     save(DashScopeCredentials(api_key=SecretStr(KEY), region="beijing", workspace="ws-block"), "chinese")
     embedding = {"model": "dashscope/text-embedding-v4", "credentials": "chinese", "workspace": "ws-spec"}
     section = load_spec(declare(embedding=embedding)).embedding
+    assert isinstance(section, DashScopeSpec)
     assert (section.region, section.workspace, section.base_url) == ("beijing", "ws-spec", "")
 
 

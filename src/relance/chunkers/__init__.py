@@ -1,30 +1,35 @@
-"""How documents are cut. `chunker_for` picks one by strategy and syntax."""
+"""How documents are split, by the strategy that `chunking` names."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from relance.chunkers.context import context_prefix, embedding_text
-from relance.errors import DocumentError, MissingExtraError
+from relance.config.plugin_section import read_section
+from relance.config.plugins import Plugins
+from relance.errors import ConfigurationError, DocumentError, MissingExtraError, RelanceError
 
 if TYPE_CHECKING:
     from relance.config import ChunkingSpec
     from relance.documents import Chunk, Document
     from relance.embedding.tokenizers import Tokenizer
 
-__all__ = ["CHUNKER_VERSION", "Chunker", "chunk_document", "chunker_for", "context_prefix", "embedding_text"]
+__all__ = ["Chunker", "chunk_document", "chunker_version", "context_prefix", "embedding_text", "open_chunker"]
 
-# Part of the fingerprint: one more whenever the same document would be cut otherwise.
-CHUNKER_VERSION = 1
 # Context never takes so much of a model's limit that less remains for a chunk.
 SMALLEST = 16
 
 
 class Chunker(Protocol):
-    """One way to cut a document into spans."""
+    """One way to split a document into spans.
+
+    A plug-in is a class with `Spec` (its section: a `ChunkingSpec` or a subclass) and `version` (changed whenever the
+    same document would be split otherwise), called with that section, the model's tokenizer and the tokens that a
+    chunk may have.
+    """
 
     def split(self, document: Document) -> list[Chunk]:
-        """Cut the document; every span is non-blank, in order, and within the token limit.
+        """Split the document; every span is non-blank, in order, and within the token limit.
 
         Spans end in no blanks and begin with none but their first line's indentation (at most 32); whatever none of
         them covers is blank. Without overlap they are disjoint. A document of blanks has none.
@@ -32,54 +37,59 @@ class Chunker(Protocol):
         ...
 
 
-def chunker_for(spec: ChunkingSpec, syntax: str, tokenizer: Tokenizer, limit: int = 0) -> Chunker:
-    """Choose how a document of that syntax is cut.
+def open_chunker(spec: ChunkingSpec, tokenizer: Tokenizer, limit: int = 0, plugins: Plugins | None = None) -> Chunker:
+    """Open the strategy that a section names; raises ConfigurationError if there is none of that name.
 
-    `limit` is the model's own longest input in tokens, if smaller than `spec.max_tokens`; 0 is none.
-    Raises MissingExtraError for code under the strategy `code`, without its parsers.
+    Args:
+        spec: the section.
+        tokenizer: of the embedding model.
+        limit: the model's own longest input in tokens, if smaller than `spec.max_tokens`; 0 is none.
+        plugins: what names of chunkers mean to its index (`IndexSpec.plugins`); without, the installed ones.
     """
-    from relance.chunkers.code import CodeChunker, SyntaxChunker
-    from relance.chunkers.markdown import MarkdownChunker
-    from relance.chunkers.text import TextChunker
-    from relance.chunkers.whole import WholeChunker
-
+    plugin = _find(spec, plugins)
+    if hasattr(plugin, "split") and not isinstance(plugin, type):
+        return plugin  # an instance that was given to the index
     most = min(spec.max_tokens, limit) if limit else spec.max_tokens
-    overlap = min(spec.overlap_tokens, most // 2)
-    kind, _, language = syntax.partition(":")
-    match spec.strategy:
-        case "whole":
-            return WholeChunker(tokenizer, most)
-        case "code" if kind == "code":
-            # A language without a parser, and what is no code, is cut as `auto` cuts it.
-            if (chosen := SyntaxChunker.open(language, tokenizer, most, overlap)) is not None:
-                return chosen
-        case "text" | "markdown" as named:
-            kind = named
-        case _:
-            pass
-    match kind:
-        case "markdown":
-            return MarkdownChunker(tokenizer, most, overlap)
-        case "code":
-            return CodeChunker(tokenizer, most, overlap)
-        case _:  # text, and rows that do not fit
-            return TextChunker(tokenizer, most, overlap)
+    return plugin(read_section(spec, plugin.Spec, "chunking"), tokenizer, most)
 
 
-def chunk_document(document: Document, spec: ChunkingSpec, tokenizer: Tokenizer, limit: int = 0) -> list[Chunk]:
-    """Cut a document so that every chunk, with the context it is embedded with, is within the model's `limit`.
+def chunker_version(spec: ChunkingSpec, plugins: Plugins | None = None) -> Any:
+    """Name what, beside its section, decides how a strategy splits; part of the fingerprint."""
+    return getattr(_find(spec, plugins), "version", "")
 
-    Raises DocumentError where the strategy is `whole` and the document too long, or `code` and its extra is missing.
+
+def chunk_document(
+    document: Document, spec: ChunkingSpec, tokenizer: Tokenizer, limit: int = 0, plugins: Plugins | None = None
+) -> list[Chunk]:
+    """Split a document so that every chunk, with the context it is embedded with, is within the model's `limit`.
+
+    Raises DocumentError where the strategy cannot: `whole` for a document that is too long, `code` without its extra.
     """
     most = limit or spec.max_tokens
     while True:
-        try:
-            chunks = chunker_for(spec, document.syntax, tokenizer, most).split(document)
-        except MissingExtraError as error:  # the documents that can be cut without it go on
-            raise DocumentError(document.uri, str(error)) from None
+        chunks = _split(open_chunker(spec, tokenizer, most, plugins), document)
         if not (spec.context and limit) or not chunks:
             return chunks
         longest = int(tokenizer.count([embedding_text(document, chunk, spec) for chunk in chunks]).max())
         if longest <= limit or most <= SMALLEST:
             return chunks
         most = max(min(most, spec.max_tokens) - (longest - limit), SMALLEST)
+
+
+def _split(chunker: Chunker, document: Document) -> list[Chunk]:
+    try:
+        return chunker.split(document)
+    except MissingExtraError as error:  # the documents that can be split without it go on
+        raise DocumentError(document.uri, str(error)) from None
+    except RelanceError:
+        raise
+    except Exception as error:  # a document that a strategy has not foreseen must not stop the others
+        reason = f"cannot be split ({type(error).__name__}: {str(error)[:200]})"
+        raise DocumentError(document.uri, reason) from error
+
+
+def _find(spec: ChunkingSpec, plugins: Plugins | None) -> Any:
+    try:
+        return (plugins or Plugins()).find("chunkers", spec.strategy)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"chunking.strategy: {error}") from error

@@ -215,7 +215,7 @@ def _build(indexes: Sequence[Index], terminal: Terminal) -> None:
     from relance.pipeline.run_handle import RunHandle
 
     for index in indexes:
-        open_provider(index.spec.embedding)
+        open_provider(index.spec.embedding, index.spec.plugins)
     for index in indexes:
         handle = RunHandle()
         with terminal.progress(index.spec.name, handle):

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
-from relance.config.spec_model import SpecModel
+from relance.config.plugin_section import PluginSection, PluginSpec
 
-__all__ = ["ChunkingSpec"]
+__all__ = ["ChunkingSection", "ChunkingSpec"]
 
 
-class ChunkingSpec(SpecModel, title="Chunking"):
-    """How documents are cut."""
+class ChunkingSpec(PluginSpec, title="Chunking"):
+    """How documents are split."""
 
-    strategy: Literal["auto", "markdown", "text", "code", "whole"] = Field(default="auto", title="Strategy")
-    """`markdown` and `text` cut at the best boundary under the limit, `code` by syntax, `whole` not at all;
-    `auto` takes the one that fits each document."""
+    # The base of every chunker's `Spec`, which adds what only that one has.
+    plugin: ClassVar[PluginSection] = PluginSection("chunkers", "strategy")
+
+    strategy: str = Field(default="auto", title="Strategy", examples=["markdown"])
+    """The chunker. `markdown` and `text` split at the best boundary under the limit, `code` by syntax, `whole` not at
+    all; `auto` takes the one that fits each document."""
     max_tokens: int = Field(default=256, title="Tokens per chunk", ge=16, le=100_000)
     """No chunk has more, counted by the embedding model's own tokenizer."""
     overlap_tokens: int = Field(default=0, title="Overlap", ge=0)
@@ -32,3 +35,6 @@ class ChunkingSpec(SpecModel, title="Chunking"):
             msg = f"must be at most half of max_tokens ({longest}), got {overlap}"
             raise ValueError(msg)
         return overlap
+
+
+ChunkingSection = Annotated[SerializeAsAny[ChunkingSpec], ChunkingSpec.plugin]

@@ -2,49 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, SerializeAsAny
 
-from relance.config.spec_model import ENV, SpecModel
+from relance.config.model import MODEL_NAME, ModelSpec
+from relance.config.plugin_section import PluginSection
+from relance.config.plugins import Plugins
+from relance.config.spec_model import ENV
 
-__all__ = ["EmbeddingSpec", "MediaEmbeddingSpec"]
+__all__ = ["EmbeddingSection", "EmbeddingSpec", "MediaEmbeddingSection", "MediaEmbeddingSpec", "Mode", "OutputType"]
+
+OutputType = Literal["dense", "sparse", "dense&sparse"]
+Mode = Literal["online", "batch"]
 
 
-class EmbeddingSpec(SpecModel, title="Embedding"):
+class EmbeddingSpec(ModelSpec, title="Embedding"):
     """Which model turns text into vectors, and how hard its service may be pushed."""
+
+    # The base of every provider's `Spec`, which adds what only that provider has.
+    plugin: ClassVar[PluginSection] = PluginSection("providers", "model")
+    section: ClassVar[str] = "embedding"  # of the index file, for messages
+    # Fields that decide which vectors come back. They are kept with a table, so that it can be searched while the
+    # table of another model is built beside it.
+    decisive: ClassVar[tuple[str, ...]] = ("model", "base_url")
 
     model: str = Field(
         default="local/wordllama",
         title="Model",
-        pattern=r"^[a-z0-9_-]+/.+$",
+        pattern=MODEL_NAME,
         examples=["local/wordllama", "dashscope/text-embedding-v4", "openai/text-embedding-3-small"],
     )
     """`provider/model`. `local/…` runs in this process without key or network."""
-    region: Literal["singapore", "beijing", "hongkong", "us"] = Field(default="singapore", title="Region")
-    """Where DashScope is called; a key works in its own region only, and prices and limits differ."""
-    workspace: str = Field(default="", title="Workspace", json_schema_extra=ENV, examples=["ws-1a2b3c"])
-    """DashScope workspace that is billed; empty is the key's own (or DASHSCOPE_WORKSPACE_ID)."""
-    output_type: Literal["dense", "sparse", "dense&sparse"] = Field(default="dense", title="Vectors")
-    """Which vectors are stored: `dense`, `sparse` (weighted words), or both (DashScope v3, v4, qwen3.7)."""
-    instruct: str = Field(
-        default="", title="Instruction", examples=["Given a question, retrieve passages that answer it"]
-    )
-    """What queries are for, in English, for models that take an instruction; documents are embedded without."""
-    mode: Literal["online", "batch"] = Field(default="online", title="Mode")
-    """`batch` sends what has to be embedded as files that are worked off within a day, at half the price."""
-    free_tokens: int = Field(default=0, title="Free tokens", ge=0, examples=[1_000_000])
-    """Tokens the account has left for nothing; what this store has used since counts against them."""
     dimension: int = Field(default=0, title="Dimension", ge=0, le=8192)
     """Length of the vectors; 0 is the model's default."""
-    base_url: str = Field(
-        default="", title="Service address", json_schema_extra=ENV, examples=["http://127.0.0.1:11434/v1"]
-    )
-    """Where the service listens, up to and including `/v1`; empty is the provider's own (of `region`)."""
     api_key: SecretStr = Field(default=SecretStr(""), title="Key", json_schema_extra=ENV, examples=["${MY_KEY}"])
     """Better not here but in the environment (OPENAI_API_KEY, DASHSCOPE_API_KEY), or as `${NAME}`."""
     credentials: str = Field(default="", title="Credentials", examples=["main"])
     """Name of a Prefect block with the key (`DashScopeCredentials` or `OpenAICredentials`), instead of `api_key`."""
+    free_tokens: int = Field(default=0, title="Free tokens", ge=0, examples=[1_000_000])
+    """Tokens the account has left for nothing; what this store has used since counts against them."""
     tokenizer: str = Field(default="", title="Tokenizer", examples=["qwen"])
     """Which tokenizer counts for a model relance does not know; empty is the model's own."""
     max_input_tokens: int = Field(default=0, title="Longest text", ge=0)
@@ -59,40 +57,43 @@ class EmbeddingSpec(SpecModel, title="Embedding"):
     """At most so many requests are begun in a minute; 0 is the model's published limit, or none."""
     tokens_per_minute: int = Field(default=0, title="Tokens per minute", ge=0)
     """At most so many tokens are sent in a minute; 0 is the model's published limit, or none."""
-    timeout_s: float = Field(default=60.0, title="Timeout", gt=0)
-    """Seconds one request may take."""
-    max_attempts: int = Field(default=6, title="Attempts", ge=1, le=50)
-    """How often one request is tried before its texts are left for the next run."""
-    price_per_million_tokens: float | None = Field(default=None, title="Price", ge=0)
-    """US dollars per million input tokens; without it the built-in price table."""
 
-    @field_validator("base_url")
-    @classmethod
-    def _base_url_is_web(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            msg = "must begin with http:// or https://"
-            raise ValueError(msg)
-        return value
+    def changed(self, values: Mapping[str, Any], plugins: Plugins) -> EmbeddingSpec:
+        """Return the section with other values, as the provider they name reads it; what that has not is left out."""
+        base = MediaEmbeddingSpec if isinstance(self, MediaEmbeddingSpec) else EmbeddingSpec
+        values = {name: getattr(self, name) for name in type(self).model_fields} | dict(values)
+        known = self.plugin.model(base, values, plugins).model_fields
+        return base.of({name: value for name, value in values.items() if name in known}, plugins)
 
     @property
-    def provider(self) -> str:
-        """The part of `model` before the slash."""
-        return self.model.partition("/")[0]
+    def batched(self) -> bool:
+        """Whether texts are ordered as files; only providers with the field `mode` have that."""
+        return getattr(self, "mode", "online") == "batch"
 
 
 class MediaEmbeddingSpec(EmbeddingSpec, title="Media embedding"):
     """Which model turns images and videos, and the questions about them, into vectors."""
 
+    # The base of every multimodal provider's `MediaSpec`.
+    plugin: ClassVar[PluginSection] = PluginSection("providers", "model", "MediaSpec")
+    section: ClassVar[str] = "media.embedding"
+    decisive: ClassVar[tuple[str, ...]] = ("model", "base_url", "fuse")
+
     model: str = Field(
         default="dashscope/tongyi-embedding-vision-plus",
         title="Model",
-        pattern=r"^[a-z0-9_-]+/.+$",
+        pattern=MODEL_NAME,
         examples=["dashscope/tongyi-embedding-vision-plus", "dashscope/multimodal-embedding-v1"],
     )
     """`provider/model` of a multimodal model."""
     fuse: bool = Field(default=False, title="Fuse")
     """Embed picture and caption into one vector, with models that can."""
-    fps: float = Field(default=0.0, title="Frames", ge=0, le=1)
-    """Share of a video's frames that is looked at; 0 is the model's default."""
-    upload: bool = Field(default=False, title="Upload")
-    """Lend local videos to the service for 48 hours; Beijing only, and not meant for production, says the vendor."""
+
+    @property
+    def lends(self) -> bool:
+        """Whether the service is lent local videos; only providers with the field `upload` have that."""
+        return getattr(self, "upload", False)
+
+
+EmbeddingSection = Annotated[SerializeAsAny[EmbeddingSpec], EmbeddingSpec.plugin]
+MediaEmbeddingSection = Annotated[SerializeAsAny[MediaEmbeddingSpec], MediaEmbeddingSpec.plugin]

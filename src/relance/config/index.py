@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SerializeAsAny, ValidationInfo, field_validator
 
-from relance.config.chunking import ChunkingSpec
-from relance.config.embedding import EmbeddingSpec
+from relance.config.chunking import ChunkingSection, ChunkingSpec
+from relance.config.embedding import EmbeddingSection, EmbeddingSpec
 from relance.config.limits import LimitsSpec
 from relance.config.media import MediaSpec
+from relance.config.plugin_section import PluginOptions
+from relance.config.plugins import Plugins
 from relance.config.quality import QualitySpec
 from relance.config.schedule import ScheduleSpec
 from relance.config.search import SearchSpec
@@ -30,9 +32,13 @@ class IndexSpec(SpecModel, title="relance index"):
     """What the index is for, in a sentence; shown to people."""
     sources: list[AnySource] = Field(title="Sources", min_length=1)
     """Where documents come from."""
-    chunking: ChunkingSpec = Field(default=ChunkingSpec(), title="Chunking")
+    parsers: Annotated[dict[str, SerializeAsAny[SpecModel]], PluginOptions("parsers")] = Field(
+        default={}, title="Parsers"
+    )
+    """Options of parsers, by name."""
+    chunking: ChunkingSection = Field(default=ChunkingSpec(), title="Chunking")
     """How documents are cut."""
-    embedding: EmbeddingSpec = Field(default=EmbeddingSpec(), title="Embedding")
+    embedding: EmbeddingSection = Field(default=EmbeddingSpec(), title="Embedding")
     """Which model turns text into vectors, and how hard its service may be pushed."""
     media: MediaSpec | None = Field(default=None, title="Media", validate_default=True)
     """Index images and videos too; without it they are passed over."""
@@ -50,6 +56,7 @@ class IndexSpec(SpecModel, title="relance index"):
     """Whether the deployed index is brought in sync when a source says that it changed."""
     folder: Annotated[Path, Field(exclude=True, title="Folder of the spec")] = Path()
     """Set by the loader: what relative paths are relative to."""
+    _plugins: Plugins = PrivateAttr(default_factory=Plugins)
 
     @field_validator("sources")
     @classmethod
@@ -69,6 +76,22 @@ class IndexSpec(SpecModel, title="relance index"):
                 msg = f"is missing, but sources[{position}].rows.url names media; add a section `media: {{}}`"
                 raise ValueError(msg)
         return media
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keep the plug-ins that the sections were read with, which is the validation context."""
+        if isinstance(context, Plugins):
+            self._plugins = context
+
+    @property
+    def plugins(self) -> Plugins:
+        """What the names of sources, parsers, chunkers, providers and rerankers mean."""
+        return self._plugins
+
+    def with_plugins(self, plugins: Plugins) -> Self:
+        """Return the same declaration with other plug-ins behind its names."""
+        copy = self.model_copy()
+        copy._plugins = plugins  # noqa: SLF001  # of the same class
+        return copy
 
     def path(self, value: Path | str) -> Path:
         """Resolve a path of the spec against the spec's folder."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from relance.config import IndexSpec, MediaSpec
+from relance.config import IndexSpec
 from relance.config.blocks import with_blocks
-from relance.config.messages import explain, field_at, is_number, sections, takes_variables, unknown_key
+from relance.config.messages import explain, is_number, takes_variables, unknown_key, unknown_plugin
+from relance.config.plugins import Plugins
+from relance.config.shape import Shape
 from relance.config.tree import Position, Problem, Tree, TreeError, label, read_tree
 from relance.errors import SpecError
-
-if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
 
 __all__ = ["FILE_NAMES", "SCHEMA_NAME", "find_file", "json_schema", "load_spec", "parse_spec", "template"]
 
@@ -26,11 +25,14 @@ SCHEMA_NAME = "index.schema.json"
 # What relance writes beside documents, and what package managers put there.
 OURS = (*(f"/{name}" for name in FILE_NAMES), f"/{SCHEMA_NAME}", "/prefect.yaml", "/lancedb/", "node_modules/", "venv/")
 MAX_BYTES = 1 << 20  # nobody writes a megabyte by hand: more is the wrong file
+INSTALLED = Plugins()
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 
-def load_spec(path: str | Path) -> IndexSpec:
+def load_spec(path: str | Path, plugins: Plugins = INSTALLED) -> IndexSpec:
     """Load an index file, or the `index.yaml` of a folder; raises SpecError with all its problems.
+
+    `plugins` say what the names in it mean.
 
     Keys and stores that it leaves to Prefect blocks are filled in; ConfigurationError where there is no such block.
     """
@@ -41,7 +43,7 @@ def load_spec(path: str | Path) -> IndexSpec:
         raise SpecError(file, [(None, "", f"cannot be read: {error.strerror}")]) from None
     if data is None:
         raise SpecError(file, [(None, "", f"is larger than {MAX_BYTES >> 20} MB; is this an index file?")])
-    return with_blocks(parse_spec(_decode(data, file), file, file.parent.absolute()))
+    return with_blocks(parse_spec(_decode(data, file), file, file.parent.absolute(), plugins))
 
 
 def find_file(path: str | Path) -> Path:
@@ -59,7 +61,7 @@ def find_file(path: str | Path) -> Path:
     return path
 
 
-def parse_spec(text: str, file: Path | str, folder: Path) -> IndexSpec:
+def parse_spec(text: str, file: Path | str, folder: Path, plugins: Plugins = INSTALLED) -> IndexSpec:
     """Read the text of an index file; `file` is what errors call it, relative paths belong to `folder`.
 
     Raises SpecError. No error holds the value of a field that may be secret.
@@ -73,7 +75,7 @@ def parse_spec(text: str, file: Path | str, folder: Path) -> IndexSpec:
     else:
         problems = tree.problems
         if isinstance(tree.data, dict):
-            spec = _validate(tree, folder)
+            spec = _validate(tree, folder, plugins)
         else:
             problems.append((1, "", _not_a_mapping(tree.data)))
     if problems or spec is None:
@@ -86,14 +88,17 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of an index file, for editors."""
     schema = IndexSpec.model_json_schema()
     del schema["properties"]["folder"]
-    models = {"": IndexSpec, "MediaSpec": MediaSpec}
-    for title, part in {"": schema, **schema["$defs"]}.items():
-        for name, field in part["properties"].items():
+    sections = schema["$defs"]
+    for part in (schema, *sections.values()):
+        for field in part["properties"].values():
             if field.pop("env", False):
                 field["description"] += " May say ${NAME} or ${NAME:-default}."
             if "$ref" in field:
+                field.setdefault("description", sections[field["$ref"].rpartition("/")[2]].get("description", ""))
+            if any("$ref" in each for each in (field, *field.get("anyOf", ()))) and isinstance(
+                field.get("default"), dict
+            ):
                 del field["default"]  # the section's own fields carry theirs
-                field.setdefault("description", models[title].model_fields[name].description)
             if "description" in field:
                 field["description"] = " ".join(field["description"].split())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
@@ -139,39 +144,49 @@ def _not_a_mapping(data: Any) -> str:
     return f"expected 'key: value' lines such as 'name: …', found only text{hint}"
 
 
-def _validate(tree: Tree, folder: Path) -> IndexSpec | None:
+def _validate(tree: Tree, folder: Path, plugins: Plugins) -> IndexSpec | None:
+    shape = Shape(tree.data, plugins)
     if "folder" in tree.data:
-        tree.problems.append((tree.line(("folder",)), "folder", unknown_key(("folder",))))
+        tree.problems.append((tree.line(("folder",)), "folder", unknown_key(("folder",), shape)))
     known = {field for _, field, _ in tree.problems}
-    data = _resolve(tree.data, (), tree)
+    data = _resolve(tree.data, (), tree, shape)
+    unread = []  # sections of which nobody knows what they may hold
+    for position, mark, base, values in shape.plugin_sections():
+        place = (*position, mark.field)
+        if message := unknown_plugin(mark, base, values, plugins):
+            tree.problems.append((tree.line(place), label(place), message))
+        if message or mark.name(base, values) not in plugins.names(mark.group):
+            unread.append(position)
     try:
-        return IndexSpec.model_validate({**data, "folder": folder})
+        spec = IndexSpec.model_validate({**data, "folder": folder}, context=plugins)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
+    else:
+        return spec
     known |= {field for _, field, _ in tree.problems}
     for problem in found:
         position = _position(problem["loc"], tree.data, missing=problem["type"] in {"missing", "value_error"})
         name = label(position)
-        if name not in known:  # a value that is wrong already has no second fault worth reading
-            value = _at(tree.data, position)
-            tree.problems.append((tree.line(position), name, explain(problem, position, tree, value)))
+        # A value that is wrong already has no second fault worth reading.
+        if name not in known and not (problem["type"] == "extra_forbidden" and position[:-1] in unread):
+            tree.problems.append((tree.line(position), name, explain(problem, position, tree, shape)))
     return None
 
 
-def _resolve(value: Any, position: Position, tree: Tree) -> Any:
+def _resolve(value: Any, position: Position, tree: Tree, shape: Shape) -> Any:
     """Copy a value with its variables filled in and sections that were left empty taken out."""
     if isinstance(value, dict):
-        kept = {key: child for key, child in value.items() if not _left_empty(child, (*position, key), tree)}
-        return {key: _resolve(child, (*position, key), tree) for key, child in kept.items()}
+        kept = {key: child for key, child in value.items() if not _left_empty(child, (*position, key), tree, shape)}
+        return {key: _resolve(child, (*position, key), tree, shape) for key, child in kept.items()}
     if isinstance(value, list):
-        return [_resolve(child, (*position, index), tree) for index, child in enumerate(value)]
-    field = field_at(position)
+        return [_resolve(child, (*position, index), tree, shape) for index, child in enumerate(value)]
+    field = shape.field(position)
     message = ""
     if field is None:
         return value  # unknown, and refused as such
     if tree.empty(position) and value is None:
         message = "has no value: remove the line, or write one" + (
-            " ({} for the defaults)" if _is_section(field, position) else ""
+            " ({} for the defaults)" if isinstance(position[-1], str) and shape.models(position) else ""
         )
     elif isinstance(value, bool) and is_number(field):
         message = f"expected a number, got {tree.raw[position]}"
@@ -187,18 +202,12 @@ NO_VARIABLES = (
 )
 
 
-def _is_section(field: FieldInfo, position: Position) -> bool:
-    return bool(sections(field.annotation)) and isinstance(position[-1], str)
-
-
-def _left_empty(value: Any, position: Position, tree: Tree) -> bool:
+def _left_empty(value: Any, position: Position, tree: Tree, shape: Shape) -> bool:
     # `limits:` with every line below it commented out means the defaults.
     if value is not None or not tree.empty(position):
         return False
-    field = field_at(position)
-    return (
-        field is not None and not field.is_required() and isinstance(field.default, (*sections(field.annotation), dict))
-    )
+    field = shape.field(position)
+    return field is not None and not field.is_required() and isinstance(field.default, BaseModel | dict)
 
 
 def _expand(text: str) -> tuple[str, str]:

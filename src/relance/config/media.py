@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ByteSize, Field
 
-from relance.config.embedding import MediaEmbeddingSpec
+from relance.config.embedding import MediaEmbeddingSection, MediaEmbeddingSpec
 from relance.config.spec_model import MIB, Size, SpecModel
 
 __all__ = ["FetchSpec", "MediaSpec"]
@@ -28,7 +28,11 @@ class FetchSpec(SpecModel, title="Fetching"):
 class MediaSpec(SpecModel, title="Media"):
     """Images and videos: files, addresses in tables, and what Markdown and HTML documents show."""
 
-    embedding: MediaEmbeddingSpec = Field(default=MediaEmbeddingSpec(), title="Embedding")
+    embedding: MediaEmbeddingSection = Field(
+        default=MediaEmbeddingSpec(),
+        title="Embedding",
+        validate_default=True,  # its provider's own fields
+    )
     """Which model turns images and videos, and the questions about them, into vectors."""
     references: bool = Field(default=True, title="References")
     """Whether the pictures that Markdown and HTML documents show are indexed, with alt text and heading."""

@@ -8,18 +8,23 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import BaseModel, ByteSize
+from pydantic import ByteSize
 
 from relance.config import IndexSpec
+from relance.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
+    from relance.config.plugin_section import PluginSection
+    from relance.config.plugins import Plugins
+    from relance.config.shape import Shape
     from relance.config.tree import Position, Tree
 
-__all__ = ["explain", "field_at", "is_number", "is_private", "sections", "takes_variables", "unknown_key"]
+__all__ = ["explain", "is_number", "is_private", "takes_variables", "unknown_key", "unknown_plugin"]
 
 EXPECTED = {
     "string_type": "text",
@@ -48,34 +53,6 @@ BOUNDS = {
 }
 
 
-def sections(annotation: Any) -> list[type[BaseModel]]:
-    """Return the models inside an annotation, such as RowsSpec in `RowsSpec | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in sections(part)]
-
-
-def _models_at(position: Position) -> list[type[BaseModel]]:
-    if not position:
-        return [IndexSpec]
-    field = field_at(position)
-    return sections(field.annotation) if field else []
-
-
-def field_at(position: Position) -> FieldInfo | None:
-    """Find the field a value belongs to; entries of a list or of free keys belong to the whole field's."""
-    models: list[type[BaseModel]] = [IndexSpec]
-    field: FieldInfo | None = None
-    for part in position:
-        if isinstance(part, int) or (field and not models):
-            continue
-        field = next((model.model_fields[part] for model in models if part in model.model_fields), None)
-        if field is None:
-            return None
-        models = sections(field.annotation)
-    return field
-
-
 def is_private(field: FieldInfo | None) -> bool:
     """Tell whether a value must not be shown: secrets, and addresses, which may hold a password."""
     return field is None or (takes_variables(field) and field.annotation is not Path)
@@ -93,13 +70,15 @@ def is_number(field: FieldInfo) -> bool:
     return bool(kinds & {int, float, ByteSize})
 
 
-def unknown_key(position: Position) -> str:
+def unknown_key(position: Position, shape: Shape) -> str:
     """Say that a key does not exist, and which one was probably meant."""
-    key = str(position[-1])
-    names = [name for model in _models_at(position[:-1]) for name in model.model_fields if name != "folder"]
+    key, above = str(position[-1]), position[:-1]
+    if owner := _owner(key, above, shape):
+        return owner
+    names = shape.keys(above)
     if close := _close(key, names):
         return f"unknown key {key!r}; did you mean {close!r}?"
-    homes = [name for name, field in IndexSpec.model_fields.items() if key in _keys(sections(field.annotation))]
+    homes = [name for name in IndexSpec.model_fields if key in shape.keys((name,))]
     if key in IndexSpec.model_fields and key != "folder" and len(position) > 1:
         return f"unknown key {key!r} here; it belongs at the top, not indented"
     if homes:
@@ -107,9 +86,37 @@ def unknown_key(position: Position) -> str:
     return f"unknown key {key!r}; the keys here are {', '.join(names)}"
 
 
-def explain(error: Any, position: Position, tree: Tree, value: Any) -> str:  # noqa: PLR0911  # one kind, one sentence
-    """Put one of pydantic's errors into a sentence; `value` is what the file says there."""
-    kind, context, field = error["type"], error.get("ctx") or {}, field_at(position)
+def _owner(key: str, position: Position, shape: Shape) -> str:
+    """Say which plug-ins have a key that the one named here has not; empty where that is not the matter."""
+    place = shape.place(position)
+    for base, mark in place.sections if place else []:
+        owners = mark.owners(key, base, shape.plugins) if mark else {}
+        if mark and owners and place and isinstance(place.value, dict):
+            name, slash = mark.name(base, place.value), "/…" if mark.field == "model" else ""
+            others = " and ".join(f"{each}{slash}" for each in owners)
+            return f"{name}{slash} has no {key!r}, unlike {others}; remove the line"
+    return ""
+
+
+def unknown_plugin(mark: PluginSection, base: type[BaseModel], values: Mapping[str, Any], plugins: Plugins) -> str:
+    """Say what is wrong with the plug-in that a section names; empty if nothing is."""
+    value = values.get(mark.field, base.model_fields[mark.field].default)
+    if not isinstance(value, str) or (mark.field == "model" and "/" not in value):
+        return ""
+    if mark.field != "model" and value not in (names := plugins.names(mark.group)):
+        return _one_of(", ".join(names), value, f"got {_shown(value, None, private=False)}")
+    try:
+        plugins.model(mark.group, value) if mark.field == "model" else plugins.find(mark.group, value)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+def explain(error: Any, position: Position, tree: Tree, shape: Shape) -> str:  # noqa: PLR0911  # one kind, one sentence
+    """Put one of pydantic's errors into a sentence."""
+    place = shape.place(position)
+    kind, context, field = error["type"], error.get("ctx") or {}, place.field if place else None
+    value = place.value if place else None
     raw, private = tree.raw.get(position), is_private(field)
     got = f"got {_shown(value, raw, private=private)}"
     if kind in EXPECTED:
@@ -119,7 +126,7 @@ def explain(error: Any, position: Position, tree: Tree, value: Any) -> str:  # n
         return f"must be {words} {context[bound]:g}, {got}"
     match kind:
         case "extra_forbidden":
-            return unknown_key(position)
+            return unknown_key(position, shape)
         case "missing" | "union_tag_not_found":
             return f"is required: {_about(field)}"
         case "literal_error" | "union_tag_invalid":
@@ -189,10 +196,6 @@ def _hint(expected: str, value: Any, raw: str | None, *, private: bool) -> str:
         return ""
     trap = " (YAML reads a bare on, off, yes, no, true or false so)" if isinstance(value, bool) else ""
     return f"{trap}; put it in quotes" + ("" if private or not raw else f": '{raw[:40]}'")
-
-
-def _keys(models: list[type[BaseModel]]) -> set[str]:
-    return {name for model in models for name in model.model_fields}
 
 
 def _close(word: str, choices: Iterable[str]) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializeAsAny
 
-from relance.config.spec_model import ENV, SpecModel
+from relance.config.model import MODEL_NAME, ModelSpec
+from relance.config.plugin_section import PluginSection
+from relance.config.spec_model import SpecModel
 
-__all__ = ["Language", "RerankSpec", "SearchSpec"]
+__all__ = ["Language", "RerankSection", "RerankSpec", "SearchSpec"]
 
 # Those that both LanceDB and snowballstemmer know the endings of.
 Language = Literal[
@@ -17,42 +19,27 @@ Language = Literal[
 ]  # fmt: skip
 
 
-class RerankSpec(SpecModel, title="Reranking"):
-    """Which model sorts the best hits once more; what is left empty is as in `embedding`, for the same provider."""
+class RerankSpec(ModelSpec, title="Reranking"):
+    """Which model sorts the best hits once more."""
+
+    # The base of every reranker's `Spec`, which adds what only that one has.
+    plugin: ClassVar[PluginSection] = PluginSection("rerankers", "model")
 
     model: str = Field(
         title="Model",
-        pattern=r"^[a-z0-9_-]+/.+$",
+        pattern=MODEL_NAME,
         examples=["dashscope/qwen3-rerank", "dashscope/gte-rerank-v2", "lancedb/mrr"],
     )
     """`provider/model`. `lancedb/…` runs in this process without key or network."""
     candidates: int = Field(default=50, title="Candidates", ge=1, le=1000)
     """How many of the best hits are read and sorted; there are no others then."""
-    instruct: str = Field(default="", title="Instruction")
-    """What questions are for, in English, for models that take an instruction."""
-    region: Literal["", "singapore", "beijing", "hongkong", "us"] = Field(default="", title="Region")
-    """Where DashScope is called."""
-    base_url: str = Field(default="", title="Service address", json_schema_extra=ENV)
-    """Where the service listens; empty is the provider's own (of `region`). The key is DASHSCOPE_API_KEY there."""
     timeout_s: float = Field(default=30.0, title="Timeout", gt=0)
     """Seconds one request may take."""
     max_attempts: int = Field(default=3, title="Attempts", ge=1, le=50)
     """How often one request is tried: somebody is waiting."""
-    price_per_million_tokens: float | None = Field(default=None, title="Price", ge=0)
-    """US dollars per million tokens; without it the built-in price table."""
 
-    @field_validator("base_url")
-    @classmethod
-    def _base_url_is_web(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            msg = "must begin with http:// or https://"
-            raise ValueError(msg)
-        return value
 
-    @property
-    def provider(self) -> str:
-        """The part of `model` before the slash."""
-        return self.model.partition("/")[0]
+RerankSection = Annotated[SerializeAsAny[RerankSpec], RerankSpec.plugin]
 
 
 class SearchSpec(SpecModel, title="Search"):
@@ -62,5 +49,5 @@ class SearchSpec(SpecModel, title="Search"):
     """Whose word endings do not matter to a full-text search: `gauges` finds `gauge`; none: words as they are written.
     Texts in other languages are found all the same. A change is applied by the next run that writes, or by
     `relance maintain`."""
-    rerank: RerankSpec | None = Field(default=None, title="Reranking")
+    rerank: RerankSection | None = Field(default=None, title="Reranking")
     """Sort the best hits once more by a model that reads them beside the question."""

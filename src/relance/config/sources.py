@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ByteSize, Field, ValidationInfo, field_validator
+from pydantic import ByteSize, Field, SerializeAsAny, ValidationInfo, field_validator
 
+from relance.config.plugin_section import PluginSection, PluginSpec
 from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
 
 __all__ = ["AnySource", "FilesSource", "RowsSpec", "SourceSpec"]
@@ -39,8 +40,10 @@ class RowsSpec(SpecModel, title="Rows"):
         return [value] if isinstance(value, str) else value
 
 
-class SourceSpec(SpecModel, title="Source"):
+class SourceSpec(PluginSpec, title="Source"):
     """What the sections of all sources have in common: how what they list is read."""
+
+    plugin: ClassVar[PluginSection] = PluginSection("sources", "type")
 
     type: str = Field(title="Type", examples=["files"])
     """What kind of source this is."""
@@ -125,5 +128,4 @@ class FilesSource(SourceSpec, title="Files"):
         return names
 
 
-# One kind of source so far; the next one makes this `Annotated[FilesSource | …, Field(discriminator="type")]`.
-AnySource = FilesSource
+AnySource = Annotated[SerializeAsAny[SourceSpec], SourceSpec.plugin]

@@ -32,7 +32,7 @@ def spec_for(model: str, dataset: Path, store: Path, *, max_cost_usd: float) -> 
     """
     name, _, dimension = model.partition("@")
     try:
-        embedding = EmbeddingSpec.model_validate({"model": name, "dimension": dimension or 0})
+        embedding = EmbeddingSpec.of({"model": name, "dimension": dimension or 0})
     except ValidationError as error:
         msg = f"--model {model}: {error.errors()[0]['msg']}; write provider/model, e.g. local/wordllama@128"
         raise ConfigurationError(msg) from None
@@ -46,7 +46,9 @@ def spec_for(model: str, dataset: Path, store: Path, *, max_cost_usd: float) -> 
 
 def over_corpus(spec: IndexSpec, dataset: Path, store: Path) -> IndexSpec:
     """Declare an index of a dataset's `corpus.jsonl` with the chunking, model and limits of a spec."""
-    return _declare(dataset, store, spec.embedding, spec.chunking, spec.limits, name=spec.name)
+    return _declare(dataset, store, spec.embedding, spec.chunking, spec.limits, name=spec.name).with_plugins(
+        spec.plugins
+    )
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def footprint(spec: IndexSpec, table: Any, mode: Mode, *, media: bool = False) -
         model="" if mode == "full-text" else made_by.get("model", section.model),
         dimension=dimension,
         chunking="media" if media else _chunking(spec),
-        usd_per_million_tokens=0.0 if mode == "full-text" else _price(section),
+        usd_per_million_tokens=0.0 if mode == "full-text" else _price(spec, section),
         vector_bytes=4 * dimension + terms,
         chunks=table.count_rows("active"),
         table_bytes=table.stats()["total_bytes"] + sum(index.size_bytes or 0 for index in table.list_indices()),
@@ -69,11 +69,11 @@ def _chunking(spec: IndexSpec) -> str:
     return f"{chunking.strategy} {chunking.max_tokens}{overlap}{context}"
 
 
-def _price(section: EmbeddingSpec) -> float | None:
+def _price(spec: IndexSpec, section: EmbeddingSpec) -> float | None:
     from relance.embedding.providers import open_provider
 
     try:
-        return open_provider(section).info.price_per_million_tokens
+        return open_provider(section, spec.plugins).info.price_per_million_tokens
     except ConfigurationError:  # without a key it cannot be told, which is no reason not to tell the rest
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from relance.config import IndexSpec
-from relance.parsers import Parsers, installed_parsers
+from relance.parsers import Parsers, parsers_of
 from relance.parsers.media_types import is_media
 from relance.sources import open_source
 from relance.sources.watched_folder import WatchedFolder
@@ -28,8 +28,8 @@ def watched_folders(spec: IndexSpec, parsers: Parsers | None = None) -> list[Wat
 
 
 def watched_folder(spec: IndexSpec, position: int, parsers: Parsers | None = None) -> WatchedFolder | None:
-    """Open the folder of one source; None where there is none. By default with the installed parsers."""
-    parsers = parsers or installed_parsers()
+    """Open the folder of one source; None where there is none. By default with the spec's parsers."""
+    parsers = parsers or parsers_of(spec)
     media = spec.media
 
     def wanted(media_type: str) -> bool:

@@ -253,7 +253,7 @@ def open_media_loader(
         allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s,
         connections=fetch.connections,
     )  # fmt: skip
-    return MediaLoader(policy, rules, send=spec.send, scale=scale, upload=spec.embedding.upload, stop=stop)
+    return MediaLoader(policy, rules, send=spec.send, scale=scale, upload=spec.embedding.lends, stop=stop)
 
 
 def _refusal(request: MediaRequest, place: str, error: InputError | MissingExtraError) -> DocumentError:

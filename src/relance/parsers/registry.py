@@ -6,8 +6,9 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import PurePosixPath
+from typing import Any
 
-from relance.config import RowsSpec, fingerprint
+from relance.config import IndexSpec, RowsSpec, fingerprint
 from relance.config.plugins import loaded_plugins, plugins
 from relance.config.spec_model import SpecModel
 from relance.errors import DocumentError, MissingExtraError, RelanceError
@@ -15,7 +16,7 @@ from relance.parsers.decoding import clean
 from relance.parsers.media_types import UNKNOWN, media_type_of
 from relance.parsers.parser import Collection, Parsed, Parser, Raw, Reference, Row
 
-__all__ = ["Parsers", "installed_parsers", "open_parsers"]
+__all__ = ["Parsers", "installed_parsers", "open_parsers", "parsers_of"]
 
 
 class Parsers:
@@ -133,6 +134,12 @@ def open_parsers(
     return Parsers(
         [parser for name, parser in made.items() if name not in chosen], [made[name] for name in chosen if name in made]
     )
+
+
+def parsers_of(spec: IndexSpec) -> Parsers:
+    """Make the parsers of an index: with the options of its spec, after those that were given to it."""
+    given = spec.plugins.given.get("parsers")
+    return open_parsers(spec.parsers, given) if spec.parsers or given else installed_parsers()
 
 
 @cache

@@ -14,7 +14,7 @@ from relance.config import IndexSpec, MediaSpec, SourceSpec, fingerprint
 from relance.documents import Item, digest
 from relance.errors import DocumentError
 from relance.media.addresses import resolve
-from relance.parsers import Collection, Parsers, Raw, Row, installed_parsers
+from relance.parsers import Collection, Parsers, Raw, Row, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
 from relance.sources import Source, open_source
@@ -174,9 +174,9 @@ class MediaReader:
 
 
 def open_media_reader(spec: IndexSpec, position: int, parsers: Parsers | None = None) -> MediaReader:
-    """Open the media of the source at a position of `spec.sources`; by default with the installed parsers."""
+    """Open the media of the source at a position of `spec.sources`; by default with the spec's parsers."""
     assert spec.media is not None  # noqa: S101  # nobody asks for the media of an index without
-    parsers = parsers or installed_parsers()
+    parsers = parsers or parsers_of(spec)
     wanted = _Kinds(spec.sources[position], parsers, spec.media).wanted
     source = open_source(spec, position, media_type_of=parsers.media_type_of, wanted=wanted)
     return MediaReader(source, parsers, spec.media)

@@ -18,11 +18,11 @@ def check_models(spec: IndexSpec) -> None:
     """Raise ConfigurationError for a model that cannot be used here: no such name, no key, a missing extra."""
     from relance.embedding.providers import open_provider
 
-    open_provider(spec.embedding)
+    open_provider(spec.embedding, spec.plugins)
     if spec.media is not None:
         from relance.media.loader import open_media_loader
 
-        open_media_loader(spec.media, open_provider(spec.media.embedding).info.media_rules, scale=False)
+        open_media_loader(spec.media, open_provider(spec.media.embedding, spec.plugins).info.media_rules, scale=False)
 
 
 def modality_runs(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,

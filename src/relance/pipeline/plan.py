@@ -124,7 +124,7 @@ def make_plan(run: Ingestion) -> Plan:
     plan.failed, plan.failures = run.report.failed, run.report.failures
     price = info.price_per_million_tokens
     plan.free_tokens = min(run.quota.left(), plan.tokens)
-    if embedding.mode == "batch":
+    if embedding.batched:
         from relance.embedding.batch_api import LEAST_TEXTS, open_endpoint
 
         endpoint = open_endpoint(embedding)

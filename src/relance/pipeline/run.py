@@ -112,7 +112,9 @@ class Ingestion(Session):
             whole, cut, failed = [], [], []
             for document in batch.documents:
                 try:
-                    chunks = chunk_document(document, self.spec.chunking, self.provider.tokenizer, limit)
+                    chunks = chunk_document(
+                        document, self.spec.chunking, self.provider.tokenizer, limit, self.spec.plugins
+                    )
                 except DocumentError as error:
                     failed.append(Failure(error.uri, error.reason, "chunk"))
                     continue
@@ -237,9 +239,9 @@ class Ingestion(Session):
         return known
 
     def _chunking_rules(self) -> tuple[Any, ...]:
-        from relance.chunkers import CHUNKER_VERSION
+        from relance.chunkers import chunker_version
 
-        return CHUNKER_VERSION, self.spec.chunking, self.provider.info.tokenizer
+        return chunker_version(self.spec.chunking, self.spec.plugins), self.spec.chunking, self.provider.info.tokenizer
 
     def _versions(self, item: Item) -> dict[str, Any]:
         mark = self._fingerprint(item)

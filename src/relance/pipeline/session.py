@@ -84,7 +84,7 @@ class Session:
         self._began, self._started_at = time.perf_counter(), datetime.now(UTC)
         try:
             self.sources = self._open_sources()
-            self.provider = open_provider(self.embedding)
+            self.provider = open_provider(self.embedding, self.spec.plugins)
             info = self.provider.info
             self.report.model = info.name
             self.tables = IndexTables.for_model(self.store, self.spec, info, media=self.media)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from relance.config import IndexSpec
 from relance.documents import Content, Document, Item, digest
 from relance.errors import ConfigurationError, DocumentError
-from relance.parsers import Collection, Parsers, Raw, Row, installed_parsers
+from relance.parsers import Collection, Parsers, Raw, Row, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
 from relance.sources import Source, open_source
@@ -125,8 +125,8 @@ class TextReader:
 
 
 def open_text_reader(spec: IndexSpec, position: int, parsers: Parsers | None = None) -> TextReader:
-    """Open the documents of the source at a position of `spec.sources`; by default with the installed parsers."""
-    parsers = parsers or installed_parsers()
+    """Open the documents of the source at a position of `spec.sources`; by default with the spec's parsers."""
+    parsers = parsers or parsers_of(spec)
     source = open_source(spec, position, media_type_of=parsers.media_type_of, wanted=parsers.knows)
     return TextReader(source, parsers, skip_media=spec.media is not None)
 

@@ -111,7 +111,7 @@ class QueryEncoder:
         key = (table.name, instruct)
         if key not in self._infos:
             provider, section = open_model(self._spec, table, instruct=instruct)
-            self._infos[key] = provider.info, section.instruct
+            self._infos[key] = provider.info, getattr(section, "instruct", "")
         return self._infos[key]
 
     @contextlib.contextmanager
@@ -180,18 +180,18 @@ def open_model(spec: IndexSpec, table: Any, *, instruct: str = "") -> tuple[Prov
 
     media = "url" in table.schema.names
     section = spec.media.embedding if media and spec.media else spec.embedding
-    if space_of(open_provider(section).info) != table.name.rpartition("__")[2]:
+    if space_of(open_provider(section, spec.plugins).info) != table.name.rpartition("__")[2]:
         # Another model is being built beside: questions go to the one that serves, and no key to a strange address.
         made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
         if made_by.get("base_url") != section.base_url:
             made_by["api_key"] = SecretStr("")
-        section = type(section).model_validate(section.model_dump() | made_by)
+        section = section.changed(made_by, spec.plugins)
     if instruct:
-        if section.provider != "dashscope":
+        if "instruct" not in type(section).model_fields:
             msg = f"{section.model} takes no instruction; leave `instruct` out, or use a model that does, such as "
             raise ConfigurationError(msg + "dashscope/text-embedding-v4")
         section = section.model_copy(update={"instruct": instruct})
-    return open_provider(section), section
+    return open_provider(section, spec.plugins), section
 
 
 def read_picture(spec: IndexSpec, image: str) -> Media:
@@ -201,7 +201,7 @@ def read_picture(spec: IndexSpec, image: str) -> Media:
     from relance.media.request import MediaRequest
 
     assert spec.media is not None  # noqa: S101  # there is a table of media, so they were declared
-    info = open_provider(spec.media.embedding).info
+    info = open_provider(spec.media.embedding, spec.plugins).info
     request = MediaRequest(image, (image,), _read, lambda _: "", {})
     with open_media_loader(spec.media, info.media_rules, scale=True) as loader:
         found = loader.load([request])[0]

@@ -196,15 +196,12 @@ class Searcher:
 
     def _reranking(self, name: str | None) -> RerankSpec | None:
         """Say which reranker is meant: the spec's, another one, or none."""
-        from relance.search.rerankers import known_model
+        from relance.search.rerankers import rerank_section
 
         declared = self._spec.search.rerank
         if name is None or name == "none":
             return declared if name is None else None
-        if declared is not None and declared.provider == name.partition("/")[0]:
-            return declared.model_copy(update={"model": name})
-        spec = RerankSpec(model=known_model(name))
-        return spec.model_copy(update={"candidates": declared.candidates}) if declared else spec
+        return rerank_section(name, declared, self._spec.plugins)
 
     @contextlib.contextmanager
     def _reranker(self, spec: RerankSpec) -> Generator[Reranker]:
@@ -214,7 +211,7 @@ class Searcher:
         with self._lock:
             reranker = self._rerankers.get(spec)
             if reranker is None:
-                reranker = open_reranker(spec, self._spec.embedding)
+                reranker = open_reranker(spec, self._spec.embedding, self._spec.plugins)
                 if self._exits is not None:
                     self._rerankers[spec] = self._exits.enter_context(reranker)
             ours = self._exits is None

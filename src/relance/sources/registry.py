@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from relance.config import IndexSpec
-from relance.config.plugins import load_plugin
+from relance.config.plugin_section import read_section
 from relance.parsers.media_types import media_type_of
 from relance.sources.source import Source, SourceContext, anything
 
@@ -24,7 +24,10 @@ def open_source(
     Raises ConfigurationError if its kind is not installed, or its section is wrong.
     """
     section = spec.sources[position]
-    kind: type[Source] = load_plugin("sources", section.type)
+    kind = spec.plugins.find("sources", section.type)
+    if isinstance(kind, Source):
+        return kind  # an instance that was given to the index
+    section = read_section(section, kind.Spec, f"sources[{position}]")
     return kind(section, SourceContext(spec.path("."), position, media_type_of, wanted))
 
 

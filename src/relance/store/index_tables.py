@@ -9,7 +9,7 @@ import json
 from importlib.metadata import version
 from typing import Any
 
-from relance.config import IndexSpec, MediaEmbeddingSpec
+from relance.config import IndexSpec
 from relance.documents import digest
 from relance.embedding.providers import ModelInfo
 from relance.store import Store, schemas
@@ -46,9 +46,7 @@ class IndexTables:
     def for_model(cls, store: Store, spec: IndexSpec, info: ModelInfo, *, media: bool = False) -> IndexTables:
         """Address the tables that vectors of this model belong into, whether they serve the index yet or not."""
         section = spec.media.embedding if media and spec.media else spec.embedding
-        decisive = ["model", "base_url", "region", "output_type"]
-        decisive += ["fuse", "fps"] if isinstance(section, MediaEmbeddingSpec) else []
-        embedding = {"dimension": info.dimension, **{name: getattr(section, name) for name in decisive}}
+        embedding = {"dimension": info.dimension, **{name: getattr(section, name) for name in section.decisive}}
         metadata = {
             "relance.index": spec.name,
             "relance.version": version("relance"),

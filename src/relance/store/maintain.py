@@ -174,7 +174,7 @@ def _wanted(spec: IndexSpec, store: Store, since: datetime) -> set[str] | None:
     wanted = set()
     for media in _kinds(spec):
         try:
-            info = open_provider(spec.media.embedding if media and spec.media else spec.embedding).info
+            info = open_provider(spec.media.embedding if media and spec.media else spec.embedding, spec.plugins).info
         except ConfigurationError:  # without a key it cannot be told which table is being built
             return None
         wanted.add(IndexTables.for_model(store, spec, info, media=media).name)

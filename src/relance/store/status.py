@@ -63,7 +63,7 @@ def _free_tokens_left(spec: IndexSpec, store: Store, *, media: bool) -> int | No
     if not section.free_tokens:
         return None
     try:
-        info = open_provider(section).info
+        info = open_provider(section, spec.plugins).info
     except ConfigurationError:  # without a key it cannot be told, which is no reason not to tell the rest
         return None
     return FreeQuota(Catalog(store), info, section.free_tokens).left()

@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from relance.config import EmbeddingSpec, MediaEmbeddingSpec
+from relance.embedding.providers.dashscope.spec import DashScopeSpec
+from relance.embedding.providers.openai import OpenAI, OpenAISpec
 from relance.embedding.providers.refusals import Refusal
 from relance.embedding.providers.service import Service
 from relance.errors import ConfigurationError, RelanceError
@@ -53,28 +55,26 @@ def open_endpoint(spec: EmbeddingSpec) -> Endpoint:
     """
     if isinstance(spec, MediaEmbeddingSpec):
         raise ConfigurationError("media.embedding.mode: images and videos cannot be ordered in batches; remove it.")
-    if spec.output_type != "dense":
-        raise ConfigurationError(
-            "embedding.mode: batches bring dense vectors only; set mode: online, or output_type: dense."
-        )
-    match spec.provider:
-        case "dashscope":
-            return _dashscope(spec)
-        case "openai":
-            return _openai(spec)
-        case _:
-            raise ConfigurationError(
-                f"embedding.mode: {spec.model} cannot be ordered in batches; remove the line. DashScope's text models "
-                "and OpenAI's can."
-            )
+    if isinstance(spec, DashScopeSpec):
+        return _dashscope(spec)
+    if isinstance(spec, OpenAISpec):
+        return _openai(spec)
+    raise ConfigurationError(
+        f"embedding.mode: {spec.model} cannot be ordered in batches; remove the line. DashScope's text models "
+        "and OpenAI's can."
+    )
 
 
-def _dashscope(spec: EmbeddingSpec) -> Endpoint:
+def _dashscope(spec: DashScopeSpec) -> Endpoint:
     from relance.config.settings import read_settings
     from relance.embedding.providers.dashscope import error_for
     from relance.embedding.providers.dashscope.connection import Connection
     from relance.embedding.providers.dashscope.regions import COMPATIBLE, NATIVE, REGIONS, region_of
 
+    if spec.output_type != "dense":
+        raise ConfigurationError(
+            "embedding.mode: batches bring dense vectors only; set mode: online, or output_type: dense."
+        )
     connection = Connection(spec, read_settings())
     model, offer, service = connection.model, connection.offer, connection.service
     if model.media:
@@ -99,12 +99,10 @@ def _dashscope(spec: EmbeddingSpec) -> Endpoint:
     )
 
 
-def _openai(spec: EmbeddingSpec) -> Endpoint:
-    from relance.config.settings import read_settings
+def _openai(spec: OpenAISpec) -> Endpoint:
     from relance.embedding.providers.dashscope import is_dashscope
-    from relance.embedding.providers.openai import OpenAI
 
-    provider = OpenAI(spec, read_settings())
+    provider = OpenAI(spec)
     service = provider._service  # noqa: SLF001  # the same address, key and words as online
     return Endpoint(
         service.url,

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.config import EmbeddingSpec, MediaEmbeddingSpec
+from relance.config.plugin_section import read_section
+from relance.config.plugins import Plugins
 from relance.documents import Media
 from relance.embedding.tokenizers import Tokenizer
 from relance.errors import ConfigurationError, RetryableError
@@ -100,6 +102,11 @@ class Provider(Protocol):
     """An embedding model; one call is one request.
 
     Batching, concurrency, retries, checks and reuse are the embedder's (`embedder.py`), not a provider's.
+
+    A plug-in is a class with `Spec` (its section: an `EmbeddingSpec` or a subclass), `version` (part of
+    `ModelInfo.space`: another one wherever the same text would get another vector), and, if it has any use for them,
+    `MediaSpec` (the section of a multimodal model), `models` (names it knows, for hints) and `any_model` (False where
+    there are no others). It is called with its section; `open(spec)` is called instead, if it has that.
     """
 
     @property
@@ -120,67 +127,29 @@ class Provider(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Release connections."""
+        """Release connections; a later `embed` opens them again."""
         ...
 
 
-def open_provider(spec: EmbeddingSpec) -> Provider:
-    """Open the model a spec names, without calling it yet.
+def open_provider(spec: EmbeddingSpec, plugins: Plugins | None = None) -> Provider:
+    """Open the model that a section names, without calling it yet.
+
+    Args:
+        spec: the section.
+        plugins: what names of providers mean to its index (`IndexSpec.plugins`); without, the installed ones.
 
     Raises ConfigurationError (no such model or dimension, no key) or MissingExtraError.
     """
-    if spec.provider not in {"dashscope", "fake"} and spec.output_type != "dense":
-        msg = f"embedding.output_type: {spec.model} makes dense vectors; {spec.output_type} needs a dashscope/ model"
+    try:
+        plugin = (plugins or Plugins()).model("providers", spec.model)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{spec.section}.model: {error}") from error
+    if hasattr(plugin, "embed") and not isinstance(plugin, type):
+        return plugin  # an instance that was given to the index
+    model = getattr(plugin, "MediaSpec" if isinstance(spec, MediaEmbeddingSpec) else "Spec", None)
+    if model is None:
+        msg = (
+            f"{spec.section}.model: {spec.model} embeds texts only; name a multimodal model, such as one of dashscope/"
+        )
         raise ConfigurationError(msg)
-    if spec.provider not in {"dashscope", "openai"} and spec.mode == "batch":
-        msg = f"embedding.mode: {spec.model} has no batch files; leave `mode` out"
-        raise ConfigurationError(msg)
-    if isinstance(spec, MediaEmbeddingSpec) and spec.mode == "batch":
-        msg = "media.embedding.mode: images and videos cannot be ordered in batches; leave `mode` out"
-        raise ConfigurationError(msg)
-    if isinstance(spec, MediaEmbeddingSpec) and spec.provider in {"local", "openai"}:
-        msg = f"media.embedding.model: {spec.model} embeds texts only; name a multimodal model of dashscope/"
-        raise ConfigurationError(msg)
-    match spec.model.split("/", 1):
-        case ["local", "wordllama"]:
-            from relance.embedding.providers.wordllama import WordLlama
-
-            return WordLlama(spec)
-        case ["local", "multilingual-e5-small"]:
-            from relance.embedding.providers.e5 import MultilingualE5Small
-
-            return MultilingualE5Small(spec)
-        case ["fake", "hash"]:
-            from relance.embedding.providers.fake import FakeHash
-
-            return FakeHash(spec)
-        case ["openai", _]:
-            from relance.config.settings import read_settings
-            from relance.embedding.providers.openai import OpenAI
-
-            return OpenAI(spec, read_settings())
-        case ["dashscope", _]:
-            from relance.config.settings import read_settings
-            from relance.embedding.providers.dashscope import open_dashscope
-
-            return open_dashscope(spec, read_settings())
-        case _:
-            raise ConfigurationError(_unknown(spec))
-
-
-def _unknown(spec: EmbeddingSpec) -> str:
-    from difflib import get_close_matches
-
-    from relance.embedding.providers.dashscope.choice import section_of
-    from relance.embedding.providers.dashscope.models import MODELS as DASHSCOPE
-    from relance.embedding.providers.models import MODELS
-
-    model = spec.model
-    local = ["local/wordllama", "local/multilingual-e5-small"]
-    known = [*local, *(f"dashscope/{name}" for name in DASHSCOPE), *MODELS]
-    # The provider may be what is misspelt ("locall/wordllama") or left out ("models/wordllama"): compare both ways.
-    names = {name: name for name in known} | {name.partition("/")[2]: name for name in known}
-    close = get_close_matches(model, names, 1, 0.7) or get_close_matches(model.partition("/")[2], names, 1, 0.7)
-    others = f"there are {', '.join(local)}, dashscope/MODEL and openai/MODEL."
-    hint = f"did you mean {names[close[0]]}?" if close else others
-    return f"{section_of(spec)}.model: there is no model {model!r}; {hint}"
+    return getattr(plugin, "open", plugin)(read_section(spec, model, spec.section))

@@ -43,8 +43,6 @@ class MultilingualE5Small:
             tokenizer="e5",
             local=True,
         )
-        # One thread and always the same: OpenMP keeps a team of workers for every thread that calls it.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="e5")
         self._model = _load()
 
     @cached_property
@@ -52,13 +50,20 @@ class MultilingualE5Small:
         """The model's own tokenizer."""
         return open_tokenizer(self.info.tokenizer)
 
+    @cached_property
+    def _thread(self) -> ThreadPoolExecutor:
+        # One thread and always the same: OpenMP keeps a team of workers for every thread that calls it.
+        return ThreadPoolExecutor(max_workers=1, thread_name_prefix="e5")
+
     async def embed(self, texts: list[str], *, input_type: InputType) -> Reply:
         """Embed texts as questions or as passages."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._embed, texts, input_type)
 
     async def aclose(self) -> None:
-        """End the thread."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """End the thread; the next call begins another."""
+        thread = self.__dict__.pop("_thread", None)
+        if thread is not None:
+            thread.shutdown(wait=False, cancel_futures=True)
 
     def _embed(self, texts: list[str], input_type: InputType) -> Reply:
         texts = [e5_text(text) for text in texts]

@@ -12,12 +12,13 @@ import zlib
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from relance.config import EmbeddingSpec
+from relance.config.embedding import EmbeddingSpec, OutputType
 from relance.config.settings import read_settings
 from relance.embedding.providers import InputType, ModelInfo, Reply
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
@@ -25,7 +26,7 @@ from relance.embedding.tokenizers import Tokenizer, open_tokenizer
 if TYPE_CHECKING:
     from relance.embedding.sparse import Sparse
 
-__all__ = ["FakeHash"]
+__all__ = ["FakeHash", "FakeSpec"]
 
 # Words, with every Chinese character as one. Plain ASCII has a faster way than the pattern.
 WORD = re.compile(r"[㐀-鿿]|[^\W㐀-鿿]+")
@@ -33,6 +34,15 @@ BLANK_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation.replace("_", 
 # Odd constants that spread one 32-bit hash over several components of a vector (Knuth's and its kin).
 TERMS = 0x3FFFF  # the vocabulary of terms is as large as that of multilingual models
 SPREAD = np.array([2654435761, 2246822519, 3266489917, 668265263], dtype=np.uint64)
+
+
+class FakeSpec(EmbeddingSpec, title="Embedding by hashed words"):
+    """How the model for tests makes its vectors."""
+
+    decisive: ClassVar[tuple[str, ...]] = (*EmbeddingSpec.decisive, "output_type")
+
+    output_type: OutputType = Field(default="dense", title="Vectors")
+    """Which vectors are stored: `dense`, `sparse` (weighted words), or both."""
 
 
 class FakeHash:
@@ -45,10 +55,16 @@ class FakeHash:
     RELANCE_FAKE_DELAY_S is how long a request takes.
     """
 
+    Spec = FakeSpec
+    version = ""
+    models: ClassVar[tuple[str, ...]] = ("hash",)
+    any_model = False
+
     def __init__(self, spec: EmbeddingSpec) -> None:
+        output_type = spec.output_type if isinstance(spec, FakeSpec) else "dense"
         settings = read_settings()
-        dimension = 0 if spec.output_type == "sparse" else spec.dimension or 64
-        kind = "" if spec.output_type == "dense" else f":{spec.output_type}"
+        dimension = 0 if output_type == "sparse" else spec.dimension or 64
+        kind = "" if output_type == "dense" else f":{output_type}"
         self.info = ModelInfo(
             name=spec.model,
             dimension=dimension,
@@ -56,7 +72,7 @@ class FakeHash:
             batch_texts=256,
             price_per_million_tokens=spec.price_per_million_tokens or 0.0,
             space=f"{spec.model}:{dimension}{kind}",
-            sparse=spec.output_type != "dense",
+            sparse=output_type != "dense",
             tokenizer=spec.tokenizer or "words",
         )
         self._log: Path | None = settings.fake_log

@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from relance.config import EmbeddingSpec
-from relance.config.settings import Settings
+from relance.config.embedding import EmbeddingSpec, Mode
+from relance.config.settings import Settings, read_settings
 from relance.embedding.providers import BadReplyError, InputType, ModelInfo, Reply, dashscope
 from relance.embedding.providers.dashscope.compatible import compatible_info, compatible_model
 from relance.embedding.providers.dashscope.connection import EMULATOR_KEY
-from relance.embedding.providers.dashscope.regions import is_loopback
+from relance.embedding.providers.dashscope.regions import is_loopback, region_of
+from relance.embedding.providers.dashscope.spec import RegionName
 from relance.embedding.providers.models import MODELS, HostedModel
 from relance.embedding.providers.openai_errors import error_for
 from relance.embedding.providers.refusals import Refusal, refusal
@@ -23,11 +25,22 @@ from relance.embedding.providers.service import Service, check_address, check_ke
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
 from relance.errors import ConfigurationError, RelanceError
 
-__all__ = ["OpenAI"]
+__all__ = ["OpenAI", "OpenAISpec"]
 
 OPENAI_URL = "https://api.openai.com/v1"
 # Texts per request for models relance does not know: what the strictest common server (TEI) takes as it comes.
 UNKNOWN_BATCH_TEXTS = 32
+
+
+class OpenAISpec(EmbeddingSpec, title="Embedding by OpenAI's protocol"):
+    """Which model of an OpenAI-compatible service turns text into vectors, and how hard it may be pushed."""
+
+    decisive: ClassVar[tuple[str, ...]] = (*EmbeddingSpec.decisive, "region")
+
+    region: RegionName = Field(default="singapore", title="Region")
+    """Of DashScope, if its models are called by this protocol at an address that does not tell: prices differ."""
+    mode: Mode = Field(default="online", title="Mode")
+    """`batch` sends what has to be embedded as files that are worked off within a day, at half the price."""
 
 
 class OpenAI:
@@ -37,13 +50,20 @@ class OpenAI:
     gives the same vectors, and those need not be bought again.
     """
 
-    def __init__(self, spec: EmbeddingSpec, settings: Settings) -> None:
+    Spec = OpenAISpec
+    version = ""  # a model's name says which weights it has
+    models: ClassVar[tuple[str, ...]] = tuple(name.partition("/")[2] for name in MODELS)
+
+    def __init__(self, spec: OpenAISpec) -> None:
+        settings = read_settings()
         self._model = spec.model.partition("/")[2]
         url = (spec.base_url or settings.openai_base_url or OPENAI_URL).rstrip("/")
         self._host = check_address(url, example="http://localhost:8000/v1")
         key = _key(spec, settings, self._host)
         known, theirs = MODELS.get(spec.model), compatible_model(spec)
-        self.info = compatible_info(spec, theirs, self._host) if theirs else _info(spec, known)
+        self.info = (
+            compatible_info(spec, theirs, region_of(self._host) or spec.region) if theirs else _info(spec, known)
+        )
         self._service = Service(
             f"{spec.model} at {url}", url, key, timeout_s=spec.timeout_s, connections=spec.max_concurrency
         )
@@ -51,12 +71,6 @@ class OpenAI:
         # A model's own dimension is not asked for: servers refuse the parameter for models that cannot shorten.
         own = theirs.dimensions[0] if theirs else known.dimension if known else 0
         self._dimensions = 0 if spec.dimension == own else spec.dimension
-        for field, asked in (("output_type", spec.output_type != "dense"), ("instruct", bool(spec.instruct))):
-            if asked:
-                msg = (
-                    f"embedding.{field}: OpenAI's protocol has no such thing; use a dashscope/… model, or leave it out."
-                )
-                raise ConfigurationError(msg)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

@@ -119,8 +119,9 @@ class Service:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if "_client" in self.__dict__:
-            await self._client.aclose()
+        client = self.__dict__.pop("_client", None)  # the next request opens another
+        if client is not None:
+            await client.aclose()
 
     @cached_property
     def _client(self) -> Any:

@@ -46,12 +46,15 @@ class WordLlama:
             tokenizer="wordllama",
             local=True,
         )
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wordllama")
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The model's own tokenizer."""
         return open_tokenizer(self.info.tokenizer)
+
+    @cached_property
+    def _thread(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=1, thread_name_prefix="wordllama")
 
     async def embed(self, texts: list[str], *, input_type: InputType) -> Reply:
         """Embed texts; questions and documents alike."""
@@ -59,8 +62,10 @@ class WordLlama:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._embed, texts)
 
     async def aclose(self) -> None:
-        """End the thread."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """End the thread; the next call begins another."""
+        thread = self.__dict__.pop("_thread", None)
+        if thread is not None:
+            thread.shutdown(wait=False, cancel_futures=True)
 
     def _embed(self, texts: list[str]) -> Reply:
         tokenizer, weights = _load(self.info.dimension)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relance.config import EmbeddingSpec, RerankSpec
+from relance.config.plugin_section import read_section
+from relance.config.plugins import Plugins
 from relance.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from relance.search.candidate import Candidate
 
-__all__ = ["Reranked", "Reranker", "RerankerInfo", "known_model", "open_reranker"]
+__all__ = ["SECTION", "Reranked", "Reranker", "RerankerInfo", "open_reranker", "rerank_section"]
 
-_CROSS_ENCODER = "cross-encoder"  # the one that may be followed by the name of a model
-_LANCEDB = ["mrr", "linear", _CROSS_ENCODER]
+SECTION = "search.rerank"  # of the index file, for messages
 
 
 @dataclass(slots=True, frozen=True)
@@ -62,7 +63,11 @@ class Reranked:
 
 
 class Reranker(Protocol):
-    """Says how well candidates answer a question; used as a context manager, and may then be called from any thread."""
+    """Says how well candidates answer a question; used as a context manager, and may then be called from any thread.
+
+    A plug-in is a class with `Spec` (its section: a `RerankSpec` or a subclass), called with that section and the one
+    of the index's embeddings (or None).
+    """
 
     @property
     def info(self) -> RerankerInfo:
@@ -85,50 +90,36 @@ class Reranker(Protocol):
         ...
 
 
-def open_reranker(spec: RerankSpec, embedding: EmbeddingSpec | None = None) -> Reranker:
-    """Open the reranker a spec names, without calling it yet.
+def open_reranker(spec: RerankSpec, embedding: EmbeddingSpec | None = None, plugins: Plugins | None = None) -> Reranker:
+    """Open the reranker that a section names, without calling it yet.
 
-    Where it is of the same provider as the embeddings, it is called where they are and with their key, unless its spec
-    says otherwise: a key goes to no other address than its own.
+    Args:
+        spec: the section.
+        embedding: of the index, whose address and key a reranker of the same provider may share.
+        plugins: what names of rerankers mean to its index (`IndexSpec.plugins`); without, the installed ones.
 
     Raises ConfigurationError: no such model, not in this region, or no key.
     """
-    provider, _, name = known_model(spec.model).partition("/")
-    if provider == "lancedb":
-        from relance.search.rerankers.lancedb import LanceDBReranker
-
-        return LanceDBReranker(name)
-    from relance.config.settings import read_settings
-    from relance.search.rerankers.dashscope import DashScopeReranker
-
-    api_key = ""
-    beside = embedding is not None and embedding.provider == "dashscope" and not spec.base_url
-    if embedding is not None and beside and spec.region in {"", embedding.region}:
-        api_key = embedding.api_key.get_secret_value()
-        spec = spec.model_copy(update={"region": embedding.region, "base_url": embedding.base_url})
-    return DashScopeReranker(spec, read_settings(), api_key=api_key)
+    plugin = _find(spec.model, plugins)
+    if hasattr(plugin, "rerank") and not isinstance(plugin, type):
+        return plugin  # an instance that was given to the index
+    return plugin(read_section(spec, plugin.Spec, SECTION), embedding)
 
 
-def known_model(name: str) -> str:
-    """Return the name of a reranker; raises ConfigurationError where there is none of that name."""
-    provider, _, model = name.partition("/")
-    there = {"lancedb": _LANCEDB, "dashscope": _dashscope()}.get(provider, [])
-    if (_CROSS_ENCODER if model.startswith(f"{_CROSS_ENCODER}:") else model) in there:
-        return name
-    raise ConfigurationError(_unknown(name))
+def rerank_section(model: str, declared: RerankSpec | None, plugins: Plugins) -> RerankSpec:
+    """Declare another reranker than the spec does; ConfigurationError where there is none of that name.
+
+    One of the declared provider is called as that one is; any other looks at as many candidates.
+    """
+    plugin = _find(model, plugins)
+    if declared is not None and declared.provider == model.partition("/")[0]:
+        return declared.model_copy(update={"model": model})
+    values = {"model": model} | ({"candidates": declared.candidates} if declared else {})
+    return getattr(plugin, "Spec", RerankSpec).model_validate(values)
 
 
-def _dashscope() -> list[str]:
-    from relance.search.rerankers.models import MODELS
-
-    return list(MODELS)
-
-
-def _unknown(model: str) -> str:
-    from difflib import get_close_matches
-
-    known = [*(f"dashscope/{name}" for name in _dashscope()), *(f"lancedb/{name}" for name in _LANCEDB)]
-    names = {name: name for name in known} | {name.partition("/")[2]: name for name in known}
-    close = get_close_matches(model, names, 1, 0.6) or get_close_matches(model.partition("/")[2], names, 1, 0.6)
-    hint = f"did you mean {names[close[0]]}?" if close else f"there are {', '.join(known)}."
-    return f"search.rerank.model: there is no reranker {model!r}; {hint}"
+def _find(model: str, plugins: Plugins | None) -> Any:
+    try:
+        return (plugins or Plugins()).model("rerankers", model)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{SECTION}.model: {error}") from error

@@ -5,21 +5,23 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from relance.config import RerankSpec
-from relance.config.settings import Settings
+from relance.config import EmbeddingSpec, RerankSpec
+from relance.config.settings import read_settings
 from relance.embedding.budget import cost_usd
 from relance.embedding.providers import BadReplyError
 from relance.embedding.providers.dashscope.connection import Endpoint, Place
 from relance.embedding.providers.dashscope.model import Offer
 from relance.embedding.providers.dashscope.regions import REGIONS
+from relance.embedding.providers.dashscope.spec import DashScopeSpec, RegionName
 from relance.errors import ConfigurationError, RateLimitedError, RetryableError
 from relance.http.event_loop import event_loop
-from relance.search.rerankers import Reranked, RerankerInfo
+from relance.search.rerankers import SECTION, Reranked, RerankerInfo
 from relance.search.rerankers.models import MAX_CHARACTERS, MODELS, REQUEST_TOKENS
 
 if TYPE_CHECKING:
@@ -28,12 +30,20 @@ if TYPE_CHECKING:
     from relance.embedding.tokenizers import Tokenizer
     from relance.search.candidate import Candidate
 
-__all__ = ["DashScopeReranker"]
+__all__ = ["DashScopeRerankSpec", "DashScopeReranker"]
 
-_SECTION = "search.rerank"
 _CONNECTIONS = 4
 # A person is waiting: a service that asks for a longer pause is given up.
 _PATIENCE_S = 10.0
+
+
+class DashScopeRerankSpec(RerankSpec, title="Reranking by DashScope"):
+    """Which model sorts the best hits once more; what is left empty is as in `embedding`, if that is DashScope's."""
+
+    instruct: str = Field(default="", title="Instruction")
+    """What questions are for, in English, for models that take an instruction."""
+    region: Literal["", RegionName] = Field(default="", title="Region")
+    """Where DashScope is called. The key is DASHSCOPE_API_KEY, unless it is that of `embedding`."""
 
 
 class DashScopeReranker:
@@ -43,14 +53,25 @@ class DashScopeReranker:
     scores of several requests can be compared.
     """
 
-    def __init__(self, spec: RerankSpec, settings: Settings, *, api_key: str = "") -> None:
+    Spec = DashScopeRerankSpec
+    version = ""
+    models: ClassVar[tuple[str, ...]] = tuple(MODELS)
+    any_model = False
+
+    def __init__(self, spec: DashScopeRerankSpec, embedding: EmbeddingSpec | None = None) -> None:
+        settings, api_key = read_settings(), ""
+        # What is left empty is as the embeddings' of the same provider: a key goes to no other address than its own.
+        beside = isinstance(embedding, DashScopeSpec) and not spec.base_url and spec.region in {"", embedding.region}
+        if isinstance(embedding, DashScopeSpec) and beside:
+            api_key = embedding.api_key.get_secret_value()
+            spec = spec.model_copy(update={"region": embedding.region, "base_url": embedding.base_url})
         name = spec.model.partition("/")[2]
         self._model = MODELS[name]
         if spec.instruct and not self._model.instruct:
             able = ", ".join(model.name for model in MODELS.values() if model.instruct)
-            raise ConfigurationError(f"{_SECTION}.instruct: {spec.model} takes no instruction; {able} do.")
+            raise ConfigurationError(f"{SECTION}.instruct: {spec.model} takes no instruction; {able} do.")
         region = spec.region or "singapore"
-        place = Place(model=spec.model, section=_SECTION, region=region, base_url=spec.base_url, api_key=api_key,
+        place = Place(model=spec.model, section=SECTION, region=region, base_url=spec.base_url, api_key=api_key,
                       timeout_s=spec.timeout_s, connections=_CONNECTIONS)  # fmt: skip
         self._endpoint = Endpoint(place, settings, self._offer)
         offer = self._endpoint.offer
@@ -172,7 +193,7 @@ class DashScopeReranker:
         if offer is None and not addressed:
             there = ", ".join(f"{REGIONS[name].title} ({name})" for name in self._model.offers)
             msg = (
-                f"{_SECTION}.region: dashscope/{self._model.name} is served in {there}, not in {REGIONS[region].title}."
+                f"{SECTION}.region: dashscope/{self._model.name} is served in {there}, not in {REGIONS[region].title}."
             )
             raise ConfigurationError(msg)
         return offer or Offer(None)

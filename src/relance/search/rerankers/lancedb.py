@@ -8,10 +8,11 @@ terms have no part in it. `cross-encoder` reads every text beside the question, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from relance.config import EmbeddingSpec, RerankSpec
 from relance.errors import ConfigurationError
 from relance.search.rerankers import Reranked, RerankerInfo
 
@@ -26,7 +27,14 @@ _CROSS_ENCODER = "cross-encoder/ms-marco-TinyBERT-L-6"  # LanceDB's default
 class LanceDBReranker:
     """A reranker of LanceDB's; one that has a model loads it when it is entered."""
 
-    def __init__(self, name: str) -> None:
+    Spec = RerankSpec
+    version = ""
+    models: ClassVar[tuple[str, ...]] = ("mrr", "linear", "cross-encoder")
+    any_model = False
+
+    def __init__(self, spec: RerankSpec, embedding: EmbeddingSpec | None = None) -> None:
+        del embedding
+        name = spec.model.partition("/")[2]
         self._kind, _, self._model = name.partition(":")
         self.info = RerankerInfo(f"lancedb/{name}", merges=self._kind != "cross-encoder")
         self._reranker: Any = None

@@ -8,14 +8,10 @@ from relance.config import EmbeddingSpec, MediaEmbeddingSpec
 from relance.embedding.providers.dashscope.model import Model, Offer
 from relance.embedding.providers.dashscope.models import MODELS
 from relance.embedding.providers.dashscope.regions import REGIONS
+from relance.embedding.providers.dashscope.spec import DashScopeSpec
 from relance.errors import ConfigurationError
 
-__all__ = ["find_model", "find_offer", "section_of"]
-
-
-def section_of(spec: EmbeddingSpec) -> str:
-    """Name the section of the index file a spec stands in, for messages."""
-    return "media.embedding" if isinstance(spec, MediaEmbeddingSpec) else "embedding"
+__all__ = ["find_model", "find_offer"]
 
 
 def find_model(spec: EmbeddingSpec) -> Model:
@@ -26,7 +22,7 @@ def find_model(spec: EmbeddingSpec) -> Model:
     close = get_close_matches(name, MODELS, 1, 0.7)
     hint = f"did you mean dashscope/{close[0]}?" if close else f"there are {', '.join(MODELS)}."
     more = f"A model relance does not know can be had as openai/{name}, with base_url …/compatible-mode/v1."
-    raise ConfigurationError(f"{section_of(spec)}.model: there is no {spec.model}; {hint} {more}")
+    raise ConfigurationError(f"{spec.section}.model: there is no {spec.model}; {hint} {more}")
 
 
 def find_offer(model: Model, spec: EmbeddingSpec, region: str, *, addressed: bool) -> Offer:
@@ -39,7 +35,7 @@ def find_offer(model: Model, spec: EmbeddingSpec, region: str, *, addressed: boo
         addressed: whether the spec or the environment names the address. Where no page says what a region serves, the
             user may then know better.
     """
-    section = section_of(spec)
+    section = spec.section
     offer = model.offers.get(region)
     if offer is None:
         undocumented = not any(region in other.offers for other in MODELS.values())
@@ -55,12 +51,13 @@ def find_offer(model: Model, spec: EmbeddingSpec, region: str, *, addressed: boo
         allowed = ", ".join(map(str, sorted(lengths, reverse=True)))
         place = f" in {REGIONS[region].title}" if offer.dimensions else ""
         raise ConfigurationError(f"{section}.dimension: {spec.model} has {allowed}{place}, not {spec.dimension}.")
-    if spec.output_type != "dense" and not model.sparse:
+    own = spec if isinstance(spec, DashScopeSpec) else DashScopeSpec()  # not by the compatible protocol
+    if own.output_type != "dense" and not model.sparse:
         raise ConfigurationError(
             f"{section}.output_type: {spec.model} makes dense vectors only; sparse ones are made by "
             f"{_those(sparse=True)}."
         )
-    if spec.instruct and not model.instruct:
+    if own.instruct and not model.instruct:
         raise ConfigurationError(
             f"{section}.instruct: {spec.model} takes no instruction; {_those(instruct=True)} do, or leave it empty."
         )

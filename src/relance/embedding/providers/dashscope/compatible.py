@@ -7,7 +7,7 @@ from relance.embedding.providers import ModelInfo
 from relance.embedding.providers.dashscope.choice import find_offer
 from relance.embedding.providers.dashscope.model import Model, Offer
 from relance.embedding.providers.dashscope.models import MODELS
-from relance.embedding.providers.dashscope.regions import region_of
+from relance.embedding.providers.dashscope.spec import DashScopeSpec
 
 __all__ = ["compatible_info", "compatible_model", "text_info"]
 
@@ -18,18 +18,17 @@ def compatible_model(spec: EmbeddingSpec) -> Model | None:
     return model if model and not model.media else None
 
 
-def compatible_info(spec: EmbeddingSpec, model: Model, host: str) -> ModelInfo:
-    """Describe a model behind a host; raises ConfigurationError for a dimension it does not have."""
-    region = region_of(host) or spec.region
+def compatible_info(spec: EmbeddingSpec, model: Model, region: str) -> ModelInfo:
+    """Describe a model in a region; raises ConfigurationError for a dimension it does not have."""
     return text_info(spec, model, find_offer(model, spec, region, addressed=True), region)
 
 
 def text_info(spec: EmbeddingSpec, model: Model, offer: Offer, region: str) -> ModelInfo:
     """Describe a text model as one region offers it."""
-    dense = spec.output_type != "sparse"
-    dimension = (spec.dimension or model.dimensions[0]) if dense else 0
+    output_type = spec.output_type if isinstance(spec, DashScopeSpec) else "dense"
+    dimension = (spec.dimension or model.dimensions[0]) if output_type != "sparse" else 0
     price = offer.price if spec.price_per_million_tokens is None else spec.price_per_million_tokens
-    kind = "" if spec.output_type == "dense" else f":{spec.output_type}"
+    kind = "" if output_type == "dense" else f":{output_type}"
     return ModelInfo(
         name=spec.model,
         dimension=dimension,
@@ -43,6 +42,6 @@ def text_info(spec: EmbeddingSpec, model: Model, offer: Offer, region: str) -> M
         price_per_million_tokens=price,
         space=f"{spec.model}:{dimension}{kind}",
         tokenizer=spec.tokenizer or "qwen",
-        sparse=spec.output_type != "dense",
+        sparse=output_type != "dense",
         region=region,
     )

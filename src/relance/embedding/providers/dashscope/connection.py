@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from relance.config import EmbeddingSpec
 from relance.config.settings import Settings
 from relance.embedding.providers import BadReplyError
-from relance.embedding.providers.dashscope.choice import find_model, find_offer, section_of
+from relance.embedding.providers.dashscope.choice import find_model, find_offer
 from relance.embedding.providers.dashscope.errors import error_for
 from relance.embedding.providers.dashscope.model import Model, Offer
 from relance.embedding.providers.dashscope.regions import REGIONS, address_of, is_loopback, region_of
+from relance.embedding.providers.dashscope.spec import DashScopeSpec
 from relance.embedding.providers.refusals import read_refusal
 from relance.embedding.providers.service import Service, check_key
 from relance.errors import ConfigurationError, InputError
@@ -134,9 +134,9 @@ class Connection(Endpoint):
         model: row of the table of models.
     """
 
-    def __init__(self, spec: EmbeddingSpec, settings: Settings) -> None:
+    def __init__(self, spec: DashScopeSpec, settings: Settings) -> None:
         self.model: Model = find_model(spec)
-        section = section_of(spec)
+        section = spec.section
         super().__init__(
             Place(
                 model=spec.model,

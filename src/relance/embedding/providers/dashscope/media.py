@@ -6,14 +6,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from relance.config import EmbeddingSpec, MediaEmbeddingSpec
 from relance.config.settings import Settings
 from relance.documents import Media
 from relance.embedding.providers import BadReplyError, Input, InputType, ModelInfo, Reply
 from relance.embedding.providers.dashscope.bill import read_bill
-from relance.embedding.providers.dashscope.choice import section_of
 from relance.embedding.providers.dashscope.connection import Connection, stack_vectors
 from relance.embedding.providers.dashscope.contents import check_contents, contents_of, fits, has_uploads
+from relance.embedding.providers.dashscope.spec import DashScopeMediaSpec, DashScopeSpec
 from relance.embedding.providers.dashscope.upload import upload
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
 from relance.errors import ConfigurationError
@@ -26,14 +25,14 @@ RESOLVE = {"x-dashscope-ossresourceresolve": "enable"}
 class DashScopeMedia:
     """One multimodal model in one region; it embeds questions in words as well as what they are to find."""
 
-    def __init__(self, spec: EmbeddingSpec, settings: Settings) -> None:
+    def __init__(self, spec: DashScopeSpec, settings: Settings) -> None:
         self._connection = Connection(spec, settings)
         model, offer = self._connection.model, self._connection.offer
         if model.media is None:
-            raise ConfigurationError(f"{section_of(spec)}.model: {spec.model} embeds texts only.")
+            raise ConfigurationError(f"{spec.section}.model: {spec.model} embeds texts only.")
         side = self._side = model.media
-        self._fuse, fps = (spec.fuse, spec.fps) if isinstance(spec, MediaEmbeddingSpec) else (False, 0.0)
-        self._upload = isinstance(spec, MediaEmbeddingSpec) and spec.upload
+        self._fuse, fps = (spec.fuse, spec.fps) if isinstance(spec, DashScopeMediaSpec) else (False, 0.0)
+        self._upload = isinstance(spec, DashScopeMediaSpec) and spec.upload
         self._instruct = spec.instruct
         self._fps = {"fps": fps} if fps else {}
         dimension = spec.dimension or model.dimensions[0]

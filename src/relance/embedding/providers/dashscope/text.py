@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from relance.config import EmbeddingSpec
 from relance.config.settings import Settings
 from relance.embedding.providers import BadReplyError, InputType, Reply
 from relance.embedding.providers.dashscope.compatible import text_info
 from relance.embedding.providers.dashscope.connection import Answer, Connection, stack_vectors
+from relance.embedding.providers.dashscope.spec import DashScopeSpec
 from relance.embedding.sparse import Sparse
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
 from relance.errors import InputError
@@ -26,7 +26,7 @@ class DashScopeText:
     what was bought in one need not be bought again in another.
     """
 
-    def __init__(self, spec: EmbeddingSpec, settings: Settings) -> None:
+    def __init__(self, spec: DashScopeSpec, settings: Settings) -> None:
         self._connection = Connection(spec, settings)
         model = self._connection.model
         self.info = text_info(spec, model, self._connection.offer, self._connection.region)
