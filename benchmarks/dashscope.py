@@ -174,7 +174,7 @@ def relance_run(spec: str) -> dict[str, Any]:
     report = index.ingest()
     return {
         "work s": round(time.perf_counter() - began, 2),
-        "chunks": index.status()["chunks"],
+        "chunks": index.status().chunks,
         "failed": report.failed,
     }
 

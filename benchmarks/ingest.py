@@ -123,14 +123,14 @@ def relance_run(spec: str, _: str) -> dict[str, Any]:
     from relance.store import lock  # noqa: F401
 
     index = Index(spec)
-    before = index.status()["table_version"]
+    before = index.status().table_version
     with measured() as figures:
         report = index.ingest()
     after = index.status()
     return figures | {
         "texts embedded": report.embedded,
-        "chunks": after["chunks"],
-        "commits": after["table_version"] - before,
+        "chunks": after.chunks,
+        "commits": after.table_version - before,
         "seconds": report.seconds,
     }
 

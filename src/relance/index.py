@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,6 +15,7 @@ from relance.config.load import load_spec
 from relance.config.plugins import Plugins
 from relance.errors import ApprovalNeededError, ConfigurationError, InputError
 from relance.pipeline.approval import Preview, approval_needed
+from relance.pipeline.awaitable import awaitable, until_stopped
 from relance.pipeline.loss import note_decision
 from relance.pipeline.modalities import combine, modality_runs
 from relance.pipeline.plan import Plan, check_budget, make_plan, outline
@@ -22,15 +25,19 @@ from relance.pipeline.threads import in_threads
 from relance.search import Hit, Hits, Mode
 from relance.search.searcher import Question, Searcher
 from relance.store import open_store
-from relance.store.embeddings import describe, prune
+from relance.store.embeddings import CacheSpace, describe, prune
 from relance.store.index_tables import IndexTables, part_name
 from relance.store.rollback import Rollback, roll_back
+from relance.store.run_summary import RunSummary
 from relance.store.runs import Runs
-from relance.store.status import describe_index, summary
+from relance.store.status import Status, describe_index
 
 if TYPE_CHECKING:
+    from lancedb.table import Table
+
     from relance.pipeline.run import Ingestion
     from relance.search.media import MediaHit
+    from relance.store.failures import FailureRow
     from relance.store.maintain import Maintained
 
 __all__ = ["Index"]
@@ -124,6 +131,16 @@ class Index:
                 reports.append(run.finish())
         return combine(reports)
 
+    async def aingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
+                      approved: bool = False, handle: RunHandle | None = None) -> Report:  # fmt: skip
+        """Do what `ingest` does, in a thread.
+
+        Cancelling it stops the run, and waits until the batches under way are in the index or given up.
+        """
+        handle = handle or RunHandle()
+        run = partial(self.ingest, full=full, only=only, wait_s=wait_s, approved=approved, handle=handle)
+        return await until_stopped(run, handle.stop.set)
+
     def check_budget(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> None:
         """Raise BudgetError if a run would cost more than `limits.max_cost_usd`; free models are not counted."""
         limit = self.spec.limits.max_cost_usd
@@ -201,7 +218,10 @@ class Index:
                             filter=filter, instruct=instruct)  # fmt: skip
         return self._searcher.both(question, group=group, rerank=rerank, explain=explain)
 
-    def table(self, *, media: bool = False) -> Any:
+    # The same for async callers, with the same arguments.
+    asearch, asearch_media, asearch_both = awaitable(search), awaitable(search_media), awaitable(search_both)
+
+    def table(self, *, media: bool = False) -> Table:
         """Open the LanceDB table that serves the index now, or the one with its media."""
         if media and self.spec.media is None:
             msg = f"index {self.spec.name!r} has no media; add a `media` section to its spec"
@@ -214,28 +234,27 @@ class Index:
             raise ConfigurationError(msg)
         return table
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """Describe the index as it is now."""
         described = describe_index(self.spec, self._store)
-        if self.spec.media is not None:
-            described["media"] = describe_index(self.spec, self._store, media=True)
-        return described
+        if self.spec.media is None:
+            return described
+        return replace(described, media=describe_index(self.spec, self._store, media=True))
 
-    def failures(self) -> list[dict[str, Any]]:
+    def failures(self) -> list[FailureRow]:
         """List the documents that could not be indexed, with reasons."""
         declared = (False, True) if self.spec.media is not None else (False,)
         parts = (IndexTables.serving(self._store, self.spec.name, media=media) for media in declared)
         return [row for tables in parts if tables is not None for row in tables.failures.all()]
 
-    def runs(self, limit: int = 20) -> list[dict[str, Any]]:
+    def runs(self, limit: int = 20) -> list[RunSummary]:
         """List the latest runs, newest first."""
         if limit < 1:
             msg = f"limit must be at least 1, got {limit}"
             raise InputError(msg)
-        rows = [row for media in (False, True)
-                for row in Runs(self._store, part_name(self.spec.name, media=media)).latest(limit)]  # fmt: skip
-        rows.sort(key=lambda row: row["ended_at"], reverse=True)
-        return [summary(row) for row in rows[:limit]]
+        found = [RunSummary.of(row, media=media) for media in (False, True)
+                 for row in Runs(self._store, part_name(self.spec.name, media=media)).latest(limit)]  # fmt: skip
+        return sorted(found, key=lambda run: run.ended_at, reverse=True)[:limit]
 
     def rollback(self, run_id: str = "") -> Rollback:
         """Put the index back to how a run left it (default: the one before the last that changed anything)."""
@@ -250,12 +269,12 @@ class Index:
 
         return maintain(self.spec, self._store, wait_s=wait_s)
 
-    def cache(self) -> list[dict[str, Any]]:
-        """Describe the store of paid-for vectors, one entry per vector space."""
+    def cache(self) -> list[CacheSpace]:
+        """Describe the embedding cache of the store, one entry per vector space."""
         return describe(self._store)
 
-    def prune_cache(self, size: str | int) -> list[dict[str, Any]]:
-        """Prune the store of paid-for vectors to a size such as `500MB`, oldest first; returns what is left."""
+    def prune_cache(self, size: str | int) -> list[CacheSpace]:
+        """Prune the embedding cache to a size such as `500MB`, oldest first; returns what is left."""
         try:
             limit = TypeAdapter(Size).validate_python(size)
         except ValidationError:

@@ -191,7 +191,7 @@ def test_nobody_is_sure(index: Index) -> None:
 
 
 def test_a_rollback_goes_to_the_run_before_and_further_runs_work(index: Index, docs: Path) -> None:
-    first = index.runs()[-1]["run_id"]
+    first = index.runs()[-1].run_id
     (docs / "late.md").write_text("river late", encoding="utf-8")
     index.ingest()
     classify(index, LABELS, column="topic")

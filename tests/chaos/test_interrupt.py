@@ -57,5 +57,5 @@ def test_ctrl_c_stops_the_run_and_not_the_server_that_records_it(
 
     index = Index(spec)
     assert index.ingest().status == "completed"
-    assert index.status()["documents"] == 600
+    assert index.status().documents == 600
     assert len(log()) == len(set(log())) == 600, "what was bought before the stop is not bought again"

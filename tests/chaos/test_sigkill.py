@@ -134,7 +134,7 @@ def test_kills_at_random_moments_lose_double_and_rebuy_nothing(tmp_path: Path) -
             window = min(duration, window * 1.2)
         else:  # a run over a few edits is done sooner than the first one
             window *= 0.6
-        if index.status()["table"] is not None:
+        if index.status().table is not None:
             assert all(hit.text for hit in index.search("river1 flood2", k=5, mode="dense"))
             opened += 1
         victim = following
@@ -151,8 +151,8 @@ def test_kills_at_random_moments_lose_double_and_rebuy_nothing(tmp_path: Path) -
     expected = rows(undisturbed)
     assert len(expected) > 2000
     assert rows(index) == expected
-    assert index.status()["documents"] == undisturbed.status()["documents"]
-    assert index.ingest().unchanged == undisturbed.status()["documents"]
+    assert index.status().documents == undisturbed.status().documents
+    assert index.ingest().unchanged == undisturbed.status().documents
 
     bought: dict[str, list[tuple[float, int]]] = defaultdict(list)
     for line in log.read_text(encoding="utf-8").splitlines():

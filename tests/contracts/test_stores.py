@@ -84,7 +84,7 @@ def test_it_follows_edits_deletions_and_renames_without_buying_twice(
 ) -> None:
     index = make()
     assert index.ingest().added == 3
-    version = index.status()["table_version"]
+    version = index.status().table_version
     report = index.ingest()
     assert (report.unchanged, report.table_version) == (3, version), "no change, no version"
     (notes / "rivers.md").write_text("# rivers\n\nThe gauge was moved.\n", encoding="utf-8")
@@ -97,7 +97,7 @@ def test_it_follows_edits_deletions_and_renames_without_buying_twice(
     fresh.ingest()
     assert rows(index) == rows(fresh)
     status = index.status()
-    assert (status["documents"], status["chunks"], status["interrupted"]) == (2, 2, None)
+    assert (status.documents, status.chunks, status.interrupted) == (2, 2, None)
 
 
 def test_it_is_searched_by_meaning_by_words_and_by_both_and_rolled_back(make: Make, notes: Path) -> None:
@@ -127,10 +127,10 @@ def test_a_crash_between_two_commits_is_repaired(make: Make, notes: Path, monkey
         patch.setattr(Manifest, "upsert", die)
         with pytest.raises(SystemExit):
             index.ingest()
-    assert index.status()["interrupted"]
+    assert index.status().interrupted
     assert make().ingest().embedded == 0, "what was bought before the crash is not bought again"
     assert len(rows(index)) == 3
-    assert index.status()["interrupted"] is None
+    assert index.status().interrupted is None
 
 
 def test_one_run_at_a_time(make: Make) -> None:

@@ -61,7 +61,7 @@ def test_the_form_starts_a_run_and_its_artifacts_are_found(
     )
     ended = stack.wait_for(run["id"], timeout=180)
     assert ended["state"]["type"] == "COMPLETED", ended["state"]
-    assert Index(handbook).status()["documents"] == 45
+    assert Index(handbook).status().documents == 45
 
     page.goto(f"{stack.page}/v2/runs/flow-run/{run['id']}")
     page.get_by_text(re.compile("handbook: completed in .*45 added")).first.wait_for()

@@ -177,11 +177,11 @@ def test_a_run_goes_on_while_the_api_is_restarted_and_events_set_off_others(
         layout.restart()
         ended = stack.wait_for(run_id, timeout=180)
         assert ended["state"]["type"] == "COMPLETED", ended["state"]
-        assert Index(spec).status()["documents"] == 30
+        assert Index(spec).status().documents == 30
 
         (tmp_path / "docs" / "new.md").write_text("The weir of Chalon is open.", encoding="utf-8")
         assert stack.run("emit", "clustered", "--changed", "docs/new.md").returncode == 0
-        wait_until(lambda: Index(spec).status()["documents"] == 31, timeout=180)
+        wait_until(lambda: Index(spec).status().documents == 31, timeout=180)
     finally:
         assert stack.down() == 0, stack.said()
         stack.close()

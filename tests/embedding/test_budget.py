@@ -255,7 +255,12 @@ def test_a_run_whose_bills_are_higher_than_planned_stops_at_its_budget_and_keeps
         with pytest.raises(BudgetError, match=r"\$132\.0000, over limits\.max_cost_usd \(\$130\)"):
             index.ingest()
     (run,) = index.runs()
-    assert (run["status"], run["tokens"], run["cost_usd"], run["embedded"]) == ("failed", 120, 120, 10)
+    assert (run.status, run.report["tokens"], run.report["cost_usd"], run.report["embedded"]) == (
+        "failed",
+        120,
+        120,
+        10,
+    )
     rest = make_index(embedding=embedding).ingest()
     assert (rest.embedded, rest.reused, rest.cost_usd) == (10, 10, 60)
 

@@ -313,7 +313,7 @@ def test_a_refused_account_ends_the_run_at_once_and_loses_nothing(
     assert 1 <= stats["by_status"][str(status)] <= 6, "no more than was in flight already"
 
     index = Index(spec)
-    assert index.runs()[0]["status"] == "failed"
+    assert index.runs()[0].status == "failed"
     service.faults()
     report = index.ingest()
     assert (report.status, report.added, report.embedded, report.reused) == ("completed", 320, 270, 50)

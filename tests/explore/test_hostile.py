@@ -120,7 +120,7 @@ def pages(target: Visitor, index: Index) -> list[str]:
     assert len(uris) >= 4
     assert len(media) >= 2
     texts = [f"/documents/{document_id(uri)}" for uri in uris]
-    run = index.runs()[0]["run_id"]
+    run = index.runs()[0].run_id
     query = str(
         target.client.build_request("GET", "/", params={"q": f"water {BAD}", "explain": "1"}).url.raw_path, "ascii"
     )
@@ -162,7 +162,7 @@ def test_what_is_hostile_is_shown_as_words(target: Visitor) -> None:
 
 
 def test_a_drawing_is_never_sent_as_one(target: Visitor, hostile: Index) -> None:
-    reasons = {failure["uri"]: failure["reason"] for failure in hostile.failures()}
+    reasons = {failure.uri: failure.reason for failure in hostile.failures()}
     assert "docs/lie.png" in reasons
     media = hostile.table(media=True).search().where("active").select(["uri"]).limit(None).to_list()
     for row in media:

@@ -219,7 +219,7 @@ def test_failures_are_told_with_their_reason(visitor: Visitor) -> None:
 
 
 def test_runs_are_listed_and_shown(visitor: Visitor, notes: Index) -> None:
-    run = notes.runs()[0]["run_id"]
+    run = notes.runs()[0].run_id
     assert f"/runs/{run}" in visitor.page("/runs").links()
     assert "completed with failures" in visitor.page(f"/runs/{run}").words
     assert visitor.get("/runs/none").status_code == 404
@@ -227,8 +227,8 @@ def test_runs_are_listed_and_shown(visitor: Visitor, notes: Index) -> None:
 
 def test_the_status_says_what_the_command_says(visitor: Visitor, notes: Index) -> None:
     words, status = visitor.page("/status").words, notes.status()
-    assert status["table"] in words
-    assert f"{status['tokens']:,}" in words
+    assert str(status.table) in words
+    assert f"{status.tokens:,}" in words
 
 
 def test_an_index_that_is_not_there_yet(

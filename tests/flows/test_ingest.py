@@ -79,7 +79,7 @@ def test_a_run_is_readable_and_leaves_its_report(declare: Callable[..., Path]) -
     assert state.name == "Completed"
     report = asyncio.run(_result(state))
     assert (report["added"], report["failed"]) == (12, 0)
-    assert Index(spec).status()["documents"] == 12
+    assert Index(spec).status().documents == 12
     flow_run, task_runs = asyncio.run(runs_of(spec))
     assert flow_run.name == spec.parent.name
     names = {each.name for each in task_runs}
@@ -141,7 +141,7 @@ def test_a_provider_that_stays_away_leaves_failures_for_the_next_run(
         patch.setattr(Ingestion, "embed", refuse)
         report = asyncio.run(_result(run(index=str(spec))))
     assert (report["failed"], report["added"]) == (12, 0)
-    assert "tomorrow" in Index(spec).failures()[0]["reason"]
+    assert "tomorrow" in Index(spec).failures()[0].reason
     assert asyncio.run(_result(run(index=str(spec))))["added"] == 12
     assert Index(spec).failures() == []
 
@@ -220,9 +220,9 @@ def test_a_run_that_may_not_ask_ends_with_the_reasons_and_removes_nothing(
     assert state.is_failed()
     with pytest.raises(ApprovalNeededError, match="would remove all 12 documents"):
         asyncio.run(_result(state))
-    assert Index(spec).status()["documents"] == 12
+    assert Index(spec).status().documents == 12
     given = asyncio.run(_result(run(index=str(spec), approval="given")))
-    assert (given["removed"], Index(spec).status()["documents"]) == (12, 0)
+    assert (given["removed"], Index(spec).status().documents) == (12, 0)
 
 
 def test_an_index_that_nobody_knows_is_told_so() -> None:

@@ -66,7 +66,7 @@ def test_a_change_is_taken_in_with_all_that_was_sent_since_and_nothing_twice(spe
     assert state.is_completed()
     assert uris(spec) == {"docs/note-1.md", "docs/note-2.md"}
     runs = Index(spec).runs()
-    assert [run["partial"] for run in runs] == [True, True]
+    assert [run.report["partial"] for run in runs] == [True, True]
 
     again = run(index=str(spec), payload=payload, event=first)
     assert (again.is_completed(), again.name) == (True, "Nothing left")

@@ -75,7 +75,7 @@ def versions(index: Index) -> list[tuple[int, ...]]:
 
 def reasons(index: Index) -> dict[str, str]:
     """Return the failures: uri → reason."""
-    return {row["uri"]: row["reason"] for row in index.failures()}
+    return {row.uri: row.reason for row in index.failures()}
 
 
 @contextlib.contextmanager
@@ -229,7 +229,7 @@ class GalleryAndIndex(RuleBasedStateMachine):
         """Check everything a whole run promises."""
         self.index.ingest(full=full)
         fresh = self.gallery.fresh(self.index)
-        failing = {failure["uri"] for failure in fresh.failures()}
+        failing = {failure.uri for failure in fresh.failures()}
         ours, theirs = media_rows(self.index), media_rows(fresh)
         before, self.before = self.before, ours
         kept = {uri for uri in ours.keys() | before.keys() if uri in failing or uri.partition("#")[0] in failing}
@@ -239,8 +239,8 @@ class GalleryAndIndex(RuleBasedStateMachine):
         assert set(reasons(self.index)) == failing
         assert self.emulator.stats()["duplicates"] == 0, "nothing is bought twice"
         status = self.index.status()
-        assert status["interrupted"] is None
-        assert status["media"]["interrupted"] is None
+        assert status.interrupted is None
+        assert status.media.interrupted is None
 
         was, requests = versions(self.index), self.emulator.stats()["requests"]
         self.web.take()
@@ -632,7 +632,7 @@ def test_a_run_that_dies_between_two_writes_is_repaired_by_the_next(
         index.ingest()
     assert index.ingest().status == "completed"
     assert media_rows(index) == media_rows(filled.fresh(index))
-    assert index.status()["media"]["interrupted"] is None
+    assert index.status().media.interrupted is None
     assert (emulator.stats()["texts"], emulator.stats()["duplicates"]) == (6, 0), "what the dead run bought is kept"
     was = versions(index)
     index.ingest()
@@ -669,7 +669,7 @@ def test_media_change_nothing_about_the_texts(filled: Any) -> None:
                            sources=[{"type": "files", "root": str(filled.folder), "exclude": exclude}])  # fmt: skip
     without.ingest()
     assert texts(with_media) == texts(without)
-    assert "media" not in without.status()
+    assert without.status().media is None
 
 
 def test_a_table_may_have_texts_and_pictures_and_rows_with_one_of_both(gallery: Any) -> None:
@@ -747,7 +747,7 @@ def test_a_run_that_left_a_part_incomplete_cannot_be_gone_back_to(filled: Any) -
     with pytest.MonkeyPatch.context() as patch, pytest.raises(BudgetError):
         patch.setattr(Index, "check_budget", lambda *_, **__: None)
         filled.index(limits={"max_cost_usd": 0.00001}).ingest()
-    broken = index.runs()[0]["run_id"]
+    broken = index.runs()[0].run_id
     index.ingest()
     before = media_rows(index), texts(index)
     with pytest.raises(InputError, match="no complete index"):
@@ -763,14 +763,14 @@ def test_status_failures_and_runs_tell_of_both_parts(filled: Any) -> None:
     index = filled.index()
     report = index.ingest()
     status = index.status()
-    assert (status["documents"], status["media"]["documents"]) == (2, 8)
-    assert (status["failures"], status["media"]["failures"]) == (1, 2)
-    assert status["media"]["tokens"] == 8 * 896
-    assert status["media"]["last_run"]["part"] == "media"
+    assert (status.documents, status.media.documents) == (2, 8)
+    assert (status.failures, status.media.failures) == (1, 2)
+    assert status.media.tokens == 8 * 896
+    assert status.media.last_run.part == "media"
     assert set(reasons(index)) == {"pics/bad.png", "docs/bad.md"}
-    assert [(run["run_id"], run["part"]) for run in index.runs()] == [(report.run_id, "media"), (report.run_id, "text")]
+    assert [(run.run_id, run.part) for run in index.runs()] == [(report.run_id, "media"), (report.run_id, "text")]
     without = filled.index(media=None, sources=[{"type": "files", "root": str(filled.folder)}])
-    assert "media" not in without.status()
+    assert without.status().media is None
     assert list(reasons(without)) == ["docs/bad.md"]
     with pytest.raises(ConfigurationError, match="add a `media` section"):
         without.search_media(image=filled.folder / "pics/a.png")
@@ -816,19 +816,19 @@ def test_with_fusion_a_caption_is_part_of_the_vector_and_its_change_is_bought(
 def test_another_model_is_built_beside_and_asked_when_it_is_whole(filled: Any, web: Any, emulator: Any) -> None:
     index = filled.index()
     index.ingest()
-    old = index.status()["media"]["table"]
+    old = index.status().media.table
     embedding = {"model": "dashscope/tongyi-embedding-vision-plus-2026-03-06", "region": "beijing", "fuse": True}
     other = filled.index(media=filled.media(embedding=embedding))
     emulator.faults([{"kind": "multimodal", "model": "tongyi-embedding-vision-plus-2026-03-06", "action": "Throttling",
                       "times": None}])  # fmt: skip
     impatient = filled.index(media=filled.media(embedding=embedding | {"max_attempts": 1}))
     assert impatient.ingest().media.failed == 8
-    assert impatient.status()["media"]["table"] == old
+    assert impatient.status().media.table == old
     assert impatient.search_media("red", mode="dense", k=1)[0].url == "pics/a.png", "questions go to the old one"
     emulator.faults([])
     assert other.plan().media.rebuild
     assert other.ingest().media.added == 8
-    assert other.status()["media"]["table"] != old
+    assert other.status().media.table != old
     assert media_rows(other) == media_rows(filled.fresh(other))
 
 
@@ -858,7 +858,7 @@ def test_texts_and_media_spend_from_one_budget(filled: Any, emulator: Any, monke
         index.ingest()
     assert len(texts(index)) == 2, "the texts were paid for"
     assert list(emulator.stats()["tokens_by_model"]) == ["text-embedding-v4"]
-    assert [run["status"] for run in index.runs()] == ["failed", "completed"]
+    assert [run.status for run in index.runs()] == ["failed", "completed"]
 
 
 def test_the_budget_needs_a_price_for_the_media(filled: Any) -> None:
@@ -949,4 +949,4 @@ def test_a_run_that_finds_the_media_being_written_ends_before_it_begins(filled: 
     index = filled.index()
     with hold(index._store, "gallery/media"), pytest.raises(IndexBusyError):
         index.ingest()
-    assert index.status()["documents"] == 0
+    assert index.status().documents == 0

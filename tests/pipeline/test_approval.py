@@ -127,9 +127,9 @@ def test_an_empty_mount_empties_no_index(filled: Index, docs: Path) -> None:
     with pytest.raises(ApprovalNeededError, match="would remove all 40 documents and bring no others"):
         filled.ingest()
     assert uris(filled) == before
-    assert filled.status()["documents"] == 40
-    assert filled.runs()[0]["status"] == "failed"
-    assert "would remove all 40" in filled.runs()[0]["notes"][0]
+    assert filled.status().documents == 40
+    assert filled.runs()[0].status == "failed"
+    assert "would remove all 40" in filled.runs()[0].report["notes"][0]
 
 
 def test_what_was_approved_is_done_and_noted(filled: Index, docs: Path) -> None:
@@ -140,7 +140,7 @@ def test_what_was_approved_is_done_and_noted(filled: Index, docs: Path) -> None:
     assert reason == "would remove 30 of 40 documents (limits.max_removed_fraction is 0.5)"
     report = filled.ingest(approved=True)
     assert (report.removed, report.notes) == (30, [f"approved: {reason}"])
-    assert filled.runs()[0]["notes"] == [f"approved: {reason}"]
+    assert filled.runs()[0].report["notes"] == [f"approved: {reason}"]
     assert filled.ingest().notes == [], "nothing was left to approve"
 
 
@@ -234,7 +234,7 @@ def test_media_are_asked_about_for_themselves(gallery: Any) -> None:
     assert reason.startswith("would remove all 12 images and videos")
     with pytest.raises(ApprovalNeededError, match="images and videos"):
         index.ingest()
-    assert index.status()["media"]["documents"] == 12
+    assert index.status().media.documents == 12
     report = index.ingest(approved=True)
     assert (report.media.removed, report.media.notes) == (12, [f"approved: {reason}"])
 

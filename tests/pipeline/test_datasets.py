@@ -33,8 +33,8 @@ def test_the_whole_set_is_in_and_stays_in_sync(make_index: Make, docs: Path, dat
     blank = BLANK[dataset.name]
     report = index.ingest()
     assert report.added == DOCUMENTS[dataset.name] - len(blank)
-    assert {failure["uri"].rpartition("#")[2] for failure in index.failures()} == blank
-    assert index.status()["documents"] == report.added
+    assert {failure.uri.rpartition("#")[2] for failure in index.failures()} == blank
+    assert index.status().documents == report.added
     version, paid = index.table().version, len(log())
     assert len(log()) == len(set(log()))
 

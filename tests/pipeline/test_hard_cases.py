@@ -35,7 +35,7 @@ def test_rolling_back_to_an_empty_index_empties_it_and_the_next_run_fills_it(mak
     (docs / "a.md").write_text("Something.", encoding="utf-8")
     index.ingest()
     assert index.rollback().chunks == 0
-    assert index.status()["documents"] == 0
+    assert index.status().documents == 0
     index.ingest()
     assert texts(index) == ["Something."]
 
@@ -46,7 +46,7 @@ def test_rolling_back_never_serves_an_unfinished_rebuild(make_index: Make, docs:
     (docs / "a.md").write_text("One.", encoding="utf-8")
     index = make_index()
     index.ingest()
-    table = index.status()["table"]
+    table = index.status().table
     stopped = RunHandle()
     stopped.stop.set()
     other = make_index(embedding={"model": "fake/hash", "dimension": 32})
@@ -54,7 +54,7 @@ def test_rolling_back_never_serves_an_unfinished_rebuild(make_index: Make, docs:
     (docs / "a.md").write_text("Two.", encoding="utf-8")
     index.ingest()
     index.rollback()
-    assert (index.status()["table"], texts(index)) == (table, ["One."])
+    assert (index.status().table, texts(index)) == (table, ["One."])
     with pytest.raises(InputError, match="no complete index"):
         index.rollback(run_id)
 
@@ -64,14 +64,14 @@ def test_a_run_over_named_documents_does_not_switch_the_model(make_index: Make, 
         (docs / f"{name}.md").write_text(f"Text of {name}.", encoding="utf-8")
     index = make_index()
     index.ingest()
-    table = index.status()["table"]
+    table = index.status().table
     other = make_index(embedding={"model": "fake/hash", "dimension": 32})
     report = other.ingest(only=["docs/a.md"])
     assert report.notes
-    assert other.status()["table"] == table
+    assert other.status().table == table
     other.ingest()
-    assert other.status()["table"] != table
-    assert other.status()["documents"] == 2
+    assert other.status().table != table
+    assert other.status().documents == 2
 
 
 def test_a_document_that_becomes_a_file_of_rows_and_back(make_index: Make, docs: Path) -> None:
@@ -147,8 +147,8 @@ def test_what_was_bought_before_an_error_is_counted_and_the_run_recorded(
     with pytest.raises(AccountError):
         index.ingest()
     (run,) = index.runs()
-    assert (run["status"], run["embedded"]) == ("failed", 10)
-    assert "not paid" in run["notes"][0]
+    assert (run.status, run.report["embedded"]) == ("failed", 10)
+    assert "not paid" in run.report["notes"][0]
     monkeypatch.setattr(FakeHash, "embed", real)
     assert index.ingest().embedded == 20
 

@@ -170,8 +170,8 @@ class FolderAndIndex(RuleBasedStateMachine):
         bought = Counter(self.bought())
         assert not {text for text, times in bought.items() if times > 1}, "nothing is bought twice"
         status = self.index().status()
-        assert status["interrupted"] is None
-        assert status["failures"] == fresh.status()["failures"]
+        assert status.interrupted is None
+        assert status.failures == fresh.status().failures
         versions = self.versions()
         self.ingest()
         assert self.versions() == versions, "a run without changes writes nothing"
@@ -180,13 +180,13 @@ class FolderAndIndex(RuleBasedStateMachine):
         self.fresh += 1
         fresh = self.index(f"fresh{self.fresh}")
         fresh.ingest()
-        failing = {failure["uri"] for failure in fresh.failures()}
+        failing = {failure.uri for failure in fresh.failures()}
         ours, theirs = rows_by_uri(self.index()), rows_by_uri(fresh)
         kept = {uri for uri in ours.keys() | self.before.keys() if uri in failing or uri.rpartition("#")[0] in failing}
         for uri in kept:  # what cannot be read keeps its last good version
             assert ours.pop(uri, []) == self.before.get(uri, [])
         assert ours == theirs
-        assert {failure["uri"] for failure in self.index().failures()} == failing
+        assert {failure.uri for failure in self.index().failures()} == failing
         return fresh
 
     @precondition(lambda self: (self.folder / "db").exists())

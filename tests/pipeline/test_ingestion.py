@@ -66,7 +66,7 @@ def test_a_run_indexes_every_document_and_says_so(make_index: Make, docs: Path) 
     assert (report.status, report.added, report.failed) == ("completed", 6, 0)
     found = rows(index)
     assert {row["uri"] for row in found} == {f"docs/note-{i}.md" for i in range(6)}
-    assert len(found) == report.chunks == index.status()["chunks"]
+    assert len(found) == report.chunks == index.status().chunks
     for row in found:
         text = (docs.parent / row["uri"]).read_text(encoding="utf-8")
         assert text[row["start_char"] : row["end_char"]] == row["text"]
@@ -111,7 +111,7 @@ def test_a_deleted_document_is_gone(make_index: Make, docs: Path) -> None:
     report = index.ingest()
     assert report.removed == 1
     assert {row["uri"] for row in rows(index)} == {f"docs/note-{i}.md" for i in range(1, 6)}
-    assert index.status()["documents"] == 5
+    assert index.status().documents == 5
 
 
 @pytest.mark.parametrize("name", ["moved.md", 'sub/o\'brien "100%" \\ 文档.md'])
@@ -157,8 +157,8 @@ def test_one_bad_document_stops_nothing_else(make_index: Make, docs: Path) -> No
     assert report.status == "completed with failures"
     assert (report.added, report.failed) == (3, 2)
     failures = index.failures()
-    assert {failure["uri"] for failure in failures} == {"docs/empty.md", "docs/binary.txt"}
-    assert all(failure["reason"] for failure in failures)
+    assert {failure.uri for failure in failures} == {"docs/empty.md", "docs/binary.txt"}
+    assert all(failure.reason for failure in failures)
     again = versions(index)
     index.ingest()
     assert versions(index) == again, "a failure that stays the same writes nothing"
@@ -201,19 +201,19 @@ def test_another_model_is_built_beside_and_switched_when_complete(make_index: Ma
     fill(docs, 3)
     small = make_index()
     small.ingest()
-    first = small.status()["table"]
+    first = small.status().table
     large = make_index(embedding={"model": "fake/hash", "dimension": 32})
     handle = RunHandle()
     handle.stop.set()
     assert large.ingest(handle=handle).status == "stopped"
-    assert large.status()["table"] == first, "an unfinished rebuild is not served"
+    assert large.status().table == first, "an unfinished rebuild is not served"
     assert large.search("rivers", k=1, mode="dense"), "questions are embedded by the model that serves"
     large.ingest()
-    assert large.status()["table"] != first
+    assert large.status().table != first
     assert large.table().schema.field("vector").type.list_size == 32
     report = small.ingest()
     assert (report.unchanged, report.embedded) == (3, 0), "the old tables are still whole"
-    assert small.status()["table"] == first
+    assert small.status().table == first
 
 
 def test_equal_texts_are_bought_once_across_documents_and_indexes(make_index: Make, docs: Path, log: Log) -> None:
@@ -240,7 +240,7 @@ def test_rows_of_a_table_are_documents(make_index: Make, docs: Path, log: Log) -
     save()
     index = make_index(sources=[source])
     assert index.ingest().added == 30
-    assert index.status()["documents"] == 30
+    assert index.status().documents == 30
     paid, before = len(log()), versions(index)
     index.ingest()
     assert versions(index) == before
@@ -374,7 +374,7 @@ def test_an_interrupted_commit_is_repaired_by_the_next_run(
     fresh = make_index(store={"uri": str(docs.parent / "fresh")})
     fresh.ingest()
     assert rows(index, vectors=True) == rows(fresh, vectors=True)
-    assert index.status()["interrupted"] is None
+    assert index.status().interrupted is None
 
 
 def test_a_rollback_brings_back_what_an_earlier_run_left(make_index: Make, docs: Path, log: Log) -> None:
@@ -472,7 +472,7 @@ def test_a_table_says_what_made_it(make_index: Make, docs: Path) -> None:
     index.ingest()
     said = {key.decode(): value.decode() for key, value in index.table().schema.metadata.items()}
     assert said["relance.index"] == "notes"
-    assert said["relance.fingerprint"] == index.status()["fingerprint"]
+    assert said["relance.fingerprint"] == index.status().fingerprint
     assert json.loads(said["relance.embedding"])["model"] == "fake/hash"
 
 
@@ -481,7 +481,7 @@ def test_large_tables_are_indexed_for_look_ups(make_index: Make, docs: Path) -> 
     index = make_index()
     index.ingest()
     maintain(index.spec, open_store(index.spec), limits=MaintenanceLimits(lookup_rows=10))
-    assert "doc_id_idx" in index.status()["indexes"]
+    assert "doc_id_idx" in index.status().indexes
     write(docs, "note-3.md", "Changed after the index was made.")
     (docs / "note-4.md").unlink()
     index.ingest()

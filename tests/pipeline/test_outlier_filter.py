@@ -57,7 +57,7 @@ def test_a_strange_document_is_kept_out_and_the_rest_goes_in(filled: Make, docs:
     assert "; nearest: docs/normal" in failure.reason
     assert "docs/usual.md" in texts(index)
     assert "docs/strange.md" not in texts(index)
-    assert [row["uri"] for row in index.failures()] == ["docs/strange.md"]
+    assert [row.uri for row in index.failures()] == ["docs/strange.md"]
 
 
 def test_the_last_good_version_stays(filled: Make, docs: Path) -> None:

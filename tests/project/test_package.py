@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import shutil
 import tarfile
+import subprocess
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -24,6 +26,24 @@ def test_public_names_are_sorted_and_there() -> None:
     assert relance.__all__ == sorted(relance.__all__)
     for name in relance.__all__:
         assert getattr(relance, name) is not None
+    assert dir(relance) == relance.__all__
+    with pytest.raises(AttributeError, match="no attribute 'Indexes'"):
+        getattr(relance, "Indexes")  # noqa: B009  # a type checker refuses the attribute, too
+
+
+def test_type_checkers_see_the_public_names() -> None:
+    tree = ast.parse((ROOT / "src" / "relance" / "__init__.py").read_text(encoding="utf-8"))
+    branch = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = [alias.name for node in branch.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert sorted([*seen, "__version__"]) == relance.__all__
+
+
+def test_importing_relance_does_not_wait_for_its_libraries() -> None:
+    told = (
+        "import sys, relance; dir(relance); print(sorted({'lancedb', 'numpy', 'pydantic', 'anyio'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_version_is_said_once_and_the_same() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -220,7 +220,7 @@ def test_tombstones_are_never_hits(
     assert index.table().count_rows("active = false") > 0, "there are some to stumble over"
     hits = index.search("ferry part", k=50, mode=mode, where=where)
     assert [hit.text for hit in hits] == ["# Part 0\n\nThe ferry of part 0."]
-    assert index.status()["chunks"] == 1
+    assert index.status().chunks == 1
 
 
 @pytest.fixture
@@ -237,8 +237,9 @@ def many(make_index: Make, docs: Path) -> Index:
 
 
 def test_the_vector_index_finds_what_an_exact_search_finds(many: Index) -> None:
-    assert {"text_idx", "vector_idx"} <= set(many.status()["indexes"])
-    table, k, found = many.table(), 10, 0
+    assert {"text_idx", "vector_idx"} <= set(many.status().indexes)
+    table: Any = many.table()
+    k, found = 10, 0
     rng = np.random.default_rng(1)
     questions = [" ".join(f"word{i}" for i in rng.integers(0, 60, 6)) for _ in range(40)]
     for question in questions:

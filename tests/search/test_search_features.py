@@ -358,7 +358,7 @@ def test_a_question_that_was_paid_for_is_never_bought_again(
     assert [hit.explained for hit in first] == [hit.explained for hit in stored]
     other.search("where is the boat", instruct="retrieval")
     assert emulator.stats()["requests"] == before + 2, "another instruction makes another vector"
-    assert sum(space["vectors"] for space in other.cache() if space["space"].endswith("__questions")) == 2
+    assert sum(space.vectors for space in other.cache() if space.space.endswith("__questions")) == 2
 
 
 def test_who_may_not_write_may_still_ask(

@@ -68,7 +68,7 @@ def in_sync(make_index: Make, tmp_path: Path) -> Callable[[Index], None]:
             update={"uri": str(tmp_path / f"fresh{next(names)}")})}))  # fmt: skip
         fresh.ingest()
         assert rows(index) == rows(fresh)
-        assert index.status()["documents"] == fresh.status()["documents"]
+        assert index.status().documents == fresh.status().documents
 
     return check
 
@@ -122,8 +122,8 @@ def test_a_refused_text_never_becomes_a_row_without_a_vector(
     service(look)
     report = index.ingest()
     assert (report.status, report.changed, report.added, report.failed) == ("completed with failures", 5, 0, 2)
-    assert {failure["uri"] for failure in index.failures()} == {"docs/3.md", "docs/new.md"}
-    assert all("inappropriate" in failure["reason"] for failure in index.failures())
+    assert {failure.uri for failure in index.failures()} == {"docs/3.md", "docs/new.md"}
+    assert all("inappropriate" in failure.reason for failure in index.failures())
     assert [row for row in rows(index) if row["uri"] == "docs/3.md"] == before, "its last good version stays, whole"
     assert "docs/new.md" not in {row["uri"] for row in rows(index)}
     service(lambda _: None)
@@ -168,7 +168,7 @@ def test_a_service_that_goes_away_half_way_loses_and_rebuys_nothing(
     service(look)
     report = index.ingest()
     assert report.status == "completed with failures"
-    assert all(failure["retryable"] for failure in index.failures())
+    assert all(failure.retryable for failure in index.failures())
     rows(index)
     service(lambda _: None)
     assert index.ingest().status == "completed"
@@ -254,11 +254,11 @@ def test_a_change_of_many_documents_is_a_handful_of_commits(make_index: Make, do
     fill(docs, 300)
     index = make_index()
     index.ingest()
-    before = index.status()["table_version"]
+    before = index.status().table_version
     assert before < 10
     fill(docs, 300, "second")
     assert index.ingest().changed == 300
-    assert index.status()["table_version"] - before < 10
+    assert index.status().table_version - before < 10
 
 
 def test_a_deleted_file_a_deleted_folder_and_an_emptied_source_leave_nothing(
@@ -329,7 +329,7 @@ def test_a_document_that_two_sources_share_is_indexed_once(make_index: Make, doc
     index = make_index(sources=[{"type": "files", "root": str(docs)},
                                 {"type": "files", "root": str(docs), "include": ["1.md", "2.md"]}])  # fmt: skip
     report = index.ingest()
-    assert (report.added, index.status()["documents"]) == (3, 3)
+    assert (report.added, index.status().documents) == (3, 3)
     rows(index)
     assert index.ingest().unchanged == 3
 
@@ -397,10 +397,10 @@ def test_what_a_killed_run_left_is_repaired_by_whichever_run_can(
     middle(index, docs)
     assert index.ingest().status == "completed"
     in_sync(index)
-    assert index.status()["interrupted"] is None
-    version = index.status()["table_version"]
+    assert index.status().interrupted is None
+    version = index.status().table_version
     index.ingest()
-    assert index.status()["table_version"] == version
+    assert index.status().table_version == version
 
 
 ROWS = [{"id": i, "text": f"Reading {i} of the first series."} for i in range(6)]
@@ -443,7 +443,7 @@ def test_a_run_over_one_file_of_rows_sees_what_is_gone_from_it(
     save_rows(docs / "a.jsonl", ROWS[:2])
     save_rows(docs / "b#1.jsonl", ROWS[:3])
     report = tables.ingest(only=["docs/a.jsonl"])
-    assert (report.removed, tables.status()["documents"]) == (4, 8)
+    assert (report.removed, tables.status().documents) == (4, 8)
     assert tables.ingest().removed == 3
     in_sync(tables)
 

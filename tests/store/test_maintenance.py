@@ -81,7 +81,7 @@ def test_old_versions_go_when_they_are_past_the_retention(short: Make, docs: Pat
     for text in ("One.", "Two.", "Three."):
         write(docs, "a.md", text)
         index.ingest()
-    first = index.runs()[-1]["run_id"]
+    first = index.runs()[-1].run_id
     done = tidy(index, NO_LEEWAY)
     assert done.versions > 0
     assert done.bytes_before is not None
@@ -95,7 +95,7 @@ def test_what_readers_had_when_the_retention_began_can_be_gone_back_to(make_inde
     write(docs, "a.md", "Good.")
     index = make_index()
     index.ingest()
-    good = index.runs()[0]["run_id"]
+    good = index.runs()[0].run_id
     began = datetime.now(UTC)
     for text in ("Bad.", "Worse."):
         write(docs, "a.md", text)
@@ -113,7 +113,7 @@ def test_a_rollback_over_a_maintenance_finds_what_was_there_before_the_bad_run(s
         write(docs, "a.md", text)
         index.ingest()
     tidy(index, NO_LEEWAY)
-    assert index.runs()[0]["status"] == "maintained"
+    assert index.runs()[0].status == "maintained"
     write(docs, "a.md", "Bad.")
     index.ingest()
     index.rollback()
@@ -176,7 +176,7 @@ def test_vectors_over_the_limit_are_pruned_and_failures_counted(make_index: Make
     done = index.maintain()
     assert (done.failures, done.retryable) == (1, 0)
     assert done.pruned > 0
-    assert index.cache()[0]["bytes"] <= 2000
+    assert index.cache()[0].bytes <= 2000
 
 
 def test_nothing_is_touched_while_a_run_writes(make_index: Make, docs: Path) -> None:

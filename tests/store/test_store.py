@@ -328,11 +328,11 @@ def test_a_failure_keeps_the_date_of_its_reason_and_costs_one_commit(store: Stor
     failures.replace([two, one], run_id="2", now=later)
     assert failures.version == version
     failures.replace([one, Failure("b", "worse", "chunk")], run_id="3", now=later)
-    assert [(row["uri"], row["reason"], row["run_id"], row["failed_at"]) for row in failures.all()] == [
+    assert [(row.uri, row.reason, row.run_id, row.failed_at) for row in failures.all()] == [
         ("a", "empty", "1", NOW), ("b", "worse", "3", later),
     ]  # fmt: skip
     failures.replace([], run_id="4", now=later, only=frozenset({"a"}))
-    assert [row["uri"] for row in failures.all()] == ["b"]
+    assert [row.uri for row in failures.all()] == ["b"]
     failures.replace([], run_id="5", now=later)
     assert failures.all() == []
 

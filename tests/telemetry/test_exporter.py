@@ -66,7 +66,7 @@ def test_the_page_says_what_the_reports_said(make_index: Callable[..., Index], d
         status = index.status()
         assert seen("up", index="notes") == 1
         for name in ("documents", "chunks", "failures"):
-            assert seen(name, **PART) == status[name] > 0
+            assert seen(name, **PART) == getattr(status, name) > 0
         for outcome in ("added", "changed", "removed", "failed"):
             total = sum(getattr(report, outcome) for report in reports)
             assert seen("document_changes_total", **PART, outcome=outcome) == total

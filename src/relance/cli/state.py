@@ -12,7 +12,7 @@ def status(spec: Spec, *, json: AsJson = False) -> int:
     """Describe the index as it is now."""
     from relance.index import Index
 
-    terminal, described = Terminal(as_json=json), Index(spec).status()
+    terminal, described = Terminal(as_json=json), Index(spec).status().as_dict()
     if json:
         terminal.json(described)
         return DONE
@@ -29,7 +29,7 @@ def failures(spec: Spec, *, json: AsJson = False) -> int:
     """List the documents that could not be indexed, with reasons; the next run tries them again."""
     from relance.index import Index
 
-    terminal, rows = Terminal(as_json=json), Index(spec).failures()
+    terminal, rows = Terminal(as_json=json), [row.as_dict() for row in Index(spec).failures()]
     if json:
         terminal.json(rows)
     else:
@@ -42,13 +42,15 @@ def runs(spec: Spec, *, limit: int = 20, json: AsJson = False) -> int:
     """List the latest runs, newest first."""
     from relance.index import Index
 
-    terminal, rows = Terminal(as_json=json), Index(spec).runs(limit)
+    terminal, found = Terminal(as_json=json), Index(spec).runs(limit)
     if json:
-        terminal.json(rows)
-    for row in rows if not json else []:
-        changes = ", ".join(f"{row[name]} {name}" for name in ("added", "changed", "removed") if name in row)
-        version = f"{'media ' if row.get('part') == 'media' else ''}version {row['table_version']}"
-        terminal.out.print(f"{row['run_id']}  {row['ended_at']}  {row['status']}  {version}  {changes}")
+        terminal.json([run.as_dict() for run in found])
+    for run in found if not json else []:
+        counts = run.report
+        changes = ", ".join(f"{counts[name]} {name}" for name in ("added", "changed", "removed") if name in counts)
+        version = f"{'media ' if run.part == 'media' else ''}version {run.table_version}"
+        ended = run.ended_at.isoformat(timespec="seconds")
+        terminal.out.print(f"{run.run_id}  {ended}  {run.status}  {version}  {changes}")
     return DONE
 
 
@@ -88,7 +90,7 @@ def maintain(spec: Spec, *, wait: float = 0.0, json: AsJson = False) -> int:
 
 
 def cache(spec: Spec, *, prune: str = "", json: AsJson = False) -> int:
-    """Show the store of paid-for vectors, or prune it.
+    """Show the embedding cache, or prune it.
 
     Parameters
     ----------
@@ -100,9 +102,7 @@ def cache(spec: Spec, *, prune: str = "", json: AsJson = False) -> int:
     terminal, index = Terminal(as_json=json), Index(spec)
     shown = index.prune_cache(prune) if prune else index.cache()
     if json:
-        terminal.json(shown)
+        terminal.json([each.as_dict() for each in shown])
     else:
-        terminal.pairs(
-            "paid-for vectors", {row["space"]: f"{row['vectors']:,} · {row['bytes']:,} bytes" for row in shown}
-        )
+        terminal.pairs("embedding cache", {each.space: f"{each.vectors:,} · {each.bytes:,} bytes" for each in shown})
     return DONE

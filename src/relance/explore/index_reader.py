@@ -79,11 +79,11 @@ class IndexReader:
     def status(self) -> dict[str, Any]:
         """Describe the index, as `Index.status` does."""
         versions = [(tables.name, tables.versions, tables.writer) for tables in self._parts()]
-        return self.kept("status", (versions, self._runs_version()), self.index.status)
+        return self.kept("status", (versions, self._runs_version()), lambda: self.index.status().as_dict())
 
     def runs(self) -> list[dict[str, Any]]:
         """List the latest thousand runs, newest first."""
-        return self.kept("runs", self._runs_version(), lambda: self.index.runs(1000))
+        return self.kept("runs", self._runs_version(), lambda: [run.as_dict() for run in self.index.runs(1000)])
 
     def warm(self) -> None:
         """Read what the first pages need, before anybody asks."""

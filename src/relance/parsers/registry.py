@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Any
 
 from relance.config import IndexSpec, RowsSpec, fingerprint
 from relance.config.plugins import loaded_plugins, plugins

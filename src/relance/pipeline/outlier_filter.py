@@ -101,7 +101,7 @@ class OutlierFilter:
             self._rebuilding = True
             if self._spec.quality.anomalies == "refuse":
                 standing = Failures(self._store, alias["table"]).all()
-                self._refused = {row["uri"] for row in standing if row["stage"] == "check"}
+                self._refused = {row.uri for row in standing if row.stage == "check"}
             return None
         # A handle of its own: reading pins it to a version, and the writer needs its own to move on.
         table = self._store.open(self._tables.name)

@@ -2,7 +2,8 @@
 
 from relance.search.filters import FilterError, compile_filter, parse_filter
 from relance.search.highlight import best_passage, highlights
-from relance.search.hit import Explained, Explanation, Hit, Hits
+from relance.search.hit import Explained, Explanation, Hit
+from relance.search.hits import Hits
 from relance.search.instructions import PRESETS
 from relance.search.mode import Mode
 from relance.search.table import MAX_HITS, find_rows, search_table

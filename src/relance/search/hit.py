@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-__all__ = ["Explained", "Explanation", "Hit", "Hits", "plain"]
+__all__ = ["Explained", "Explanation", "Hit", "Span", "plain"]
 
 Span = tuple[int, int]
-T = TypeVar("T")
 
 
 @dataclass(slots=True, frozen=True)
@@ -110,20 +108,6 @@ class Explanation:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
-
-
-class Hits(list[T]):
-    """The hits of one page, best first.
-
-    Attributes:
-        more: whether there are others after them.
-        explanation: only where asked for.
-    """
-
-    def __init__(self, hits: Iterable[T] = (), *, more: bool = False, explanation: Explanation | None = None) -> None:
-        super().__init__(hits)
-        self.more = more
-        self.explanation = explanation
 
 
 def plain(value: Any) -> Any:

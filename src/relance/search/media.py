@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from relance.search.candidate import Candidate
 from relance.search.grouping import grouped
 from relance.search.highlight import highlights
-from relance.search.hit import Explained, Explanation, Hits, Span, plain
+from relance.search.hit import Explained, Explanation, Span, plain
+from relance.search.hits import Hits
 from relance.search.hybrid_query import HybridQuery
 from relance.search.mode import Mode
 from relance.search.rows import read_rows
@@ -84,7 +85,7 @@ def search_media(table: Any, query: str, vector: Vector | None, *, mode: Mode, k
     if explain is not None:
         explain.indexes = hybrid.indexes
         explain.seconds["search"] = time.perf_counter() - began
-    return Hits(hits, more=len(groups) > offset + k, explanation=explain)
+    return Hits(MediaHit, hits, more=len(groups) > offset + k, explanation=explain)
 
 
 def _hit(found: list[Candidate], query: str, language: str, *, explained: bool) -> MediaHit:

@@ -14,8 +14,10 @@ from relance.config import IndexSpec, RerankSpec
 from relance.errors import InputError
 from relance.search.condition import condition
 from relance.search.filters import FilterError, compile_filter
-from relance.search.hit import Explanation, Hit, Hits
+from relance.search.hit import Explanation, Hit
+from relance.search.hits import Hits
 from relance.search.instructions import instruction
+from relance.search.media import MediaHit, search_media
 from relance.search.mode import Mode, check_mode
 from relance.search.query_encoder import QueryEncoder, read_picture
 from relance.search.similar import except_like, has_document, vector_of
@@ -23,7 +25,6 @@ from relance.search.table import MAX_HITS, search_table
 
 if TYPE_CHECKING:
     from relance.embedding.embedder import Vector
-    from relance.search.media import MediaHit
     from relance.search.rerankers import Reranker
     from relance.store import Store
 
@@ -118,8 +119,6 @@ class Searcher:
 
     def media(self, question: Question, *, explain: bool) -> Hits[MediaHit]:
         """Find images and videos."""
-        from relance.search.media import search_media
-
         question.check(media=True)
         table = self._table(media=True)
         notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
@@ -139,7 +138,7 @@ class Searcher:
             schemas = [self._table(media=media).schema for media in (False, True)]
             for schema, other in (schemas, schemas[::-1]):
                 compile_filter(question.filter, schema, elsewhere=other.names)
-        texts: Hits[Hit] = Hits()
+        texts = Hits(Hit)
         refused = False
         like_media = bool(question.like) and self._is_media(question.like)
         if not question.image and not like_media:
@@ -148,7 +147,7 @@ class Searcher:
             except FilterError:
                 refused = True
             if question.like:
-                return texts, Hits()
+                return texts, Hits(MediaHit)
         try:
             # Pictures have no sparse vectors: a sparse search looks for them by everything they have.
             mode: Mode = "hybrid" if question.mode == "sparse" else question.mode
@@ -156,7 +155,7 @@ class Searcher:
         except FilterError:
             if question.image or refused:
                 raise
-            return texts, Hits()
+            return texts, Hits(MediaHit)
 
     def _is_media(self, uri: str) -> bool:
         return not has_document(self._table(), uri) and has_document(self._table(media=True), uri)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from relance.search.candidate import Candidate
 from relance.search.grouping import MAX_HITS, grouped
 from relance.search.highlight import best_passage
-from relance.search.hit import Explanation, Hit, Hits
+from relance.search.hit import Explanation, Hit
+from relance.search.hits import Hits
 from relance.search.hybrid_query import HybridQuery
 from relance.search.mode import Mode
 from relance.search.rows import read_rows
@@ -64,7 +65,7 @@ def search_table(table: Any, query: str, vector: Vector | None, *, mode: Mode, k
     hits = [_with_chunks([made[each.id] for each in rows[: 1 + _SHOWN] if each.id in made], further=len(rows) - 1)
             for rows in page if rows[0].id in made]  # fmt: skip
     notes.seconds["search"] = time.perf_counter() - began - notes.seconds.get("rerank", 0.0)
-    return Hits(hits, more=len(groups) > offset + k, explanation=explain)
+    return Hits(Hit, hits, more=len(groups) > offset + k, explanation=explain)
 
 
 def find_rows(table: Any, query: str, vector: Vector | None, *, mode: Mode, k: int, where: str | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from relance.embedding.embedder import Vector
     from relance.embedding.sparse import Sparse
 
-__all__ = ["EmbeddingStore", "dense_matrix", "describe", "prune", "table_name"]
+__all__ = ["CacheSpace", "EmbeddingStore", "dense_matrix", "describe", "prune", "table_name"]
 
 PREFIX = "relance__vectors__"
 _FLUSH_S = 0.4  # bought vectors are on disk this long after the reply at the latest, plus one commit
@@ -202,10 +203,23 @@ class EmbeddingStore:
         return self._known
 
 
-def describe(store: Store) -> list[dict[str, Any]]:
+@dataclass(slots=True, frozen=True)
+class CacheSpace:
+    """What the embedding cache has of one vector space: how many vectors, and the bytes they take."""
+
+    space: str
+    vectors: int
+    bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def describe(store: Store) -> list[CacheSpace]:
     """Count the vectors of each space and the bytes they take."""
     return [
-        {"space": name.removeprefix(PREFIX), "vectors": rows, "bytes": rows * _row_bytes(table)}
+        CacheSpace(name.removeprefix(PREFIX), rows, rows * _row_bytes(table))
         for name, table in _tables(store).items()
         for rows in [table.count_rows()]
     ]

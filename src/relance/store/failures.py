@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from relance.store import schemas
 from relance.store.connection import Store
 from relance.store.lazy_table import LazyTable
 
-__all__ = ["Failure", "Failures"]
+__all__ = ["Failure", "FailureRow", "Failures"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -29,6 +29,28 @@ class Failure:
     retryable: bool = False
 
 
+@dataclass(slots=True, frozen=True)
+class FailureRow:
+    """A row of the failures table.
+
+    Attributes:
+        stage, retryable: as in `Failure`.
+        run_id: of the run that met it first with this reason, and when (`failed_at`).
+    """
+
+    doc_id: str
+    uri: str
+    stage: str
+    reason: str
+    retryable: bool
+    run_id: str
+    failed_at: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self) | {"failed_at": str(self.failed_at)}
+
+
 class Failures(LazyTable):
     """The failures table beside a chunks table."""
 
@@ -39,9 +61,10 @@ class Failures(LazyTable):
         """Count the failures."""
         return 0 if self.table is None else self.table.count_rows()
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[FailureRow]:
         """Return all failures, by uri."""
-        return [] if self.table is None else sorted(self.table.search().limit(None).to_list(), key=lambda r: r["uri"])
+        rows = [] if self.table is None else self.table.search().limit(None).to_list()
+        return sorted((FailureRow(**row) for row in rows), key=lambda row: row.uri)
 
     def replace(
         self, failures: list[Failure], *, run_id: str, now: datetime, only: frozenset[str] = frozenset()
@@ -52,7 +75,7 @@ class Failures(LazyTable):
         """
         import pyarrow as pa
 
-        old = {row["uri"]: row for row in self.all()}
+        old = {row.uri: row for row in self.all()}
         new = {failure.uri: failure for failure in failures}
         changed = [
             {
@@ -65,7 +88,7 @@ class Failures(LazyTable):
                 "failed_at": now,
             }
             for uri, failure in new.items()
-            if uri not in old or old[uri]["reason"] != failure.reason
+            if uri not in old or old[uri].reason != failure.reason
         ]
         gone = [
             document_id(uri)

@@ -92,7 +92,7 @@ def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0, limits: Main
             for tables in parts:
                 rows = tables.failures.all()
                 done.failures += len(rows)
-                done.retryable += sum(row["retryable"] for row in rows)
+                done.retryable += sum(row.retryable for row in rows)
         _tidy_shared(spec, store, done, limits)
     done.bytes_after = _bytes(store)
     done.seconds = round(time.perf_counter() - began, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from relance.config import IndexSpec
@@ -10,49 +11,81 @@ from relance.store import Store
 from relance.store.catalog import Catalog
 from relance.store.index_tables import IndexTables, part_name
 from relance.store.quota import FreeQuota
+from relance.store.run_summary import RunSummary
 from relance.store.runs import Runs
 
-__all__ = ["describe_index", "summary"]
+__all__ = ["Status", "describe_index"]
 
 _LOGGED = 100_000  # runs that are summed up at most
 
 
-def describe_index(spec: IndexSpec, store: Store, *, media: bool = False) -> dict[str, Any]:
-    """Describe the texts of an index, or its media, as plain values."""
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Status:
+    """An index as it is now: its texts, or (in `media`) its images and videos.
+
+    Attributes:
+        failures: documents that could not be indexed.
+        tokens: of the chunks there are; `billed_tokens` and `billed_usd` are of all runs.
+        free_tokens_left: of the quota that the spec declares; None where it declares none.
+        fingerprint: of the vector space.
+        table: LanceDB table that serves; None before the first run is through, and then nothing below is known.
+        indexes: search indexes of the table.
+        interrupted: run that was cut short while it wrote; the next one repairs what it left.
+        media: where the spec has a `media` section.
+    """
+
+    index: str
+    documents: int = 0
+    chunks: int = 0
+    failures: int = 0
+    tokens: int = 0
+    billed_tokens: int = 0
+    billed_usd: float = 0.0
+    free_tokens_left: int | None = None
+    fingerprint: str | None = None
+    table: str | None = None
+    table_version: int = 0
+    indexes: list[str] = field(default_factory=list)
+    interrupted: str | None = None
+    last_run: RunSummary | None = None
+    media: Status | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values; what does not apply is left out."""
+        absent = {name for name in ("free_tokens_left", "media") if getattr(self, name) is None}
+        absent |= set() if self.table else {"indexes", "interrupted"}
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in absent}
+        nested = {name: values[name].as_dict() for name in ("last_run", "media") if values.get(name) is not None}
+        return values | nested
+
+
+def describe_index(spec: IndexSpec, store: Store, *, media: bool = False) -> Status:
+    """Describe the texts of an index, or its media."""
     tables = IndexTables.serving(store, spec.name, media=media)
     runs = Runs(store, part_name(spec.name, media=media)).latest(_LOGGED)
     bill: dict[str, Any] = {
         "billed_tokens": sum(run["report"].get("tokens", 0) for run in runs),
         "billed_usd": round(sum(run["report"].get("cost_usd", 0.0) for run in runs), 6),
+        "free_tokens_left": _free_tokens_left(spec, store, media=media),
     }
-    if (left := _free_tokens_left(spec, store, media=media)) is not None:
-        bill["free_tokens_left"] = left
     if tables is None:
-        return {"index": spec.name, "documents": 0, "chunks": 0, "failures": 0, "tokens": 0, **bill,
-                "fingerprint": None, "table": None, "table_version": 0, "last_run": None}  # fmt: skip
+        return Status(index=spec.name, **bill)
     documents, tokens = tables.manifest.totals()
     table = tables.chunks.table
-    return {
-        "index": spec.name,
-        "documents": documents,
-        "chunks": tables.chunks.count(),
-        "failures": tables.failures.count(),
-        "tokens": tokens,
+    return Status(
+        index=spec.name,
+        documents=documents,
+        chunks=tables.chunks.count(),
+        failures=tables.failures.count(),
+        tokens=tokens,
         **bill,
-        "fingerprint": tables.space,
-        "table": tables.name,
-        "table_version": tables.chunks.version,
-        "indexes": [index.name for index in table.list_indices()] if table is not None else [],
-        "interrupted": tables.writer,
-        "last_run": summary(runs[0]) if runs else None,
-    }
-
-
-def summary(row: dict[str, Any]) -> dict[str, Any]:
-    """Describe a run of the log as plain values."""
-    times = {name: row[name].isoformat(timespec="seconds") for name in ("started_at", "ended_at")}
-    return {**row["report"], **times, "run_id": row["run_id"], "status": row["status"], "table": row["table"],
-            "table_version": row["chunks_version"]}  # fmt: skip
+        fingerprint=tables.space,
+        table=tables.name,
+        table_version=tables.chunks.version,
+        indexes=[index.name for index in table.list_indices()] if table is not None else [],
+        interrupted=tables.writer,
+        last_run=RunSummary.of(runs[0], media=media) if runs else None,
+    )
 
 
 def _free_tokens_left(spec: IndexSpec, store: Store, *, media: bool) -> int | None:
