@@ -641,11 +641,11 @@ def test_a_run_that_dies_between_two_writes_is_repaired_by_the_next(
 
 def test_a_stage_may_run_twice(filled: Any) -> None:
     """Prefect may repeat a task whose result it has lost; by then the pictures are let go of."""
-    from relance.pipeline.modalities import parts
+    from relance.pipeline.modalities import modality_runs
 
     embedding = {"model": "dashscope/tongyi-embedding-vision-plus-2026-03-06", "region": "beijing", "fuse": True}
     index = filled.index(media=filled.media(embedding=embedding))
-    _, media = parts(index.spec)
+    _, media = modality_runs(index.spec)
     with media as run:
         run.discover()
         for batch in run.batches():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import shutil
-import tarfile
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path

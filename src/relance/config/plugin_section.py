@@ -166,6 +166,6 @@ def _reference(model: Model, handler: GetJsonSchemaHandler) -> dict[str, Any]:
     """Put a model among the schema's definitions, as pydantic does with those that fields name."""
     schema: Any = model.__pydantic_core_schema__
     if schema["type"] == "model":
-        schema = {**schema, "ref": f"{model.__module__}.{model.__qualname__}:{id(model)}"}
+        schema = dict(schema, ref=f"{model.__module__}.{model.__qualname__}:{id(model)}")
     whole: Any = core_schema.definitions_schema(schema, [])
     return handler(whole)
