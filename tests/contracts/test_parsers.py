@@ -87,4 +87,4 @@ class TestTableRows(ParserContract):
 
 def test_every_parser_of_ours_is_checked_here():
     ours = {plugin.load() for plugin in plugins("parsers").values() if plugin.package == "relance"}
-    assert ours == {type(contract.parser) for contract in ParserContract.__subclasses__()}
+    assert ours <= {type(contract.parser) for contract in ParserContract.__subclasses__()}

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import PurePosixPath
+from typing import Any
 
 from relance.config import IndexSpec, RowsSpec, fingerprint
 from relance.config.plugins import loaded_plugins, plugins
@@ -115,23 +116,21 @@ class Parsers:
         return next((parser.refused[media_type] for parser in self._parsers if media_type in parser.refused), "")
 
 
-def open_parsers(
-    options: Mapping[str, SpecModel] | None = None, given: Mapping[str, Parser | type[Parser]] | None = None
-) -> Parsers:
-    """Make the parsers of an index, by name.
+def open_parsers(options: Mapping[str, SpecModel] | None = None, given: Mapping[str, Any] | None = None) -> Parsers:
+    """Make the installed parsers, with options by name; those given come first, then those that have options.
 
-    Args:
-        options: of parsers; one that has some comes before those that are only installed.
-        given: beside the installed ones or in their place, and before them; an instance is used as it is.
+    What is given is a class, or an instance, which takes no options.
     """
     options, given = options or {}, given or {}
-    ours_first = sorted(plugins("parsers").values(), key=lambda each: (each.package != "relance", each.name))
+    ours_first = sorted(plugins("parsers").items(), key=lambda each: (each[1].package != "relance", each[0]))
     classes = loaded_plugins("parsers")
-    named = {plugin.name: classes[plugin.name] for plugin in ours_first if plugin.name in classes} | dict(given)
-    made = {name: each if isinstance(each, Parser) else each(options.get(name)) for name, each in named.items()}
-    chosen = [*given, *(name for name in options if name not in given)]
+    made = {name: classes[name](options.get(name)) for name, _ in ours_first if name in classes and name not in given}
     return Parsers(
-        [parser for name, parser in made.items() if name not in chosen], [made[name] for name in chosen if name in made]
+        [parser for name, parser in made.items() if name not in options],
+        [
+            *(kind(options.get(name)) if isinstance(kind, type) else kind for name, kind in given.items()),
+            *(parser for name, parser in made.items() if name in options),
+        ],
     )
 
 
