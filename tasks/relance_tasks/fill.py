@@ -1,4 +1,4 @@
-"""Buy vectors in bulk, before the documents go through the stages."""
+"""Buy vectors by batch files, before the documents go through the stages."""
 
 from __future__ import annotations
 

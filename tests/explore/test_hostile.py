@@ -54,6 +54,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, emulator_server: Any) -> I
     """An index of documents, names, captions and pictures that attack whoever shows them."""
     from PIL import Image, PngImagePlugin
 
+    emulator_server.reset()  # another test may have left faults in it
     folder = tmp_path_factory.mktemp("hostile")
     docs = folder / "docs"
     docs.mkdir()

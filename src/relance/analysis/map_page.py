@@ -177,8 +177,8 @@ def _sources(uris: Sequence[str]) -> tuple[list[str], list[int]]:
 
 def _parents(uri: str) -> tuple[str, ...]:
     site, separator, path = uri.partition("://")
-    container, row, _ = (path if separator else uri).rpartition("#")
-    parts = (container if row else path if separator else uri).split("/")
+    collection, row, _ = (path if separator else uri).rpartition("#")
+    parts = (collection if row else path if separator else uri).split("/")
     parts = parts if row else parts[:-1]  # rows are of their table, documents of their folder
     return (f"{site}://{parts[0]}", *parts[1:]) if separator and parts else tuple(parts)
 

@@ -111,7 +111,7 @@ class Embedder:
             stop: asked before each request; true ends the call with RetryableError.
 
         Raises RetryableError (service away or attempts used up), ConfigurationError, AccountError, or what
-        `purse` raised. What was embedded until then is in the store.
+        `meter` raised. What was embedded until then is in the store.
         """
         info = self.provider.info
         result = Embedded(np.full((len(inputs), info.dimension), np.nan, dtype=np.float32))
