@@ -30,8 +30,8 @@ def test_code_waits_for_its_extra_and_text_does_not(
         report = index.ingest()
         assert (report.status, report.added, report.failed) == ("completed with failures", 1, 1)
         [failure] = index.failures()
-        assert failure["uri"] == "docs/a.py"
-        assert "pip install 'relance[code]'" in failure["reason"]
+        assert failure.uri == "docs/a.py"
+        assert "pip install 'relance[code]'" in failure.reason
     after = index.ingest()
     assert (after.status, after.added, after.unchanged) == ("completed", 1, 1)
 
@@ -47,7 +47,7 @@ def test_a_parser_that_lacks_its_extra_stops_no_other_document(
     (docs / "a.md").write_text("A gauge.", encoding="utf-8")
     index = make_index()
     assert index.plan().failed == 1
-    assert (index.ingest().added, index.failures()[0]["reason"]) == (
+    assert (index.ingest().added, index.failures()[0].reason) == (
         1, "Reading it needs an extra: pip install 'relance[some-plugin]'",
     )  # fmt: skip
 
@@ -66,7 +66,7 @@ def test_pictures_wait_for_their_extra_and_texts_do_not(
         report = index.ingest()
         assert report.media is not None
         assert (report.added, report.media.failed) == (1, 1)
-        assert "pip install 'relance[media]'" in index.failures()[0]["reason"]
+        assert "pip install 'relance[media]'" in index.failures()[0].reason
     after = index.ingest().media
     assert after is not None
     assert (after.status, after.added) == ("completed", 1)
