@@ -92,6 +92,7 @@ def test_the_source_distribution_builds_the_same_wheel(dists: tuple[Path, Path],
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_folder_with_documents_is_indexed_from_the_wheel_by_three_commands(installed: Installed) -> None:
     docs = ROOT / "examples" / "handbook" / "docs"
     taken = {"page.html": "people/remote-work.html", "papers/heron.pdf": "field/mounting-a-heron.pdf",
@@ -109,7 +110,7 @@ def test_a_folder_with_documents_is_indexed_from_the_wheel_by_three_commands(ins
     hits = installed.json("search", ".", "how is a gauge mounted on a bridge?")["hits"]
     assert hits[0]["uri"] == "papers/heron.pdf"
 
-    version = index.status()["table_version"]
+    version = index.status().table_version
     again = installed.json("ingest", ".")
     assert (again["status"], again["added"], again["embedded"]) == ("completed", 0, 0)
     assert again["unchanged"] == report["added"]
@@ -119,6 +120,7 @@ def test_a_folder_with_documents_is_indexed_from_the_wheel_by_three_commands(ins
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_folder_without_documents_gets_one_that_is_found(installed: Installed) -> None:
     for name in ("flows", "tasks", "infra"):  # what no parser reads
         (installed.folder / name / "data.bin").write_bytes(b"\0")

@@ -77,6 +77,10 @@ def test_the_second_command_is_what_ci_runs() -> None:
     assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == steps
 
 
+def test_the_built_file_is_called_as_the_readme_says(dists: tuple[Path, Path]) -> None:
+    assert f"uv tool install ./dist/{dists[1].name}\n" in README
+
+
 def test_the_declared_example_loads(tmp_path: Path) -> None:
     spec = parse_spec(blocks("yaml")[0], "index.yaml", tmp_path)
     assert spec.name == "handbook"

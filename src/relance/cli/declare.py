@@ -106,10 +106,10 @@ def _write_index(target: Path, name: str) -> str:
 def _root_of(spec: IndexSpec) -> str:
     """Choose what is read: `./docs` where all texts are below it, else the folder; empty if there is no document."""
     from relance.parsers.media_types import language_of
-    from relance.sources import open_source
+    from relance.pipeline.text_reader import open_text_reader
 
     root = ""
-    for item in open_source(spec, 0).list():
+    for item in open_text_reader(spec, 0).list():
         if isinstance(item, DocumentError):
             continue
         if item.uri.startswith("docs/"):
