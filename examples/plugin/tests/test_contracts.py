@@ -2,14 +2,16 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from relance.errors import ConfigurationError
 from relance.sources import SourceContext
 from relance.testing.chunkers import ChunkerContract
 from relance.testing.providers import ProviderContract
 from relance.testing.sources import SourceContract
 from relance_example.ngrams import Ngrams
-from relance_example.notes import Notes
+from relance_example.notes import Notes, NotesSpec
 from relance_example.sentences import Sentences
 
 
@@ -21,23 +23,25 @@ def write_notes(path):
         database.commit()
 
 
+def section(database, table="notes"):
+    return NotesSpec(type="notes", database=Path(database), table=table)
+
+
 class TestNotes(SourceContract):
     @pytest.fixture
     def source(self, tmp_path):
         write_notes(tmp_path / "notes.db")
-        return Notes(Notes.Spec(type="notes", database="notes.db"), SourceContext(tmp_path, position=1))
+        return Notes(section("notes.db"), SourceContext(tmp_path, position=1))
 
     @pytest.fixture
     def missing(self, tmp_path):
-        return Notes(Notes.Spec(type="notes", database="nowhere.db"), SourceContext(tmp_path))
+        return Notes(section("nowhere.db"), SourceContext(tmp_path))
 
-    @pytest.mark.parametrize("spec", [{"table": "gone"}, {"database": "text.txt"}])
-    def test_what_is_no_table_is_said(self, tmp_path, spec):
-        from relance.errors import ConfigurationError
-
+    @pytest.mark.parametrize(("database", "table"), [("notes.db", "gone"), ("text.txt", "notes")])
+    def test_what_is_no_table_is_said(self, tmp_path, database, table):
         write_notes(tmp_path / "notes.db")
         (tmp_path / "text.txt").write_text("no database")
-        source = Notes(Notes.Spec(**{"type": "notes", "database": "notes.db", **spec}), SourceContext(tmp_path))
+        source = Notes(section(database, table), SourceContext(tmp_path))
         with pytest.raises(ConfigurationError, match="cannot be read"):
             list(source.list())
 
