@@ -13,21 +13,10 @@ import pytest
 from werkzeug import Response
 
 from relance.config import EmbeddingSpec
-from relance.embedding.embedder import Embedder
 from relance.embedding.providers import open_provider
 from relance.embedding.providers.fake import FakeHash
 from relance.errors import ConfigurationError, MissingExtraError
-
-TEXTS = [
-    "Ordering a cat from the harbour master",
-    "the quick brown fox jumps over the lazy dog " * 6,
-    "你好，世界。今天天气很好。",
-    "x",
-    "!?… —",
-    "with a \0 in the middle",
-    "tab\tnew\nline \N{ZERO WIDTH SPACE}",
-    "emoji 👩‍👩‍👧 and e\N{COMBINING ACUTE ACCENT}",
-]
+from relance.testing.providers import TEXTS, ProviderContract
 
 
 def serve(httpserver, *, encoding):
@@ -42,130 +31,35 @@ def serve(httpserver, *, encoding):
         return Response(json.dumps({"data": data, "usage": {"total_tokens": 3}}), mimetype="application/json")
 
     httpserver.expect_request("/v1/embeddings", method="POST").respond_with_handler(embeddings)
-    return EmbeddingSpec(model="openai/served", dimension=32, base_url=httpserver.url_for("/v1"))
+    return EmbeddingSpec.of({"model": "openai/served", "dimension": 32, "base_url": httpserver.url_for("/v1")})
 
 
 SPECS = {
-    "wordllama": EmbeddingSpec(model="local/wordllama"),
-    "wordllama-64": EmbeddingSpec(model="local/wordllama", dimension=64),
-    "e5": EmbeddingSpec(model="local/multilingual-e5-small"),
-    "fake": EmbeddingSpec(model="fake/hash"),
-    "fake-1024": EmbeddingSpec(model="fake/hash", dimension=1024),
+    "wordllama": {"model": "local/wordllama"},
+    "wordllama-64": {"model": "local/wordllama", "dimension": 64},
+    "e5": {"model": "local/multilingual-e5-small"},
+    "fake": {"model": "fake/hash"},
+    "fake-1024": {"model": "fake/hash", "dimension": 1024},
 }
 
 
-@pytest.fixture(params=[*SPECS, "openai-base64", "openai-float"])
-def spec(request):
-    if request.param.startswith("openai"):
-        encoding = request.param.partition("-")[2]
-        return serve(request.getfixturevalue("httpserver"), encoding=encoding)
-    return SPECS[request.param]
+class TestOurs(ProviderContract):
+    """Those that are built in, and the fake behind OpenAI's protocol."""
+
+    @pytest.fixture(params=[*SPECS, "openai-base64", "openai-float"])
+    def spec(self, request) -> EmbeddingSpec:
+        if request.param.startswith("openai"):
+            encoding = request.param.partition("-")[2]
+            return serve(request.getfixturevalue("httpserver"), encoding=encoding)
+        return EmbeddingSpec.of(SPECS[request.param])
 
 
-def with_provider(spec, use):
-    """Run `use(provider)` and close the provider."""
-
-    async def main():
-        provider = open_provider(spec)
-        try:
-            return await use(provider)
-        finally:
-            await provider.aclose()
-
-    return asyncio.run(main())
-
-
-def vectors(spec, *requests, input_type="document"):
-    """Return the vectors of each request, all made by one provider."""
-
-    async def use(provider):
-        return [(await provider.embed(texts, input_type=input_type)).vectors for texts in requests]
-
-    return with_provider(spec, use)
-
-
-def test_vectors_are_float32_of_the_declared_dimension_and_length(spec):
-    async def use(provider):
-        reply = await provider.embed(TEXTS, input_type="document")
-        return provider.info, reply
-
-    info, reply = with_provider(spec, use)
-    assert reply.vectors.shape == (len(TEXTS), info.dimension)
-    assert reply.vectors.dtype == np.float32
-    assert np.isfinite(reply.vectors).all()
-    assert not spec.dimension or info.dimension == spec.dimension
-    assert reply.tokens is None or reply.tokens > 0
-    assert (reply.sparse is not None) == info.sparse
-    if info.normalized:
-        np.testing.assert_allclose(np.linalg.norm(reply.vectors, axis=1), 1.0, atol=1e-3)
-
-
-def test_a_vector_is_the_same_again_alone_and_in_any_batch(spec):
-    batch, again, backwards, *alone = vectors(spec, TEXTS, TEXTS, TEXTS[::-1], *([text] for text in TEXTS))
-    np.testing.assert_array_equal(again, batch)
-    np.testing.assert_array_equal(backwards[::-1], batch)
-    np.testing.assert_array_equal(np.concatenate(alone), batch)
-
-
-def test_another_instance_gives_the_same_vectors_in_the_same_space(spec):
-    async def use(provider):
-        return provider.info.space, (await provider.embed(TEXTS, input_type="document")).vectors
-
-    (space, one), (other_space, other) = with_provider(spec, use), with_provider(spec, use)
-    assert space == other_space != ""
-    np.testing.assert_array_equal(one, other)
-
-
-def test_different_texts_have_different_vectors_and_related_ones_near_ones(spec):
-    texts = ["a cat sleeps on the mat", "the cat sleeps on a warm mat", "quarterly tax report for shareholders"]
-    [found] = vectors(spec, texts)
-    near, far = found[0] @ found[1], found[0] @ found[2]
-    assert far < near < 0.99999
-
-
-def test_a_question_finds_its_passage(spec):
-    [questions] = vectors(spec, ["how is the cat sleeping"], input_type="query")
-    [passages] = vectors(spec, ["quarterly tax report", "a cat is sleeping on the mat", "prices of steel"])
-    assert (passages @ questions[0]).argmax() == 1
+vectors, with_provider = ProviderContract().vectors, ProviderContract().use
 
 
 def test_spaces_differ_between_models_and_dimensions():
-    spaces = {open_provider(spec).info.space for spec in SPECS.values()}
+    spaces = {open_provider(EmbeddingSpec.of(section)).info.space for section in SPECS.values()}
     assert len(spaces) == len(SPECS)
-
-
-def test_the_tokenizer_counts(spec):
-    async def use(provider):
-        return provider.tokenizer.count(["one", "one two three four"])
-
-    one, four = with_provider(spec, use)
-    assert 1 <= one < four
-
-
-def test_the_embedder_sorts_out_what_no_provider_should_get(spec):
-    small = spec.model_copy(update={"max_input_tokens": 20})
-
-    async def use(provider):
-        return await Embedder(provider, small).embed(
-            ["", " \n\t", "word " * 100, "a cat", "broken \ud800"], input_type="document"
-        )
-
-    result = with_provider(small, use)
-    assert result.failures.keys() == {0, 1, 2}
-    assert result.embedded == 2
-    assert np.isfinite(result.vectors[3:]).all()
-    assert result.sparse == []
-
-
-def test_several_calls_at_once_do_not_mix(spec):
-    requests = [[f"{text} {number}" for text in TEXTS[2:5]] for number in range(6)]
-
-    async def use(provider):
-        replies = await asyncio.gather(*(provider.embed(texts, input_type="document") for texts in requests))
-        return [reply.vectors for reply in replies]
-
-    for together, alone in zip(with_provider(spec, use), vectors(spec, *requests), strict=True):
-        np.testing.assert_array_equal(together, alone)
 
 
 # Local models

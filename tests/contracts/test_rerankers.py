@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import dashscope
@@ -17,32 +17,14 @@ from dashscope.v2.errors import APIStatusError
 from relance.config import EmbeddingSpec, RerankSpec
 from relance.errors import AccountError, ConfigurationError, InputError, RetryableError
 from relance.index import Index
-from relance.search.candidate import Candidate
 from relance.search.rerankers import Reranker, open_reranker
 from relance.search.rerankers.models import MAX_CHARACTERS, MODELS, REQUEST_TOKENS
+from relance.testing.rerankers import TEXTS, RerankerContract, candidates
 from relance_emulator import EmulatorConfig, running
 from relance_emulator.models import RERANKERS
 
 Make = Callable[..., Index]
-TEXTS = [
-    "Quantum computing is a young field.",
-    "A reranker sorts documents by how well they answer a question.",
-    "The ferry leaves at nine.",
-    "传感器安装在桥墩上，每小时上传一次数据。",
-    "",
-]
 PATH = "/api/v1/services/rerank/text-rerank/text-rerank"
-
-
-def candidates(texts: Sequence[str], ways: tuple[str, ...] = ("dense", "full-text")) -> list[Candidate]:
-    """Rows of a hybrid search; the second is found first by both lists."""
-    order = [*range(len(texts))[1::-1], *range(2, len(texts))]
-    found = [Candidate(str(at), {"text": text}) for at, text in enumerate(texts)]
-    for rank, at in enumerate(order, start=1):
-        for way in ways:
-            found[at].ranks[way] = rank
-            found[at].scores[way] = 1 / rank
-    return found
 
 
 class CrossEncoder:
@@ -69,46 +51,24 @@ def name(request: pytest.FixtureRequest, emulator: Any, monkeypatch: pytest.Monk
     return request.param
 
 
-def reranker(name: str, **fields: Any) -> Reranker:
+def section(name: str, **fields: Any) -> RerankSpec:
     region = {"region": "beijing"} if name.startswith("dashscope/") else {}
-    return open_reranker(RerankSpec.of({"model": name, **region, **fields}))
+    return RerankSpec.of({"model": name, **region, **fields})
+
+
+def reranker(name: str, **fields: Any) -> Reranker:
+    return open_reranker(section(name, **fields))
 
 
 # ── every reranker ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_answers_best_scores_best(name: str) -> None:
-    with reranker(name) as opened:
-        result = opened.rerank("how a reranker sorts documents", candidates(TEXTS))
-        assert opened.info.name == name
-    assert result.scores.shape == (len(TEXTS),)
-    assert result.scores.dtype == np.float64
-    assert np.isfinite(result.scores).all()
-    assert result.scores.argmax() == 1
-    assert result.tokens >= 0
-    assert result.cost_usd is None or result.cost_usd >= 0
+class TestOurs(RerankerContract):
+    """Those that are built in."""
 
-
-def test_the_same_question_twice_has_the_same_scores_also_from_several_threads(name: str) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    with reranker(name) as opened, ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: opened.rerank("ferry", candidates(TEXTS)).scores.tolist(), range(4)))
-    assert results == [results[0]] * 4
-
-
-@pytest.mark.parametrize("texts", [[], ["one"], ["", " "], ["same", "same"]], ids=str)
-def test_few_blank_and_equal_texts_are_no_problem(name: str, texts: list[str]) -> None:
-    with reranker(name) as opened:
-        assert opened.rerank("question", candidates(texts)).scores.shape == (len(texts),)
-
-
-def test_a_text_that_one_list_alone_found_has_a_score(name: str) -> None:
-    found = (
-        candidates(TEXTS[:3], ("dense",)) + candidates(TEXTS[3:4], ("full-text",)) + candidates(TEXTS[2:3], ("sparse",))
-    )
-    with reranker(name) as opened:
-        assert np.isfinite(opened.rerank("question", found).scores).all()
+    @pytest.fixture
+    def spec(self, name: str) -> RerankSpec:
+        return section(name)
 
 
 # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ from relance.cli.explore import explore
 from relance.cli.ingest import ingest, plan
 from relance.cli.map import map as draw_map
 from relance.cli.operate import deploy, emit, exporter, up, watch, webhook
+from relance.cli.plugins import plugins
 from relance.cli.recommend import recommend
 from relance.cli.search import search
 from relance.cli.state import cache, failures, maintain, rollback, runs, status
@@ -20,7 +21,7 @@ from relance.cli.state import cache, failures, maintain, rollback, runs, status
 __all__ = ["COMMANDS"]
 
 COMMANDS = [
-    *(init, schema, plan, ingest, search, explore),
+    *(init, schema, plugins, plan, ingest, search, explore),
     *(status, failures, runs, rollback, cache, maintain, evaluate),
     *(recommend, cluster, draw_map, classify, anomalies, duplicates),
     *(up, deploy, watch, emit, webhook, exporter, emulator),

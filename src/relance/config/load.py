@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from relance.config import IndexSpec
 from relance.config.blocks import with_blocks
 from relance.config.messages import explain, is_number, takes_variables, unknown_key, unknown_plugin
-from relance.config.plugins import Plugins
+from relance.config.plugins import GROUPS, Plugins, plugins
 from relance.config.shape import Shape
 from relance.config.tree import Position, Problem, Tree, TreeError, label, read_tree
 from relance.errors import SpecError
@@ -111,6 +111,9 @@ def template(name: str = "my-index", root: str = "./docs") -> str:
     """
     # A name such as 2024 or on needs quotes, and YAML knows which.
     text = TEMPLATE.replace("NAME", yaml.safe_dump(name).splitlines()[0], 1)
+    for group in GROUPS:
+        names = list(plugins(group))
+        text = text.replace(f"INSTALLED {group}", f"{', '.join(names[:-1])} or {names[-1]}" if names[1:] else names[0])
     if root == ".":
         text = text.replace("    #exclude: []\n", f"    exclude: [{', '.join(OURS)}]\n", 1)
     return text.replace("root: ./docs", f"root: {root}", 1)
@@ -261,7 +264,7 @@ TEMPLATE = """\
 
 name: NAME
 
-# Where documents come from. Paths are relative to this file.
+# Where documents come from; the type is INSTALLED sources. Paths are relative to this file.
 sources:
   - type: files
     root: ./docs
@@ -279,14 +282,15 @@ sources:
 
 # How documents are cut. Tokens are counted by the embedding model's own tokenizer.
 chunking:
-  # auto, markdown, text, code or whole
+  # INSTALLED chunkers
   strategy: auto
   #max_tokens: 256
   #overlap_tokens: 0
   # What is put before a chunk when it is embedded: title, headings, or both.
   #context: []
 
-# Which model turns text into vectors. local/... needs no key and no network.
+# Which model turns text into vectors: provider/model, of INSTALLED providers.
+# local/... needs no key and no network.
 embedding:
   model: local/wordllama
   # Where a service listens, and its key; OPENAI_API_KEY or DASHSCOPE_API_KEY in the environment will do as well.

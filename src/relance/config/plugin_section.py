@@ -167,5 +167,5 @@ def _reference(model: Model, handler: GetJsonSchemaHandler) -> dict[str, Any]:
     schema: Any = model.__pydantic_core_schema__
     if schema["type"] == "model":
         schema = dict(schema, ref=f"{model.__module__}.{model.__qualname__}:{id(model)}")
-    whole: Any = core_schema.definitions_schema(schema, [])
+    whole: Any = {"type": "definitions", "schema": schema, "definitions": []}
     return handler(whole)

@@ -1,0 +1,1 @@
+"""A source, a chunker and an embedding provider for relance."""
