@@ -43,7 +43,7 @@ def search(  # noqa: PLR0913  # what can be asked
     page
         Which page of them, from 1.
     mode
-        dense: by vectors, which compare meaning. full-text: by words. sparse: by weighted words, where the index has
+        dense: by vectors, which compare meaning. full-text: by words. sparse: by weighted terms, where the index has
         them. hybrid: all of these, merged by how far scores stand out.
     filter
         Condition on columns and metadata, e.g. 'year >= 2020 and (tag = "pump" or uri ~ "docs/*")'.

@@ -31,4 +31,4 @@ class StoreSpec(SpecModel, title="Store"):
     retention_days: float = Field(default=7.0, title="Retention", gt=0)
     """How long old versions are kept: as far back as `relance rollback` can go."""
     cache_max_bytes: Size = Field(default=ByteSize(4096 * MIB), title="Vector cache", examples=["10GB"])
-    """Size the store of paid-for vectors is pruned to, oldest first, at the end of a run."""
+    """Size the embedding cache is pruned to, oldest first, at the end of a run."""

@@ -25,7 +25,7 @@ def spec_for(model: str, dataset: Path, store: Path, *, max_cost_usd: float) -> 
     Args:
         model: `provider/model`, or `provider/model@dimension`.
         dataset: a folder in BEIR format.
-        store: folder for the tables; with it, paid-for vectors are kept for the next try.
+        store: folder for the tables; with it, vectors are kept for the next try.
         max_cost_usd: budget of building it.
 
     Raises ConfigurationError for what is no model's name, for a budget below 0, and for a folder without a corpus.

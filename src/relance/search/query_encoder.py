@@ -52,7 +52,7 @@ class Asked:
 class QueryEncoder:
     """Embeds questions with the models that made an index's tables; the same question is embedded once.
 
-    What has a price is kept in the store of paid-for vectors, too. As a context manager it keeps connections and the
+    What has a price is kept in the embedding cache, too. As a context manager it keeps connections and the
     event loop open between questions. Safe to use from several threads.
     """
 

@@ -44,7 +44,7 @@ class Maintained:
             tables are left as they are.
         indexes: search indexes the index has now.
         dropped: tables of earlier models that nothing can go back to.
-        pruned: paid-for vectors dropped because the store of them was over `store.cache_max_bytes`.
+        pruned: vectors dropped because the embedding cache was over `store.cache_max_bytes`.
         failures: documents that are not in the index; every run tries them again, and for `retryable` ones that may
             help without anybody doing anything.
         bytes_before: of the whole store, all its indexes together; None where it is not on this machine.

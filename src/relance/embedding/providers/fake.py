@@ -42,7 +42,7 @@ class FakeSpec(EmbeddingSpec, title="Embedding by hashed words"):
     decisive: ClassVar[tuple[str, ...]] = (*EmbeddingSpec.decisive, "output_type")
 
     output_type: OutputType = Field(default="dense", title="Vectors")
-    """Which vectors are stored: `dense`, `sparse` (weighted words), or both."""
+    """Which vectors are stored: `dense`, `sparse` (weighted terms), or both."""
 
 
 class FakeHash:

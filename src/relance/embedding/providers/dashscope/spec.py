@@ -24,7 +24,7 @@ class DashScopeSpec(EmbeddingSpec, title="Embedding by DashScope"):
     workspace: str = Field(default="", title="Workspace", json_schema_extra=ENV, examples=["ws-1a2b3c"])
     """DashScope workspace that is billed; empty is the key's own (or DASHSCOPE_WORKSPACE_ID)."""
     output_type: OutputType = Field(default="dense", title="Vectors")
-    """Which vectors are stored: `dense`, `sparse` (weighted words), or both (DashScope v3, v4, qwen3.7)."""
+    """Which vectors are stored: `dense`, `sparse` (weighted terms), or both (DashScope v3, v4, qwen3.7)."""
     instruct: str = Field(
         default="", title="Instruction", examples=["Given a question, retrieve passages that answer it"]
     )
