@@ -21,7 +21,7 @@ settings.register_profile("desk", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
-pytest_plugins = ["galleries", "installed", "vision"]
+pytest_plugins = ["command_line", "files", "galleries", "installed", "vision"]
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

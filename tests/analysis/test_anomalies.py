@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from command_line import Run
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -16,7 +17,6 @@ from hypothesis.extra.numpy import arrays
 from relance.analysis.anomalies import check_texts, find_anomalies
 from relance.analysis.points import Points, unit
 from relance.analysis.results import read_results
-from relance.cli.main import main
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
 from relance.pipeline.normal import Method, Normal, threshold_of
@@ -209,36 +209,31 @@ def test_copies_of_one_text_have_no_spread_of_their_own() -> None:
     assert normal.score(unit(np.array([[1.0, 2.0, 3.3]], np.float32)), ["?"])[0] > normal.threshold
 
 
-def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "index.yaml").write_text(
-        f"name: notes\nsources: [{{type: files, root: docs}}]\nembedding: {{model: fake/hash}}\n"
-        f"store: {{uri: {index.spec.store.uri}}}\n",
-        encoding="utf-8",
-    )
+def test_on_the_command_line(index: Index, declare: Callable[..., Path], run: Run) -> None:
+    spec = declare(store={"uri": index.spec.store.uri})
 
-    def run(*arguments: str) -> tuple[Any, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["anomalies", str(tmp_path), *arguments])
-        return ended.value.code, "".join(capsys.readouterr())
+    def said(*arguments: str | Path) -> tuple[int, str]:
+        ran = run("anomalies", spec, *arguments)
+        return ran.code, ran.out + ran.err
 
-    code, out = run()
+    code, out = said()
     assert code == 0
     for words in ("1. docs/strange.md", "nearest: docs/normal", "1 of 41 documents are over", "notes__anomalies"):
         assert words in out
-    code, out = run("--text", "qwertz uiop", "--reference-where", "uri < 'docs/o'")
+    code, out = said("--text", "qwertz uiop", "--reference-where", "uri < 'docs/o'")
     assert (code, "anomaly" in out) == (0, True)
-    itself = json.loads(run("--json", "--reference", str(tmp_path))[1])
-    assert itself == json.loads(run("--json")[1])  # an index compared with itself in so many words
-    code, out = run("--text", "a", "--reference", str(tmp_path))
+    itself = run("anomalies", spec, "--json", "--reference", spec).json
+    assert itself == run("anomalies", spec, "--json").json  # an index compared with itself in so many words
+    code, out = said("--text", "a", "--reference", spec)
     assert code == 2
     assert "name that one instead" in out
-    code, out = run("--text", "a", "--where", "nonsense = = 3")
+    code, out = said("--text", "a", "--where", "nonsense = = 3")
     assert code == 2
     assert "--where would have no effect with --text" in out
-    code, out = run("--text", "a", "--limit", "3")
+    code, out = said("--text", "a", "--limit", "3")
     assert code == 2
     assert "--limit would have no effect with --text" in out
-    assert len(json.loads(run("--tolerance", "0.01", "--limit", "3", "--json")[1])["found"]) == 3
+    assert len(run("anomalies", spec, "--tolerance", "0.01", "--limit", "3", "--json").json["found"]) == 3
     some = 'uri ~ "docs/normal*"'
-    told = json.loads(run("--json", "--filter", some, "--reference-filter", some)[1])
+    told = run("anomalies", spec, "--json", "--filter", some, "--reference-filter", some).json
     assert (told["scored"], told["reference"]) == (40, 40)

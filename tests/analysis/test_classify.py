@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import Run
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -19,7 +20,6 @@ from relance.analysis.cluster import cluster
 from relance.analysis.column import write_column
 from relance.analysis.labels import Label, prototypes, read_labels
 from relance.analysis.results import read_results
-from relance.cli.main import main
 from relance.errors import ConfigurationError, IndexBusyError, InputError
 from relance.index import Index
 from relance.store import open_store
@@ -41,7 +41,7 @@ def index(make_index: Callable[..., Index], docs: Path) -> Index:
     return index
 
 
-def rows(index: Index) -> dict[str, dict[str, Any]]:
+def classes(index: Index) -> dict[str, dict[str, Any]]:
     found = read_results(index, "classes")
     assert found is not None
     return {row["uri"]: row for row in found.to_pylist()}
@@ -54,7 +54,7 @@ def column(index: Index, name: str) -> dict[str, Any]:
 def test_every_document_has_a_class_in_the_results_table(index: Index) -> None:
     done = classify(index, LABELS)
     assert (done.total, sum(done.counts.values()), done.unsure, done.table) == (9, 9, 0, "notes__classes")
-    for uri, row in rows(index).items():
+    for uri, row in classes(index).items():
         if uri != "docs/both.md":
             assert uri.startswith(f"docs/{row['label']}")
             assert row["runner_up"] != row["label"]
@@ -65,13 +65,13 @@ def test_every_document_has_a_class_in_the_results_table(index: Index) -> None:
 
 def test_what_is_near_both_is_unsure_if_a_margin_is_asked_for(index: Index) -> None:
     classify(index, LABELS)
-    margins = {uri: row["margin"] for uri, row in rows(index).items()}
+    margins = {uri: row["margin"] for uri, row in classes(index).items()}
     both = margins.pop("docs/both.md")
     assert both < min(margins.values())
     done = classify(index, LABELS, min_margin=both + 1e-4)
     assert done.unsure == 1
-    assert rows(index)["docs/both.md"]["label"] is None
-    assert rows(index)["docs/both.md"]["best"] in TOPICS
+    assert classes(index)["docs/both.md"]["label"] is None
+    assert classes(index)["docs/both.md"]["best"] in TOPICS
 
 
 def test_what_is_near_none_is_unsure_if_a_score_is_asked_for(index: Index) -> None:
@@ -171,7 +171,7 @@ def test_classifying_again_replaces_the_column_and_leaves_no_other(index: Index)
 
 def test_labels_of_more_documents_than_fit_one_expression(index: Index) -> None:
     classify(index, LABELS, column="whole")
-    labels = {row["id"]: row["label"] for row in rows(index).values() if row["label"] is not None}
+    labels = {row["id"]: row["label"] for row in classes(index).values() if row["label"] is not None}
     assert len(labels) > 4
     write_column(index, "parts", labels, level="documents", check_lock=lambda: None, ids_at_once=2)
     assert column(index, "parts") == column(index, "whole")
@@ -248,7 +248,7 @@ def test_calibration_counts_what_is_right(index: Index) -> None:
     assert calibrate(index, LABELS, truth).accuracy == 1
     wrong = truth | {"docs/river0.md": "winter", "docs/both.md": "river"}
     found = calibrate(index, LABELS, wrong)
-    right = 7 + (rows_best(index) == "river")
+    right = 7 + (class_of_both(index) == "river")
     assert found.documents == 9
     assert found.accuracy == pytest.approx(right / 9, abs=1e-6)
     assert ("winter", "river", 1) in found.confusions
@@ -259,14 +259,14 @@ def test_calibration_counts_what_is_right(index: Index) -> None:
     json.dumps(found.as_dict())
 
 
-def rows_best(index: Index) -> str:
+def class_of_both(index: Index) -> str:
     classify(index, LABELS)
-    return rows(index)["docs/both.md"]["best"]
+    return classes(index)["docs/both.md"]["best"]
 
 
 def test_the_chosen_margin_answers_as_rightly_as_asked(index: Index) -> None:
     truth = {f"docs/{topic}{at}.md": topic for topic in TOPICS for at in range(4)}
-    best = rows_best(index)
+    best = class_of_both(index)
     other = next(name for name in TOPICS if name != best)
     found = calibrate(index, LABELS, truth | {"docs/both.md": other}, target=1.0)
     assert found.min_margin is not None
@@ -374,41 +374,35 @@ def test_known_labels_are_read_by_line(tmp_path: Path) -> None:
         read_labelled(path)
 
 
-def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "index.yaml").write_text(
-        f"name: notes\nsources: [{{type: files, root: docs}}]\nembedding: {{model: fake/hash}}\n"
-        f"store: {{uri: {index.spec.store.uri}}}\n",
-        encoding="utf-8",
-    )
+def test_on_the_command_line(index: Index, declare: Callable[..., Path], tmp_path: Path, run: Run) -> None:
+    spec = declare(store={"uri": index.spec.store.uri})
+    labels = ("--label", "river=water level flood", "--label", "winter=snow")
     known = [f"docs/{topic}{at}.md,{topic}\n" for topic in TOPICS for at in range(4)]
     (tmp_path / "known.csv").write_text("uri,label\n" + "".join(known), encoding="utf-8")
 
-    def run(*arguments: str) -> tuple[Any, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(
-                ["classify", str(tmp_path), "--label", "river=water level flood", "--label", "winter=snow", *arguments]
-            )
-        return ended.value.code, "".join(capsys.readouterr())
+    def said(*arguments: str | Path) -> tuple[int, str]:
+        ran = run("classify", spec, *labels, *arguments)
+        return ran.code, ran.out + ran.err
 
-    code, out = run("--labelled", str(tmp_path / "known.csv"), "--column", "topic")
+    code, out = said("--labelled", tmp_path / "known.csv", "--column", "topic")
     assert code == 0
     for words in ("accuracy", "1.000 of 8", "macro F1", "unsure", "notes__classes", "column topic"):
         assert words in out
-    code, out = run("--text", "snow and sun", "--text", "a flood", "--json")
+    code, out = said("--text", "snow and sun", "--text", "a flood", "--json")
     assert [each["label"] for each in json.loads(out)["texts"]] == ["winter", "river"]
-    code, out = run("--text", "snow and sun")
+    code, out = said("--text", "snow and sun")
     assert out.startswith("winter")
-    code, out = run("--column", "text")
+    code, out = said("--column", "text")
     assert (code, out) == (2, "relance: the index has a column 'text' of its own; choose another name\n")
-    code, out = run("--json", "--filter", 'uri ~ "*river*"')
+    code, out = said("--json", "--filter", 'uri ~ "*river*"')
     assert json.loads(out)["classes"]["total"] == 4
-    code, out = run("--filter", "uri ==")
+    code, out = said("--filter", "uri ==")
     assert code == 2
     assert "^" in out
     (tmp_path / "wrong.csv").write_text("uri,label\ndocs/river0.md,winter\ndocs/winter0.md,river\n", encoding="utf-8")
-    code, out = run("--labelled", str(tmp_path / "wrong.csv"), "--json")
+    code, out = said("--labelled", tmp_path / "wrong.csv", "--json")
     assert json.loads(out)["classes"]["unsure"] == 9
-    code, out = run("--labelled", str(tmp_path / "wrong.csv"), "--min-margin", "0", "--json")
+    code, out = said("--labelled", tmp_path / "wrong.csv", "--min-margin", "0", "--json")
     assert json.loads(out)["classes"]["unsure"] == 0  # who names a margin gets it
     for arguments, words in [
         (["--text", "a", "--where", "no such", "--column", "Bad-Name", "--wait", "-4"],
@@ -418,6 +412,6 @@ def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.Captur
         (["--column", "topic", "--wait", "-4"], "must be 0 or more"),
         (["--min-margin", "nan"], "must be a number"),
     ]:  # fmt: skip
-        code, out = run(*arguments)
+        code, out = said(*arguments)
         assert code == 2
         assert words in out

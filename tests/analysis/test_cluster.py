@@ -15,7 +15,6 @@ from tests.analysis.test_projection import blobs
 from relance.analysis.cluster import Clusters, cluster, read_clusters
 from relance.analysis.partition import by_density, by_means, quality
 from relance.analysis.projection import Layout, Space, needs_sklearn
-from relance.cli.main import main
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
 
@@ -272,26 +271,15 @@ def test_an_index_without_anything(docs, make_index):
 # -- the command line ---------------------------------------------------------------------------------------------
 
 
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    return int(ended.value.code or 0)
-
-
 @pytest.fixture
-def spec(topics: Index, tmp_path: Path) -> str:
-    (tmp_path / "index.yaml").write_text(
-        "name: notes\nsources: [{type: files, root: docs}]\nembedding: {model: fake/hash, dimension: 256}\n"
-        "store: {uri: db}\nchunking: {max_tokens: 64}\n",
-        encoding="utf-8",
-    )
-    return str(tmp_path)
+def spec(topics, declare):
+    return declare(embedding={"model": "fake/hash", "dimension": 256}, chunking={"max_tokens": 64}).parent
 
 
-def test_the_command_prints_a_table_and_draws(spec, tmp_path, capsys):
+def test_the_command_prints_a_table_and_draws(spec, tmp_path, run):
     html, png = tmp_path / "map.html", tmp_path / "map.png"
-    assert run("cluster", spec, "-k", "4", "--html", str(html), "--png", str(png)) == 0
-    printed = capsys.readouterr()
+    printed = run("cluster", spec, "-k", "4", "--html", html, "--png", png)
+    assert printed.code == 0
     assert "40 documents by kmeans" in printed.out
     assert printed.out.count(" 10 ") == 4
     assert "wrote" in printed.err
@@ -299,33 +287,37 @@ def test_the_command_prints_a_table_and_draws(spec, tmp_path, capsys):
     assert png.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command_prints_json(spec, capsys):
-    assert run("cluster", spec, "-k", "4", "--projection", "none", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
+def test_the_command_prints_json(spec, run):
+    ran = run("cluster", spec, "-k", "4", "--projection", "none", "--json")
+    assert ran.code == 0
+    told = ran.json
     assert (told["points"], len(told["clusters"]), told["projection"]) == (40, 4, None)
 
 
-def test_the_map_shows_the_last_clusters_as_long_as_they_are_of_now(spec, topics, docs, tmp_path, capsys):
+def test_the_map_shows_the_last_clusters_as_long_as_they_are_of_now(spec, topics, docs, tmp_path, run):
     html = tmp_path / "map.html"
     cluster(topics, k=7)
-    assert run("map", spec, "--html", str(html), "--json") == 0
-    assert len(json.loads(capsys.readouterr().out)["clusters"]) == 7
+    ran = run("map", spec, "--html", html, "--json")
+    assert ran.code == 0
+    assert len(ran.json["clusters"]) == 7
     (docs / "new.md").write_text("a new document", encoding="utf-8")
     topics.ingest()
-    assert run("map", spec, "--html", str(html), "--json") == 0
-    told = json.loads(capsys.readouterr().out)
+    ran = run("map", spec, "--html", html, "--json")
+    assert ran.code == 0
+    told = ran.json
     assert (told["points"], told["html"]) == (41, str(html))
 
 
-def test_a_map_of_a_changed_index_is_made_as_before(spec, topics, docs, tmp_path, capsys):
-    html = str(tmp_path / "map.html")
+def test_a_map_of_a_changed_index_is_made_as_before(spec, topics, docs, tmp_path, run):
+    html = tmp_path / "map.html"
     asked = ("-k", "5", "--level", "chunks", "--seed", "3", "--sample", "900", "--filter", 'not uri ~ "*-0.md"')
-    assert run("cluster", spec, *asked, "--json") == 0
-    before = json.loads(capsys.readouterr().out)
-    assert run("classify", spec, "--label", "boats", "--label", "bread", "--column", "topic") == 0
-    capsys.readouterr()
-    assert run("map", spec, "--html", html) == 0
-    told = capsys.readouterr().err
+    ran = run("cluster", spec, *asked, "--json")
+    assert ran.code == 0
+    before = ran.json
+    assert run("classify", spec, "--label", "boats", "--label", "bread", "--column", "topic").code == 0
+    ran = run("map", spec, "--html", html)
+    assert ran.code == 0
+    told = ran.err
     assert "the index has changed: chunks were clustered again as before (kmeans, k 5, seed 3, where" in told
     after = read_clusters(topics).as_dict()
     for name in ("level", "method", "k", "sample", "seed", "where", "points"):
@@ -333,26 +325,31 @@ def test_a_map_of_a_changed_index_is_made_as_before(spec, topics, docs, tmp_path
     assert (after["k"], after["level"], after["points"]) == (5, "chunks", 36)
     assert [each["size"] for each in after["clusters"]] == [each["size"] for each in before["clusters"]]
     assert after["table_version"] > before["table_version"]
-    assert run("map", spec, "--html", html) == 0
-    assert "clustered again" not in capsys.readouterr().err
+    ran = run("map", spec, "--html", html)
+    assert ran.code == 0
+    assert "clustered again" not in ran.err
 
 
-def test_a_map_of_clusters_without_one_keeps_them(spec, tmp_path, capsys):
-    assert run("cluster", spec, "-k", "4", "--projection", "none") == 0
-    assert run("map", spec, "--html", str(tmp_path / "map.html")) == 0
-    assert "there was no map: documents were clustered again as before (kmeans, k 4, seed 0)" in capsys.readouterr().err
+def test_a_map_of_clusters_without_one_keeps_them(spec, tmp_path, run):
+    assert run("cluster", spec, "-k", "4", "--projection", "none").code == 0
+    ran = run("map", spec, "--html", tmp_path / "map.html")
+    assert ran.code == 0
+    assert "there was no map: documents were clustered again as before (kmeans, k 4, seed 0)" in ran.err
 
 
-def test_fewer_clusters_than_asked_for_are_told(spec, capsys):
-    assert run("cluster", spec, "-k", "100000", "--projection", "none") == 0
-    assert "40 clusters instead of 100,000: no more of the 40 documents differ" in capsys.readouterr().err
+def test_fewer_clusters_than_asked_for_are_told(spec, run):
+    ran = run("cluster", spec, "-k", "100000", "--projection", "none")
+    assert ran.code == 0
+    assert "40 clusters instead of 100,000: no more of the 40 documents differ" in ran.err
 
 
-def test_a_filter_that_is_none_is_pointed_at(spec, capsys):
-    assert run("cluster", spec, "--filter", "uri ==") == 2
-    assert "^" in capsys.readouterr().err
+def test_a_filter_that_is_none_is_pointed_at(spec, run):
+    ran = run("cluster", spec, "--filter", "uri ==")
+    assert ran.code == 2
+    assert "^" in ran.err
 
 
-def test_a_map_without_a_projection_is_refused(spec, tmp_path, capsys):
-    assert run("cluster", spec, "--projection", "none", "--png", str(tmp_path / "map.png")) == 2
-    assert "projection" in capsys.readouterr().err
+def test_a_map_without_a_projection_is_refused(spec, tmp_path, run):
+    ran = run("cluster", spec, "--projection", "none", "--png", tmp_path / "map.png")
+    assert ran.code == 2
+    assert "projection" in ran.err

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relance.analysis import duplicates as module
 from relance.analysis.duplicates import Blocks, find_duplicates, overlap_of, plain, shingles
 from relance.analysis.results import read_results
-from relance.cli.main import main
 from relance.errors import InputError
 from relance.index import Index
 
@@ -159,21 +159,11 @@ def test_components_are_what_is_linked(links: list[tuple[int, int]]) -> None:
         assert all(reach[a, b] for a in group for b in group)
 
 
-def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "index.yaml").write_text(
-        f"name: notes\nsources: [{{type: files, root: docs}}]\nembedding: {{model: fake/hash}}\n"
-        f"store: {{uri: {index.spec.store.uri}}}\n",
-        encoding="utf-8",
-    )
-    with pytest.raises(SystemExit) as ended:
-        main(["duplicates", str(tmp_path), "--similarity", "0.9"])
-    out = "".join(capsys.readouterr())
-    assert ended.value.code == 0
+def test_on_the_command_line(index: Index, declare: Callable[..., Path], run: Run) -> None:
+    asked = ("duplicates", declare(store={"uri": index.spec.store.uri}), "--similarity", "0.9")
+    ran = run(*asked)
+    assert ran.code == 0
     for words in ("exact, cosine 1.000, 100% of the text in common", "3 of 6 documents say", "notes__duplicates"):
-        assert words in out
-    with pytest.raises(SystemExit):
-        main(["duplicates", str(tmp_path), "--similarity", "0.9", "--json"])
-    assert json.loads(capsys.readouterr().out)["redundant"] == 3
-    with pytest.raises(SystemExit):
-        main(["duplicates", str(tmp_path), "--similarity", "0.9", "--filter", 'uri ~ "*river*"', "--json"])
-    assert json.loads(capsys.readouterr().out)["compared"] == 4
+        assert words in ran.out + ran.err
+    assert run(*asked, "--json").json["redundant"] == 3
+    assert run(*asked, "--filter", 'uri ~ "*river*"', "--json").json["compared"] == 4

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import Run
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from relance.analysis.history import Liked, read_history
 from relance.analysis.recommend import diversify, preference, recommend
-from relance.cli.main import main
 from relance.errors import ConfigurationError, InputError
 from relance.index import Index
 from relance.search.similar import vector_of
@@ -293,31 +293,28 @@ def test_a_history_that_is_not_there(tmp_path: Path) -> None:
         read_history(tmp_path / "nope.csv")
 
 
-def test_on_the_command_line(index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "index.yaml").write_text(
-        f"name: notes\nsources: [{{type: files, root: docs}}]\nembedding: {{model: fake/hash}}\n"
-        f"store: {{uri: {index.spec.store.uri}}}\n",
-        encoding="utf-8",
+def test_on_the_command_line(index: Index, declare: Callable[..., Path], run: Run) -> None:
+    spec = declare(store={"uri": index.spec.store.uri})
+
+    def said(*arguments: str | Path) -> tuple[int, str]:
+        ran = run("recommend", spec, *arguments)
+        return ran.code, ran.out + ran.err
+
+    code, out = said(
+        "--liked", "docs/river0.md=2", "--disliked", "docs/winter0.md", "--liked", "docs/a=b.md", "-k", "2"
     )
-
-    def run(*arguments: str) -> tuple[Any, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["recommend", str(tmp_path), *arguments])
-        return ended.value.code, "".join(capsys.readouterr())
-
-    code, out = run("--liked", "docs/river0.md=2", "--disliked", "docs/winter0.md", "--liked", "docs/a=b.md", "-k", "2")
     assert code == 0
     assert "because of docs/river0.md" in out
     assert "docs/a=b.md is not in the index" in out
-    code, out = run("--liked", "docs/river0.md", "--liked", "river7.md", "-k", "9", "--filter", 'uri ~ "*river1.md"')
+    code, out = said("--liked", "docs/river0.md", "--liked", "river7.md", "-k", "9", "--filter", 'uri ~ "*river1.md"')
     assert code == 0
     assert "river7.md is not in the index; did you mean 'docs/river" in out
     assert (out.count("because of"), "1. docs/river1.md" in out) == (1, True)
-    code, out = run("--liked", "docs/river0.md", "--half-life", "-1")
+    code, out = said("--liked", "docs/river0.md", "--half-life", "-1")
     assert (code, "the half-life must be 0 days or more" in out) == (2, True)
-    code, out = run("--interest", "snow in winter", "-k", "2", "--json")
+    code, out = said("--interest", "snow in winter", "-k", "2", "--json")
     assert [each["uri"][:11] for each in json.loads(out)["items"]] == ["docs/winter"] * 2
-    code, out = run()
+    code, out = said()
     assert code == 2
     assert out.startswith("relance: there is no history; name documents with --liked")
 

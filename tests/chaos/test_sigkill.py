@@ -11,10 +11,10 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from rows import rows
 
 from relance.index import Index
 
@@ -102,14 +102,6 @@ def shoot(victim: subprocess.Popen[str], delay_s: float) -> float | None:
     return moment if code == -signal.SIGKILL else None
 
 
-def rows(index: Index) -> list[dict[str, Any]]:
-    table = index.table().to_arrow().drop_columns(["run_id", "updated_at"])
-    found = table.to_pylist()
-    for row in found:
-        row["metadata"] = {key: value for key, value in json.loads(row["metadata"]).items() if key != "mtime"}
-    return sorted(found, key=lambda row: row["id"])
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_kills_at_random_moments_lose_double_and_rebuy_nothing(tmp_path: Path) -> None:
@@ -148,9 +140,9 @@ def test_kills_at_random_moments_lose_double_and_rebuy_nothing(tmp_path: Path) -
 
     undisturbed = Index(declare(tmp_path, docs, "undisturbed"))
     undisturbed.ingest()
-    expected = rows(undisturbed)
+    expected = rows(undisturbed, vectors=True)
     assert len(expected) > 2000
-    assert rows(index) == expected
+    assert rows(index, vectors=True) == expected
     assert index.status().documents == undisturbed.status().documents
     assert index.ingest().unchanged == undisturbed.status().documents
 

@@ -7,30 +7,16 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from command_line import Run
 
-from relance.cli.main import main
 from relance.errors import ConfigurationError
 from relance.evaluation.ephemeral_index import spec_for
 from relance.index import Index
 
-Run = Callable[..., tuple[int, str, str]]
-
 DOCUMENTS = ["The ferry crosses the river.", "A lock lifts boats.", "The weir holds water back.", "Herring are salted."]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `relance evaluate`; returns the exit code and what was said."""
-
-    def evaluate(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["evaluate", *map(str, arguments)])
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return evaluate
 
 
 @pytest.fixture
@@ -47,27 +33,22 @@ def dataset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def declare(tmp_path: Path, dataset: Path) -> Callable[..., Path]:
-    """Write a spec over the dataset's documents."""
+def declare(declare: Callable[..., Path], tmp_path: Path, dataset: Path) -> Callable[..., Path]:
+    """Write a spec over the dataset's documents; returns its folder."""
+    rows = {"id": "_id", "text": ["title", "text"]}
+    source = {"type": "files", "root": str(dataset), "include": ["corpus.jsonl"], "rows": rows}
 
-    def write(name: str, model: str = "fake/hash", more: str = "") -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        rows = "rows: {id: _id, text: [title, text]}"
-        (folder / "index.yaml").write_text(
-            f"name: {name}\nsources: [{{type: files, root: {dataset}, include: [corpus.jsonl], {rows}}}]\n"
-            f"embedding: {{model: {model}}}\nstore: {{uri: ./db}}\n{more}",
-            encoding="utf-8",
-        )
-        return folder
+    def declared(name: str, model: str = "fake/hash", **sections: Any) -> Path:
+        sections = {"sources": [source], "embedding": {"model": model}} | sections
+        return declare(name, folder=tmp_path / name, **sections).parent
 
-    return write
+    return declared
 
 
 def test_indexes_and_modes_are_compared(run: Run, declare: Callable[..., Path], dataset: Path, tmp_path: Path) -> None:
     specs = declare("one"), declare("two", "local/wordllama")
     page, picture = tmp_path / "page.html", tmp_path / "picture.png"
-    code, out, err = run(*specs, "--dataset", dataset, "--mode", "full-text,dense", "--ingest", "--dimensions", "64", "--json",
+    code, out, err = run("evaluate", *specs, "--dataset", dataset, "--mode", "full-text,dense", "--ingest", "--dimensions", "64", "--json",
                          "--html", page, "--png", picture)  # fmt: skip
     assert (code, err) == (0, "")
     found = json.loads(out)
@@ -81,39 +62,39 @@ def test_indexes_and_modes_are_compared(run: Run, declare: Callable[..., Path], 
 
 
 def test_a_person_reads_tables_and_sentences(run: Run, declare: Callable[..., Path], dataset: Path) -> None:
-    code, out, _ = run(declare("one"), "--dataset", dataset, "--mode", "all", "--ingest")
+    code, out, _ = run("evaluate", declare("one"), "--dataset", dataset, "--mode", "all", "--ingest")
     assert code == 0
     assert "All have the same nDCG@10." in out, "one that is level with the others is not the best"
     assert "4 questions; in brackets 95 % bootstrap intervals" in out
     assert out.count("hybrid") > 2
-    code, out, _ = run(declare("two"), "--dataset", dataset, "--ingest", "-k", "5")
+    code, out, _ = run("evaluate", declare("two"), "--dataset", dataset, "--ingest", "-k", "5")
     assert "nDCG@5" in out
     assert "highest" not in out, "one system alone is not compared"
 
 
 def test_models_are_tried_on_a_dataset_alone(run: Run, dataset: Path, tmp_path: Path) -> None:
     ask = ["--dataset", dataset, "--model", "fake/hash", "--model", "local/wordllama@64", "--mode", "dense", "--json"]
-    code, out, _ = run(*ask)
+    code, out, _ = run("evaluate", *ask)
     found = json.loads(out)
     assert (code, [each["label"] for each in found["systems"]]) == (0, ["hash", "wordllama"])
     assert [each["footprint"]["dimension"] for each in found["systems"]][1] == 64
     assert [each["missing"] for each in found["systems"]] == [0, 0]
     assert not list(tmp_path.rglob("*.lance")), "nothing is left where no folder was named"
     kept = tmp_path / "kept"
-    assert run(*ask, "--keep", kept)[0] == 0
+    assert run("evaluate", *ask, "--keep", kept)[0] == 0
     assert list(kept.glob("boats-wordllama-*.lance"))
 
 
 def test_a_spec_is_tried_on_the_corpus_of_the_dataset(run: Run, declare: Callable[..., Path], dataset: Path) -> None:
-    spec = declare("one", more="chunking: {strategy: text, max_tokens: 16}\n")
-    code, out, _ = run(spec, "--corpus", "--dataset", dataset, "--json")
+    spec = declare("one", chunking={"strategy": "text", "max_tokens": 16})
+    code, out, _ = run("evaluate", spec, "--corpus", "--dataset", dataset, "--json")
     found = json.loads(out)
     assert (code, found["index"].startswith("boats-one-"), found["footprint"]["chunking"]) == (0, True, "text 16")
     assert not (spec / "db").exists(), "the spec's own index is not touched"
 
 
 def test_a_missing_index_is_told_with_what_to_do(run: Run, declare: Callable[..., Path], dataset: Path) -> None:
-    code, out, err = run(declare("one"), declare("two"), "--dataset", dataset)
+    code, out, err = run("evaluate", declare("one"), declare("two"), "--dataset", dataset)
     assert (code, out) == (2, "")
     assert "index 'one' is not in" in err
     assert "index 'two' is not in" in err
@@ -151,7 +132,7 @@ def test_what_makes_no_sense_is_one_sentence(
     run: Run, dataset: Path, arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Index, "search", lambda *_, **__: pytest.fail("a question was asked"))
-    code, out, err = run("--dataset", dataset, *arguments)
+    code, out, err = run("evaluate", "--dataset", dataset, *arguments)
     assert (code, out) == (2, "")
     assert re.search(says, " ".join(err.split())), err
 
@@ -161,14 +142,14 @@ def test_what_is_wrong_is_told_before_anything_is_built(
 ) -> None:
     monkeypatch.setattr(Index, "ingest", lambda *_, **__: pytest.fail("an index was built"))
     ask = ["--dataset", dataset, "--model", "local/wordllama"]
-    code, _, err = run(*ask, "--model", "local/wordllama@7")
+    code, _, err = run("evaluate", *ask, "--model", "local/wordllama@7")
     assert (code, "local/wordllama has 64, 128 or 256, not 7" in err) == (2, True)
     spec = declare("one") / "index.yaml"
     before = spec.read_text(encoding="utf-8")
-    assert run(spec, "--dataset", dataset, "--ingest", "--html", spec)[0] == 2
+    assert run("evaluate", spec, "--dataset", dataset, "--ingest", "--html", spec)[0] == 2
     assert spec.read_text(encoding="utf-8") == before
     monkeypatch.setattr("relance.evaluation.files.find_spec", lambda _: None)
-    code, _, err = run(*ask, "--png", tmp_path / "picture.png")
+    code, _, err = run("evaluate", *ask, "--png", tmp_path / "picture.png")
     assert (code, "relance[analysis]" in err) == (2, True)
 
 
@@ -177,7 +158,7 @@ def test_an_interrupted_trial_says_what_is_left(run: Run, dataset: Path, monkeyp
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Index, "ingest", interrupt)
-    code, _, err = run("--dataset", dataset, "--model", "fake/hash")
+    code, _, err = run("evaluate", "--dataset", dataset, "--model", "fake/hash")
     assert (code, "what was built is thrown away" in err, "--keep" in err) == (1, True, True)
 
 
@@ -188,6 +169,7 @@ def test_pictures_of_indexes_of_one_name_do_not_overwrite_each_other(
     other = tmp_path / "other"
     shutil.copytree(one, other)
     run(
+        "evaluate",
         one,
         other,
         "--dataset",
@@ -204,7 +186,7 @@ def test_pictures_of_indexes_of_one_name_do_not_overwrite_each_other(
 
 
 def test_all_modes_are_all_whatever_else_is_named(run: Run, declare: Callable[..., Path], dataset: Path) -> None:
-    code, out, _ = run(declare("one"), "--dataset", dataset, "--ingest", "--mode", "dense,all", "--json")
+    code, out, _ = run("evaluate", declare("one"), "--dataset", dataset, "--ingest", "--mode", "dense,all", "--json")
     assert (code, sorted(each["mode"] for each in json.loads(out)["systems"])) == (0, ["dense", "full-text", "hybrid"])
 
 

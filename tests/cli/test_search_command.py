@@ -7,41 +7,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from command_line import Run
 
-from relance.cli.main import main
 from relance.index import Index
 from relance.search import PRESETS
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs/search.md").read_text(encoding="utf-8")
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str) -> Ran:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["search", *arguments])
-        assert isinstance(ended.value.code, int)
-        return Ran(ended.value.code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -65,48 +41,48 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_filter_limits_the_hits(run: Run, folder: Path) -> None:
-    ran = run(str(folder), "gauge reading", "--filter", "year >= 2010", "--json")
+    ran = run("search", folder, "gauge reading", "--filter", "year >= 2010", "--json")
     assert sorted(hit["metadata"]["year"] for hit in json.loads(ran.out)["hits"]) == [2010, 2011]
 
 
 def test_a_wrong_filter_ends_with_a_caret_and_code_2(run: Run, folder: Path) -> None:
-    ran = run(str(folder), "gauge", "--filter", "year > 1 and media_tpye = 'x'")
+    ran = run("search", folder, "gauge", "--filter", "year > 1 and media_tpye = 'x'")
     assert ran.code == 2
     assert ran.out == ""
     assert ran.err in DOCS, "as documented"
 
 
 def test_pages_go_on_where_the_last_one_ended(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = run(str(folder), "reading of the gauge", "-k", "4", "--filter", "exists year")
+    first = run("search", folder, "reading of the gauge", "-k", "4", "--filter", "exists year")
     assert re.findall(r"^(\d+)\. ", first.out, flags=re.MULTILINE) == ["1", "2", "3", "4"]
     assert first.err == "", "the hint is for who watches"
     with monkeypatch.context() as watched:
         watched.setenv("TTY_COMPATIBLE", "1")  # as if a person did
-        again = run(str(folder), "reading of the gauge", "-k", "4", "--filter", "exists year")
+        again = run("search", folder, "reading of the gauge", "-k", "4", "--filter", "exists year")
     assert "there are more: --page 2" in again.err
-    third = run(str(folder), "reading of the gauge", "-k", "4", "--page", "3", "--filter", "exists year")
+    third = run("search", folder, "reading of the gauge", "-k", "4", "--page", "3", "--filter", "exists year")
     assert re.findall(r"^(\d+)\. ", third.out, flags=re.MULTILINE) == ["9", "10", "11", "12"]
     assert third.err == ""
     shown = re.findall(r"docs/rows\.jsonl#\d+", first.out + third.out)
     assert len(set(shown)) == len(shown) == 8
-    assert run(str(folder), "gauge", "--page", "0").code == 2
-    assert run(str(folder), "gauge", "-k", "50000", "--page", "3").code == 2
+    assert run("search", folder, "gauge", "--page", "0").code == 2
+    assert run("search", folder, "gauge", "-k", "50000", "--page", "3").code == 2
 
 
 def test_a_document_is_shown_once_with_its_other_chunks(run: Run, folder: Path) -> None:
-    ran = run(str(folder), "ferry at the weir", "--group", "-k", "1")
+    ran = run("search", folder, "ferry at the weir", "--group", "-k", "1")
     assert ran.out.count("docs/weir.md") == 1
     assert len(re.findall(r"^   \+ \d\.\d+  Part \d$", ran.out, flags=re.MULTILINE)) == 3
     assert "… and 2 more of this document" in ran.out
 
 
 def test_like_and_explain_are_shown(run: Run, folder: Path) -> None:
-    ran = run(str(folder), "--like", "docs/weir.md", "-k", "2", "--explain", "--group")
+    ran = run("search", folder, "--like", "docs/weir.md", "-k", "2", "--explain", "--group")
     assert ran.out.startswith("1. docs/bridge.md")
     assert "dense 1. (0." in ran.out
     assert re.search(r"vector +│ docs/weir\.md +│", ran.out)
     assert re.search(r"table +│ notes__\w{8} version \d+", ran.out)
-    told = json.loads(run(str(folder), "ferry", "--explain", "--json", "-k", "1").out)
+    told = run("search", folder, "ferry", "--explain", "--json", "-k", "1").json
     assert told.keys() == {"hits", "explanations", "more"}
     assert told["hits"][0]["explained"]["ranks"].keys() == {"dense", "full-text"}
     assert told["explanations"][0]["indexes"] == {"full-text": "FTS", "dense": "exact"}
@@ -132,7 +108,7 @@ def test_words_of_the_question_are_bold_where_there_are_colours(folder: Path) ->
     ],
 )
 def test_what_cannot_be_asked_is_told_in_a_sentence(run: Run, folder: Path, arguments: list[str], words: str) -> None:
-    ran = run(str(folder), *arguments)
+    ran = run("search", folder, *arguments)
     assert ran.code in {1, 2}
     assert words in ran.err
     assert "Traceback" not in ran.err
@@ -179,14 +155,14 @@ def test_a_search_of_texts_and_pictures_pages_and_explains_both(
     index = gallery.index()
     index.ingest()
     monkeypatch.setattr("relance.index.load_spec", lambda _: index.spec)
-    ran = run("spec", "old barn", "-k", "1", "--explain")
+    ran = run("search", "spec", "old barn", "-k", "1", "--explain")
     assert ran.out.index("docs/j.md") < ran.out.index("pics/a.png")
     assert ran.out.count("hybrid search") == 2
     with monkeypatch.context() as watched:
         watched.setenv("TTY_COMPATIBLE", "1")
-        assert "--page 2" in run("spec", "old barn", "-k", "1").err
-    ran = run("spec", "--like", "pics/a.png", "-k", "1")
+        assert "--page 2" in run("search", "spec", "old barn", "-k", "1").err
+    ran = run("search", "spec", "--like", "pics/a.png", "-k", "1")
     assert "no hits" not in ran.out
     assert ran.out.startswith("1. pics/")
-    told = json.loads(run("spec", "old barn", "--explain", "--json").out)
+    told = run("search", "spec", "old barn", "--explain", "--json").json
     assert told.keys() == {"hits", "media", "explanations", "more"}

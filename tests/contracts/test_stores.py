@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rows import rows
 
 from relance.config import IndexSpec
 from relance.errors import ConfigurationError, IndexBusyError
@@ -72,13 +72,6 @@ def notes(docs: Path) -> Path:
     return docs
 
 
-def rows(index: Index) -> list[dict[str, Any]]:
-    found = index.table().to_arrow().drop_columns(["run_id", "updated_at"]).to_pylist()
-    for row in found:
-        row["metadata"] = {key: value for key, value in json.loads(row["metadata"]).items() if key != "mtime"}
-    return sorted(found, key=lambda row: row["id"])
-
-
 def test_it_follows_edits_deletions_and_renames_without_buying_twice(
     make: Make, make_index: Make, notes: Path, log: Log, tmp_path: Path
 ) -> None:
@@ -95,7 +88,7 @@ def test_it_follows_edits_deletions_and_renames_without_buying_twice(
     assert len(log()) == len(set(log())) == 4
     fresh = make_index(store={"uri": str(tmp_path / "fresh")})
     fresh.ingest()
-    assert rows(index) == rows(fresh)
+    assert rows(index, vectors=True) == rows(fresh, vectors=True)
     status = index.status()
     assert (status.documents, status.chunks, status.interrupted) == (2, 2, None)
 
@@ -107,12 +100,12 @@ def test_it_is_searched_by_meaning_by_words_and_by_both_and_rolled_back(make: Ma
         assert index.search("水位 传感器", k=1, mode=mode)[0].uri == "docs/文档.md"
     hits = index.search("gauge water", k=3, where="uri = 'docs/bridges.md'")
     assert [hit.uri for hit in hits] == ["docs/bridges.md"]
-    first = rows(index)
+    first = rows(index, vectors=True)
     (notes / "rivers.md").unlink()
     index.ingest()
-    assert len(rows(index)) == 2
+    assert len(rows(index, vectors=True)) == 2
     index.rollback()
-    assert rows(index) == first
+    assert rows(index, vectors=True) == first
 
 
 def test_a_crash_between_two_commits_is_repaired(make: Make, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +122,7 @@ def test_a_crash_between_two_commits_is_repaired(make: Make, notes: Path, monkey
             index.ingest()
     assert index.status().interrupted
     assert make().ingest().embedded == 0, "what was bought before the crash is not bought again"
-    assert len(rows(index)) == 3
+    assert len(rows(index, vectors=True)) == 3
     assert index.status().interrupted is None
 
 

@@ -15,15 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 import stamina
 import yaml
+from command_line import Ran, Run
+from rows import rows
 
-from relance.cli.main import main
 from relance.errors import AccountError, BudgetError
 from relance.index import Index
 from relance.pipeline.run import Ingestion
@@ -95,29 +96,13 @@ def service(plain: Service) -> Service:
     return plain
 
 
-class Ran(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process."""
-    monkeypatch.setenv("COLUMNS", "200")
+def run(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command with a key, which it never shows."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
 
     def call(*arguments: str | Path) -> Ran:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(each) for each in arguments])
-        assert isinstance(ended.value.code, int)
-        ran = Ran(ended.value.code, *capsys.readouterr())
+        ran = run(*arguments)
         assert KEY not in ran.out + ran.err
         return ran
 
@@ -133,7 +118,7 @@ def notes(count: int, *, words: int = 12, seed: int = 7) -> dict[str, str]:
     }
 
 
-def write(docs: Path, texts: dict[str, str]) -> None:
+def write_corpus(docs: Path, texts: dict[str, str]) -> None:
     """Put texts where indexes look for them."""
     lines = [json.dumps({"_id": name, "title": "", "text": text}) for name, text in texts.items()]
     (docs / "corpus.jsonl").write_text("\n".join(lines), encoding="utf-8")
@@ -166,15 +151,6 @@ def declare(tmp_path: Path, docs: Path) -> Callable[..., Path]:
         return path
 
     return write_spec
-
-
-def rows(index: Index) -> list[dict[str, Any]]:
-    """Return all of a table but the vectors and what tells runs apart."""
-    table = index.table().search().where("active").limit(None).to_arrow()
-    found = table.drop_columns(
-        [name for name in ("run_id", "updated_at", "vector", "sparse") if name in table.schema.names]
-    )
-    return sorted(found.to_pylist(), key=lambda row: row["id"])
 
 
 def texts_of(index: Index) -> list[str]:
@@ -253,14 +229,14 @@ def test_a_real_set_is_complete_though_every_fifth_request_fails(declare, docs, 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_run_is_complete_though_every_fifth_request_fails(declare, docs, seed, impatient) -> None:
-    write(docs, notes(400))
+    write_corpus(docs, notes(400))
     stats = endure(declare, seed=seed, max_concurrency=16, batch_texts=4)
     assert 105 < stats["requests"] < 160
     assert set(stats["by_status"]) > {"200", "429", "500"}
 
 
 def test_what_fails_is_waited_for_with_pauses_and_not_asked_for_at_once(declare, docs) -> None:
-    write(docs, notes(160))
+    write_corpus(docs, notes(160))
     with emulating() as service:
         service.faults(
             {"kind": "text", "times": 3, "action": "Throttling.BurstRate"},
@@ -301,7 +277,7 @@ def test_a_refused_account_ends_the_run_at_once_and_loses_nothing(
 ) -> None:
     status, says = REFUSED[action]
     texts = notes(320)
-    write(docs, texts)
+    write_corpus(docs, texts)
     monkeypatch.setattr(Ingestion, "batch_items", 80)  # four batches, all at once
     service.faults({"kind": "text", "skip": 5, "action": action})
     spec = declare(service, max_concurrency=6)
@@ -324,7 +300,7 @@ def test_a_refused_account_ends_the_run_at_once_and_loses_nothing(
 def test_a_key_of_another_region_is_refused_once_per_request_in_flight_and_the_right_one_goes_on(
     declare, docs, run, monkeypatch
 ) -> None:
-    write(docs, notes(100))
+    write_corpus(docs, notes(100))
     with emulating(region="beijing", keys={"sk-singapore": "singapore", "sk-beijing": "beijing"}) as service:
         spec = declare(service, region="beijing")
         monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-singapore")
@@ -340,7 +316,7 @@ def test_a_key_of_another_region_is_refused_once_per_request_in_flight_and_the_r
 
 
 def test_no_key_at_all_is_said_before_anything_is_read_or_sent(declare, docs, service, run, monkeypatch) -> None:
-    write(docs, notes(3))
+    write_corpus(docs, notes(3))
     monkeypatch.delenv("DASHSCOPE_API_KEY")
     ran = run("ingest", declare(service, base_url=None, region="hongkong"), "--direct")
     assert (ran.code, ran.out) == (2, "")
@@ -351,7 +327,7 @@ def test_no_key_at_all_is_said_before_anything_is_read_or_sent(declare, docs, se
 
 
 def test_a_plan_over_the_budget_spends_nothing_and_says_what_it_needs(declare, docs, service, run) -> None:
-    write(docs, notes(100))
+    write_corpus(docs, notes(100))
     plan = Index(declare(service)).plan()
     cost = plan.tokens * 0.07e-6
     assert plan.cost_usd == pytest.approx(cost)
@@ -399,7 +375,7 @@ def test_bills_higher_than_estimated_stop_the_run_before_the_request_that_would_
 
 def test_a_free_quota_is_shown_taken_off_and_remembered(declare, docs, service, run) -> None:
     texts = notes(60)
-    write(docs, texts)
+    write_corpus(docs, texts)
     tokens = Index(declare(service)).plan().tokens
     spec = declare(service, free_tokens=tokens + 100, sections={"limits": {"max_cost_usd": 0}})
     plan = Index(spec).plan()
@@ -408,7 +384,7 @@ def test_a_free_quota_is_shown_taken_off_and_remembered(declare, docs, service, 
     report = Index(spec).ingest()
     assert (report.embedded, report.tokens, report.cost_usd) == (60, tokens, 0)
 
-    write(docs, texts | {f"more{n}": text for n, text in enumerate(notes(30, seed=8).values())})
+    write_corpus(docs, texts | {f"more{n}": text for n, text in enumerate(notes(30, seed=8).values())})
     plan = Index(spec).plan()
     assert plan.free_tokens == 100
     assert plan.cost_usd == pytest.approx((plan.tokens - 100) * 0.07e-6)
@@ -424,7 +400,7 @@ def test_a_free_quota_is_shown_taken_off_and_remembered(declare, docs, service, 
 
 def test_a_text_the_moderation_refuses_fails_with_its_reason_and_all_others_are_in(declare, docs, service, run) -> None:
     texts = notes(45) | {"bad": "Something unspeakable between two good ones."}
-    write(docs, dict(sorted(texts.items())))
+    write_corpus(docs, dict(sorted(texts.items())))
     service.faults({"kind": "text", "match": "unspeakable", "action": "DataInspectionFailed"})
     spec = declare(service)
     ran = run("ingest", spec, "--direct")
@@ -446,7 +422,7 @@ def test_a_service_that_takes_fewer_texts_than_we_think_is_asked_for_fewer_from_
     declare, docs, service, monkeypatch
 ) -> None:
     monkeypatch.setitem(MODELS, "text-embedding-v4", replace(MODELS["text-embedding-v4"], texts=6))
-    write(docs, notes(400))
+    write_corpus(docs, notes(400))
     index = Index(declare(service, max_concurrency=4))
     report = index.ingest()
     assert (report.status, report.embedded) == ("completed", 400)
@@ -495,7 +471,7 @@ def rate(seen: list[tuple[float, dict[str, Any]]], count: Callable[[dict[str, An
 
 @pytest.mark.slow
 def test_the_30_requests_a_second_of_beijing_are_used_and_hardly_ever_exceeded(declare, docs) -> None:
-    write(docs, notes(400))
+    write_corpus(docs, notes(400))
     with emulating(limits="published", region="beijing", base_ms=50) as service, watching(service) as seen:
         report = Index(declare(service, region="beijing", batch_texts=2, **PUBLISHED)).ingest()
         stats = service.stats()
@@ -506,7 +482,7 @@ def test_the_30_requests_a_second_of_beijing_are_used_and_hardly_ever_exceeded(d
 
 @pytest.mark.slow
 def test_the_million_tokens_a_minute_of_singapore_are_used_and_hardly_ever_exceeded(declare, docs) -> None:
-    write(docs, notes(400, words=95))
+    write_corpus(docs, notes(400, words=95))
     with emulating(limits="published", region="singapore", base_ms=50) as service, watching(service) as seen:
         report = Index(
             declare(service, batch_texts=4, sections={"chunking": {"max_tokens": 512}}, **PUBLISHED)
@@ -519,7 +495,7 @@ def test_the_million_tokens_a_minute_of_singapore_are_used_and_hardly_ever_excee
 
 def test_a_slow_service_without_limits_gets_as_many_requests_at_once_as_configured_and_no_more(declare, docs) -> None:
     """300 ms and not the benchmark's 150: here one interpreter is client and service, and the machine may be busy."""
-    write(docs, notes(500))
+    write_corpus(docs, notes(500))
     with emulating(base_ms=300) as service:
         report = Index(declare(service, batch_texts=1, max_concurrency=64)).ingest()
         stats = service.stats()
@@ -528,7 +504,7 @@ def test_a_slow_service_without_limits_gets_as_many_requests_at_once_as_configur
 
 
 def test_two_runs_of_one_process_share_the_limits_of_a_model(declare, docs) -> None:
-    write(docs, notes(240))
+    write_corpus(docs, notes(240))
     with emulating(base_ms=30) as service:
         indexes = [Index(declare(service, name=name, max_concurrency=6, batch_texts=4)) for name in ("one", "two")]
         with ThreadPoolExecutor(2) as pool:
@@ -543,7 +519,7 @@ def test_two_runs_of_one_process_share_the_limits_of_a_model(declare, docs) -> N
 
 
 def test_workspace_instruction_and_role_reach_the_service(declare, docs, service, run) -> None:
-    write(docs, notes(12))
+    write_corpus(docs, notes(12))
     instruct = "Given a question, retrieve notes that answer it"
     spec = declare(service, workspace="ws-1a2b", instruct=instruct)
     assert run("ingest", spec, "--direct").code == 0
@@ -563,7 +539,7 @@ def test_workspace_instruction_and_role_reach_the_service(declare, docs, service
 
 
 def test_a_workspace_the_key_has_no_part_in_ends_the_run_with_a_sentence_that_names_it(declare, docs, run) -> None:
-    write(docs, notes(12))
+    write_corpus(docs, notes(12))
     with emulating(workspaces=("ws-1a2b",)) as service:
         told = sentence(run("ingest", declare(service, workspace="ws-other"), "--direct"))
         assert "check `workspace` (or DASHSCOPE_WORKSPACE_ID)" in told
@@ -573,7 +549,7 @@ def test_a_workspace_the_key_has_no_part_in_ends_the_run_with_a_sentence_that_na
 @pytest.mark.parametrize("output_type", ["sparse", "dense&sparse"])
 def test_sparse_vectors_are_asked_for_stored_and_searched_by(declare, docs, service, run, output_type) -> None:
     texts = notes(40) | {"odd": "A zeppelin was seen above the quartermaster's shed."}
-    write(docs, texts)
+    write_corpus(docs, texts)
     spec = declare(service, output_type=output_type, dimension=None if output_type == "sparse" else DIMENSION)
     assert run("ingest", spec, "--direct").code == 0
     assert {each["body"]["parameters"]["output_type"] for each in service.sent(NATIVE)} == {output_type}
@@ -597,7 +573,7 @@ def test_sparse_vectors_are_asked_for_stored_and_searched_by(declare, docs, serv
 @pytest.mark.parametrize("base64", [True, False], ids=["base64", "float"])
 def test_the_compatible_route_makes_the_same_index(declare, docs, base64) -> None:
     texts = notes(25) | {"odd": "A zeppelin was seen above the quartermaster's shed."}
-    write(docs, texts)
+    write_corpus(docs, texts)
     with emulating(base64=base64) as service:
         index = Index(declare(service, model="openai/text-embedding-v4", base_url=f"{service.url}/compatible-mode/v1"))
         report = index.ingest()
@@ -619,7 +595,7 @@ BATCHES = "/compatible-mode/v1/batches"
 
 def test_batches_cost_half_in_plan_and_report_and_count_once(declare, docs, service, run) -> None:
     texts = notes(120)
-    write(docs, texts | {"again": texts["n0"]})
+    write_corpus(docs, texts | {"again": texts["n0"]})
     full = Index(declare(service)).plan()
     assert full.cost_usd == pytest.approx(full.tokens * 0.07e-6)
     spec = declare(service, mode="batch")
@@ -644,7 +620,7 @@ def test_batches_cost_half_in_plan_and_report_and_count_once(declare, docs, serv
 @pytest.mark.slow
 def test_a_run_that_is_killed_while_it_waits_for_its_batch_is_taken_up_by_the_next(declare, docs) -> None:
     texts = notes(120)
-    write(docs, texts)
+    write_corpus(docs, texts)
     with emulating(batch_s=2.5) as service:
         spec = declare(service, mode="batch")
         command = [sys.executable, "-m", "relance.cli.main", "ingest", str(spec), "--direct"]
@@ -670,7 +646,7 @@ def test_a_run_that_is_killed_while_it_waits_for_its_batch_is_taken_up_by_the_ne
 
 
 def test_a_refused_account_ends_a_batch_run_before_anything_is_ordered(declare, docs, service) -> None:
-    write(docs, notes(120))
+    write_corpus(docs, notes(120))
     index = Index(declare(service, mode="batch"))
     service.faults({"kind": "files", "action": "Arrearage"})
     with pytest.raises(AccountError, match=r"a bill to be paid"):

@@ -45,13 +45,13 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         table = database.create_table(uuid.uuid4().hex, schema=SCHEMA)
         for start in range(0, len(column), fragment):
             part = column[start : start + fragment]
-            table.add(rows(part, start))
+            table.add(table_of(part, start))
         return table
 
     return make
 
 
-def rows(column: list[Sparse | None], start: int = 0) -> pa.Table:
+def table_of(column: list[Sparse | None], start: int = 0) -> pa.Table:
     ids = [str(start + place) for place in range(len(column))]
     dense = np.random.default_rng(start).standard_normal((len(column), 16), dtype=np.float32)
     arrays = [
@@ -204,7 +204,7 @@ def test_deleted_updated_and_added_rows_count_at_once_and_indexes_make_no_differ
     table.delete(f"id = '{best}'")
     changed = [*large, Sparse.of([9_999_999], [100.0])]
     changed[int(best)], changed[int(second)] = None, Sparse.of([17], [50.0])
-    replaced = pa.concat_tables([rows([changed[int(second)]], int(second)), rows(changed[-1:], len(large))])
+    replaced = pa.concat_tables([table_of([changed[int(second)]], int(second)), table_of(changed[-1:], len(large))])
     table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(replaced)
     assert search_sparse(table, QUERY, k=50) == brute_force(changed, QUERY)[:50]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytrec_eval
+from command_line import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relance.cli.main import main
 from relance.errors import ConfigurationError, InputError
 from relance.evaluation import (
     MEASURES,
@@ -285,21 +285,16 @@ def test_a_dataset_that_is_not_there_or_no_text_is_said_so(tmp_path: Path) -> No
         read_dataset(tmp_path / "picture.yaml")
 
 
-def test_the_golden_queries_of_the_handbook_name_documents_it_has_and_are_answered(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_golden_queries_of_the_handbook_name_documents_it_has_and_are_answered(tmp_path: Path, run: Run) -> None:
     folder = tmp_path / "handbook"
     shutil.copytree(HANDBOOK, folder, ignore=shutil.ignore_patterns("lancedb"))
     Index(folder).ingest()
-    ask = ["evaluate", str(folder), "--dataset", str(folder / "golden.yaml")]
-    with pytest.raises(SystemExit) as ended:
-        main([*ask, "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert (ended.value.code, found["missing"], found["queries"], len(found["answers"])) == (0, 0, 15, 15)
+    ask = ["evaluate", folder, "--dataset", folder / "golden.yaml"]
+    ran = run(*ask, "--json")
+    found = ran.json
+    assert (ran.code, found["missing"], found["queries"], len(found["answers"])) == (0, 0, 15, 15)
     assert found["ndcg"] > 0.7, "0.80 was measured"
-    with pytest.raises(SystemExit):
-        main([*ask, "--mode", "full-text", "-k", "5"])
-    said = capsys.readouterr()
+    said = run(*ask, "--mode", "full-text", "-k", "5")
     assert ("nDCG@5" in said.out, said.err) == (True, "")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from files import put
 
 from relance.config import IndexSpec
 from relance.errors import ConfigurationError, RetryableError
@@ -75,10 +76,9 @@ def watching(folder, **sections):
     assert not running.thread.is_alive()
 
 
-def write(*paths: Path) -> None:
+def touch(*paths: Path) -> None:
     for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("text")
+        put(path)
 
 
 def only(events: list[Change]) -> Change:
@@ -88,9 +88,9 @@ def only(events: list[Change]) -> Change:
 
 
 def test_a_file_that_is_written_changed_and_removed(tmp_path, docs):
-    write(docs / "old.md")
+    touch(docs / "old.md")
     with watching(tmp_path) as running:
-        write(docs / "new.md")
+        touch(docs / "new.md")
         assert only(running.wait(1)) == Change("notes", "docs", ("docs/new.md",))
         running.settle()
         with (docs / "old.md").open("a") as file:
@@ -100,7 +100,7 @@ def test_a_file_that_is_written_changed_and_removed(tmp_path, docs):
 
 
 def test_a_file_that_is_renamed_is_removed_and_new(tmp_path, docs):
-    write(docs / "old.md")
+    touch(docs / "old.md")
     with watching(tmp_path) as running:
         (docs / "old.md").rename(docs / "new.md")
         assert only(running.settle()) == Change("notes", "docs", ("docs/new.md",), ("docs/old.md",))
@@ -112,7 +112,7 @@ def test_a_thousand_changes_are_a_few_events_and_none_is_lost(tmp_path, docs):
         expected, began = set(), time.monotonic()
         for number in range(1000):
             name = f"{number % 7}/{number % 3}/{number}.md"  # folders that appear while it goes on
-            write(docs / name)
+            touch(docs / name)
             expected.add(f"docs/{name}")
             time.sleep(0.003)
         deadline = time.monotonic() + 20
@@ -126,7 +126,7 @@ def test_a_thousand_changes_are_a_few_events_and_none_is_lost(tmp_path, docs):
 
 def test_what_is_put_into_a_new_folder_at_once_is_found(tmp_path, docs):
     outside = tmp_path / "outside"
-    write(*(outside / f"{number}" / "deep" / "a.md" for number in range(20)))
+    touch(*(outside / f"{number}" / "deep" / "a.md" for number in range(20)))
     with watching(tmp_path) as running:
         shutil.move(outside, docs / "inside")
         events = running.settle()
@@ -134,18 +134,18 @@ def test_what_is_put_into_a_new_folder_at_once_is_found(tmp_path, docs):
 
 
 def test_a_folder_that_goes_means_everything(tmp_path, docs):
-    write(docs / "part" / "a.md", docs / "b.md")
+    touch(docs / "part" / "a.md", docs / "b.md")
     with watching(tmp_path) as running:
         (docs / "part").rename(tmp_path / "elsewhere")
         assert only(running.settle()) == ALL_OF_DOCS
-        write(docs / "new" / "c.md")
+        touch(docs / "new" / "c.md")
         running.settle()
         (docs / "new").rename(tmp_path / "there")  # one that came while it was watched
         assert only(running.settle()) == ALL_OF_DOCS
 
 
 def test_a_folder_that_takes_the_place_of_another_means_everything(tmp_path, docs):
-    write(docs / "part" / "a.md", tmp_path / "other" / "sub" / "b.md")
+    touch(docs / "part" / "a.md", tmp_path / "other" / "sub" / "b.md")
     with watching(tmp_path) as running:
         (docs / "part").rename(tmp_path / "elsewhere")
         (tmp_path / "other").rename(docs / "part")
@@ -155,17 +155,17 @@ def test_a_folder_that_takes_the_place_of_another_means_everything(tmp_path, doc
 
 
 def test_what_is_no_document_is_no_event(tmp_path, docs):
-    write(docs / ".gitignore", docs / "ignored" / "a.md")
+    touch(docs / ".gitignore", docs / "ignored" / "a.md")
     (docs / ".gitignore").write_text("ignored/\n*.log\n")
     with watching(tmp_path, store={"uri": "./docs/db"}) as running:
-        write(
+        touch(
             docs / "ignored" / "b.md",
             docs / "x.log",
             docs / ".hidden.md",
             docs / "program.bin",
             docs / "db" / "t" / "x.md",
         )
-        write(docs / ".git" / "HEAD.md", docs / "a.md~", docs / ".a.md.swp")
+        touch(docs / ".git" / "HEAD.md", docs / "a.md~", docs / ".a.md.swp")
         shutil.rmtree(docs / "ignored")
         shutil.rmtree(docs / "db")
         (docs / "a.md~").unlink()
@@ -173,12 +173,12 @@ def test_what_is_no_document_is_no_event(tmp_path, docs):
 
 
 def test_an_editor_that_saves_by_renaming_changes_one_document(tmp_path, docs):
-    write(docs / "a.txt")
+    touch(docs / "a.txt")
     with watching(tmp_path, sources=[{"type": "files", "root": "docs", "include": ["*"]}]) as running:
-        write(docs / "4913")
+        touch(docs / "4913")
         (docs / "4913").unlink()
         (docs / "a.txt").rename(docs / "a.txt~")
-        write(docs / "a.txt.tmp")
+        touch(docs / "a.txt.tmp")
         (docs / "a.txt.tmp").rename(docs / "a.txt")
         (docs / "a.txt~").unlink()
         assert only(running.settle()) == Change("notes", "docs", ("docs/a.txt",))
@@ -186,14 +186,14 @@ def test_an_editor_that_saves_by_renaming_changes_one_document(tmp_path, docs):
 
 def test_an_ignore_file_that_changes_means_everything(tmp_path, docs):
     with watching(tmp_path) as running:
-        write(docs / ".relanceignore")
+        touch(docs / ".relanceignore")
         assert only(running.settle()) == ALL_OF_DOCS
 
 
 def test_a_table_of_rows_is_told_as_the_table(tmp_path, docs):
     source = {"type": "files", "root": "docs", "include": ["*.jsonl"], "rows": {"id": "id", "text": "text"}}
     with watching(tmp_path, sources=[source]) as running:
-        write(docs / "rows.jsonl", docs / "other.md")
+        touch(docs / "rows.jsonl", docs / "other.md")
         assert only(running.settle()) == Change("notes", "docs", ("docs/rows.jsonl",))
 
 
@@ -201,25 +201,25 @@ def test_all_sources_are_watched(tmp_path, docs):
     (tmp_path / "more").mkdir()
     sources = [{"type": "files", "root": "docs"}, {"type": "files", "root": "more", "include": ["*.txt"]}]
     with watching(tmp_path, sources=sources) as running:
-        write(docs / "a.md", tmp_path / "more" / "b.txt", tmp_path / "more" / "c.md")
+        touch(docs / "a.md", tmp_path / "more" / "b.txt", tmp_path / "more" / "c.md")
         assert only(running.settle()) == Change("notes", "", ("docs/a.md", "more/b.txt"))
 
 
 def test_a_server_that_is_away_loses_nothing(tmp_path, docs):
-    write(docs / "b.md")
+    touch(docs / "b.md")
     with watching(tmp_path) as running:
         running.away = True
-        write(docs / "a.md")
+        touch(docs / "a.md")
         running.settle(nothing=True)
         (docs / "b.md").unlink()
         running.settle(nothing=True)
-        write(docs / "c.md")
+        touch(docs / "c.md")
         running.away = False
         assert only(running.settle()) == Change("notes", "docs", ("docs/a.md", "docs/c.md"), ("docs/b.md",))
 
 
 def test_a_folder_that_is_unmounted_removes_nothing(tmp_path, docs, caplog):
-    write(docs / "a.md", docs / "part" / "b.md")
+    touch(docs / "a.md", docs / "part" / "b.md")
     with watching(tmp_path) as running:
         docs.rename(tmp_path / "away")
         assert running.settle(nothing=True) == []
@@ -235,18 +235,18 @@ def test_a_folder_that_is_unmounted_removes_nothing(tmp_path, docs, caplog):
 
 
 def test_a_folder_that_is_made_anew_at_once_goes_on_being_watched(tmp_path, docs):
-    write(docs / "0.md")
+    touch(docs / "0.md")
     with watching(tmp_path) as running:
         for _ in range(5):  # file systems give the number of an inode away again
             shutil.rmtree(docs)
             docs.mkdir()
         assert running.settle(nothing=True) == []
-        write(docs / "a.md")
+        touch(docs / "a.md")
         assert only(running.settle()) == Change("notes", "docs", ("docs/a.md",))
 
 
 def test_a_folder_that_is_emptied_with_its_root_removes_nothing(tmp_path, docs):
-    write(*(docs / f"{number}.md" for number in range(50)))
+    touch(*(docs / f"{number}.md" for number in range(50)))
     with watching(tmp_path) as running:
         shutil.rmtree(docs)
         assert running.settle(nothing=True) == []
@@ -256,13 +256,13 @@ def test_a_name_that_is_no_unicode_does_not_end_the_watch(tmp_path, docs):
     with watching(tmp_path) as running:
         os.close(os.open(os.fsencode(docs) + b"/\xff.md", os.O_CREAT))
         assert only(running.settle()) == EVERYTHING
-        write(docs / "a.md")
+        touch(docs / "a.md")
         assert only(running.settle()) == Change("notes", "docs", ("docs/a.md",))
 
 
 def test_what_is_pending_is_sent_at_the_end(tmp_path, docs):
     with watching(tmp_path) as running:
-        write(docs / "a.md")
+        touch(docs / "a.md")
         time.sleep(0.3)  # reported, and not quiet for long enough
         running.stop.set()
         running.thread.join()
@@ -272,7 +272,7 @@ def test_what_is_pending_is_sent_at_the_end(tmp_path, docs):
 def test_an_end_without_a_server_is_bounded_and_said(tmp_path, docs, caplog):
     with watching(tmp_path) as running:
         running.away = True
-        write(docs / "a.md")
+        touch(docs / "a.md")
         running.settle(nothing=True)
         began = time.monotonic()
         running.stop.set()
@@ -307,7 +307,7 @@ def test_ctrl_c_ends_it_cleanly_with_what_was_pending(tmp_path, docs):
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=-1, stderr=-1, text=True) as process:
         assert process.stdout.readline() == "n: everything\n"
-        write(docs / "a.md")
+        touch(docs / "a.md")
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=30)

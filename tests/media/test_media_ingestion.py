@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from rows import rows
 
 from relance.errors import BudgetError, ConfigurationError, InputError
 from relance.index import Index
@@ -55,12 +56,6 @@ def media_rows(index: Index) -> dict[str, dict[str, Any]]:
         assert row["uri"] not in found, "one row for each"
         found[row["uri"]] = kept | {"metadata": json.loads(row["metadata"])}
     return found
-
-
-def texts(index: Index) -> list[dict[str, Any]]:
-    """Return the chunks of the text part, without run and dates."""
-    rows = index.table().to_arrow().drop_columns(["run_id", "updated_at"]).to_pylist()
-    return sorted(rows, key=lambda row: row["id"])
 
 
 def versions(index: Index) -> list[tuple[int, ...]]:
@@ -668,7 +663,7 @@ def test_media_change_nothing_about_the_texts(filled: Any) -> None:
     without = filled.index("fresh", media=None,
                            sources=[{"type": "files", "root": str(filled.folder), "exclude": exclude}])  # fmt: skip
     without.ingest()
-    assert texts(with_media) == texts(without)
+    assert rows(with_media, vectors=True) == rows(without, vectors=True)
     assert without.status().media is None
 
 
@@ -719,11 +714,11 @@ def test_a_rollback_puts_both_parts_back_whichever_of_them_had_changed(filled: A
 
     def run() -> str:
         report = index.ingest()
-        states.append((texts(index), media_rows(index)))
+        states.append((rows(index, vectors=True), media_rows(index)))
         return report.run_id
 
     def state() -> tuple[Any, Any]:
-        return texts(index), media_rows(index)
+        return rows(index, vectors=True), media_rows(index)
 
     first = run()
     filled.paint("pics/a.png", "black")  # media only
@@ -749,12 +744,12 @@ def test_a_run_that_left_a_part_incomplete_cannot_be_gone_back_to(filled: Any) -
         filled.index(limits={"max_cost_usd": 0.00001}).ingest()
     broken = index.runs()[0].run_id
     index.ingest()
-    before = media_rows(index), texts(index)
+    before = media_rows(index), rows(index, vectors=True)
     with pytest.raises(InputError, match="no complete index"):
         index.rollback(broken)
     with pytest.raises(InputError, match="no earlier run"):
         index.rollback()
-    assert (media_rows(index), texts(index)) == before
+    assert (media_rows(index), rows(index, vectors=True)) == before
 
 
 def test_status_failures_and_runs_tell_of_both_parts(filled: Any) -> None:
@@ -856,7 +851,7 @@ def test_texts_and_media_spend_from_one_budget(filled: Any, emulator: Any, monke
     monkeypatch.setattr(Index, "check_budget", lambda *_, **__: None)
     with pytest.raises(BudgetError, match="would bring this run to"):
         index.ingest()
-    assert len(texts(index)) == 2, "the texts were paid for"
+    assert len(rows(index, vectors=True)) == 2, "the texts were paid for"
     assert list(emulator.stats()["tokens_by_model"]) == ["text-embedding-v4"]
     assert [run.status for run in index.runs()] == ["failed", "completed"]
 

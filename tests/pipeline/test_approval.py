@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relance.cli.main import main
 from relance.config.limits import LimitsSpec
 from relance.errors import ApprovalNeededError, BudgetError
 from relance.index import Index
@@ -289,39 +289,29 @@ def test_a_preview_reads_documents_only_where_it_has_to(
 
 
 @pytest.fixture
-def spec(tmp_path: Path, docs: Path) -> Path:
+def spec(declare: Callable[..., Path], docs: Path) -> Path:
     """The spec of an index from whose forty documents thirty were taken."""
-    path = tmp_path / "index.yaml"
-    path.write_text(
-        "name: notes\nsources: [{type: files, root: docs}]\nembedding: {model: fake/hash}\nstore: {uri: db}\n"
-    )
+    path = declare()
     fill(docs, 40)
     Index(path).ingest()
     clear(docs, 10)
     return path
 
 
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
-
-
-def test_where_nobody_can_be_asked_the_run_fails_and_names_yes(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("ingest", str(spec), "--direct") == 1
-    said = capsys.readouterr()
-    assert said.out == ""
+def test_where_nobody_can_be_asked_the_run_fails_and_names_yes(spec: Path, run: Run) -> None:
+    said = run("ingest", spec, "--direct")
+    assert (said.code, said.out) == (1, "")
     assert "30 of 40 documents" in said.err
     assert "--yes" in said.err
     assert len(uris(Index(spec))) == 40
-    assert run("ingest", str(spec), "--direct", "--yes", "--json") == 0
-    report = json.loads(capsys.readouterr().out)
+    said = run("ingest", spec, "--direct", "--yes", "--json")
+    assert said.code == 0
+    report = said.json
     assert (report["removed"], report["notes"][0][:30]) == (30, "approved: would remove 30 of 4")
 
 
 def test_through_prefect_the_flow_is_to_refuse_and_the_terminal_asks(
-    spec: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    spec: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
     from relance_operate import launch
 
@@ -333,10 +323,11 @@ def test_through_prefect_the_flow_is_to_refuse_and_the_terminal_asks(
         return Index(spec).ingest(approved=approved, handle=handle).as_dict(), {}
 
     monkeypatch.setattr(launch, "run_flow", run_flow)
-    assert run("ingest", str(spec)) == 1
+    said = run("ingest", spec)
+    assert said.code == 1
     assert [each["approval"] for each in started] == ["refuse"]
-    assert "--yes" in capsys.readouterr().err
-    assert run("ingest", str(spec), "--yes") == 0
+    assert "--yes" in said.err
+    assert run("ingest", spec, "--yes").code == 0
     assert started[1]["approval"] == "given"
 
 

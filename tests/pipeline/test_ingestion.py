@@ -7,10 +7,11 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from files import write
+from rows import rows
 
 from relance.errors import BudgetError, IndexBusyError
 from relance.index import Index
@@ -29,29 +30,11 @@ PARAGRAPHS = [f"Paragraph {i} speaks of {word} and of nothing else, in a dozen p
               enumerate("rivers gauges satellites floods batteries sensors antennas ferries bridges locks".split())]  # fmt: skip
 
 
-def rows(index: Index, *, vectors: bool = False) -> list[dict[str, Any]]:
-    """Return all rows of the table, in a comparable form without run and dates (a touch changes no row)."""
-    table = index.table().to_arrow()
-    assert all(table["active"].to_pylist()), "tombstones are swept at the end of a run"
-    drop = ["run_id", "updated_at", *([] if vectors else ["vector"])]
-    found = table.drop_columns(drop).to_pylist()
-    for row in found:
-        row["metadata"] = {key: value for key, value in json.loads(row["metadata"]).items() if key != "mtime"}
-    return sorted(found, key=lambda row: row["id"])
-
-
 def versions(index: Index) -> tuple[int, ...]:
     """Return the versions of chunks, manifest and failures."""
     tables = IndexTables.serving(open_store(index.spec), index.spec.name)
     assert tables is not None
     return tables.versions
-
-
-def write(docs: Path, name: str, *paragraphs: str) -> Path:
-    path = docs / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"# {name}\n\n" + "\n\n".join(paragraphs) + "\n", encoding="utf-8")
-    return path
 
 
 def fill(docs: Path, files: int = 6) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from files import put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,18 +52,13 @@ def payloads(source: MediaReader) -> dict[str, dict[str, Any]]:
     return {uri: item.row for uri, item in found.items() if isinstance(item, Item) and item.row is not None}
 
 
-def write(path: Path, content: str | bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
 # -- files -------------------------------------------------------------------------------------------------------
 
 
 def test_every_file_belongs_to_the_texts_or_to_the_media_and_never_to_both(folder: Path) -> None:
     names = ["a.png", "b.JPG", "c.mp4", "d.md", "e.txt", "f.pdf", "g.heic", "h.bin", "i.csv"]
     for name in names:
-        write(folder / "data" / name, "x")
+        put(folder / "data" / name, "x")
     spec = declare(folder)
     texts = {item.uri for item in open_text_reader(spec, 0).list()}
     media = {item.uri for item in open_media_reader(spec, 0).list()}
@@ -71,7 +67,7 @@ def test_every_file_belongs_to_the_texts_or_to_the_media_and_never_to_both(folde
 
 
 def test_without_a_media_section_named_pictures_are_what_they_always_were(folder: Path) -> None:
-    write(folder / "data/a.png", "x")
+    put(folder / "data/a.png", "x")
     spec = declare(folder, include=["*.png"])
     assert [item.uri for item in open_text_reader(spec, 0).list()] == []
     plain = spec.model_copy(update={"media": None})
@@ -80,8 +76,8 @@ def test_without_a_media_section_named_pictures_are_what_they_always_were(folder
 
 def test_patterns_ignore_files_and_hidden_names_hold_for_media_as_well(folder: Path) -> None:
     for name in ("a.png", "drafts/b.png", "c.jpg", ".hidden.png", "ignored.png"):
-        write(folder / "data" / name, "x")
-    write(folder / "data/.gitignore", "ignored.png\n")
+        put(folder / "data" / name, "x")
+    put(folder / "data/.gitignore", "ignored.png\n")
     assert set(listed(source(folder, exclude=["drafts/**"]))) == {"data/a.png", "data/c.jpg"}
     assert set(listed(source(folder, include=["*.png"]))) == {"data/a.png", "data/drafts/b.png"}
 
@@ -96,7 +92,7 @@ def test_the_public_address_of_a_file_is_below_the_prefix_and_quoted(folder: Pat
 @pytest.mark.parametrize("uri", ["../secret.png", "data/link.png", "/etc/hostname"])
 def test_a_file_outside_the_folders_is_never_read(folder: Path, uri: str) -> None:
     (folder / "in").mkdir()
-    write(folder / "secret.png", "secret")
+    put(folder / "secret.png", "secret")
     (folder / "in/data").mkdir()
     (folder / "in/data/link.png").symlink_to(folder / "secret.png")
     with pytest.raises(DocumentError, match="leads out"):
@@ -150,7 +146,7 @@ def test_rows_that_cannot_be_media_are_faults_of_their_own(folder: Path) -> None
     urls = ["", "ftp://example.com/a.png", "../../a.png", "[1, 2]", "[broken", "[]", "ok.png"]
     lines = [{"id": number, "url": url} for number, url in enumerate(urls)]
     lines += [{"id": 7, "url": 3}, {"url": "a.png"}, {"id": 6, "url": "again.png"}]
-    write(folder / "data/m.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    put(folder / "data/m.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     found = listed(source(folder, rows={"url": "url"}))
     good = [uri for uri, item in found.items() if isinstance(item, Item)]
     assert good == ["data/m.jsonl#6"]
@@ -162,7 +158,7 @@ def test_rows_that_cannot_be_media_are_faults_of_their_own(folder: Path) -> None
 
 
 def test_a_table_without_the_column_is_one_fault(folder: Path) -> None:
-    write(folder / "data/m.csv", "id,picture\n1,a.png\n")
+    put(folder / "data/m.csv", "id,picture\n1,a.png\n")
     (fault,) = listed(source(folder, rows={"url": "url"})).values()
     assert isinstance(fault, DocumentError)
     assert fault.uri == "data/m.csv"
@@ -171,7 +167,7 @@ def test_a_table_without_the_column_is_one_fault(folder: Path) -> None:
 
 def test_where_rows_have_texts_as_well_one_without_picture_is_no_fault(folder: Path) -> None:
     lines = [{"id": number, "url": url, "text": "x"} for number, url in enumerate([None, "", " ", [], "a.png"])]
-    write(folder / "data/m.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    put(folder / "data/m.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     assert list(listed(source(folder, rows={"url": "url", "text": "text"}))) == ["data/m.jsonl#4"]
     media_only = source(folder, rows={"url": "url"})
     assert sum(isinstance(item, DocumentError) for item in listed(media_only).values()) == 4
@@ -181,7 +177,7 @@ def test_where_rows_have_texts_as_well_one_without_picture_is_no_fault(folder: P
 
 
 def test_a_table_is_no_table_of_media_unless_the_spec_names_the_column(folder: Path) -> None:
-    write(folder / "data/m.csv", "id,url,text\n1,a.png,x\n")
+    put(folder / "data/m.csv", "id,url,text\n1,a.png,x\n")
     assert list(source(folder).list()) == []
     assert list(source(folder, rows={}).list()) == []
 
@@ -190,9 +186,9 @@ def test_a_table_is_no_table_of_media_unless_the_spec_names_the_column(folder: P
 
 
 def test_documents_name_what_they_show_with_alt_text_and_headings(folder: Path) -> None:
-    write(folder / "data/j.md", "# Journal\n\n## Morning\n\n![a barn](pics/a.png)\n\n![](https://example.com/b.png)\n")
+    put(folder / "data/j.md", "# Journal\n\n## Morning\n\n![a barn](pics/a.png)\n\n![](https://example.com/b.png)\n")
     page = "<h1>Winter</h1><figure><img src='/pics/c.png'><figcaption>the snow</figcaption></figure>"
-    write(folder / "data/k.html", page)
+    put(folder / "data/k.html", page)
     rows = payloads(source(folder))
     assert {uri: (row["urls"], row["caption"], row["heading_path"]) for uri, row in rows.items()} == {
         "data/j.md#pics/a.png": (["data/pics/a.png"], "a barn", ["Journal", "Morning"]),
@@ -205,22 +201,22 @@ def test_documents_name_what_they_show_with_alt_text_and_headings(folder: Path) 
 
 def test_a_document_that_shows_nothing_is_not_listed(folder: Path) -> None:
     for name in ("a.md", "b.html", "c.md"):
-        write(folder / "data" / name, "# Only words\n\nA [link](a.png), an image! [no]\n")
+        put(folder / "data" / name, "# Only words\n\nA [link](a.png), an image! [no]\n")
     assert list(source(folder).list()) == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
 def test_pictures_are_found_in_every_encoding(folder: Path, encoding: str) -> None:
     text = "# 日记\n\n今天湖面很平静，我们看到了很多鸟。\n\n![湖边](湖.png)\n"
-    write(folder / "data/j.md", text.encode(encoding))
+    put(folder / "data/j.md", text.encode(encoding))
     (row,) = payloads(source(folder, encoding="gb18030" if encoding == "gb18030" else "")).values()
     assert (row["urls"], row["caption"], row["heading_path"]) == (["data/湖.png"], "湖边", ["日记"])
 
 
 def test_a_document_that_cannot_be_read_is_a_fault_and_not_empty(folder: Path) -> None:
     """Its pictures would be taken for gone."""
-    write(folder / "data/j.md", "")
-    write(folder / "data/big.md", "![a](a.png)" + " " * 2000)
+    put(folder / "data/j.md", "")
+    put(folder / "data/big.md", "![a](a.png)" + " " * 2000)
     found = listed(source(folder, max_size="1KB"))
     assert {uri: type(item) for uri, item in found.items()} == {
         "data/j.md": DocumentError,
@@ -230,24 +226,24 @@ def test_a_document_that_cannot_be_read_is_a_fault_and_not_empty(folder: Path) -
 
 def test_what_leads_out_of_the_folder_or_nowhere_is_passed_over(folder: Path) -> None:
     pictures = ["../../out.png", "javascript:x", "file:///etc/passwd.png", "folder/", "in.png"]
-    write(folder / "data/j.md", "\n\n".join(f"![x](<{place}>)" for place in pictures))
+    put(folder / "data/j.md", "\n\n".join(f"![x](<{place}>)" for place in pictures))
     assert [row["urls"] for row in payloads(source(folder)).values()] == [["data/in.png"]]
 
 
 def test_a_source_outside_the_folder_of_the_spec_shows_what_is_in_its_own(folder: Path) -> None:
     (folder / "spec").mkdir()
-    write(folder / "data/sub/j.md", "![in](../a.png)\n\n![root](/b.png)\n\n![out](../../spec/c.png)\n")
-    write(folder / "data/m.csv", "id,url\n1,a.png\n")
+    put(folder / "data/sub/j.md", "![in](../a.png)\n\n![root](/b.png)\n\n![out](../../spec/c.png)\n")
+    put(folder / "data/m.csv", "id,url\n1,a.png\n")
     there = source(folder / "spec", root="../data", rows={"url": "url"})
     rows = payloads(there)
     assert [row["urls"] for row in rows.values()] == [["../data/a.png"], ["../data/a.png"], ["../data/b.png"]]
-    write(folder / "data/a.png", "picture")
+    put(folder / "data/a.png", "picture")
     assert there.read_place("../data/a.png") == b"picture"
 
 
 def test_an_inline_picture_has_a_short_name_and_is_not_looked_for_elsewhere(folder: Path) -> None:
     url = 'data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg"/>'
-    write(folder / "data/k.html", f"<p>A page.</p><img src='{url}' alt='drawing'>")
+    put(folder / "data/k.html", f"<p>A page.</p><img src='{url}' alt='drawing'>")
     (item,) = listed(source(folder)).values()
     assert isinstance(item, Item)
     assert item.uri.startswith("data/k.html#data:")
@@ -261,7 +257,7 @@ def test_an_inline_picture_has_a_short_name_and_is_not_looked_for_elsewhere(fold
 
 
 def test_rows_with_addresses_are_looked_at_in_every_run_and_others_when_a_file_changed(folder: Path) -> None:
-    write(folder / "data/m.csv", "id,url\n1,a.png\n2,https://example.com/a.png\n")
+    put(folder / "data/m.csv", "id,url\n1,a.png\n2,https://example.com/a.png\n")
 
     def rows() -> list[Item]:
         items = [item for item in listed(source(folder, rows={"url": "url"})).values() if isinstance(item, Item)]
@@ -269,7 +265,7 @@ def test_rows_with_addresses_are_looked_at_in_every_run_and_others_when_a_file_c
 
     states = [rows()]
     for content in ("one", "another"):
-        write(folder / "data/a.png", content)
+        put(folder / "data/a.png", content)
         states.append(rows())
     assert [[item.live for item in state] for state in states] == [[False, True]] * 3
     assert len({state[0].version for state in states}) == 3, "missing, there, changed"

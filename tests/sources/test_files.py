@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from files import put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,12 +23,6 @@ def root(tmp_path):
     folder = tmp_path / "docs"
     folder.mkdir()
     return folder
-
-
-def put(path: Path, content: str | bytes = "text") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 def source(root: Path, base: Path | None = None, position: int = 0, **options: Any) -> Any:

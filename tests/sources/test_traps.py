@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import Run
+from files import write
+from rows import rows
 
-from relance.cli.main import main
 from relance.embedding.providers import InputType, Reply
 from relance.embedding.providers.fake import FakeHash
 from relance.errors import AccountError, ConfigurationError, InputError, RetryableError
@@ -24,13 +26,6 @@ from relance.store.manifest import Manifest
 Make = Callable[..., Index]
 Log = Callable[[], list[str]]
 Embed = Callable[[list[str]], None]
-
-
-def write(docs: Path, name: str, *paragraphs: str) -> Path:
-    path = docs / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n\n".join([f"# {name}", *paragraphs]) + "\n", encoding="utf-8")
-    return path
 
 
 def fill(docs: Path, n: int, word: str = "first") -> None:
@@ -44,20 +39,6 @@ def save_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def rows(index: Index) -> list[dict[str, Any]]:
-    """Return all rows without run and dates; every one is active and has a text and a unit vector."""
-    table = index.table().to_arrow()
-    assert all(table["active"].to_pylist())
-    assert table["vector"].null_count == table["text"].null_count == 0
-    found = table.drop_columns(["run_id", "updated_at"]).to_pylist()
-    if found:
-        np.testing.assert_allclose(np.linalg.norm([row["vector"] for row in found], axis=1), 1, rtol=1e-5)
-    for row in found:
-        row["metadata"] = {key: value for key, value in json.loads(row["metadata"]).items() if key != "mtime"}
-    assert len({row["id"] for row in found}) == len(found)
-    return sorted(found, key=lambda row: row["id"])
-
-
 @pytest.fixture
 def in_sync(make_index: Make, tmp_path: Path) -> Callable[[Index], None]:
     """Check that an index holds exactly what a new one over the same sources would."""
@@ -67,7 +48,7 @@ def in_sync(make_index: Make, tmp_path: Path) -> Callable[[Index], None]:
         fresh = Index(index.spec.model_copy(update={"store": index.spec.store.model_copy(
             update={"uri": str(tmp_path / f"fresh{next(names)}")})}))  # fmt: skip
         fresh.ingest()
-        assert rows(index) == rows(fresh)
+        assert rows(index, vectors=True) == rows(fresh, vectors=True)
         assert index.status().documents == fresh.status().documents
 
     return check
@@ -111,7 +92,7 @@ def test_a_refused_text_never_becomes_a_row_without_a_vector(
     fill(docs, 6)
     index = make_index(chunking={"max_tokens": 24})
     index.ingest()
-    before = [row for row in rows(index) if row["uri"] == "docs/3.md"]
+    before = [row for row in rows(index, vectors=True) if row["uri"] == "docs/3.md"]
     fill(docs, 6, "second")
     write(docs, "new.md", "POISON from the start.")
 
@@ -124,21 +105,20 @@ def test_a_refused_text_never_becomes_a_row_without_a_vector(
     assert (report.status, report.changed, report.added, report.failed) == ("completed with failures", 5, 0, 2)
     assert {failure.uri for failure in index.failures()} == {"docs/3.md", "docs/new.md"}
     assert all("inappropriate" in failure.reason for failure in index.failures())
-    assert [row for row in rows(index) if row["uri"] == "docs/3.md"] == before, "its last good version stays, whole"
-    assert "docs/new.md" not in {row["uri"] for row in rows(index)}
+    assert [row for row in rows(index, vectors=True) if row["uri"] == "docs/3.md"] == before, (
+        "its last good version stays, whole"
+    )
+    assert "docs/new.md" not in {row["uri"] for row in rows(index, vectors=True)}
     service(lambda _: None)
     assert index.ingest().status == "completed"
     in_sync(index)
 
 
 def test_the_exit_code_of_a_run_with_failures_is_not_zero(
-    docs: Path, tmp_path: Path, service: Callable[[Embed], None], capsys: pytest.CaptureFixture[str]
+    docs: Path, declare: Callable[..., Path], service: Callable[[Embed], None], run: Run
 ) -> None:
     fill(docs, 2)
-    spec = tmp_path / "index.yaml"
-    spec.write_text("name: n\nsources: [{type: files, root: docs}]\nembedding: {model: fake/hash, max_attempts: 1}\n",
-                    encoding="utf-8")  # fmt: skip
-    codes = []
+    spec, ran = declare(embedding={"model": "fake/hash", "max_attempts": 1}), []
     for error in (InputError("refused"), RetryableError("away"), AccountError("bad key"), None):
 
         def look(_: list[str], error: Exception | None = error) -> None:
@@ -146,11 +126,9 @@ def test_the_exit_code_of_a_run_with_failures_is_not_zero(
                 raise error
 
         service(look)
-        with pytest.raises(SystemExit) as ended:
-            main(["ingest", str(spec), "--direct"])
-        codes.append(ended.value.code)
-    assert codes == [3, 3, 1, 0]
-    assert "bad key" in capsys.readouterr().err
+        ran.append(run("ingest", spec, "--direct"))
+    assert [each.code for each in ran] == [3, 3, 1, 0]
+    assert "bad key" in ran[2].err
 
 
 def test_a_service_that_goes_away_half_way_loses_and_rebuys_nothing(
@@ -169,7 +147,7 @@ def test_a_service_that_goes_away_half_way_loses_and_rebuys_nothing(
     report = index.ingest()
     assert report.status == "completed with failures"
     assert all(failure.retryable for failure in index.failures())
-    rows(index)
+    rows(index, vectors=True)
     service(lambda _: None)
     assert index.ingest().status == "completed"
     assert index.failures() == []
@@ -223,9 +201,9 @@ def test_a_reply_that_makes_no_sense_is_not_stored(
                 index.ingest()
         else:
             assert index.ingest().status == "completed with failures"
-            rows(index)
+            rows(index, vectors=True)
     assert index.ingest().status == "completed"
-    assert len({row["uri"] for row in rows(index)}) == 3
+    assert len({row["uri"] for row in rows(index, vectors=True)}) == 3
 
 
 # -- stale rows --------------------------------------------------------------------------------------------------
@@ -275,7 +253,7 @@ def test_a_deleted_file_a_deleted_folder_and_an_emptied_source_leave_nothing(
     for path in docs.iterdir():
         path.unlink()
     assert index.ingest(approved=True).removed == 2
-    assert rows(index) == []
+    assert rows(index, vectors=True) == []
 
 
 def test_a_rename_that_keeps_the_date_moves_the_rows(
@@ -308,7 +286,7 @@ def test_an_edit_that_keeps_size_and_date_is_seen_by_a_full_run_only(
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert path.stat().st_size == stat.st_size
     assert index.ingest().unchanged == 1
-    assert "1.20" in rows(index)[0]["text"]
+    assert "1.20" in rows(index, vectors=True)[0]["text"]
     assert index.ingest(full=True).changed == 1
     in_sync(index)
 
@@ -330,7 +308,7 @@ def test_a_document_that_two_sources_share_is_indexed_once(make_index: Make, doc
                                 {"type": "files", "root": str(docs), "include": ["1.md", "2.md"]}])  # fmt: skip
     report = index.ingest()
     assert (report.added, index.status().documents) == (3, 3)
-    rows(index)
+    rows(index, vectors=True)
     assert index.ingest().unchanged == 3
 
 
@@ -345,7 +323,7 @@ def test_a_handle_from_before_another_process_wrote_duplicates_nothing(
     ours, theirs = make_index(), make_index()
     ours.ingest()
     table = ours.table()
-    assert table.count_rows() == len(rows(ours))
+    assert table.count_rows() == len(rows(ours, vectors=True))
     fill(docs, 4, "second")
     fill(docs / "sub", 2)
     theirs.ingest()
@@ -354,7 +332,7 @@ def test_a_handle_from_before_another_process_wrote_duplicates_nothing(
     report = ours.ingest()
     assert (report.changed, report.removed, report.unchanged) == (2, 1, 3)
     in_sync(ours)
-    assert table.count_rows() == len(rows(ours))
+    assert table.count_rows() == len(rows(ours, vectors=True))
 
 
 # -- crashes whose repair meets something else -------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Run
+from files import put
+from rows import rows
 
-from relance.cli.main import main
 from relance.errors import IndexBusyError, InputError
 from relance.index import Index
 from relance.store import open_store
@@ -28,18 +29,10 @@ NO_LEEWAY = MaintenanceLimits(leeway=timedelta(milliseconds=1))
 FEW_FILES = MaintenanceLimits(files=4)
 
 
-def write(docs: Path, name: str, text: str) -> None:
-    (docs / name).write_text(text, encoding="utf-8")
-
-
 def tables(index: Index) -> IndexTables:
     found = IndexTables.serving(open_store(index.spec), index.spec.name)
     assert found is not None
     return found
-
-
-def rows(index: Index) -> list[tuple[str, str]]:
-    return sorted((row["uri"], row["text"]) for row in index.table().to_arrow().to_pylist())
 
 
 def tidy(index: Index, limits: MaintenanceLimits) -> Maintained:
@@ -59,7 +52,7 @@ def short(make_index: Make, tmp_path: Path) -> Callable[..., Index]:
 def test_many_small_files_become_few_and_a_tidy_index_gets_no_new_version(make_index: Make, docs: Path) -> None:
     index = make_index()
     for i in range(6):
-        write(docs, f"{i}.md", f"Note {i}.")
+        put(docs / f"{i}.md", f"Note {i}.")
         index.ingest()
     before = rows(index)
     done = tidy(index, FEW_FILES)
@@ -79,51 +72,51 @@ def test_many_small_files_become_few_and_a_tidy_index_gets_no_new_version(make_i
 def test_old_versions_go_when_they_are_past_the_retention(short: Make, docs: Path) -> None:
     index = short()
     for text in ("One.", "Two.", "Three."):
-        write(docs, "a.md", text)
+        put(docs / "a.md", text)
         index.ingest()
     first = index.runs()[-1].run_id
     done = tidy(index, NO_LEEWAY)
     assert done.versions > 0
     assert done.bytes_before is not None
-    assert [text for _, text in rows(index)] == ["Three."]
+    assert [row["text"] for row in rows(index)] == ["Three."]
     with pytest.raises(InputError, match="past the retention"):
         index.rollback(first)
 
 
 def test_what_readers_had_when_the_retention_began_can_be_gone_back_to(make_index: Make, docs: Path) -> None:
     """LanceDB drops versions by age alone; an old one that was replaced only yesterday has to stay."""
-    write(docs, "a.md", "Good.")
+    put(docs / "a.md", "Good.")
     index = make_index()
     index.ingest()
     good = index.runs()[0].run_id
     began = datetime.now(UTC)
     for text in ("Bad.", "Worse."):
-        write(docs, "a.md", text)
+        put(docs / "a.md", text)
         index.ingest()
     age = (datetime.now(UTC) - began) / timedelta(days=1)  # everything since then is younger, the good one older
     spec = index.spec.model_copy(update={"store": index.spec.store.model_copy(update={"retention_days": age})})
     Index(spec).maintain()
     assert index.rollback(good).run_id == good
-    assert [text for _, text in rows(index)] == ["Good."]
+    assert [row["text"] for row in rows(index)] == ["Good."]
 
 
 def test_a_rollback_over_a_maintenance_finds_what_was_there_before_the_bad_run(short: Make, docs: Path) -> None:
     index = short()
     for text in ("First.", "Good."):
-        write(docs, "a.md", text)
+        put(docs / "a.md", text)
         index.ingest()
     tidy(index, NO_LEEWAY)
     assert index.runs()[0].status == "maintained"
-    write(docs, "a.md", "Bad.")
+    put(docs / "a.md", "Bad.")
     index.ingest()
     index.rollback()
-    assert [text for _, text in rows(index)] == ["Good."]
+    assert [row["text"] for row in rows(index)] == ["Good."]
 
 
 def test_a_rollback_after_a_maintenance_goes_back_over_it(make_index: Make, docs: Path) -> None:
     index = make_index()
     for i in range(6):
-        write(docs, f"{i}.md", f"Note {i}.")
+        put(docs / f"{i}.md", f"Note {i}.")
         index.ingest()
         if i == 4:
             assert tidy(index, FEW_FILES).compacted
@@ -136,7 +129,7 @@ def test_a_rollback_after_a_maintenance_goes_back_over_it(make_index: Make, docs
 def test_tables_of_an_earlier_model_go_when_no_rollback_may_want_them(
     short: Make, make_index: Make, docs: Path
 ) -> None:
-    write(docs, "a.md", "Text.")
+    put(docs / "a.md", "Text.")
     old = make_index()
     old.ingest()
     name = tables(old).name
@@ -150,14 +143,14 @@ def test_tables_of_an_earlier_model_go_when_no_rollback_may_want_them(
     time.sleep(0.2)  # the retention is a tenth of a second, and this machine may be quicker
     done = tidy(short(embedding=new), NO_LEEWAY)
     assert set(done.dropped) == {name, f"{name}__documents"}
-    assert rows(short(embedding=new)) == [("docs/a.md", "Text.")]
-    assert rows(neighbour) == [("docs/a.md", "Text.")]
+    assert [(row["uri"], row["text"]) for row in rows(short(embedding=new))] == [("docs/a.md", "Text.")]
+    assert [(row["uri"], row["text"]) for row in rows(neighbour)] == [("docs/a.md", "Text.")]
 
 
 def test_tables_that_are_being_built_stay(short: Make, docs: Path) -> None:
     from relance.pipeline.run_handle import RunHandle
 
-    write(docs, "a.md", "Text.")
+    put(docs / "a.md", "Text.")
     short().ingest()
     building = short(embedding={"model": "fake/hash", "dimension": 32})
     handle = RunHandle(on_progress=lambda progress: handle.stop.set() if progress.documents else None)
@@ -169,8 +162,8 @@ def test_tables_that_are_being_built_stay(short: Make, docs: Path) -> None:
 
 def test_vectors_over_the_limit_are_pruned_and_failures_counted(make_index: Make, docs: Path, tmp_path: Path) -> None:
     for i in range(20):
-        write(docs, f"{i}.md", f"Note {i}.")
-    write(docs, "empty.md", "")
+        put(docs / f"{i}.md", f"Note {i}.")
+    put(docs / "empty.md", "")
     make_index().ingest()
     index = make_index(store={"uri": str(tmp_path / "db"), "cache_max_bytes": 2000})
     done = index.maintain()
@@ -180,7 +173,7 @@ def test_vectors_over_the_limit_are_pruned_and_failures_counted(make_index: Make
 
 
 def test_nothing_is_touched_while_a_run_writes(make_index: Make, docs: Path) -> None:
-    write(docs, "a.md", "Text.")
+    put(docs / "a.md", "Text.")
     index = make_index()
     index.ingest()
     with hold(open_store(index.spec), "notes"), pytest.raises(IndexBusyError):
@@ -190,10 +183,10 @@ def test_nothing_is_touched_while_a_run_writes(make_index: Make, docs: Path) -> 
 def test_what_an_interrupted_run_left_is_left_to_the_next_one(
     make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(docs, "a.md", "Text.")
+    put(docs / "a.md", "Text.")
     index = make_index()
     index.ingest()
-    write(docs, "a.md", "Other text.")
+    put(docs / "a.md", "Other text.")
     with monkeypatch.context() as patch:
         patch.setattr(ChunkTable, "sweep", lambda _: exec("raise SystemExit(9)"))
         with pytest.raises(SystemExit):
@@ -223,17 +216,12 @@ def test_media_are_tidied_with_the_texts(gallery: Any) -> None:
     assert index.ingest().media.unchanged == 5
 
 
-def test_the_command_tells_what_was_done(make_index: Make, docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(docs, "a.md", "Text.")
-    path = docs.parent / "index.yaml"
-    path.write_text(
-        "name: notes\nsources: [{type: files, root: docs}]\nembedding: {model: fake/hash}\nstore: {uri: db}\n"
-    )
+def test_the_command_tells_what_was_done(declare: Callable[..., Path], docs: Path, run: Run) -> None:
+    put(docs / "a.md", "Text.")
+    path = declare()
     Index(path).ingest()
     for arguments, expected in ([], "notes: maintained in"), (["--json"], '"compacted": {'):
-        with pytest.raises(SystemExit) as ended:
-            main(["maintain", str(path), *arguments])
-        said = capsys.readouterr()
-        assert (ended.value.code, said.err) == (0, "")
+        said = run("maintain", path, *arguments)
+        assert (said.code, said.err) == (0, "")
         assert expected in said.out
-    assert json.loads(said.out)["failures"] == 0
+    assert said.json["failures"] == 0

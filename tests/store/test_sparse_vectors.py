@@ -40,7 +40,7 @@ def written(uri: str, texts: list[str], dimension: int) -> EmbeddedDocument:
     return EmbeddedDocument(Document(uri, whole, "text/plain", "h"), chunks, dense, [sparse_of(text) for text in texts])
 
 
-def rows(table: Any) -> dict[str, Sparse | None]:
+def sparse_by_text(table: Any) -> dict[str, Sparse | None]:
     found = table.search().where("active").select(["text", "sparse"]).limit(None).to_arrow()
     return dict(zip(found["text"].to_pylist(), from_arrow(found["sparse"].combine_chunks()), strict=True))
 
@@ -65,27 +65,27 @@ def put(chunks: Any, documents: dict[str, list[str]], *, known: list[str] | None
 
 def test_chunks_come_back_with_their_own_sparse_vectors(chunks: Any, request: pytest.FixtureRequest) -> None:
     put(chunks, {"a": ["one two", "three"], "b": ["four five six"]})
-    assert rows(chunks.table) == {text: sparse_of(text) for text in ("one two", "three", "four five six")}
+    assert sparse_by_text(chunks.table) == {text: sparse_of(text) for text in ("one two", "three", "four five six")}
     assert ("vector" in chunks.table.schema.names) == ("both" in request.node.name)
 
 
 def test_replacing_a_document_replaces_its_sparse_vectors_and_leaves_tombstones_without(chunks: Any) -> None:
     put(chunks, {"a": ["one", "two", "three"], "b": ["four"]})
     put(chunks, {"a": ["two", "changed"]}, known=["a"])
-    assert rows(chunks.table) == {text: sparse_of(text) for text in ("two", "changed", "four")}
+    assert sparse_by_text(chunks.table) == {text: sparse_of(text) for text in ("two", "changed", "four")}
     dead = chunks.table.search().where("active = false").select(["sparse"]).limit(None).to_arrow()
     assert from_arrow(dead["sparse"].combine_chunks()) == [None, None]
     assert not search_sparse(chunks.table, sparse_of("one three"), k=5)
     chunks.sweep()
     assert chunks.table.count_rows() == 3
-    assert rows(chunks.table) == {text: sparse_of(text) for text in ("two", "changed", "four")}
+    assert sparse_by_text(chunks.table) == {text: sparse_of(text) for text in ("two", "changed", "four")}
 
 
 def test_a_text_without_terms_has_an_empty_vector_and_not_none(chunks: Any) -> None:
     each = written("a", ["one"], width(chunks))
     empty = EmbeddedDocument(each.document, each.chunks, each.vectors, [Sparse.of([], [])])
     chunks.replace([empty], known=[], run_id="r", now=NOW)
-    assert rows(chunks.table) == {"one": Sparse.of([], [])}
+    assert sparse_by_text(chunks.table) == {"one": Sparse.of([], [])}
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -136,15 +136,15 @@ def test_a_run_keeps_an_index_with_sparse_vectors_in_sync_and_buys_nothing_twice
     index = make_index()
     report = index.ingest()
     assert (report.status, report.added, report.embedded, report.reused) == ("completed", 8, 7, 1)
-    assert rows(index.table()) == {text: sparse_of(text) for text in texts.values()}
+    assert sparse_by_text(index.table()) == {text: sparse_of(text) for text in texts.values()}
     (docs / "3.md").unlink()
     (docs / "4.md").write_text(texts["5.md"], encoding="utf-8")
     again = index.ingest()
     assert (again.removed, again.changed, again.embedded, again.reused) == (1, 1, 0, 1)
-    assert rows(index.table()).keys() == set(texts.values()) - {texts["3.md"], texts["4.md"]}
+    assert sparse_by_text(index.table()).keys() == set(texts.values()) - {texts["3.md"], texts["4.md"]}
     (docs / "3.md").write_text(texts["3.md"], encoding="utf-8")
     index.ingest()
-    assert rows(index.table())[texts["3.md"]] == sparse_of(texts["3.md"])
+    assert sparse_by_text(index.table())[texts["3.md"]] == sparse_of(texts["3.md"])
     assert sorted(log()) == sorted(texts.values()), "each text was bought once"
     assert ("vector" in index.table().schema.names) == bool(dimension)
 
@@ -167,7 +167,7 @@ def test_a_document_whose_text_is_refused_does_not_shift_the_vectors_of_others(
     monkeypatch.setattr(FakeHash, "embed", refuse)
     index = make_index()
     assert index.ingest().failed == 1
-    assert rows(index.table()) == {text: sparse_of(text) for text in texts if text != texts[2]}
+    assert sparse_by_text(index.table()) == {text: sparse_of(text) for text in texts if text != texts[2]}
     assert dimension == len(index.table().search().limit(1).to_list()[0].get("vector", []))
 
 

@@ -25,17 +25,17 @@ def labels(**values: Any) -> frozenset[tuple[str, Any]]:
     return frozenset(values.items())
 
 
-def write(docs: Path, count: int, *, words: str = "word") -> None:
+def fill(docs: Path, count: int, *, words: str = "word") -> None:
     for number in range(count):
         (docs / f"{number:03}.md").write_text(f"# Note {number}\n\n{words} {number}\n", encoding="utf-8")
 
 
 def test_a_run_counts_what_its_report_counts(told: Told, make_index: Callable[..., Index], docs: Path) -> None:
-    write(docs, 5)
+    fill(docs, 5)
     (docs / "bad.md").write_bytes(b"")
     index = make_index(embedding={"model": "fake/hash", "price_per_million_tokens": 2.0})
     first = index.ingest()
-    write(docs, 2, words="another")
+    fill(docs, 2, words="another")
     (docs / "004.md").unlink()
     told_first = told.sums()
     second = index.ingest()
@@ -55,7 +55,7 @@ def test_a_run_counts_what_its_report_counts(told: Told, make_index: Callable[..
 
 
 def test_a_plan_counts_no_documents(told: Told, make_index: Callable[..., Index], docs: Path) -> None:
-    write(docs, 3)
+    fill(docs, 3)
     (docs / "bad.md").write_bytes(b"")
     assert make_index().plan().failed == 1
     assert told.sums() == {}
@@ -69,7 +69,7 @@ def test_a_failed_run_is_one_failed_run(
         raise AccountError(msg)
 
     monkeypatch.setattr("relance.embedding.providers.fake.FakeHash.embed", refuse)
-    write(docs, 3)
+    fill(docs, 3)
     with pytest.raises(AccountError):
         make_index().ingest()
     sums = told.sums()
@@ -90,7 +90,7 @@ def test_an_error_that_is_not_ours_is_named_but_not_quoted(
         raise ZeroDivisionError(msg)
 
     monkeypatch.setattr("relance.embedding.providers.fake.FakeHash.embed", fall)
-    write(docs, 1)
+    fill(docs, 1)
     with pytest.raises(ZeroDivisionError):
         make_index().ingest()
     assert {span.attributes.get("error.type") for span in told.named("request")} == {"ZeroDivisionError"}
@@ -101,7 +101,7 @@ def test_requests_are_inside_their_stage_and_stages_inside_the_run(
     told: Told, make_index: Callable[..., Index], docs: Path
 ) -> None:
     """Across the pool's threads and the event loop's."""
-    write(docs, 20)
+    fill(docs, 20)
     make_index(embedding={"model": "fake/hash", "batch_texts": 3}).ingest()
     stages = {"discover", "load", "chunk", "embed", "upsert", "finish"}
     tree = {(told.parent(span), span.name) for span in told.spans}
@@ -113,7 +113,7 @@ def test_requests_are_inside_their_stage_and_stages_inside_the_run(
 def test_a_run_is_inside_the_span_of_whoever_started_it(
     told: Told, make_index: Callable[..., Index], docs: Path
 ) -> None:
-    write(docs, 1)
+    fill(docs, 1)
     with trace.get_tracer("somebody").start_as_current_span("nightly"):
         make_index().ingest()
     assert {told.parent(span) for span in told.named("run notes")} == {"nightly"}
@@ -124,7 +124,7 @@ def test_a_stage_in_a_thread_with_a_span_of_its_own_is_inside_that(
     told: Told, make_index: Callable[..., Index], docs: Path
 ) -> None:
     """As a Prefect task is."""
-    write(docs, 1)
+    fill(docs, 1)
     from relance.pipeline.modalities import modality_runs
 
     (run,) = modality_runs(make_index().spec)
@@ -139,7 +139,7 @@ def test_a_stage_in_a_thread_with_a_span_of_its_own_is_inside_that(
 def test_media_are_a_part_of_their_own(told: Told, make_index: Callable[..., Index], docs: Path, emulator: Any) -> None:
     from PIL import Image
 
-    write(docs, 2)
+    fill(docs, 2)
     Image.new("RGB", (24, 16), "red").save(docs / "red.png")
     model = {"model": "dashscope/tongyi-embedding-vision-plus", "base_url": f"{emulator.url}/api/v1"}
     report = make_index(media={"embedding": model | {"api_key": "sk-test"}}).ingest()
@@ -157,7 +157,7 @@ def test_media_are_a_part_of_their_own(told: Told, make_index: Callable[..., Ind
 def test_every_metric_has_the_labels_and_the_unit_it_is_declared_with(
     told: Told, make_index: Callable[..., Index], docs: Path
 ) -> None:
-    write(docs, 3)
+    fill(docs, 3)
     make_index(embedding={"model": "fake/hash", "price_per_million_tokens": 1.0}).ingest()
     seen = told.collect()
     assert set(seen) == set(METRICS)
@@ -170,7 +170,7 @@ def test_every_metric_has_the_labels_and_the_unit_it_is_declared_with(
 
 
 def test_no_secret_is_in_any_label(told: Told, make_index: Callable[..., Index], docs: Path, emulator: Any) -> None:
-    write(docs, 3)
+    fill(docs, 3)
     emulator.faults([{"action": "InvalidApiKey"}])
     key = "sk-0123456789abcdef-secret"
     index = make_index(
