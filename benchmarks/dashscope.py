@@ -180,7 +180,7 @@ def relance_run(spec: str) -> dict[str, Any]:
 
 
 def script_run(spec: str) -> dict[str, Any]:
-    """Read, cut, embed with a semaphore, and add, with the same pieces and nothing else."""
+    """Read, split, embed with a semaphore, and add, with the same pieces and nothing else."""
     import asyncio
 
     import httpx

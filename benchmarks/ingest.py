@@ -136,7 +136,7 @@ def relance_run(spec: str, _: str) -> dict[str, Any]:
 
 
 def script_run(spec: str, folder: str) -> dict[str, Any]:
-    """Read, cut, embed and add, with the same pieces and nothing else."""
+    """Read, split, embed and add, with the same pieces and nothing else."""
     import asyncio
 
     import lancedb

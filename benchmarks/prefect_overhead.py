@@ -2,7 +2,7 @@
 
     uv run python benchmarks/prefect_overhead.py [--rounds 3]
 
-Work is cut to nothing (a fake model), so what is left is reading, cutting, writing and Prefect. Prints seconds of
+Work is cut to nothing (a fake model), so what is left is reading, splitting, writing and Prefect. Prints seconds of
 both, task runs, and the overhead per 1,000 chunks.
 """
 

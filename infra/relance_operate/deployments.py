@@ -1,4 +1,4 @@
-"""An index as deployments: one to run by hand and by the clock, one that changes of its sources set off."""
+"""An index as deployments: one for manual and scheduled runs, one that changes of its sources set off."""
 
 from __future__ import annotations
 

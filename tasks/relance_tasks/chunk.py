@@ -1,4 +1,4 @@
-"""Cut documents into chunks."""
+"""Split documents into chunks."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ __all__ = ["chunk"]
 
 @task(task_run_name="chunk {run.title} {batch.name}", **BATCH)
 def chunk(run: Ingestion, batch: Batch) -> int:
-    """Cut the batch's documents; returns the number of chunks."""
+    """Split the batch's documents; returns the number of chunks."""
     return sum(map(len, run.chunk(batch).chunks))

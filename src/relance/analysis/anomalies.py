@@ -162,7 +162,7 @@ def check_texts(index: Index, texts: Sequence[str], *, level: Level = "documents
     """Tell of texts that need not be in the index whether they are unlike it.
 
     What is normal is what `filter` and `where` leave of the index. The other arguments are those of `find_anomalies`. A
-    long text should be cut as the index's are: here it has one vector.
+    long text should be split as the index's are: here it has one vector.
     """
     where = selection(index, level, filter=filter, where=where)
     normal = read_normal(index, level=level, where=where, method=method, neighbours=neighbours, tolerance=tolerance,

@@ -1,4 +1,4 @@
-"""Where a text may be cut, and how good each place is."""
+"""Where a text may be split, and how good each place is."""
 
 from __future__ import annotations
 

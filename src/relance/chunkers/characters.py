@@ -53,13 +53,13 @@ def kinds(points: NDArray[np.uint32]) -> NDArray[np.uint16]:
     return found
 
 
-def whole_character(text: str, cut: int, floor: int) -> int:
-    """Move a cut back to where it divides nothing a reader takes for one character, but never to `floor`."""
-    least = max(floor, cut - LONGEST_CHARACTER)
-    at = cut
+def whole_character(text: str, place: int, floor: int) -> int:
+    """Move a place back to where it divides nothing a reader takes for one character, but never to `floor`."""
+    least = max(floor, place - LONGEST_CHARACTER)
+    at = place
     while least < at < len(text) and _joined(text, at):
         at -= 1
-    return at if at > least else cut
+    return at if at > least else place
 
 
 def _joined(text: str, at: int) -> bool:

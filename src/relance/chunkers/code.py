@@ -1,4 +1,4 @@
-"""Cutting source code: by its layout, or (strategy `code`) by its syntax tree."""
+"""Splits source code: by its layout, or (strategy `code`) by its syntax tree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMENT = ("#", "//", "/*", "*", "--", ";", "@", '"""', "'''")
 
 @dataclass(slots=True, frozen=True)
 class CodeChunker:
-    """Cut before a line that follows a blank one and is indented little; needs no parser and knows any language."""
+    """Split before a line that follows a blank one and is indented little; needs no parser and knows any language."""
 
     tokenizer: Tokenizer
     max_tokens: int
@@ -87,7 +87,7 @@ def _rank(found: Boundaries, at: list[int], levels: list[int]) -> None:
 
 @dataclass(slots=True, frozen=True)
 class SyntaxChunker:
-    """Cut between definitions; what is too long for a chunk, between the statements in it, and so on down the tree."""
+    """Split between definitions; what is too long for a chunk, between the statements in it, and so on down the tree."""
 
     tokenizer: Tokenizer
     max_tokens: int

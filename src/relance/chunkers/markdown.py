@@ -1,4 +1,4 @@
-"""Cutting Markdown: sections first, code fences and tables whole, every chunk with the headings above it."""
+"""Splits Markdown: sections first, code fences and tables whole, every chunk with the headings above it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MARK = re.compile(
     re.MULTILINE,
 )
 FRONT_MATTER = re.compile(r"---[ \t]*\n(?=[\w'\"-]+[ \t]*:)(?:[^\n]*\n)*?(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
-# Inline code, links and images: blanks in them are bad places to cut.
+# Inline code, links and images: blanks in them are bad places to split.
 INLINE = re.compile(r"`[^`\n]{1,200}`|\[[^\[\]\n]{0,200}\](?:\([^()\n]{0,500}\)|\[[^\[\]\n]{0,100}\])")
 NO_PARAGRAPH = re.compile(r"[ ]{4}|\t|[ ]{0,3}(?:[-*+>|#]|\d{1,9}[.)][ \t])")
 LONGEST_TITLE = 200
@@ -80,7 +80,7 @@ class Outline:
 
 @dataclass(slots=True, frozen=True)
 class MarkdownChunker:
-    """Cut at headings, else as prose is cut."""
+    """Split at headings, else as prose is split."""
 
     tokenizer: Tokenizer
     max_tokens: int
@@ -163,7 +163,7 @@ def _boundaries(text: str, skeleton: Outline) -> Boundaries:
 
     blocks = np.array(skeleton.blocks, np.int64).reshape(-1, 2)
     if len(blocks):
-        # A block too long for a chunk is cut at its blank lines, else lines; places around it are better.
+        # A block too long for a chunk is split at its blank lines, else lines; places around it are better.
         within = found.inside(blocks)
         old = found.levels[within]
         line = np.array([text[at - 1] == "\n" for at in found.positions[within].tolist()], bool)
@@ -180,7 +180,7 @@ def _boundaries(text: str, skeleton: Outline) -> Boundaries:
         lines = np.array([heading[:3] for heading in skeleton.headings], np.int64)
         found.levels[found.inside(lines[:, :2])] = Level.GLUE
         found.set_level(lines[:, 0], (Level.HEADING + 6 - lines[:, 2]).astype(np.int8))
-        # A heading is not cut from what follows it, nor, if possible, from a first heading one deeper.
+        # A heading is not split from what follows it, nor, if possible, from a first heading one deeper.
         body = np.searchsorted(found.positions, lines[:, 1])
         bare = body[:-1] == np.searchsorted(found.positions, lines[1:, 0])
         found.levels[body[:-1][bare & (lines[1:, 2] > lines[:-1, 2])]] = Level.GLUE

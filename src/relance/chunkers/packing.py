@@ -26,7 +26,7 @@ TAIL = 8
 
 
 class Span(NamedTuple):
-    """A cut piece: character offsets and its exact tokens."""
+    """A span of a text: character offsets and its exact tokens."""
 
     start: int
     end: int
@@ -40,7 +40,7 @@ def pack(
     max_tokens: int,
     overlap_tokens: int = 0,
 ) -> list[Span]:
-    """Cut a text into spans of at most `max_tokens`.
+    """Split a text into spans of at most `max_tokens`.
 
     Spans have neither blank lines at their ends nor blanks at the last one; what no span covers is blank. Each repeats
     at most `overlap_tokens` of the one before. Blocks that fit into a span are never divided.
@@ -57,7 +57,7 @@ def pack(
     return _Packing(text, stop, tokenized, boundaries(text), max_tokens, overlap_tokens).run(start)
 
 
-class _Cut(NamedTuple):
+class _Place(NamedTuple):
     at: int  # where the next chunk begins, but for the overlap
     level: int
 
@@ -81,29 +81,29 @@ class _Packing:
             if fitted is None:  # with the overlap there is no room for anything new
                 start = done
                 continue
-            span, cut = fitted
+            span, place = fitted
             spans.append(span)
-            if cut.at >= self.stop:
+            if place.at >= self.stop:
                 return spans
-            done = cut.at
-            start = self._repeat_from(span, cut) if self.overlap else done
+            done = place.at
+            start = self._repeat_from(span, place) if self.overlap else done
 
-    def _fit(self, start: int, done: int) -> tuple[Span, _Cut] | None:
+    def _fit(self, start: int, done: int) -> tuple[Span, _Place] | None:
         """Take the best span from `start` that ends after `done`, counting it exactly."""
         reach = self._reach(start)
         while reach > done:
-            cut = self._choose(start, done, reach)
-            if cut is None:
+            place = self._choose(start, done, reach)
+            if place is None:
                 return None
-            piece = self.text[start : cut.at].rstrip()
+            piece = self.text[start : place.at].rstrip()
             if not piece:  # the indentation alone fills the limit
-                return self._fit(cut.at, cut.at)
+                return self._fit(place.at, place.at)
             end = start + len(piece)
             if end <= done:  # nothing new but indentation
                 return None
             tokens = self.tokenized.count(start, end)
             if tokens <= self.limit or len(piece) == 1:
-                return Span(start, end, tokens), cut
+                return Span(start, end, tokens), place
             # Tokens of a piece are not always those of the text around it. Aim a little lower at the very end, lest a
             # scrap remain.
             aim = self.limit - (self.limit // TAIL if end == self.stop else 0)
@@ -122,12 +122,12 @@ class _Packing:
         tokens = min(self.limit, rest - tail)
         return max(int(self.tokenized.ends[before + tokens - 1]), start + 1)
 
-    def _choose(self, start: int, done: int, reach: int) -> _Cut | None:
+    def _choose(self, start: int, done: int, reach: int) -> _Place | None:
         """Choose where to end: never later than `reach`, always after `done`."""
         latest = self._after_blanks(reach)  # blanks cost nothing: they are not in the span
         latest = self._beside_block(start, latest)
         if latest >= self.stop:
-            return _Cut(self.stop, 0)
+            return _Place(self.stop, 0)
         if latest <= done:
             return None
         positions, levels = self.boundaries.positions, self.boundaries.levels
@@ -135,7 +135,7 @@ class _Packing:
         size = self.tokenized.before(latest) - before
         last = int(positions.searchsorted(latest, "right"))
 
-        def best(part: float) -> _Cut | None:
+        def best(part: float) -> _Place | None:
             """Choose among the places after a part of the span: the highest level, then the latest."""
             fill = before + int(size * part)
             least = max(done, int(self.tokenized.ends[fill - 1]) if part and fill else 0)
@@ -143,19 +143,19 @@ class _Packing:
             if first >= last:
                 return None
             at = last - 1 - int(np.argmax(levels[first:last][::-1]))
-            return _Cut(int(positions[at]), int(levels[at]))
+            return _Place(int(positions[at]), int(levels[at]))
 
         heading = best(0.25)
         if heading and heading.level >= Level.HEADING:
             return heading
         for part in (0.5, 0.25, 0.0):
-            cut = best(part)
-            if cut and cut.level > Level.GLUE:
-                return cut
-        if cut:
-            return cut
+            place = best(part)
+            if place and place.level > Level.GLUE:
+                return place
+        if place:
+            return place
         at = whole_character(self.text, min(latest, reach), done)
-        return _Cut(self._after_blanks(at), 0)
+        return _Place(self._after_blanks(at), 0)
 
     def _after_blanks(self, at: int) -> int:
         word = WORD.search(self.text, at, self.stop)
@@ -176,15 +176,15 @@ class _Packing:
             return latest
         return begin if start < begin else self._after_blanks(end)
 
-    def _repeat_from(self, span: Span, cut: _Cut) -> int:
+    def _repeat_from(self, span: Span, place: _Place) -> int:
         """Find where the next span begins so that it repeats whole sentences, else words, within the overlap."""
-        if cut.level >= Level.HEADING:
-            return cut.at
+        if place.level >= Level.HEADING:
+            return place.at
         positions = self.boundaries.positions
         before = self.tokenized.before(span.end)
         least = int(self.tokenized.ends[max(before - self.overlap - 1, 0)])
         first = int(positions.searchsorted(max(least, span.start + 1), "left"))
-        last = int(positions.searchsorted(cut.at, "left"))
+        last = int(positions.searchsorted(place.at, "left"))
         levels = np.minimum(self.boundaries.levels[first:last], Level.SENTENCE)
         for at in first + np.lexsort((positions[first:last], -levels)):
             if self.boundaries.levels[at] == Level.GLUE:
@@ -192,4 +192,4 @@ class _Packing:
             begin = int(positions[at])
             if self.tokenized.count(begin, span.end) <= self.overlap:
                 return begin
-        return cut.at
+        return place.at

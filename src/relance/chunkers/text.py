@@ -1,4 +1,4 @@
-"""Cutting prose."""
+"""Splits prose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["TextChunker"]
 
 @dataclass(slots=True, frozen=True)
 class TextChunker:
-    """Cut at paragraphs, lines, sentences, clauses, words: the best place in the later half of what fits."""
+    """Split at paragraphs, lines, sentences, clauses, words: the best place in the later half of what fits."""
 
     tokenizer: Tokenizer
     max_tokens: int

@@ -1,4 +1,4 @@
-"""Not cutting at all."""
+"""Keeps a document whole."""
 
 from __future__ import annotations
 

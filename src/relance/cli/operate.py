@@ -88,7 +88,7 @@ def deploy(
     remove: str = "",
     json: AsJson = False,
 ) -> int:
-    """Register what an index needs: run by hand, by its `schedule`, and when its sources change.
+    """Register what an index needs: manual runs, its `schedule`, and runs when its sources change.
 
     Parameters
     ----------

@@ -223,7 +223,7 @@ class Terminal:
 
 
 def _passage(hit: dict[str, Any]) -> Text:
-    """Cut the best passage out of a hit, on one line."""
+    """Show the best passage of a hit, on one line."""
     start, end = hit["snippet"]
     text = _marked(hit["text"][start:end], [[a - start, b - start] for a, b in hit["highlights"]])
     return Text("… " if start else "") + text + Text(" …" if end < len(hit["text"]) else "")

@@ -24,7 +24,7 @@ __all__ = ["IndexSpec"]
 
 
 class IndexSpec(SpecModel, title="relance index"):
-    """An index: its sources, how they are cut and embedded, and where the result is kept."""
+    """An index: its sources, how they are split and embedded, and where the result is kept."""
 
     name: str = Field(title="Name", pattern=r"^[a-z0-9]([_-]?[a-z0-9])*[_-]?$", max_length=63, examples=["handbook"])
     """Names the tables: lower-case letters and digits, with single `-` and `_` between them."""
@@ -37,7 +37,7 @@ class IndexSpec(SpecModel, title="relance index"):
     )
     """Options of parsers, by name."""
     chunking: ChunkingSection = Field(default=ChunkingSpec(), title="Chunking")
-    """How documents are cut."""
+    """How documents are split into chunks."""
     embedding: EmbeddingSection = Field(default=EmbeddingSpec(), title="Embedding")
     """Which model turns text into vectors, and how hard its service may be pushed."""
     media: MediaSpec | None = Field(default=None, title="Media", validate_default=True)

@@ -280,7 +280,7 @@ sources:
     # Where a service can fetch this folder's files: local videos are sent by address only.
     #public_url: ""
 
-# How documents are cut. Tokens are counted by the embedding model's own tokenizer.
+# How documents are split into chunks. Tokens are counted by the embedding model's own tokenizer.
 chunking:
   # INSTALLED chunkers
   strategy: auto
@@ -331,7 +331,7 @@ limits:
 # holds, {anomalies: refuse} keeps them out.
 #quality: {}
 
-# When `relance deploy` has the index brought in sync: by the clock ({cron: "0 3 * * *", timezone: Europe/Paris}),
+# When `relance deploy` brings the index in sync: on a schedule ({cron: "0 3 * * *", timezone: Europe/Paris}),
 # or every so often ({every_minutes: 15}); and when a source says that it changed.
 #schedule: null
 #on_change: true

@@ -16,7 +16,7 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class ScheduleSpec(SpecModel, title="Schedule"):
-    """When a deployed index is brought in sync by itself: by the clock, or every so often."""
+    """When a deployed index is brought in sync: at times of a clock, or at an interval."""
 
     cron: str = Field(default="", title="Cron", examples=["0 3 * * *"])
     """Minute, hour, day of month, month, day of week: `0 3 * * *` is every night at three."""

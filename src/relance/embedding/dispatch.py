@@ -324,7 +324,7 @@ class Dispatcher:
 
 
 def _halves(part: list[int], *, probes: int) -> list[list[int]]:
-    """Cut a refused part in two, after so many single texts from all over it."""
+    """Split a refused part in two, after so many single texts from all over it."""
     singles = part[:: len(part) // probes][:probes] if probes else []
     rest = [position for position in part if position not in singles]
     half = len(rest) // 2

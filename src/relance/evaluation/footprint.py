@@ -23,7 +23,7 @@ class Footprint:
     Attributes:
         model: that made the vectors; empty for a full-text search, which needs none.
         dimension: of the vectors the search reads; 0 for none.
-        chunking: how documents are cut, in a word; media are not.
+        chunking: how documents are split, in a word; media are not.
         usd_per_million_tokens: of embedding; None where no price is known.
         vector_bytes: of a chunk's vectors, dense and sparse, that the search reads.
         chunks: rows that can be found.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["event_loop"]
 
-# A thread that computes (cutting, writing) keeps Python's lock for 5 ms before it lets another have it, and the loop
+# A thread that computes (splitting, writing) keeps Python's lock for 5 ms before it lets another have it, and the loop
 # needs it several times a request. Shorter turns made a run of 500 requests a sixth quicker.
 _TURN_S = 0.0005
 

@@ -28,7 +28,7 @@ __all__ = ["MediaIngestion"]
 class MediaIngestion(Ingestion):
     """A run over the media of an index.
 
-    It differs in what a document is: not bytes that are parsed and cut, but files and addresses that are looked at.
+    It differs in what a document is: not bytes that are parsed and split, but files and addresses that are looked at.
     `version` of a manifest row is `ROW VERSION|JSON` with what is known of each address, so that the next run can ask
     whether it has changed instead of fetching it again; of a document, with what it shows, so that it is not parsed
     again.

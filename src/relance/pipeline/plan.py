@@ -80,7 +80,7 @@ def outline(run: Ingestion) -> Plan:
 
 
 def make_plan(run: Ingestion) -> Plan:
-    """Read and cut everything that changed, and look up which vectors are there; nothing is written."""
+    """Read and split everything that changed, and look up which vectors are there; nothing is written."""
     from relance.embedding.dispatch import load_of, pack
     from relance.embedding.embedder import vector_key
 

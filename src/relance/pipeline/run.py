@@ -104,12 +104,12 @@ class Ingestion(Session):
         return batch
 
     def chunk(self, batch: Batch) -> Batch:
-        """Cut the documents."""
+        """Split the documents into chunks."""
         from relance.chunkers import chunk_document
 
         with self._chunking, self.report.stage("chunk"):
             limit = self.provider.info.max_input_tokens
-            whole, cut, failed = [], [], []
+            whole, split, failed = [], [], []
             for document in batch.documents:
                 try:
                     chunks = chunk_document(
@@ -120,10 +120,10 @@ class Ingestion(Session):
                     continue
                 if chunks:
                     whole.append(document)
-                    cut.append(chunks)
+                    split.append(chunks)
                 else:
                     failed.append(Failure(document.uri, "no text in it", "chunk"))
-            batch.documents, batch.chunks = whole, cut
+            batch.documents, batch.chunks = whole, split
             self._fail(failed)
         return batch
 
@@ -155,7 +155,7 @@ class Ingestion(Session):
                 self.filled -= filled
             self.report.add("reused", result.reused - filled + result.duplicates)
             self.vectors.drain()
-            whole, cut, vectors, sparse, failed, at = [], [], [], [], [], 0
+            whole, split, vectors, sparse, failed, at = [], [], [], [], [], 0
             for document, chunks in zip(batch.documents, batch.chunks, strict=True):
                 span = range(at, at := at + len(chunks))
                 reason = next((result.failures[i] for i in span if i in result.failures), None)
@@ -163,10 +163,10 @@ class Ingestion(Session):
                     failed.append(Failure(document.uri, reason, "embed"))
                     continue
                 whole.append(document)
-                cut.append(chunks)
+                split.append(chunks)
                 vectors.append(result.vectors[span.start : span.stop])
                 sparse.append(result.sparse[span.start : span.stop])
-            batch.documents, batch.chunks, batch.vectors, batch.sparse = whole, cut, vectors, sparse
+            batch.documents, batch.chunks, batch.vectors, batch.sparse = whole, split, vectors, sparse
             if self._outliers is not None:
                 failed += self._outliers.check(batch)
             self._fail(failed)

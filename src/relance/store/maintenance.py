@@ -60,7 +60,7 @@ def refresh_indexes(table: Any, *, retention: timedelta, language: str, limits: 
     indexes = {column: index for index in table.list_indices() for column in index.columns}
     try:
         if rows and ("text" not in indexes or stemmed(indexes["text"]) not in {language, ""}):
-            # icu cuts Chinese and Japanese into words. Common words stay: some questions have no other.
+            # icu splits Chinese and Japanese into words. Common words stay: some questions have no other.
             words = FTS(base_tokenizer="icu", remove_stop_words=False, stem=language != "none")
             if words.stem:
                 words.language = language.title()
