@@ -20,14 +20,17 @@ from relance.config import ChunkingSpec, EmbeddingSpec, IndexSpec, RerankSpec
 from relance.config import plugins as registry
 from relance.config.load import json_schema, parse_spec, template
 from relance.config.plugins import Plugins, load_plugin, loaded_plugins, plugins
+from relance.config.sources import SourceSpec
 from relance.config.spec_model import ENV
-from relance.documents import Chunk, Document
+from relance.documents import Chunk, Content, Document, Item
 from relance.embedding.providers import InputType, ModelInfo, Reply
 from relance.embedding.tokenizers import open_tokenizer
 from relance.errors import ConfigurationError, SpecError
 from relance.index import Index
+from relance.parsers import Parsed, Parser, Raw
 from relance.search.candidate import Candidate
 from relance.search.rerankers import Reranked, RerankerInfo
+from relance.sources import Location, Source, SourceContext
 
 GOOD = "name: a\nsources:\n  - type: files\n    root: .\n"  # four lines: what a case adds begins on line 5
 
@@ -301,3 +304,43 @@ def test_what_a_chunker_did_not_foresee_is_a_failure_of_one_document(declared: P
     report = index.ingest()
     assert (report.added, report.failed) == (1, 1)
     assert "cannot be split (ZeroDivisionError: nobody thought of this)" in index.failures()[0]["reason"]
+
+
+def test_an_index_takes_a_source_and_a_parser(tmp_path: Path) -> None:
+    listed: dict[str, bytes] = {"mem://a.shout": b"quiet words", "mem://b.shout": b"other words"}
+
+    class Memory(Source):
+        """Documents in memory."""
+
+        Spec = SourceSpec
+        version = "memory-1"
+
+        def list(self) -> Iterator[Item]:
+            for uri, data in listed.items():
+                yield Item(uri, str(len(data)), self.context.media_type_of(uri), len(data), self.context.position)
+
+        def read(self, item: Item) -> Content:
+            return Content(item, listed[item.uri])
+
+        def location(self, uri: str = "") -> Location:
+            return Location(uri or "memory")
+
+    class Shout(Parser):
+        """Text in capitals."""
+
+        version = "shout-1"
+        media_types = ("text/x-shout",)
+        suffixes: ClassVar[dict[str, str]] = {"shout": "text/x-shout"}
+
+        def parse(self, raw: Raw) -> Parsed:
+            return Parsed(raw.data.decode().upper())
+
+    spec = tmp_path / "index.yaml"
+    spec.write_text("name: a\nsources: [{type: memory}]\nparsers: {shout: {}}\nembedding: {model: fake/hash}\n")
+    index = Index(spec, sources={"memory": Memory}, parsers={"shout": Shout})
+    assert index.ingest().added == 2
+    assert {hit.text for hit in index.search("words", k=2)} == {"QUIET WORDS", "OTHER WORDS"}
+    del listed["mem://b.shout"]
+    context = SourceContext(tmp_path, media_type_of=lambda _: "text/x-shout")
+    given = Index(spec, sources={"memory": Memory(SourceSpec(type="memory"), context)}, parsers={"shout": Shout()})
+    assert given.ingest().removed == 1
