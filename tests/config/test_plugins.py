@@ -303,7 +303,7 @@ def test_what_a_chunker_did_not_foresee_is_a_failure_of_one_document(declared: P
     index = Index(declared, **GIVEN | {"providers": {"given": Length(LengthSpec(model="given/short"))}})
     report = index.ingest()
     assert (report.added, report.failed) == (1, 1)
-    assert "cannot be split (ZeroDivisionError: nobody thought of this)" in index.failures()[0]["reason"]
+    assert "cannot be split (ZeroDivisionError: nobody thought of this)" in index.failures()[0].reason
 
 
 def test_an_index_takes_a_source_and_a_parser(tmp_path: Path) -> None:

@@ -399,6 +399,6 @@ def test_a_manifest_from_before_its_column_was_renamed_is_read_and_written(
     tables.manifest.table.alter_columns({"path": "collection", "rename": "container"})  # as it was
 
     index = make_index(sources=sources)
-    assert (index.ingest().unchanged, index.status()["documents"]) == (4, 4)
+    assert (index.ingest().unchanged, index.status().documents) == (4, 4)
     (docs / "b.md").write_text("Another text.", encoding="utf-8")
     assert index.ingest().added == 1

@@ -87,7 +87,7 @@ def _rank(found: Boundaries, at: list[int], levels: list[int]) -> None:
 
 @dataclass(slots=True, frozen=True)
 class SyntaxChunker:
-    """Split between definitions; what is too long for a chunk, between the statements in it, and so on down the tree."""
+    """Split between definitions; what is too long for a chunk, between the statements in it, and so on down."""
 
     tokenizer: Tokenizer
     max_tokens: int

@@ -74,7 +74,7 @@ def _end(text: str, last: int) -> int:
 
 @lru_cache(maxsize=64)
 def _asked(query: str, language: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Split a query into words, and into pairs of letters where there are no spaces (single ones if they stand alone)."""
+    """Split a query into words, and into pairs of letters where there are no spaces (single ones alone)."""
     words, pairs = set(), set()
     for match in _WORD.finditer(_folded(query)[0]):
         word = match[0]
