@@ -154,7 +154,7 @@ def test_a_search_of_texts_and_pictures_pages_and_explains_both(
     gallery.write("docs/j.md", "# Journal\n\nThe old barn at the lake.\n")
     index = gallery.index()
     index.ingest()
-    monkeypatch.setattr("relance.index.load_spec", lambda _: index.spec)
+    monkeypatch.setattr("relance.index.load_spec", lambda *_: index.spec)
     ran = run("search", "spec", "old barn", "-k", "1", "--explain")
     assert ran.out.index("docs/j.md") < ran.out.index("pics/a.png")
     assert ran.out.count("hybrid search") == 2
