@@ -13,26 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
+from files import put
 
 from relance.index import Index
 
 
 @pytest.mark.slow
 def test_ctrl_c_stops_the_run_and_not_the_server_that_records_it(
-    tmp_path: Path, docs: Path, log: Callable[[], list[str]]
+    tmp_path: Path, docs: Path, declare: Callable[..., Path], log: Callable[[], list[str]]
 ) -> None:
     """The signal goes to all processes of the terminal, the temporary Prefect server's included."""
     for i in range(600):
-        (docs / f"{i}.md").write_text(f"# Note {i}\n\nIt says {i} and nothing else but {i * 7}.\n", encoding="utf-8")
-    spec = tmp_path / "index.yaml"
-    declared = {
-        "name": "notes",
-        "sources": [{"type": "files", "root": str(docs)}],
-        "embedding": {"model": "fake/hash", "batch_texts": 5, "max_concurrency": 1},
-        "store": {"uri": "db"},
-    }
-    spec.write_text(yaml.safe_dump(declared), encoding="utf-8")
+        put(docs / f"{i}.md", f"# Note {i}\n\nIt says {i} and nothing else but {i * 7}.\n")
+    spec = declare(embedding={"model": "fake/hash", "batch_texts": 5, "max_concurrency": 1})
     home = tmp_path / "prefect"
     environment = os.environ | {"RELANCE_FAKE_DELAY_S": "0.5", "PREFECT_HOME": str(home), "COLUMNS": "100"}
     command = [sys.executable, "-m", "relance.cli.main", "ingest", str(spec), "--json"]

@@ -10,10 +10,11 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
+from files import put
 from rows import rows
 
 from relance.index import Index
@@ -47,17 +48,15 @@ def edit(rng: random.Random, docs: Path) -> None:
         (docs / f"new-{rng.randrange(10**9)}.md").write_text(text(rng, 5), encoding="utf-8")
 
 
-def declare(folder: Path, docs: Path, store: str) -> Path:
-    spec = folder / f"{store}.yaml"
-    declared = {
-        "name": "chaos",
+@pytest.fixture
+def declare(declare: Callable[..., Path], tmp_path: Path, docs: Path) -> Callable[[str], Path]:
+    """Write the spec of an index over the same documents in a folder, and so a store, of its own."""
+    sections = {
         "sources": [{"type": "files", "root": str(docs)}],
         "chunking": {"max_tokens": 48},
         "embedding": {"model": "fake/hash", "batch_texts": 64},
-        "store": {"uri": str(folder / store)},
     }
-    spec.write_text(yaml.safe_dump(declared), encoding="utf-8")
-    return spec
+    return lambda folder: declare("chaos", folder=tmp_path / folder, **sections)
 
 
 def start(spec: Path, log: Path) -> subprocess.Popen[str]:
@@ -104,18 +103,18 @@ def shoot(victim: subprocess.Popen[str], delay_s: float) -> float | None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_kills_at_random_moments_lose_double_and_rebuy_nothing(tmp_path: Path) -> None:
+def test_kills_at_random_moments_lose_double_and_rebuy_nothing(
+    tmp_path: Path, docs: Path, declare: Callable[[str], Path]
+) -> None:
     rng = random.Random(SEED)
-    docs, log = tmp_path / "docs", tmp_path / "log.jsonl"
+    log = tmp_path / "log.jsonl"
     for i in range(600):
-        path = docs / str(i % 9) / f"{i}.md"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text(rng, rng.randrange(2, 9)), encoding="utf-8")
-    spec = declare(tmp_path, docs, "killed")
+        put(docs / str(i % 9) / f"{i}.md", text(rng, rng.randrange(2, 9)))
+    spec = declare("killed")
     index = Index(spec)
     killed: dict[int, float] = {}
     opened = 0
-    duration = time_of(start(declare(tmp_path, docs, "timed"), tmp_path / "timed.jsonl"))
+    duration = time_of(start(declare("timed"), tmp_path / "timed.jsonl"))
     window = duration
     victim = start(spec, log)
     for round_ in range(400):
@@ -138,7 +137,7 @@ def test_kills_at_random_moments_lose_double_and_rebuy_nothing(tmp_path: Path) -
     assert opened > KILLS // 2
     time_of(victim)
 
-    undisturbed = Index(declare(tmp_path, docs, "undisturbed"))
+    undisturbed = Index(declare("undisturbed"))
     undisturbed.ingest()
     expected = rows(undisturbed, vectors=True)
     assert len(expected) > 2000

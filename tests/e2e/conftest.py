@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from files import put
 from tests.e2e.stack import Stack
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -48,24 +48,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def declare(tmp_path: Path) -> Callable[..., Path]:
-    """Write a spec over the folder `docs`; returns its path."""
+def declare(declare: Callable[..., Path], docs: Path) -> Callable[..., Path]:
+    """Write a spec over some documents in the folder `docs`; returns its path."""
 
-    def write(name: str, *, documents: int = 12, **sections: Any) -> Path:
-        docs = tmp_path / "docs"
-        docs.mkdir(exist_ok=True)
+    def declared(name: str, *, documents: int = 12, **sections: Any) -> Path:
         for number in range(documents):
-            (docs / f"note-{number:04}.md").write_text(
-                f"# Note {number}\n\nOn river gauge {number}.\n", encoding="utf-8"
-            )
-        declared = {
-            "name": name,
-            "sources": [{"type": "files", "root": "docs"}],
-            "embedding": {"model": "fake/hash"},
-            "store": {"uri": "db"},
-        }
-        path = tmp_path / "index.yaml"
-        path.write_text(yaml.safe_dump(declared | sections), encoding="utf-8")
-        return path
+            put(docs / f"note-{number:04}.md", f"# Note {number}\n\nOn river gauge {number}.\n")
+        return declare(name, **sections)
 
-    return write
+    return declared

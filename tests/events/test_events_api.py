@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -33,6 +34,14 @@ def server(httpserver: HTTPServer) -> HTTPServer:
 def api(server):
     with EventsApi(ServerSettings(api_url=server.url_for("/api"))) as api:
         yield api
+
+
+@pytest.fixture
+def unused_port():
+    """A port where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def bodies(server):

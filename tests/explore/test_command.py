@@ -8,12 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from files import put
 
 from relance.errors import ConfigurationError
 from relance.explore import ExploreConfig, running
@@ -21,11 +22,9 @@ from relance.index import Index
 
 
 @pytest.fixture
-def spec(tmp_path: Path) -> Path:
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "pump.md").write_text("# Pump\n\nIt moves water.")
-    path = tmp_path / "index.yaml"
-    path.write_text("name: notes\nsources: [{type: files, root: ./docs}]\nembedding: {model: fake/hash}\n")
+def spec(declare: Callable[..., Path], docs: Path) -> Path:
+    put(docs / "pump.md", "# Pump\n\nIt moves water.")
+    path = declare()
     Index(path).ingest()
     return path
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from files import put
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
@@ -23,17 +24,10 @@ KEY = "sk-a-key-that-must-not-be-seen"
 
 
 @pytest.fixture
-def declare(tmp_path: Path) -> Callable[..., Path]:
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "note.md").write_text("The weir of Chalon is open.", encoding="utf-8")
-
-    def write(**sections: Any) -> Path:
-        declared = {"name": "blocked", "sources": [{"type": "files", "root": "docs"}], "store": {"uri": "db"}}
-        path = tmp_path / "index.yaml"
-        path.write_text(yaml.safe_dump(declared | sections), encoding="utf-8")
-        return path
-
-    return write
+def declare(declare: Callable[..., Path], docs: Path) -> Callable[..., Path]:
+    """Write a spec over one document; keywords replace sections."""
+    put(docs / "note.md", "The weir of Chalon is open.")
+    return partial(declare, name="blocked")
 
 
 def save(block: Any, name: str) -> None:

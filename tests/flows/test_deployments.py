@@ -29,18 +29,6 @@ from relance_operate.shared_deployments import deploy_shared
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def declare(tmp_path: Path) -> Callable[..., Path]:
-    def write(name: str, folder: str = "one", **sections: Any) -> Path:
-        declared = {"name": name, "sources": [{"type": "files", "root": "docs"}]}
-        path = tmp_path / folder / "index.yaml"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(yaml.safe_dump(declared | sections), encoding="utf-8")
-        return path
-
-    return write
-
-
 @pytest.fixture(scope="module")
 def prepared() -> Iterator[None]:
     """A server with everything it needs; before that a deployment says what is missing."""
@@ -90,7 +78,7 @@ def test_a_person_s_limit_is_kept_and_an_edited_automation_is_put_right() -> Non
 
 @pytest.mark.usefixtures("prepared")
 def test_an_index_is_registered_again_without_a_change_and_loses_what_it_no_longer_asks_for(
-    declare: Callable[..., Path],
+    declare: Callable[..., Path], tmp_path: Path
 ) -> None:
     schedule = {"cron": "0 3 * * *", "timezone": "Europe/Paris"}
     path = declare("two-parts", schedule=schedule)
@@ -117,7 +105,7 @@ def test_an_index_is_registered_again_without_a_change_and_loses_what_it_no_long
     done = asyncio.run(deploy(path))
     assert (done["deployments"], done["schedule"]) == ({names[0]: "kept", names[1]: "removed"}, "")
     with pytest.raises(ConfigurationError, match="an index named 'two-parts' is deployed from"):
-        asyncio.run(deploy(declare("two-parts", "another")))
+        asyncio.run(deploy(declare("two-parts", folder=tmp_path / "another")))
     assert asyncio.run(remove("two-parts"))["deployments"] == {names[0]: "removed"}
     with pytest.raises(ConfigurationError, match="no index 'two-parts' is deployed"):
         asyncio.run(remove("two-parts"))
@@ -206,7 +194,7 @@ def test_no_two_indexes_share_a_variable() -> None:
 
 
 def test_all_index_files_below_a_folder_are_found(declare: Callable[..., Path], tmp_path: Path) -> None:
-    paths = [declare("a", "one"), declare("b", "two")]
+    paths = [declare("a", folder=tmp_path / "one"), declare("b", folder=tmp_path / "two")]
     assert _specs_below(tmp_path) == paths
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no index.yaml is below"):

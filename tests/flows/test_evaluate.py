@@ -6,11 +6,13 @@ import asyncio
 import base64
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from files import put
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
@@ -25,21 +27,17 @@ GOLDEN = [{"query": "When does the ferry cross?", "documents": ["docs/ferry.md"]
 
 
 @pytest.fixture
-def specs(tmp_path: Path) -> list[Path]:
+def specs(declare: Callable[..., Path], tmp_path: Path) -> list[Path]:
     """The same documents indexed twice: dense and sparse vectors, and dense ones of another model."""
     models = {"terms": {"model": "fake/hash", "output_type": "dense&sparse", "dimension": 512},
               "meaning": {"model": "local/wordllama"}}  # fmt: skip
     paths = []
     for name, embedding in models.items():
         folder = tmp_path / name
-        (folder / "docs").mkdir(parents=True)
         for document, text in DOCUMENTS.items():
-            (folder / "docs" / document).write_text(text, encoding="utf-8")
-        (folder / "golden.yaml").write_text(yaml.safe_dump(GOLDEN), encoding="utf-8")
-        declared = {"name": name, "sources": [{"type": "files", "root": "docs"}], "embedding": embedding,
-                    "store": {"uri": "db"}}  # fmt: skip
-        paths.append(folder / "index.yaml")
-        paths[-1].write_text(yaml.safe_dump(declared), encoding="utf-8")
+            put(folder / "docs" / document, text)
+        put(folder / "golden.yaml", yaml.safe_dump(GOLDEN))
+        paths.append(declare(name, folder=folder, embedding=embedding))
         Index(paths[-1]).ingest()
     return paths
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from files import write
 from prefect import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -27,28 +29,11 @@ from relance_flows.maintain import maintain
 
 
 @pytest.fixture
-def declare(tmp_path: Path) -> Callable[..., Path]:
+def declare(declare: Callable[..., Path], docs: Path) -> Callable[..., Path]:
     """Write a spec over twelve documents; keywords replace sections."""
-    docs = tmp_path / "docs"
-    docs.mkdir()
     for i in range(12):
-        (docs / f"note-{i}.md").write_text(
-            f"# Note {i}\n\nIt is about {'many things ' * 30} and {i}.\n", encoding="utf-8"
-        )
-
-    def write(**sections: Any) -> Path:
-        declared = {
-            "name": "flow-notes",
-            "sources": [{"type": "files", "root": "docs"}],
-            "chunking": {"max_tokens": 32},
-            "embedding": {"model": "fake/hash"},
-            "store": {"uri": "db"},
-        }
-        path = tmp_path / "index.yaml"
-        path.write_text(yaml.safe_dump(declared | sections), encoding="utf-8")
-        return path
-
-    return write
+        write(docs, f"note-{i}.md", f"It is about {'many things ' * 30} and {i}.")
+    return partial(declare, name="flow-notes", chunking={"max_tokens": 32})
 
 
 def run(**parameters: Any) -> State[Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import yaml
+from files import put
 from prefect import get_client
 
 from relance.config.load import load_spec
@@ -24,16 +25,10 @@ from relance_tasks.changes import new_changes, others_at_work
 
 
 @pytest.fixture
-def spec(tmp_path: Path) -> Path:
-    docs = tmp_path / "docs"
-    docs.mkdir()
+def spec(declare: Callable[..., Path], docs: Path) -> Path:
     for number in range(5):
-        (docs / f"note-{number}.md").write_text(f"Note {number}", encoding="utf-8")
-    declared = {"name": f"n{uuid4().hex[:12]}", "sources": [{"type": "files", "root": "docs"}], "embedding": {"model": "fake/hash"},
-                "store": {"uri": "db"}}  # fmt: skip
-    path = tmp_path / "index.yaml"
-    path.write_text(yaml.safe_dump(declared), encoding="utf-8")
-    return path
+        put(docs / f"note-{number}.md", f"Note {number}")
+    return declare(f"n{uuid4().hex[:12]}")
 
 
 async def emit(index: str, *changed: str, at: datetime | None = None) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from files import put
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_HOME
 
 from relance.errors import AccountError
@@ -26,21 +28,18 @@ def everything_kept(folder: Path) -> dict[Path, bytes]:
 
 @pytest.mark.parametrize("where", ["environment", "spec"])
 @pytest.mark.parametrize("accepted", [True, False])
-def test_no_key_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-                        capfd: pytest.CaptureFixture[str], where: str, accepted: bool) -> None:  # fmt: skip
+def test_no_key_is_kept(
+    tmp_path: Path, docs: Path, declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], where: str, accepted: bool,
+) -> None:  # fmt: skip
     key = f"sk-{secrets.token_hex(16)}"
     monkeypatch.setenv("DASHSCOPE_API_KEY" if where == "environment" else "SOME_KEY", key)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "a.md").write_text("# Harbour\n\nThe ferry leaves at nine.\n", encoding="utf-8")
-    spec = tmp_path / "index.yaml"
-    line = "" if where == "environment" else ", api_key: '${SOME_KEY}'"
+    put(docs / "a.md", "# Harbour\n\nThe ferry leaves at nine.\n")
+    named = {} if where == "environment" else {"api_key": "${SOME_KEY}"}
     config = EmulatorConfig(vectors="hash", keys={key if accepted else "sk-another": ""})
     with caplog.at_level(logging.DEBUG, logger="relance"), running(config) as url:
-        spec.write_text(
-            f"name: secret\nsources: [{{type: files, root: docs}}]\n"
-            f"embedding: {{model: dashscope/text-embedding-v4, base_url: '{url}/api/v1'{line}}}\n",
-            encoding="utf-8",
-        )
+        model = {"model": "dashscope/text-embedding-v4", "base_url": f"{url}/api/v1"}
+        spec = declare("secret", embedding=model | named)
         if accepted:
             assert asyncio.run(ingest(index=str(spec)))["added"] == 1
         else:
