@@ -330,7 +330,7 @@ def test_an_index_takes_a_source_and_a_parser(tmp_path: Path) -> None:
 
         version = "shout-1"
         media_types = ("text/x-shout",)
-        suffixes: ClassVar[dict[str, str]] = {"shout": "text/x-shout"}
+        suffixes: ClassVar[Mapping[str, str]] = {"shout": "text/x-shout"}
 
         def parse(self, raw: Raw) -> Parsed:
             return Parsed(raw.data.decode().upper())
