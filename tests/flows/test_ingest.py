@@ -232,7 +232,7 @@ def test_maintenance_and_evaluation_publish_what_they_found(declare: Callable[..
     )
     done = asyncio.run(maintain(index=str(spec)))
     assert done["flow-notes"]["index"] == "flow-notes"
-    found = asyncio.run(evaluate(index=str(spec), mode="full-text"))
+    found = asyncio.run(evaluate(index=str(spec), dataset="golden.yaml", mode="full-text"))
     assert (found["queries"], found["k"]) == (1, 10)
     assert f"| ndcg | {found['ndcg']:.4f}".rstrip("0").rstrip(".") in asyncio.run(_artifact("evaluate-flow-notes"))
     assert "flow-notes" in asyncio.run(_artifact("maintain-flow-notes"))
