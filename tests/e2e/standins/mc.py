@@ -51,14 +51,13 @@ match COMMAND, *ARGUMENTS:
             client(alias).create_bucket(Bucket=name)
     case "event", "add", "put,delete", place, arn:
         alias, _, name = place.partition("/")
-        # moto knows queues of Amazon's only.
+        target = arn.split(":")[4]  # arn:minio:sqs::RELANCE:webhook; moto knows queues of Amazon's only
         queue = {
-            "QueueArn": arn.replace("arn:minio:", "arn:aws:"),
+            "QueueArn": f"arn:aws:sqs:us-east-1:1:{target}",
             "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
         }
-        client(alias).put_bucket_notification_configuration(
-            Bucket=name, NotificationConfiguration={"QueueConfigurations": [queue]}
-        )
+        configuration = {"QueueConfigurations": [queue]}
+        client(alias).put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=configuration)
     case "mirror", place, folder:
         alias, _, name = place.partition("/")
         mirror(client(alias), name, Path(folder))
