@@ -1,4 +1,4 @@
-"""The command that sorts an index into classes."""
+"""The command that labels documents with classes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def classify(  # noqa: PLR0913  # options
     wait: float = 0.0,
     json: AsJson = False,
 ) -> int:
-    """Sort the documents of an index, or some texts, into classes that only their names describe.
+    """Label documents, or texts, with classes you name; no training needed.
 
     Parameters
     ----------
