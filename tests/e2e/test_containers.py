@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from tests.e2e import images, manifests
 from tests.e2e.engine import Engine, cleared, find_engine
 from tests.e2e.images import COMPOSE, OURS, ROOT
 from tests.e2e.services import free_port
-from tests.e2e.stack import Stack, wait_until
+from tests.e2e.stack import FINAL, Stack, wait_until
 
 from relance.index import Index
 
@@ -177,7 +178,7 @@ def running(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Generator[R
 
 def logs(engine: Engine) -> str:
     names = engine.podman("ps", "--all", "--format", "{{.Names}}").split()
-    return "".join(f"\n== {name}\n{engine.run('podman', 'logs', '--tail', '20', name)}" for name in names)
+    return "".join(f"\n== {name}\n{engine.run('podman', 'logs', '--tail', '20', name).stdout}" for name in names)
 
 
 def test_compose_starts_all_and_what_runs_once_succeeds(running: Running) -> None:
@@ -206,10 +207,20 @@ def test_a_run_from_the_form_indexes_the_mounted_folder_on_the_worker(running: R
 
 def test_an_object_put_into_the_bucket_is_found(running: Running) -> None:
     put = ["sh", "-c", "echo 'The canteen closes at two.' | mc pipe demo/documents/canteen.md"]
-    running.inside("mirror", *put)
-    [run] = wait_until(lambda: running.stack.runs_of("ingest-on-change/documents"), what=lambda: logs(running.engine))
-    ended = running.stack.wait_for(run["id"])
-    assert ended["state"]["type"] == "COMPLETED", ended["state"]["message"] + logs(running.engine)
+
+    def found() -> bool:
+        # An event sets off nothing until the services have learnt of the deployment, some seconds after it was made.
+        running.inside("mirror", *put)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if any(run["state"]["type"] in FINAL for run in running.stack.runs_of("ingest-on-change/documents")):
+                return True
+            time.sleep(0.5)
+        return False
+
+    wait_until(found, what=lambda: logs(running.engine))
+    run = running.stack.runs_of("ingest-on-change/documents")[0]
+    assert run["state"]["type"] == "COMPLETED", run["state"]["message"] + logs(running.engine)
     assert "canteen.md" in running.inside("worker", "relance", "search", "/demo", "When does the canteen close?")
 
 
