@@ -31,7 +31,7 @@ SERVE, *THEN = [
     line for block in re.findall(r"```sh\n(.*?)```", SECTION, flags=re.DOTALL) for line in block.splitlines()
 ]
 PORT = "8765"
-INSTALLED = "uv run -q --extra media relance "
+INSTALLED = re.compile(r"uv run -q (--extra [a-z]+ )+relance ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Played:
 
 def arguments(command: str) -> list[str]:
     """Let the installed environment stand for the one uv would make."""
-    assert command.startswith(INSTALLED), command
-    return [sys.executable, "-m", "relance.cli.main", *shlex.split(command.removeprefix(INSTALLED))]
+    assert INSTALLED.match(command), command
+    return [sys.executable, "-m", "relance.cli.main", *shlex.split(INSTALLED.sub("", command, count=1))]
 
 
 def free_port() -> str:

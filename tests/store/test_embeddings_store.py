@@ -164,7 +164,7 @@ def test_spaces_with_sparse_vectors_are_counted_and_pruned_too(open_: Open, tmp_
     store.put(keys(10, 20), vectors(10, 20))
     store.close()
     shared = connect(tmp_path)
-    sizes = {row["space"]: row["bytes"] for row in describe(shared)}
+    sizes = {row.space: row.bytes for row in describe(shared)}
     assert sizes["sparse"] > 10 * (4 * dimension + 48)
     assert sizes["dense"] == 10 * ROW_BYTES
     assert prune(shared, max_bytes=sizes["dense"]) == {"relance__vectors__sparse": 10}
@@ -286,14 +286,14 @@ def test_pruning_drops_the_oldest_first_across_spaces(open_: Open, tmp_path: Pat
         store.close()
     shared = connect(tmp_path)
     assert prune(shared, max_bytes=40 * ROW_BYTES) == {}
-    assert sum(row["bytes"] for row in describe(shared)) == 40 * ROW_BYTES
+    assert sum(row.bytes for row in describe(shared)) == 40 * ROW_BYTES
     assert sum(prune(shared, max_bytes=25 * ROW_BYTES).values()) == 20
     assert not open_("one").contains(keys(0, 10)).any()
     assert not open_("other").contains(keys(10, 20)).any()
     assert open_("one").contains(keys(20, 30)).all()
     assert open_("other").contains(keys(30, 40)).all()
     prune(shared, max_bytes=0)
-    assert [row["vectors"] for row in describe(shared)] == [0, 0]
+    assert [row.vectors for row in describe(shared)] == [0, 0]
 
 
 def test_a_vector_pruned_by_another_process_is_bought_again_and_not_invented(open_: Open, tmp_path: Path) -> None:
