@@ -15,12 +15,11 @@ from relance_operate.automations import automations, keep_automations
 from relance_operate.blocks import BLOCKS
 from relance_operate.or_none import or_none
 
-__all__ = ["POOL", "QUEUES", "Bootstrapped", "bootstrap", "missing"]
+__all__ = ["POOL", "QUEUES", "WORKER", "Bootstrapped", "bootstrap", "missing"]
 
 POOL = "relance"
-# What a worker starts for a run: it hands the run to an interpreter that has imported everything, if one is kept
-# (`relance up` does), and becomes Prefect's own command if none is.
-WARM = "python -m relance_operate.warm run"
+WORKER = "relance"  # the type of worker: `worker` in this package
+REMOVED = "python -m relance_operate.warm run"  # what pools of type process were given until this type was there
 # Changes wait for nobody, people not for the clock. A lower number goes first.
 QUEUES = {"changes": 1, "manual": 2, "scheduled": 3}
 # Batches that are embedded at once with one model, over all machines: each uses its share of the model's rates.
@@ -35,17 +34,18 @@ VARIABLES = {"relance_approval_days": 7}
 
 @dataclass(slots=True)
 class Bootstrapped:
-    """What had to be made."""
+    """What had to be made, and the type of the work pool that is there."""
 
     made: list[str] = field(default_factory=list)
+    pool_type: str = ""
 
 
-async def bootstrap(*, notify: str = "", pool_type: str = "process") -> Bootstrapped:
+async def bootstrap(*, notify: str = "", pool_type: str = WORKER) -> Bootstrapped:
     """Make the work pool with its queues, limits, block types, variables and automations, where they are missing.
 
     Args:
         notify: `block-type/name` of a notification block that is told of failed and late runs.
-        pool_type: of a pool that has to be made: process, docker or kubernetes.
+        pool_type: of a pool that has to be made: relance (ours), process, docker or kubernetes.
     """
     done = Bootstrapped()
     async with get_client() as client:
@@ -94,12 +94,13 @@ async def _pool(client: PrefectClient, pool_type: str, done: Bootstrapped) -> No
             WorkPoolCreate(name=POOL, type=pool_type, base_job_template=template or {})
         )
         done.made.append(f"work pool {POOL}")
+    done.pool_type = pool.type
     template = pool.base_job_template
-    command = template.get("variables", {}).get("properties", {}).get("command")
-    if pool.type == "process" and command is not None and not command.get("default"):
-        command["default"] = WARM
+    command = template.get("variables", {}).get("properties", {}).get("command", {})
+    if command.get("default") == REMOVED:
+        command["default"] = None
         await client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
-        done.made.append("warm start of runs")
+        done.made.append(f"command of the work pool {POOL}")
     if not pool.description:
         await client.update_work_pool(POOL, WorkPoolUpdate(description="Runs the flows of relance."))
     queues = {queue.name: queue for queue in await client.read_work_queues(work_pool_name=POOL)}

@@ -22,7 +22,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from relance.errors import ConfigurationError, StoppedError
 from relance_operate.api import LOCAL_API, configured_api, is_healthy
 from relance_operate.automations import HEARTBEAT_S
-from relance_operate.bootstrap import POOL, bootstrap, missing
+from relance_operate.bootstrap import POOL, WORKER, bootstrap, missing
 from relance_operate.deployments import deploy
 from relance_operate.or_none import or_none
 from relance_operate.processes import Process
@@ -54,7 +54,6 @@ class Up:
     address: str = ""
     _exits: ExitStack = field(default_factory=ExitStack)
     _processes: list[Process] = field(default_factory=list)
-    _vital: list[Process] = field(default_factory=list)
 
     def server(self, port: int = 0) -> None:
         """Use the server that is configured or listens already; start one on this machine otherwise.
@@ -82,11 +81,17 @@ class Up:
             self._wait(process, began)
         self.say(f"server    {self.address} (started in {time.monotonic() - began:.0f} s)")
 
-    def bootstrap(self, *, notify: str = "", pool_type: str = "process") -> None:
+    def bootstrap(self, *, notify: str = "", pool_type: str = WORKER) -> None:
         """Make what the server needs."""
-        made = asyncio.run(bootstrap(notify=notify, pool_type=pool_type)).made
+        done = asyncio.run(bootstrap(notify=notify, pool_type=pool_type))
+        made = done.made
         named = ", ".join(made[:3]) + (f" and {len(made) - 3} more" if len(made) > 3 else "")
         self.say(f"bootstrap {f'made {named}' if made else 'nothing was missing'}")
+        if done.pool_type != pool_type:
+            self.say(
+                f"pool      {POOL!r} stays of type {done.pool_type!r}; only runs of type {WORKER!r} find their imports "
+                f"done (`prefect work-pool delete {POOL}`, then this again and `relance deploy` of each index)"
+            )
 
     def deployments(self, specs: Sequence[Path] = ()) -> None:
         """Register the deployments that serve any index, and those of the given indexes."""
@@ -95,11 +100,10 @@ class Up:
             self.say(f"deployed  {', '.join(asyncio.run(deploy(spec))['deployments'])}")
 
     def worker(self) -> None:
-        """Start a worker, unless one is at work; runs then start in an interpreter that has imported everything."""
+        """Start a worker, unless one is at work."""
         if online := asyncio.run(_workers()):
             self.say(f"worker    {online[0]} (running already)")
             return
-        self._start("keeper", ["relance_operate.warm", "keep"], vital=False)
         began = time.monotonic()
         process = self._start(
             "worker", ["prefect", "worker", "start", "--pool", POOL, "--name", f"relance {socket.gethostname()}"]
@@ -111,7 +115,7 @@ class Up:
     def stay(self) -> None:
         """Wait until stopped; raises ConfigurationError if one of the processes ends by itself."""
         while self._processes and not self.stopped.wait(1.0):
-            for process in self._vital:
+            for process in self._processes:
                 process.check()
 
     def down(self) -> None:
@@ -120,19 +124,13 @@ class Up:
             process.stop()
             self.say(f"stopped   {process.name}")
         self._processes.clear()
-        self._vital.clear()
         self._exits.close()
 
-    def _start(self, name: str, command: list[str], *, vital: bool = True, **environment: str) -> Process:
-        folder = PREFECT_HOME.value() / "relance"
-        ours = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",  # runs start `python`
-            "RELANCE_WARM_SOCKET": str(folder / "warm" / "socket"),
-        }
-        process = Process(name, command, folder / f"{name}.log", _ENVIRONMENT | ours | environment)
+    def _start(self, name: str, command: list[str], **environment: str) -> Process:
+        log = PREFECT_HOME.value() / "relance" / f"{name}.log"
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # runs start `python`
+        process = Process(name, command, log, _ENVIRONMENT | {"PATH": path} | environment)
         self._processes.append(process)
-        if vital:
-            self._vital.append(process)
         return process
 
     def _wait(self, process: Process, began: float) -> None:

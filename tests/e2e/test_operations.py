@@ -250,7 +250,7 @@ def test_a_run_whose_process_is_killed_is_crashed_at_once_and_the_next_finishes_
     spec = declare("killed", documents=400)
     run_id = stack.create_run("ingest/ingest", index=str(spec))
     stack.wait_for(run_id, "RUNNING")
-    kill_runs_of(run_id)
+    kill_run(stack, run_id)
     began = time.monotonic()
     ended = stack.wait_for(run_id, timeout=180)
     assert ended["state"]["type"] == "CRASHED", ended["state"]
@@ -288,7 +288,7 @@ def test_a_run_whose_worker_is_killed_with_it_is_crashed_in_bounded_time(
     finally:
         worker.kill()
         worker.wait()
-    kill_runs_of(run_id)
+    kill_run(stack, run_id)
     began = time.monotonic()
     ended = stack.wait_for(run_id, timeout=200)
     assert ended["state"]["type"] == "CRASHED", ended["state"]
@@ -299,12 +299,8 @@ def test_a_run_whose_worker_is_killed_with_it_is_crashed_in_bounded_time(
     assert len(uris_of(spec)) == 200
 
 
-def kill_runs_of(run_id: str) -> None:
-    """Send SIGKILL to the process of a flow run."""
-    killed = 0
-    for process in psutil.process_iter(["pid", "environ", "cmdline"]):
-        environment = process.info["environ"] or {}
-        if environment.get("PREFECT__FLOW_RUN_ID", "").replace("-", "") == run_id.replace("-", ""):
-            process.kill()
-            killed += 1
-    assert killed
+def kill_run(stack: Stack, run_id: str) -> None:
+    """Send SIGKILL to the processes of a flow run: the one the worker knows, and those it has started in turn."""
+    pid = int(stack.read_run(run_id)["infrastructure_pid"])
+    for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
+        process.kill()

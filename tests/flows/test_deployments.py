@@ -14,6 +14,7 @@ import pytest
 import yaml
 from prefect import get_client
 from prefect.automations import AutomationCore
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
@@ -70,8 +71,22 @@ def test_a_person_s_limit_is_kept_and_an_edited_automation_is_put_right() -> Non
                 edited.description, False, ["cancel-flow-run"],
             )  # fmt: skip
             assert (await client.read_global_concurrency_limit_by_name(name)).limit == 9
+            assert (await client.read_work_pool(POOL)).type == "relance"
+
+    asyncio.run(main())
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_pool_of_an_earlier_version_loses_a_command_that_is_there_no_more() -> None:
+    async def main() -> None:
+        async with get_client() as client:
             template = (await client.read_work_pool(POOL)).base_job_template
-            assert template["variables"]["properties"]["command"]["default"] == "python -m relance_operate.warm run"
+            template["variables"]["properties"]["command"]["default"] = "python -m relance_operate.warm run"
+            await client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+            assert (await bootstrap()).made == ["command of the work pool relance"]
+            template = (await client.read_work_pool(POOL)).base_job_template
+            assert template["variables"]["properties"]["command"]["default"] is None
+            assert (await bootstrap()).made == []
 
     asyncio.run(main())
 

@@ -30,7 +30,7 @@ def up(
     bootstrap_only: Annotated[bool, Parameter(negative="")] = False,
     port: int = 0,
     notify: str = "",
-    pool_type: str = "process",
+    pool_type: str = "relance",
 ) -> int:
     """Bring up Prefect on this machine: server, work pool, limits, blocks, automations, deployments, worker.
 
@@ -47,7 +47,7 @@ def up(
     notify
         Notification block to tell of failed and late runs, as type/name, e.g. slack-webhook/team.
     pool_type
-        Type of a work pool that has to be made: process, docker or kubernetes.
+        Type of a work pool that has to be made: relance, process, docker or kubernetes.
     """
     from relance.config.load import find_file
 
