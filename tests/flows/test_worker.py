@@ -176,7 +176,11 @@ def test_code_that_changed_since_is_imported_anew(desk: Desk, tmp_path: Path) ->
     assert "relance_probe" not in desk.about()["modules"]
 
 
-def test_what_cannot_be_imported_costs_a_warning(desk: Desk, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_imported_costs_a_warning(
+    desk: Desk, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `relance ingest`, which another test has run in this process, keeps Prefect quiet in what is started from it, too.
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
     run = asyncio.run(desk.run("look", ("there_is_none",)))
     assert (run.state.type, desk.about()["waited"]) == ("COMPLETED", True)
     assert "importing there_is_none failed: ModuleNotFoundError" in capfd.readouterr().err
