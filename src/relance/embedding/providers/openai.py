@@ -44,7 +44,7 @@ class OpenAISpec(EmbeddingSpec, title="Embedding by OpenAI's protocol"):
 
 
 class OpenAI:
-    """One model of one OpenAI-compatible service.
+    """Any service that speaks OpenAI's protocol: one model of it.
 
     A vector's space is the model's name and dimension, not the address: the same model behind another host or port
     gives the same vectors, and those need not be bought again.

@@ -47,7 +47,7 @@ class DashScopeRerankSpec(RerankSpec, title="Reranking by DashScope"):
 
 
 class DashScopeReranker:
-    """One reranker in one region.
+    """Models of Alibaba Cloud Model Studio that read question and hit together, in one region.
 
     Candidates are sent in as few requests as the model allows. Each text is scored beside the question alone, so that
     scores of several requests can be compared.

@@ -25,7 +25,7 @@ _CROSS_ENCODER = "cross-encoder/ms-marco-TinyBERT-L-6"  # LanceDB's default
 
 
 class LanceDBReranker:
-    """A reranker of LanceDB's; one that has a model loads it when it is entered."""
+    """LanceDB's rerankers; a model is loaded when the first search needs it."""
 
     Spec = RerankSpec
     version = ""
