@@ -50,7 +50,7 @@ def test_the_form_starts_a_run_and_its_artifacts_are_found(
     page.goto(f"{stack.page}/v2/deployments/deployment/{deployment['id']}/run")
     for label in ("Index", "Mode", "Only these documents", "Budget in US dollars", "Approval"):
         page.get_by_text(f"{label} (Optional)", exact=True).wait_for()
-    page.get_by_text("Name of a deployed index, or path of a spec", exact=False).wait_for()
+    page.get_by_text("Name of a deployed index, or absolute path of a spec", exact=False).wait_for()
     assert page.get_by_text("JSON", exact=True).count() == 0, "no field is raw JSON"
     page.get_by_label("Run Name").or_(page.locator("input").first).first.fill("first look")
     page.screenshot(path=pictures / "1-form.png", full_page=True)
@@ -95,9 +95,9 @@ def test_analyses_are_forms_too_and_their_findings_are_seen(
     page.screenshot(path=pictures / "6-analysis-form.png", full_page=True)
 
     runs = [stack.create_run("cluster/cluster", index=str(handbook)),
-            stack.create_run("classify/classify", index=str(handbook)),
+            stack.create_run("classify/classify", index=str(handbook), labels="labels.yaml"),
             stack.create_run("anomalies/anomalies", index=str(handbook), tolerance=1.0),
-            stack.create_run("recommend/recommend", index=str(handbook))]  # fmt: skip
+            stack.create_run("recommend/recommend", index=str(handbook), history="history.csv")]  # fmt: skip
     for run_id in runs:
         ended = stack.wait_for(run_id, timeout=240)
         assert ended["state"]["type"] == "COMPLETED", ended["state"]
