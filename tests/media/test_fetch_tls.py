@@ -1,0 +1,122 @@
+"""Encrypted fetches: the certificate is checked by name, and no redirect leads out of encryption."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from media_servers import PICTURE, fetching, reply, serving
+
+from relance.errors import InputError
+from relance.media.fetch import UnsafeURLError
+
+
+@pytest.fixture(scope="module")
+def authority():
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    def certify(name, issuer=None):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer[0].subject if issuer else subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        )
+        if issuer:
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        return builder.sign(issuer[1] if issuer else key, SHA256()), key
+
+    def pem(certificate, key):
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return certificate.public_bytes(Encoding.PEM), private
+
+    root = certify("test authority")
+    return pem(*root)[0], lambda name: pem(*certify(name, root))
+
+
+@pytest.fixture
+def trusted(authority):
+    """The certificates a fetcher trusts: those that the test's authority has signed."""
+    context = ssl.create_default_context(cadata=authority[0].decode())
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # the test's certificates are minimal
+    return context
+
+
+@pytest.fixture
+def tls(authority, tmp_path):
+    """Make a server's TLS context for a name, signed by the test's authority."""
+    certify = authority[1]
+
+    def make(name, asked=None):
+        file = tmp_path / f"{name}.pem"
+        file.write_bytes(b"".join(certify(name)))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(file)
+        if asked is not None:
+            context.sni_callback = lambda _, name, __: asked.append(name)
+        return context
+
+    return make
+
+
+def test_encryption_is_by_name_although_the_connection_goes_to_an_address(tls, trusted):
+    async def main():
+        asked = []
+        async with (
+            serving({"/a": reply(body=PICTURE)}, tls("media.example", asked)) as server,
+            fetching(trusted) as fetcher,
+        ):
+            assert (await fetcher.fetch(f"{server.url}/a")).data == PICTURE
+            assert asked == ["media.example"]
+
+    asyncio.run(main())
+
+
+def test_a_certificate_for_another_name_is_refused_at_once(tls, trusted):
+    async def main():
+        async with serving({}, tls("other.example")) as server, fetching(trusted) as fetcher:
+            with pytest.raises(InputError, match="its certificate is not valid: Hostname mismatch"):
+                await fetcher.fetch(f"{server.url}/a")
+            assert not server.requests
+
+    asyncio.run(main())
+
+
+def test_an_unknown_authority_is_refused(authority, tmp_path):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    (tmp_path / "own.pem").write_bytes(b"".join(authority[1]("media.example")))
+    context.load_cert_chain(tmp_path / "own.pem")
+
+    async def main():
+        async with serving({}, context) as server, fetching() as fetcher:
+            with pytest.raises(InputError, match="its certificate is not valid"):
+                await fetcher.fetch(f"{server.url}/a")
+
+    asyncio.run(main())
+
+
+def test_a_redirect_may_change_host_and_gain_encryption_but_not_lose_it(tls, trusted):
+    async def main():
+        secure_routes = {"/down": reply(302, location="http://media.example:1/x"), "/a": reply(body=PICTURE)}
+        plain_routes = {}
+        async with (
+            serving(secure_routes, tls("media.example")) as secure,
+            serving(plain_routes) as plain,
+            fetching(trusted) as fetcher,
+        ):
+            plain_routes["/up"] = reply(302, location=f"{secure.url}/a")
+            assert (await fetcher.fetch(f"{plain.url.replace('media', 'cdn')}/up")).url == f"{secure.url}/a"
+            with pytest.raises(UnsafeURLError, match="no longer encrypted"):
+                await fetcher.fetch(f"{secure.url}/down")
+
+    asyncio.run(main())
