@@ -67,8 +67,7 @@ def indexes(tmp_path: Path) -> Path:
 
 def copied_examples(folder: Path) -> Path:
     copy = folder / "indexes"
-    # The index of examples/plugin needs its plug-in, which is not in the image.
-    shutil.copytree(ROOT / "examples", copy, ignore=shutil.ignore_patterns("lancedb", "plugin"))
+    shutil.copytree(ROOT / "examples", copy, ignore=shutil.ignore_patterns("lancedb"))
     for path in [copy, *copy.rglob("*")]:
         os.chown(path, ACCOUNT, ACCOUNT)
     return copy

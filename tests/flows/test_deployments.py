@@ -126,6 +126,22 @@ def test_an_index_is_registered_again_without_a_change_and_loses_what_it_no_long
         asyncio.run(remove("two-parts"))
 
 
+@pytest.mark.usefixtures("prepared")
+def test_a_wrong_index_keeps_no_other_from_being_deployed(
+    declare: Callable[..., Path], run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong, right = (declare(name, folder=tmp_path / "indexes" / name) for name in ("a-wrong-one", "b-right-one"))
+    wrong.write_text(wrong.read_text(encoding="utf-8").replace("sources", "sauces"), encoding="utf-8")
+    monkeypatch.setenv("PREFECT_API_URL", str(get_current_settings().api.url))
+    done = run("deploy", "--all", tmp_path / "indexes")
+    assert done.code == 2
+    assert "made    ingest/b-right-one" in done.out
+    assert f"{wrong}:" in done.err
+    assert "did you mean 'sources'?" in done.err
+    assert asyncio.run(registered())["b-right-one"] == str(right)
+    asyncio.run(remove("b-right-one"))
+
+
 @pytest.mark.parametrize(
     ("index", "name"),
     [("handbook", "handbook"), ("examples/handbook", "handbook"), ("/a/b/index.yaml", "b"), ("c/notes.yml", "notes")],

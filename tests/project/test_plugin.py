@@ -25,7 +25,7 @@ def stranger(dists: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
     programs = install(base / "venv", str(dists[1]), str(wheel), "pytest>=9")
     (base / "mine").mkdir()
     (base / "home").mkdir()
-    shutil.copy(EXAMPLE / "index.yaml", base / "mine")
+    shutil.copy(EXAMPLE / "notes.yaml", base / "mine" / "index.yaml")
     return Installed(programs, base / "mine", base / "home")
 
 
@@ -72,7 +72,7 @@ def test_it_indexes_and_finds_something(stranger: Installed) -> None:
 
 
 def test_a_mistake_in_its_section_is_answered_like_one_in_ours(stranger: Installed) -> None:
-    text = (EXAMPLE / "index.yaml").read_text(encoding="utf-8")
+    text = (EXAMPLE / "notes.yaml").read_text(encoding="utf-8")
     wrong = stranger.folder / "wrong.yaml"
     wrong.write_text(text.replace("together: 2", "togeter: 2").replace("type: notes", "type: note"), encoding="utf-8")
     done = stranger.run("plan", "wrong.yaml")

@@ -106,15 +106,21 @@ def deploy(
         raise InputError(msg)
     _use_server()
     module = operations("deployments")
-    done = [asyncio.run(module.remove(remove))] if remove else [asyncio.run(module.deploy(path)) for path in paths]
+    done, wrong = [asyncio.run(module.remove(remove))] if remove else [], []
+    for path in paths:
+        try:
+            done.append(asyncio.run(module.deploy(path)))
+        except ConfigurationError as error:  # the others are deployed all the same
+            wrong.append(str(error))
     if json:
         terminal.json(done)
-        return DONE
-    for each in done:
+    for each in [] if json else done:
         for name, what in each["deployments"].items():
             terminal.say(f"{what:8}{name}")
         if each.get("schedule"):
             terminal.say(f"        runs {each['schedule']}")
+    if wrong:
+        raise ConfigurationError("\n".join(wrong))
     return DONE
 
 
