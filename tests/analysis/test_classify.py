@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from relance.analysis.calibration import calibrate, expected_calibration_error, fit_temperature, read_labelled
+from relance.analysis.calibration import calibrate, expected_calibration_error, fit_temperature
 from relance.analysis.classify import classify, classify_texts, judge, probabilities
 from relance.analysis.cluster import cluster
 from relance.analysis.column import write_column
-from relance.analysis.labels import Label, prototypes, read_labels
+from relance.analysis.labels import Label, prototypes
 from relance.analysis.results import read_results
-from relance.errors import ConfigurationError, IndexBusyError, InputError
+from relance.errors import IndexBusyError, InputError
 from relance.index import Index
 from relance.store import open_store
 from relance.store.lock import hold
@@ -318,37 +318,6 @@ def test_labelled_documents_that_cannot_be_are_told(index: Index, labelled: dict
         calibrate(index, LABELS, labelled)
 
 
-# -- files -----------------------------------------------------------------------------------------------------------
-
-
-def test_labels_are_read_from_all_three_forms(tmp_path: Path) -> None:
-    path = tmp_path / "labels.yaml"
-    path.write_text("[a, b]", encoding="utf-8")
-    assert read_labels(path) == [Label("a"), Label("b")]
-    path.write_text("a:\nb: what b is\nc: {description: d, examples: [e], uris: [f]}\n", encoding="utf-8")
-    assert read_labels(path) == [Label("a"), Label("b", "what b is"), Label("c", "d", ("e",), ("f",))]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "is no list of labels"),
-        ("[1, 2]", "is no list of labels"),
-        ("1: a", "put it into quotes"),
-        ("a: [b]", "expected a description"),
-        ("a: {exmples: [b]}", "expected a description"),
-        ("a: {examples: b}", "examples is no list of texts"),
-        ("a: {uris: ['']}", "uris is no list of texts"),
-        ("a: [", "labels.yaml:1: is no YAML"),
-    ],
-)
-def test_a_wrong_file_of_labels_is_told(tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "labels.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=words):
-        read_labels(path)
-
-
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
@@ -360,18 +329,6 @@ def test_a_wrong_file_of_labels_is_told(tmp_path: Path, text: str, words: str) -
 def test_labels_that_cannot_be_told_apart(index: Index, labels: list[Label], words: str) -> None:
     with pytest.raises(InputError, match=words):
         classify(index, labels)
-
-
-def test_known_labels_are_read_by_line(tmp_path: Path) -> None:
-    path = tmp_path / "known.csv"
-    path.write_text("uri,label\na,b\nc,d\n", encoding="utf-8")
-    assert read_labelled(path) == {"a": "b", "c": "d"}
-    path.write_text("uri,label\na,b\nc,\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"known.csv:3: is no labelled document"):
-        read_labelled(path)
-    path.write_text("uri,label\na,b\nc,d\na,b\na,d\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"known.csv:5: a is 'd', and 'b' further up; keep one"):
-        read_labelled(path)
 
 
 def test_on_the_command_line(index: Index, declare: Callable[..., Path], tmp_path: Path, run: Run) -> None:

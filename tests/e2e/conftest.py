@@ -1,16 +1,22 @@
-"""A real server and worker, brought up once by `relance up` in a home of its own."""
+"""What is brought up once and slowly: a browser, an index it looks at, and a server with a worker in a home of its own."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from files import put
+from tests.e2e.look import EXAMPLES, SIZES, Looked
 from tests.e2e.stack import Stack
+
+from relance.explore import running
+from relance.index import Index
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -57,3 +63,31 @@ def declare(declare: Callable[..., Path], docs: Path) -> Callable[..., Path]:
         return declare(name, **sections)
 
     return declared
+
+
+@pytest.fixture
+def look(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Looked]]:
+    """Open a browser of a size, as often as a test likes: `look("phone", color_scheme="dark")`."""
+    pictures = Path(os.environ.get("RELANCE_SCREENSHOTS") or tmp_path / "screenshots")
+    pictures.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+
+        def open_one(size: str, **options: Any) -> Looked:
+            width, height = SIZES[size]
+            context = browser.new_context(viewport={"width": width, "height": height}, **options)
+            stack.callback(context.close)
+            return Looked(context, pictures, size + ("-dark" if options.get("color_scheme") == "dark" else ""))
+
+        yield open_one
+
+
+@pytest.fixture(scope="module")
+def handbook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The example with one file that cannot be read, being looked at."""
+    folder = tmp_path_factory.mktemp("example") / "handbook"
+    shutil.copytree(EXAMPLES / "handbook", folder, ignore=shutil.ignore_patterns("lancedb"))
+    (folder / "docs" / "scan.docx").write_bytes(b"torn")
+    index = Index(folder)
+    index.ingest()
+    with running(index) as address:
+        yield address

@@ -1,114 +1,26 @@
-"""The receiver over real connections: what it takes, and what it refuses."""
+"""The receiver over real connections: what it takes, what it refuses, and how it is served."""
 
 import concurrent.futures
-import contextlib
-import hashlib
-import hmac
 import json
 import logging
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import SecretStr
+from receivers import BEARER, CHANGED, JSON, OSS, OTHER, PUSH, S3, SECRET, Receiver, github, signed
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from relance.config import IndexSpec
 from relance.errors import ConfigurationError, RetryableError
 from relance.events import Change
-from relance.events.receiver import KINDS, Limits, receiver
+from relance.events.receiver import Limits, receiver
 from relance.events.serve import running_receiver, serve_receiver
-from relance.events.signatures import sign
-
-SECRET = "correct horse battery staple"
-OTHER = "the secret that comes next"
-BEARER = {"authorization": f"Bearer {SECRET}"}
-JSON = {"content-type": "application/json"}
-LIMITS = Limits(request_s=1.0, gather_s=0.05, body_bytes=4096)
-
-CHANGED = json.dumps({"changed": ["docs/a.md"], "removed": ["docs/b.md"]}).encode()
-S3 = json.dumps(
-    {
-        "Records": [
-            {"eventName": "s3:ObjectCreated:Put", "s3": {"bucket": {"name": "bucket"}, "object": {"key": "docs/a.md"}}}
-        ]
-    }
-).encode()
-OSS = json.dumps(
-    {
-        "events": [
-            {
-                "eventName": "ObjectRemoved:DeleteObject",
-                "oss": {"bucket": {"name": "bucket"}, "object": {"key": "docs/b.md"}},
-            }
-        ]
-    }
-).encode()
-PUSH = json.dumps(
-    {
-        "ref": "refs/heads/main",
-        "repository": {"default_branch": "main", "full_name": "relance/handbook"},
-        "commits": [{"added": ["docs/a.md"], "modified": [], "removed": ["docs/b.md"]}],
-    }
-).encode()
-
-
-def spec(name: str) -> IndexSpec:
-    return IndexSpec.model_validate(
-        {"name": name, "sources": [{"type": "files", "root": "docs"}], "folder": Path("/srv")}
-    )
-
-
-def github(body: bytes = PUSH, secret: str = SECRET, event: str = "push") -> dict[str, str]:
-    mac = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return JSON | {"x-github-event": event, "x-hub-signature-256": f"sha256={mac}", "x-github-delivery": "1"}
-
-
-def signed(body: bytes = CHANGED, secret: str = SECRET, at: float | None = None) -> dict[str, str]:
-    return JSON | {"x-relance-signature": sign(secret, body, int(time.time() if at is None else at))}
-
-
-class Receiver:
-    """A running receiver; `events` are those that were taken, `error` is what happens instead."""
-
-    def __init__(self) -> None:
-        self.events: list[Change] = []
-        self.error: Exception | None = None
-        self.delay_s = 0.0
-        self.url = ""
-        self.client = httpx.Client(trust_env=False, timeout=20)
-
-    def emit(self, change: Change) -> None:
-        time.sleep(self.delay_s)
-        if self.error:
-            raise self.error
-        self.events.append(change)
-
-    def app(self, limits: Limits = LIMITS, routes: Any = ()) -> Any:
-        specs = {name: spec(name) for name in ("handbook", "notes")}
-        return receiver(specs, SecretStr(f"{SECRET},{OTHER}"), self.emit, limits=limits, routes=routes)
-
-    def post(self, path: str, content: Any = CHANGED, headers: Any = None, method: str = "POST") -> httpx.Response:
-        headers = {"content-type": "application/json"} | BEARER if headers is None else headers
-        return self.client.request(method, self.url + path, content=content, headers=headers)
-
-
-@pytest.fixture
-def desk():
-    """A receiver of its own for each test."""
-    desk = Receiver()
-    with running_receiver(desk.app(), head_s=0.5) as desk.url, desk.client:
-        yield desk
 
 
 @pytest.mark.parametrize(
@@ -308,168 +220,6 @@ def test_a_flood_is_slowed_down_per_index():
         assert 1 <= int(replies[-1].headers["retry-after"]) <= 2
         assert desk.post("/generic/notes").status_code == 202
         assert [desk.post("/generic/handbook", headers=JSON | WRONG).status_code for _ in range(5)] == [401] * 5
-
-
-def connect(url: str) -> socket.socket:
-    host, port = url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=10)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
-
-
-def head(length: str = "content-length: 100") -> bytes:
-    lines = [
-        "POST /generic/handbook HTTP/1.1",
-        "host: x",
-        "content-type: application/json",
-        f"authorization: Bearer {SECRET}",
-        length,
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-def read(connection: socket.socket) -> bytes:
-    """Read until the other side closes."""
-    data = b""
-    with contextlib.suppress(ConnectionResetError):
-        while part := connection.recv(65536):
-            data += part
-    return data
-
-
-@pytest.mark.parametrize("drip", [[], [b" "] * 40])
-def test_a_body_that_takes_for_ever_is_given_up(desk, drip):
-    began = time.monotonic()
-    with connect(desk.url) as connection:
-        connection.sendall(head())
-        stop = threading.Event()
-
-        def trickle():
-            for byte in drip:
-                if stop.wait(0.1):
-                    return
-                try:
-                    connection.sendall(byte)
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=trickle)
-        thread.start()
-        data = read(connection)
-        stop.set()
-        thread.join()
-    assert data.startswith(b"HTTP/1.1 408 ")
-    assert b"more than 1 seconds" in data
-    assert 0.9 < time.monotonic() - began < 3.5
-
-
-@pytest.mark.parametrize("sent", [b"", b"POST /generic/handbook HTTP/1.1\r\nhost: x\r\n"])
-def test_a_head_that_takes_for_ever_is_given_up(desk, sent):
-    began = time.monotonic()
-    with connect(desk.url) as connection:
-        connection.sendall(sent)
-        assert read(connection) == b""
-    assert time.monotonic() - began < 3
-
-
-def test_a_second_head_that_takes_for_ever_is_given_up(desk):
-    with connect(desk.url) as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /he")
-        began = time.monotonic()
-        data = b""
-        while b'"ok"' not in data:
-            data += connection.recv(65536)
-        connection.sendall(b"alth")
-        assert read(connection) == b""
-    assert time.monotonic() - began < 3
-
-
-def test_a_head_that_is_too_large_is_refused(desk):
-    with connect(desk.url) as connection:
-        with contextlib.suppress(OSError):  # it may have hung up by then
-            connection.sendall(b"POST / HTTP/1.1\r\nx: " + b"y" * 200_000)
-        assert read(connection)[:13] in {b"HTTP/1.1 400 ", b""}
-
-
-def test_a_body_said_to_be_huge_is_not_waited_for(desk):
-    began = time.monotonic()
-    with connect(desk.url) as connection:
-        connection.sendall(head("content-length: 99999999999"))
-        assert read(connection).startswith(b"HTTP/1.1 413 ")
-    assert time.monotonic() - began < 0.9
-
-
-def test_a_body_that_never_ends_is_cut(desk):
-    with connect(desk.url) as connection:
-        connection.sendall(head("transfer-encoding: chunked"))
-        with pytest.raises(OSError):  # noqa: PT011  # a pipe that broke, or a connection that was reset
-            while True:
-                connection.sendall(b"1000\r\n" + b" " * 4096 + b"\r\n")
-    assert desk.events == []
-    assert desk.post("/health", None, {}, "GET").status_code == 200
-
-
-def test_without_a_key_no_body_is_read(desk):
-    with connect(desk.url) as connection:
-        connection.sendall(head().replace(SECRET.encode(), b"nonsense"))
-        assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
-
-
-def test_a_sender_that_breaks_off_does_no_harm(desk):
-    with connect(desk.url) as connection:
-        connection.sendall(head() + b"{")
-    assert desk.post("/generic/handbook").status_code == 202
-
-
-def test_slow_senders_do_not_hold_up_the_others(desk):
-    slow = [connect(desk.url) for _ in range(40)]
-    for connection in slow:
-        connection.sendall(head())
-    began = time.monotonic()
-    assert desk.post("/generic/handbook").status_code == 202
-    assert time.monotonic() - began < 0.9
-    for connection in slow:
-        connection.close()
-
-
-def test_no_more_bodies_are_read_at_once_than_memory_is_there_for():
-    desk = Receiver()
-    limits = Limits(request_s=1.0, gather_s=0.01, bodies=1)
-    with running_receiver(desk.app(limits)) as desk.url, desk.client, connect(desk.url) as slow:
-        slow.sendall(head())
-        time.sleep(0.3)
-        began = time.monotonic()
-        assert desk.post("/generic/handbook").status_code in {202, 408}  # as the one before it is given up
-        assert time.monotonic() - began > 0.4
-
-
-@pytest.fixture(scope="module")
-def shared():
-    desk = Receiver()
-    with (
-        running_receiver(desk.app(limits=Limits(gather_s=0.001, per_second=1e6, burst=10**6))) as desk.url,
-        httpx.Client(base_url=desk.url, trust_env=False) as client,
-    ):
-        yield client
-
-
-@settings(max_examples=150)
-@given(body=st.binary(max_size=200) | st.sampled_from([CHANGED, S3, OSS, PUSH]), kind=st.sampled_from(KINDS), query=st.text(max_size=20),
-       index=st.sampled_from(["handbook", "handbook", "x", "%00", "%ff"]))  # fmt: skip
-def test_no_bytes_make_it_fail(shared, body, kind, query, index):
-    headers = github(body) if kind == "github" else JSON | BEARER
-    reply = shared.post(f"/{kind}/{index}", content=body, headers=headers, params={"prefix": query, "root": query})
-    assert reply.status_code in {202, 400, 404, 409}
-    assert {"error", "status"} & set(reply.json())
-
-
-@settings(max_examples=60)
-@given(st.dictionaries(st.sampled_from(["authorization", "x-relance-signature", "x-hub-signature-256", "x-eventbridge-signature-token", "content-type"]),
-                       st.binary(max_size=80).map(lambda value: bytes(byte for byte in value if byte > 32 and byte != 127))),
-       st.sampled_from(KINDS))  # fmt: skip
-def test_no_headers_make_it_fail(shared, headers, kind):
-    reply = shared.post(f"/{kind}/handbook", content=CHANGED, headers=list(headers.items()))
-    assert reply.status_code in {401, 415}
 
 
 def test_it_says_that_it_is_well_and_shows_what_else_there_is(desk):

@@ -1,12 +1,8 @@
-"""The tables under an index: compare-and-set, one commit per replacement, no commit for nothing, locks."""
+"""The tables under an index: compare-and-set, one commit per replacement, no commit for nothing."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relance.documents import Chunk, Document, digest, document_id
-from relance.errors import ConfigurationError, IndexBusyError, RetryableError
+from relance.errors import ConfigurationError, RetryableError
 from relance.index import Index
 from relance.store import Store, open_store, schemas
 from relance.store.catalog import NAME, Catalog
@@ -28,24 +24,12 @@ from relance.store.chunks import ChunkTable, EmbeddedDocument
 from relance.store.connection import store_error
 from relance.store.failures import Failure, Failures
 from relance.store.index_tables import IndexTables
-from relance.store.lock import hold
 from relance.store.manifest import Manifest, marker
 from relance.store.runs import Runs
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DIMENSION = 8
 reuse_fixtures = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture
-def connect(tmp_path: Path) -> Callable[[], Store]:
-    """Open the store with a connection of its own, as another process would."""
-    return lambda: Store(str(tmp_path / "db"), storage_options={}, api_key="")
-
-
-@pytest.fixture
-def store(connect: Callable[[], Store]) -> Store:
-    return connect()
 
 
 def at_once(work: Callable[[int], None], n: int = 6) -> list[BaseException]:
@@ -317,6 +301,26 @@ def test_a_marker_is_64_bits_of_version_and_fingerprint(a: tuple[str, str], b: t
     assert (marker(*a) == marker(*b)) == (a == b)
 
 
+def test_a_manifest_from_before_its_column_was_renamed_is_read_and_written(
+    make_index: Callable[..., Index], docs: Path
+) -> None:
+    rows = [json.dumps({"id": n, "text": f"Row {n}."}) for n in range(3)]
+    (docs / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    sources = [{"type": "files", "root": str(docs), "rows": {"text": "text", "id": "id"}}]
+    index = make_index(sources=sources)
+    assert index.ingest().added == 3
+    (docs / "a.md").write_text("A text.", encoding="utf-8")
+    index.ingest()
+    tables = IndexTables.serving(open_store(index.spec), "notes")
+    assert tables is not None
+    tables.manifest.table.alter_columns({"path": "collection", "rename": "container"})  # as it was
+
+    index = make_index(sources=sources)
+    assert (index.ingest().unchanged, index.status().documents) == (4, 4)
+    (docs / "b.md").write_text("Another text.", encoding="utf-8")
+    assert index.ingest().added == 1
+
+
 # -- failures and runs -------------------------------------------------------------------------------------------
 
 
@@ -349,56 +353,3 @@ def test_runs_are_listed_latest_first_and_by_index(store: Store) -> None:
         ("o'ther 4", 4, 4), ("o'ther 3", 3, 3),
     ]  # fmt: skip
     assert found[0]["report"]["quote"] == "\"'文"
-
-
-# -- the lock of a folder ----------------------------------------------------------------------------------------
-
-HOLDER = """
-import sys, time
-from relance.store import Store
-from relance.store.lock import hold
-with hold(Store(sys.argv[1], storage_options={}, api_key=""), "notes"):
-    print("held", flush=True)
-    time.sleep(600)
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_the_lock_goes_with_the_process_that_held_it(store: Store) -> None:
-    command = [sys.executable, "-c", HOLDER, store.uri]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(IndexBusyError, match=f"process {holder.pid} on "), hold(store, "notes"):
-            pass
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
-    with hold(store, "notes"), pytest.raises(IndexBusyError, match=f"process {os.getpid()} "), hold(store, "notes"):
-        pass
-
-
-def test_a_busy_index_says_who_holds_it_even_where_the_note_is_unreadable(store: Store, tmp_path: Path) -> None:
-    with hold(store, "notes"):
-        (tmp_path / "db/.relance/notes.holder.json").write_text("{half", encoding="utf-8")
-        with pytest.raises(IndexBusyError, match="another process"), hold(store, "notes"):
-            pass
-
-
-def test_a_manifest_from_before_its_column_was_renamed_is_read_and_written(
-    make_index: Callable[..., Index], docs: Path
-) -> None:
-    rows = [json.dumps({"id": n, "text": f"Row {n}."}) for n in range(3)]
-    (docs / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    sources = [{"type": "files", "root": str(docs), "rows": {"text": "text", "id": "id"}}]
-    index = make_index(sources=sources)
-    assert index.ingest().added == 3
-    (docs / "a.md").write_text("A text.", encoding="utf-8")
-    index.ingest()
-    tables = IndexTables.serving(open_store(index.spec), "notes")
-    assert tables is not None
-    tables.manifest.table.alter_columns({"path": "collection", "rename": "container"})  # as it was
-
-    index = make_index(sources=sources)
-    assert (index.ingest().unchanged, index.status().documents) == (4, 4)
-    (docs / "b.md").write_text("Another text.", encoding="utf-8")
-    assert index.ingest().added == 1
