@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import dashscope_service as dashscope
+import openai_service as openai
 import pytest
 import stamina
 from pytest_httpserver import HTTPServer
@@ -28,3 +29,9 @@ def service(request: pytest.FixtureRequest) -> Any:
 def dashscope_service(httpserver: HTTPServer) -> dashscope.Service:
     """A service on the loopback address that speaks DashScope's own protocol and does what a test says."""
     return dashscope.Service(httpserver)
+
+
+@pytest.fixture
+def openai_service(httpserver: HTTPServer) -> openai.Service:
+    """An OpenAI-compatible service on the loopback address that does what a test says."""
+    return openai.Service(httpserver)
