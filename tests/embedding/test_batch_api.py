@@ -1,112 +1,20 @@
-"""Batches at half the price: against the emulator, through crashes, and never ordering a text twice."""
+"""Batches at half the price, against the emulator: what is ordered, how it ends and what it costs."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from contextlib import contextmanager, suppress
-from importlib import import_module
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
-import stamina
+from batch_emulator import FAST, KEY, TEXTS, Service, embedding_for, emulating, has, open_orders
 
 from relance.embedding.batch_api import Orders, cancel, fill
-from relance.embedding.embedder import vector_key
 from relance.errors import AccountError, BudgetError, ConfigurationError, RetryableError
 from relance.pipeline.batch_mode import changed_texts, fill_context
 from relance.pipeline.run import Ingestion
-from relance.store.catalog import Catalog
-from relance_emulator import EmulatorConfig, running
 
-fill_module = import_module("relance.embedding.batch_api.fill")  # the package has a function of that name
-KEY = "sk-very-secret-0123456789"
-TEXTS = [f"The gauge at mile {n} stands {n * 7 % 31} feet above the mean." for n in range(25)]
-FAST: dict[str, Any] = {"least": 1, "poll_s": (0.01, 0.05)}
-
-
-class Service:
-    """An emulator, as tests see it."""
-
-    def __init__(self, url):
-        self.url = url
-
-    def post(self, name, content=None):
-        assert httpx.post(f"{self.url}/_emulator/{name}", json=content, trust_env=False).status_code == 200
-
-    def get(self, path):
-        return httpx.get(self.url + path, headers={"authorization": f"Bearer {KEY}"}, trust_env=False).json()
-
-    def stats(self):
-        return self.get("/_emulator/stats")
-
-    def sent(self, method, path):
-        """Return the bodies of the latest requests to an address."""
-        found = [each for each in self.get("/_emulator/requests")["requests"] if each["method"] == method]
-        return [each["body"] for each in found if each["path"] == f"/compatible-mode/v1{path}"]
-
-    @property
-    def online(self):
-        """Count the texts' requests that were no part of a batch."""
-        return sum(count for path, count in self.stats()["by_path"].items() if path.endswith("embedding"))
-
-
-def emulating(**settings):
-    return running(EmulatorConfig(vectors="hash", record=500, **settings))
-
-
-@pytest.fixture(scope="module")
-def emulator_url():
-    with emulating(batch_s=0.05) as url:
-        yield url
-
-
-@pytest.fixture
-def service(emulator_url):
-    service = Service(emulator_url)
-    service.post("reset")
-    return service
-
-
-@pytest.fixture(autouse=True)
-def impatient():
-    """No pauses between attempts."""
-    with stamina.set_testing(True, attempts=20, cap=True):
-        yield
-
-
-def embedding_for(service, **fields):
-    plain = {"model": "dashscope/text-embedding-v4", "base_url": service.url, "api_key": KEY, "dimension": 64}
-    return plain | {"mode": "batch"} | fields
-
-
-@pytest.fixture
-def start(make_index, service):
-    """Enter a run; keywords are for the section `embedding`, `sections` for others."""
-
-    @contextmanager
-    def enter(at=service, sections=None, **fields):
-        with Ingestion(make_index(embedding=embedding_for(at, **fields), **(sections or {})).spec) as run:
-            yield run
-
-    return enter
-
-
-def keys_of(run, texts):
-    return [vector_key(run.provider.info.space, "document", text) for text in texts]
-
-
-def has(run, texts):
-    return run.vectors.contains(keys_of(run, texts)).tolist()
-
-
-def open_orders(run):
-    return Orders(run.tables.catalog, run.tables.space, f"{run.embedding.base_url}/compatible-mode/v1").all()
+SERVICE = "batch_emulator"
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def write_documents(docs):
@@ -238,146 +146,6 @@ def test_two_indexes_of_one_store_do_not_order_the_same_texts(service, start):
         thread.join()
     assert sorted(report.embedded for report in reports) == [0, len(TEXTS)]
     assert (service.stats()["texts"], service.stats()["duplicates"]) == (len(TEXTS), 0)
-
-
-# Crashes
-
-
-class CrashError(BaseException):
-    """The process is no more."""
-
-
-class Crash:
-    """Ends a run after the n-th thing it does to the outside: call a service, write to the catalog."""
-
-    def __init__(self, monkeypatch, at):
-        self.left = at
-        self.happened = False
-        put, loop = Catalog.put, fill_module.event_loop
-
-        def counted_put(catalog, key, value, *, expected):
-            put(catalog, key, value, expected=expected)
-            if key.startswith("bulk/"):
-                self.step()
-
-        @contextmanager
-        def counted_loop():
-            with loop() as portal:
-                yield Portal(portal, self.step)
-
-        monkeypatch.setattr(Catalog, "put", counted_put)
-        monkeypatch.setattr(fill_module, "event_loop", counted_loop)
-
-    def step(self):
-        self.left -= 1
-        if self.left == 0:
-            self.happened = True
-            raise CrashError
-
-
-class Portal:
-    def __init__(self, portal, step):
-        self._portal = portal
-        self._step = step
-
-    def call(self, work, *args):
-        result = self._portal.call(work, *args)
-        if work.__name__ != "aclose":
-            self._step()
-        return result
-
-
-@pytest.mark.slow
-def test_a_run_may_be_killed_anywhere_and_each_text_is_still_ordered_once(service, start):
-    calm: dict[str, Any] = {"least": 1, "max_lines": 2, "poll_s": (0.1, 0.1)}
-    for at in range(1, 60):
-        service.post("reset")
-        texts = [f"{at}: {text}" for text in TEXTS[:4]]
-        with pytest.MonkeyPatch.context() as patch, suppress(CrashError):
-            crash = Crash(patch, at)
-            with start() as run:
-                try:
-                    fill(fill_context(run), [(texts, None)], **calm)
-                except CrashError:
-                    run.vectors._buffer.clear()  # what was not on disk is lost
-                    raise
-        if not crash.happened:
-            break
-        with start() as run:
-            report = fill(fill_context(run), [(texts, None)], **calm)
-            assert all(has(run, texts)), at
-            assert report.waiting == 0, at
-        stats = service.stats()
-        assert (stats["texts"], stats["duplicates"]) == (4, 0), at
-    assert not crash.happened
-    assert at > 15
-
-
-@pytest.mark.slow
-def test_a_killed_process_loses_no_batch(make_index, tmp_path):
-    with emulating(batch_s=3.0) as url:
-        service = Service(url)
-        spec = make_index(embedding=embedding_for(service)).spec
-        script = (
-            "import json, sys\n"
-            "from relance.embedding.batch_api import fill\n"
-            "from relance.pipeline.batch_mode import fill_context\n"
-            "from relance.pipeline.run import Ingestion\n"
-            "from relance.config import IndexSpec\n"
-            "declared, texts = json.loads(sys.argv[1])\n"
-            "with Ingestion(IndexSpec.model_validate(declared)) as run:\n"
-            "    fill(fill_context(run), [(texts, None)], least=1)\n"
-        )
-        declared = spec.model_dump(mode="json") | {"embedding": embedding_for(service), "folder": str(tmp_path)}
-        process = subprocess.Popen([sys.executable, "-c", script, json.dumps([declared, TEXTS])])
-        with Ingestion(spec, read_only=True) as reader:
-            deadline = time.monotonic() + 60
-            while not any(order.batch_id for order in open_orders(reader)):
-                assert time.monotonic() < deadline
-                assert process.poll() is None
-                time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-
-        read_when = []
-
-        def texts():
-            read_when.append(all(has(run, TEXTS)))
-            yield TEXTS, None
-
-        with Ingestion(spec, wait_s=10) as run:
-            report = fill(fill_context(run), texts(), **FAST)
-        assert read_when == [True]  # the batch was received before a document was read
-        assert (report.ordered, report.embedded) == (0, len(TEXTS))
-        assert (service.stats()["texts"], service.stats()["duplicates"]) == (len(TEXTS), 0)
-
-
-@pytest.mark.parametrize("action", ["reset", "truncated", "ok_with_code", "InternalError", "html"])
-def test_an_order_whose_answer_is_lost_is_looked_up_before_it_is_made_again(service, start, action):
-    service.post("faults", [{"kind": "batches", "times": 1, "action": action}])
-    with start() as run:
-        report = fill(fill_context(run), [(TEXTS, None)], **FAST)
-        assert (report.embedded, report.batches) == (len(TEXTS), 1)
-    assert (service.stats()["texts"], service.stats()["duplicates"]) == (len(TEXTS), 0)
-    assert service.sent("GET", "/batches")
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_a_shaky_service_is_waited_for_and_nothing_is_bought_twice(make_index, seed):
-    faults = [
-        {"probability": 0.1, "action": action}
-        for action in ("reset", "truncated", "html", "InternalError", "Throttling", "ModelUnavailable")
-    ]
-    with emulating(batch_s=0.05, seed=seed) as url:
-        service = Service(url)
-        service.post("faults", faults)
-        with Ingestion(make_index(embedding=embedding_for(service)).spec) as run:
-            report = fill(fill_context(run), [(TEXTS, None)], **FAST, max_lines=5)
-            assert all(has(run, TEXTS))
-        stats = service.stats()
-    assert report.batches == 5
-    assert (stats["texts"], stats["duplicates"]) == (len(TEXTS), 0)
-    assert len(stats["by_status"]) > 2  # it was shaky
 
 
 # Being stopped, and other ends

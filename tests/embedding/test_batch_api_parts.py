@@ -1,4 +1,4 @@
-"""The parts of batch mode: where it is to be had, files of requests, files of results, odd services, open orders."""
+"""The parts of batch mode: where it is to be had, files of requests, files of results, odd services."""
 
 import io
 import json
@@ -19,8 +19,6 @@ from relance.embedding.providers import ModelInfo
 from relance.errors import ConfigurationError, RetryableError
 from relance.pipeline.batch_mode import fill_context
 from relance.pipeline.run import Ingestion
-from relance.store import open_store
-from relance.store.catalog import Catalog
 
 KEY = "sk-very-secret-0123456789"
 FAST: dict[str, Any] = {"least": 1, "poll_s": (0.001, 0.01)}
@@ -381,33 +379,3 @@ def test_what_is_not_billed_line_by_line_is_counted_by_our_own_tokenizer(run, od
     )
     own = int(run.provider.tokenizer.count(TEXTS).sum()) + len(TEXTS)
     assert order_all(run).tokens == own
-
-
-# Open orders
-
-
-@settings(deadline=None, max_examples=15)
-@given(st.lists(st.tuples(st.sampled_from(["save", "drop"]), st.integers(0, 3), st.integers(0, 1)), max_size=12))
-def test_two_processes_that_change_orders_do_not_undo_each_others_changes(make_orders, steps):
-    catalog, space = make_orders()
-    two = [Orders(catalog, space, "u"), Orders(catalog, space, "u")]
-    model = {}
-    for verb, number, who in steps:
-        order = Order("u", number, number, id=str(number), submitted_at=number)
-        getattr(two[who], verb)(order)
-        if verb == "save":
-            model[number] = order
-        else:
-            model.pop(number, None)
-    assert two[0].all() == two[1].all() == [model[number] for number in sorted(model)]
-
-
-@pytest.fixture(scope="module")
-def make_orders(tmp_path_factory):
-    from relance.config import IndexSpec
-
-    folder = tmp_path_factory.mktemp("orders")
-    declared = {"name": "n", "sources": [{"type": "files", "root": "."}], "store": {"uri": str(folder / "db")}}
-    catalog = Catalog(open_store(IndexSpec.model_validate(declared)))
-    made = iter(range(10**6))
-    return lambda: (catalog, f"space{next(made)}")
