@@ -198,7 +198,7 @@ def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | N
 
     change = Change(index, source, tuple(changed or ()), tuple(removed or ()), everything=not (changed or removed))
     _use_server()
-    with EventsApi() as api:
+    with EventsApi(timeout_s=60.0) as api:  # a server on SQLite may answer a burst of events after a minute
         own = api.is_deployed(index)
         api.emit(change)
     terminal = Terminal(as_json=json)
