@@ -36,9 +36,10 @@ def start_telemetry() -> tuple[str, ...]:
     Returns what is sent: `metrics`, `traces`, both or neither. Call it as often as you like; the first call counts. A
     provider that is installed already (by `opentelemetry-instrument`, or the program relance is part of) is left alone.
     OpenTelemetry's other variables mean what they mean everywhere. What is left at the process's end is sent within
-    five seconds; an address that does not answer costs one line in the log.
+    five seconds; an address that does not answer costs one line in the log, and so does an SDK that is not installed:
+    a cluster may set the variable for every program in it.
 
-    Raises MissingExtraError (the variable is set, the SDK is not installed) or ConfigurationError (another protocol).
+    Raises ConfigurationError (another protocol).
     """
     global _started  # noqa: PLW0603  # one SDK per process is OpenTelemetry's own rule
     with _lock:
@@ -61,9 +62,10 @@ def _start() -> tuple[str, ...]:
     try:
         import opentelemetry.exporter.otlp.proto.http
         import opentelemetry.sdk  # noqa: F401  # whether they are there
-    except ImportError as error:
-        msg = f"sending {' and '.join(wanted)} to OTEL_EXPORTER_OTLP_ENDPOINT"
-        raise MissingExtraError(msg, "telemetry") from error
+    except ImportError:
+        what = f"sending {' and '.join(wanted)} to OTEL_EXPORTER_OTLP_ENDPOINT"
+        log.warning("%s; nothing is sent", MissingExtraError(what, "telemetry"))
+        return ()
     # One sentence of ours instead of theirs, which come every few seconds and with tracebacks.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     start: dict[str, Callable[[], Provider | None]] = {"metrics": _metrics, "traces": _traces}
