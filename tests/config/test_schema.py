@@ -1,4 +1,4 @@
-"""The schema, the template and the example: what an editor is told about index files is what the loader does."""
+"""The schema, the template and the example: editors complete from the same rules that the loader checks."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def _indexes(specs: Sequence[Path], built: Built, dataset: Path,
 
 
 def _build(indexes: Sequence[Index], terminal: Terminal) -> None:
-    """Bring indexes in sync; what is wrong with the model of one is told before another is built."""
+    """Bring indexes in sync; every model is checked before the first index is built."""
     from relance.embedding.providers import open_provider
     from relance.pipeline.run_handle import RunHandle
 

@@ -96,7 +96,7 @@ class Files(Source):
         return Location(uri, self._path(uri), f"{public.rstrip('/')}/{quote(path)}" if public else "")
 
     def watched(self, *, shown: bool = False) -> WatchedFolder:
-        """Return the folder, which tells of its changes."""
+        """Return the folder, whose changes can be watched."""
         return WatchedFolder(self.spec, self._root, self._prefix, self._wanted, self.context.media_type_of, shown=shown)
 
     def _path(self, uri: str) -> Path:

@@ -102,7 +102,7 @@ class Source(ABC):
         """Say where a uri is, or the source as a whole; None for a uri that cannot be one of this source."""
 
     def watched(self, *, shown: bool = False) -> WatchedFolder | None:  # noqa: ARG002  # most places cannot be watched
-        """Return the folder that tells of its changes; None where there is none.
+        """Return the folder whose changes can be watched; None where there is none.
 
         `shown`: documents of the index may show images and videos of this source.
         """
