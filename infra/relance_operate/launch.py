@@ -38,7 +38,6 @@ def run_flow(parameters: dict[str, Any], handle: RunHandle) -> tuple[dict[str, A
 
     A Prefect server named by PREFECT_API_URL or the active profile is used; else a temporary one is started.
     """
-    quiet_prefect()
     for name, value in _TEMPORARY.items():
         os.environ.setdefault(name, value)
     laps = {"": time.perf_counter()}

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 
 from relance.chunkers import chunk_document, embedding_text
 from relance.config import ChunkingSpec
-from relance.config.plugins import Plugins
 from relance.documents import Chunk, Document
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
 from relance.errors import DocumentError
+from relance.testing.given import GivenPlugin
 
 __all__ = ["CHARACTERS", "FRAGMENTS", "ChunkerContract", "check_characters", "check_context", "check_overlap",
            "check_spans", "document"]  # fmt: skip
@@ -40,25 +40,24 @@ FRAGMENTS = [
 _TEXTS = 60  # made of fragments, the same at every run
 
 
-class ChunkerContract:
+class ChunkerContract(GivenPlugin):
     """What an author says.
 
     Attributes:
         strategy: its name in `chunking`.
-        plugin: the class that the entry point names; None where it is installed.
         syntaxes: of documents it is tried with.
         tokenizers: by which it is tried.
         options: of its section, beside `max_tokens`, `overlap_tokens` and `context`.
     """
 
     strategy: ClassVar[str]
-    plugin: ClassVar[Any] = None
+    group = "chunkers"
     syntaxes: ClassVar[Sequence[str]] = ("text", "markdown", "code:python", "row")
     tokenizers: ClassVar[Sequence[str]] = ("qwen", "words")
     options: ClassVar[dict[str, Any]] = {}
 
     def test_it_has_a_section_and_a_version(self) -> None:
-        plugin = self._plugins.find("chunkers", self.strategy)
+        plugin = self.plugins(self.strategy).find("chunkers", self.strategy)
         assert issubclass(plugin.Spec, ChunkingSpec)
         assert isinstance(self.spec(), plugin.Spec)
         assert plugin.version
@@ -88,12 +87,12 @@ class ChunkerContract:
 
     def spec(self, **values: Any) -> ChunkingSpec:
         """Read the section `chunking` as an index file would."""
-        return ChunkingSpec.of({"strategy": self.strategy, **self.options, **values}, self._plugins)
+        return ChunkingSpec.of({"strategy": self.strategy, **self.options, **values}, self.plugins(self.strategy))
 
     def split(self, doc: Document, spec: ChunkingSpec, tokenizer: Tokenizer, limit: int = 0) -> list[Chunk] | None:
         """Split a document; None where it is refused, for a reason."""
         try:
-            return chunk_document(doc, spec, tokenizer, limit, self._plugins)
+            return chunk_document(doc, spec, tokenizer, limit, self.plugins(self.strategy))
         except DocumentError as error:
             assert error.uri == doc.uri
             assert error.reason
@@ -108,10 +107,6 @@ class ChunkerContract:
             syntax = self.syntaxes[number % len(self.syntaxes)]
             tokenizer = open_tokenizer(self.tokenizers[number % len(self.tokenizers)])
             yield text, syntax, tokenizer, choose.randrange(16, 121)
-
-    @property
-    def _plugins(self) -> Plugins:
-        return Plugins.of({"chunkers": {self.strategy: self.plugin} if self.plugin else None})
 
 
 def document(text: str, syntax: str = "text") -> Document:

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from relance.config import EmbeddingSpec
-from relance.config.plugins import Plugins
 from relance.embedding.embedder import Embedder
 from relance.embedding.providers import InputType, Provider, Reply, open_provider
+from relance.testing.given import GivenPlugin
 
 __all__ = ["TEXTS", "ProviderContract"]
 
@@ -39,17 +39,13 @@ TEXTS = [
 ]
 
 
-class ProviderContract:
-    """What an author says: a fixture `spec`, the section of a model to try, and the plug-in.
+class ProviderContract(GivenPlugin):
+    """What an author says: a fixture `spec`, the section of a model to try, and the plug-in."""
 
-    Attributes:
-        plugin: the class that the entry point names; None where it is installed.
-    """
-
-    plugin: ClassVar[Any] = None
+    group = "providers"
 
     def test_it_has_a_section_and_a_version_which_is_part_of_the_space(self, spec: EmbeddingSpec) -> None:
-        plugin = self._plugins(spec).find("providers", spec.provider)
+        plugin = self.plugins(spec.provider).find("providers", spec.provider)
         assert issubclass(plugin.Spec, EmbeddingSpec)
         assert isinstance(spec, plugin.Spec)
         info = self.use(spec, _info)
@@ -133,13 +129,13 @@ class ProviderContract:
     def section(self, values: Mapping[str, Any]) -> EmbeddingSpec:
         """Read the section `embedding` as an index file would."""
         name = str(values["model"]).partition("/")[0]
-        return EmbeddingSpec.of(values, Plugins.of({"providers": {name: self.plugin} if self.plugin else None}))
+        return EmbeddingSpec.of(values, self.plugins(name))
 
     def use(self, spec: EmbeddingSpec, use: Callable[[Provider], Awaitable[T]]) -> T:
         """Run `use(provider)` and close the provider."""
 
         async def main() -> T:
-            provider = open_provider(spec, self._plugins(spec))
+            provider = open_provider(spec, self.plugins(spec.provider))
             try:
                 return await use(provider)
             finally:
@@ -154,9 +150,6 @@ class ProviderContract:
             return [(await provider.embed(texts, input_type=input_type)).vectors for texts in requests]
 
         return self.use(spec, embed)
-
-    def _plugins(self, spec: EmbeddingSpec) -> Plugins:
-        return Plugins.of({"providers": {spec.provider: self.plugin} if self.plugin else None})
 
 
 async def _info(provider: Provider) -> Any:

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from relance.config import RerankSpec
-from relance.config.plugins import Plugins
 from relance.search.candidate import Candidate
 from relance.search.rerankers import Reranker, open_reranker
+from relance.testing.given import GivenPlugin
 
 __all__ = ["TEXTS", "RerankerContract", "candidates"]
 
@@ -34,17 +34,13 @@ TEXTS = [
 ]
 
 
-class RerankerContract:
-    """What an author says: a fixture `spec`, the section of a model to try, and the plug-in.
+class RerankerContract(GivenPlugin):
+    """What an author says: a fixture `spec`, the section of a model to try, and the plug-in."""
 
-    Attributes:
-        plugin: the class that the entry point names; None where it is installed.
-    """
-
-    plugin: ClassVar[Any] = None
+    group = "rerankers"
 
     def test_it_has_a_section(self, spec: RerankSpec) -> None:
-        plugin = self._plugins(spec).find("rerankers", spec.provider)
+        plugin = self.plugins(spec.provider).find("rerankers", spec.provider)
         assert issubclass(plugin.Spec, RerankSpec)
         assert isinstance(spec, plugin.Spec)
 
@@ -78,14 +74,11 @@ class RerankerContract:
     def section(self, values: Mapping[str, Any]) -> RerankSpec:
         """Read the section `search.rerank` as an index file would."""
         name = str(values["model"]).partition("/")[0]
-        return RerankSpec.of(values, Plugins.of({"rerankers": {name: self.plugin} if self.plugin else None}))
+        return RerankSpec.of(values, self.plugins(name))
 
     def open(self, spec: RerankSpec) -> Reranker:
         """Open the reranker."""
-        return open_reranker(spec, plugins=self._plugins(spec))
-
-    def _plugins(self, spec: RerankSpec) -> Plugins:
-        return Plugins.of({"rerankers": {spec.provider: self.plugin} if self.plugin else None})
+        return open_reranker(spec, plugins=self.plugins(spec.provider))
 
 
 def candidates(texts: Sequence[str], ways: tuple[str, ...] = ("dense", "full-text")) -> list[Candidate]:
