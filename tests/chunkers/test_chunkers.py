@@ -1,11 +1,16 @@
 """How good the cuts are: headings, paragraphs, sentences, code, and what each chunk says about where it stands."""
 
 import importlib.util
+import random
 import sys
+import tracemalloc
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from relance.chunkers import chunk_document, context_prefix, embedding_text
+from relance.chunkers import chunk_document, chunk_documents, context_prefix, embedding_text
 from relance.chunkers.boundaries import Level, find_boundaries
 from relance.chunkers.code import SyntaxChunker
 from relance.chunkers.markdown import outline
@@ -13,6 +18,7 @@ from relance.config import ChunkingSpec
 from relance.documents import Chunk, Document
 from relance.embedding.tokenizers import open_tokenizer
 from relance.errors import DocumentError, MissingExtraError
+from relance.testing.chunkers import FRAGMENTS
 
 WORDS = open_tokenizer("words")
 
@@ -62,6 +68,16 @@ def test_a_boundary_is_as_good_as_what_ends_there(text, level):
 def test_no_chunk_begins_with_chinese_punctuation():
     for chunk in cut("边界层在压力升高处分离，然后（有时）再附着；这是常见的。" * 30, max_tokens=16):
         assert chunk[0] not in "，。；）"
+
+
+@given(text=st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=5), max_size=60).map("".join))
+@settings(max_examples=150, deadline=None)
+def test_boundaries_found_window_by_window_are_those_of_the_whole_text(text):
+    whole = find_boundaries(text)
+    for window in (1, 7, 80):
+        found = find_boundaries(text, window)
+        assert found.positions.tolist() == whole.positions.tolist()
+        assert found.levels.tolist() == whole.levels.tolist()
 
 
 def test_a_paragraph_is_a_better_end_than_a_sentence_and_a_sentence_better_than_a_word():
@@ -296,6 +312,65 @@ def test_auto_cuts_code_without_any_parser(monkeypatch):
 def test_the_limit_of_the_model_counts_if_it_is_smaller():
     chunks = chunk_document(document("word " * 100), ChunkingSpec(max_tokens=64), WORDS, limit=20)
     assert max(chunk.tokens for chunk in chunks) == 20
+
+
+def alone(one, spec, limit):
+    try:
+        return chunk_document(one, spec, open_tokenizer("qwen"), limit)
+    except DocumentError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    ("spec", "limit"),
+    [
+        (ChunkingSpec(max_tokens=32), 0),
+        (ChunkingSpec(strategy="whole", max_tokens=40), 0),
+        (ChunkingSpec(max_tokens=64, context=["title", "headings"]), 24),
+    ],
+)
+def test_documents_split_together_are_split_as_alone(spec, limit):
+    choose = random.Random(3)
+    texts = ["".join(choose.choices(FRAGMENTS, k=choose.randrange(12))) for _ in range(60)]
+    ways = ("row", "markdown", "code:python")
+    documents = [
+        Document(f"d{at}", text, "text/plain", "", "A title", ways[at % 3])
+        for at, text in enumerate([*texts, *texts[:9]])
+    ]
+    together = [
+        str(found) if isinstance(found, DocumentError) else found
+        for found in chunk_documents(documents, spec, open_tokenizer("qwen"), limit)
+    ]
+    assert together == [alone(one, spec, limit) for one in documents]
+    assert any(isinstance(found, str) for found in together) == (spec.strategy == "whole")
+
+
+def test_long_documents_split_together_are_split_as_alone():
+    spec = ChunkingSpec(max_tokens=9_000)
+    documents = [document("long and longer\n" * length) for length in (20_000, 9, 40_000, 30_000, 80_000, 1)]
+    found = list(chunk_documents(documents, spec, open_tokenizer("qwen")))
+    assert found == [alone(one, spec, 0) for one in documents]
+
+
+def test_a_tokenizer_is_not_needed_where_there_is_nothing_to_split():
+    nobody: Any = None
+    assert list(chunk_documents([], ChunkingSpec(), nobody)) == []
+
+
+@pytest.mark.parametrize("syntax", ["markdown", "code:python"])
+def test_a_long_text_takes_eight_bytes_a_character_beside_itself(syntax):
+    sentence = "Heat flows from the wall, and `the layer` thickens.\n"
+    text = f"# Part\n\n{sentence * 9}\n```\n{sentence * 3}```\n\n" * 2_500
+    tokenizer = open_tokenizer("qwen")
+    chunk_document(document(text[:9_000], syntax), ChunkingSpec(), tokenizer)  # imports and tables
+    tracemalloc.start()
+    try:
+        chunks = chunk_document(document(text, syntax), ChunkingSpec(), tokenizer)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(chunks) > 1_000
+    assert most <= 8 * len(text)
 
 
 def prefix(title, path, *context):

@@ -110,7 +110,7 @@ def test_a_whole_document_is_one_chunk_or_a_failure_that_names_the_way_out(text)
 
 
 def tiktoken_encoding(tokenizer):
-    return tokenizer._encode.__self__
+    return tokenizer._encoding
 
 
 def test_prose_is_cut_into_about_as_few_chunks_as_chonkie_makes():

@@ -16,7 +16,7 @@ FRAGMENTS = [
     "…", "!?", "中文分词。", "，", "，没有", "『引用』", "ひらがなカタカナ", "한국어 문장 ",
     "العربية ", "ไทยไม่มีช่องว่าง", "𠀀𠀁",
     "👩‍👩‍👧‍👦", "🇩🇪", "e\u0301\u0323", "ﷺ", "´ ¨", "\u3000", "\xa0", "\u2028", "\x1c", "\ufeff", "\u200b", "▁", "▁ a",
-    "<s>", "<|endoftext|>", "</s>", "\ud800", "\ud83d\ude00", "supercalifragilistic" * 4, "\0", "\r",
+    "<s>", "<|endoftext|>", "</s>", "\ud800", "\ud83d\ude00", "0", "7 ", "supercalifragilistic" * 4, "\0", "\r",
     "https://example.org/a_b-c?d=e ",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=40).map("".join)
@@ -37,7 +37,7 @@ def tokenizer(request):
 def test_there_is_a_boundary_for_each_token_counted(name, text):
     tokenizer = open_tokenizer(name)
     ends = tokenizer.boundaries(text)
-    assert ends.dtype == np.int64
+    assert ends.dtype == np.int32
     assert len(ends) == tokenizer.count([text])[0]
     assert (np.diff(ends) >= 0).all()
     if len(ends) and name != "words":  # which has no tokens for blanks
@@ -79,6 +79,16 @@ def test_texts_are_counted_one_by_one(tokenizer):
     assert together.tolist() == [int(tokenizer.count([text])[0]) for text in sample]
     assert together[0] == 0
     assert len(tokenizer.count([])) == 0
+
+
+@given(sample=st.lists(texts, max_size=12))
+@quick
+@pytest.mark.parametrize("name", ["qwen", "wordllama", "words"])
+def test_texts_tokenised_together_are_as_they_are_alone(name, sample):
+    tokenizer = open_tokenizer(name)
+    alone = [tokenizer.boundaries(text).tolist() for text in sample]
+    assert [ends.tolist() for ends in tokenizer.boundaries_of(sample)] == alone
+    assert tokenizer.count(sample).tolist() == list(map(len, alone))
 
 
 def test_threads_get_the_same_counts(tokenizer):

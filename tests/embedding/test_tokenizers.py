@@ -1,10 +1,12 @@
 """Counts are the model's own."""
 
+import gzip
 import importlib.util
 import json
 import subprocess
 import sys
 import unicodedata
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,28 @@ def test_qwen_counts_known_texts():
     assert counts.tolist() == [4, 5, 5, 3, 7]
 
 
+@given(sample=st.lists(st.text(max_size=30) | st.sampled_from(["7", "0 ", "no.\n", "a\r", "b \n ", ""]), max_size=9))
+@settings(max_examples=150, deadline=None)
+def test_qwen_counts_texts_together_as_tiktoken_counts_each(sample):
+    tokenizer = open_tokenizer("qwen")
+    assert isinstance(tokenizer, Qwen)
+    sample = [text.encode("utf-8", "ignore").decode() for text in sample]
+    assert tokenizer.count(sample).tolist() == [len(tokenizer._encoding.encode_ordinary(text)) for text in sample]
+
+
+def test_no_text_is_a_special_token_of_qwen():
+    tokenizer = open_tokenizer("qwen")
+    assert isinstance(tokenizer, Qwen)
+    (special,) = tokenizer._encoding.special_tokens_set
+    assert tokenizer.count([special])[0] == len(tokenizer._encoding.encode_ordinary(special)) > 1
+    assert tokenizer.boundaries(f"x{special * 3}y")[-1] == len(special) * 3 + 2
+
+
+def test_the_ranks_of_qwen_are_in_order():
+    lines = gzip.decompress((files("relance") / "embedding" / "qwen.tiktoken.gz").read_bytes()).split()
+    assert list(map(int, lines[1::2])) == list(range(len(lines) // 2))
+
+
 @pytest.mark.parametrize(
     "text", ["word and another, 12 of them.\n" * 9_000, "没有空格的文字，一直写下去。" * 15_000, "x\n\n" * 99_999]
 )
@@ -34,7 +58,9 @@ def test_qwen_counts_long_texts_in_pieces_without_changing_the_count(text):
     tokenizer = open_tokenizer("qwen")
     assert isinstance(tokenizer, Qwen)
     assert len(text) > 2 * tokenizer._longest
-    assert tokenizer.count([text])[0] == len(tokenizer._encode(text)) == len(tokenizer.boundaries(text))
+    assert (
+        tokenizer.count([text])[0] == len(tokenizer._encoding.encode_ordinary(text)) == len(tokenizer.boundaries(text))
+    )
 
 
 def llama_file():

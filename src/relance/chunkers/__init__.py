@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from relance.chunkers.ahead import TokenizedAhead
 from relance.chunkers.context import context_prefix, embedding_text
 from relance.config.plugin_section import read_section
 from relance.config.plugins import Plugins
 from relance.errors import ConfigurationError, DocumentError, MissingExtraError, RelanceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from relance.config import ChunkingSpec
     from relance.documents import Chunk, Document
     from relance.embedding.tokenizers import Tokenizer
 
-__all__ = ["Chunker", "chunk_document", "chunker_version", "context_prefix", "embedding_text", "open_chunker"]
+__all__ = [
+    "Chunker",
+    "chunk_document",
+    "chunk_documents",
+    "chunker_version",
+    "context_prefix",
+    "embedding_text",
+    "open_chunker",
+]
 
 # Context never takes so much of a model's limit that less remains for a chunk.
 SMALLEST = 16
+# Characters of documents that are tokenised together.
+TOGETHER = 1 << 20
 
 
 class Chunker(Protocol):
@@ -58,6 +72,28 @@ def chunker_version(spec: ChunkingSpec, plugins: Plugins | None = None) -> Any:
     return getattr(_find(spec, plugins), "version", "")
 
 
+def chunk_documents(
+    documents: Sequence[Document],
+    spec: ChunkingSpec,
+    tokenizer: Tokenizer,
+    limit: int = 0,
+    plugins: Plugins | None = None,
+) -> Iterator[list[Chunk] | DocumentError]:
+    """Split documents, each as `chunk_document` does; a DocumentError in place of the chunks of one that cannot be.
+
+    For many short documents this takes half the time: they are tokenised together, and the chunker is opened once.
+    """
+    for some in _groups(documents):
+        texts = [document.text.rstrip() for document in some] if len(some) > 1 else []
+        ahead = TokenizedAhead(tokenizer, texts) if texts else tokenizer
+        opened = cache(partial(open_chunker, spec, ahead, plugins=plugins))
+        for document in some:
+            try:
+                yield _chunk(document, spec, tokenizer, limit, opened)
+            except DocumentError as error:
+                yield error
+
+
 def chunk_document(
     document: Document, spec: ChunkingSpec, tokenizer: Tokenizer, limit: int = 0, plugins: Plugins | None = None
 ) -> list[Chunk]:
@@ -65,9 +101,32 @@ def chunk_document(
 
     Raises DocumentError where the strategy cannot: `whole` for a document that is too long, `code` without its extra.
     """
+    (found,) = chunk_documents([document], spec, tokenizer, limit, plugins)
+    if isinstance(found, DocumentError):
+        raise found
+    return found
+
+
+def _groups(documents: Sequence[Document]) -> Iterator[list[Document]]:
+    """Group documents so that the boundaries of their tokens, 8 bytes each, take some megabytes at a time."""
+    group: list[Document] = []
+    size = 0
+    for document in documents:
+        size += len(document.text)
+        if size > TOGETHER and group:
+            yield group
+            group, size = [], len(document.text)
+        group.append(document)
+    if group:
+        yield group
+
+
+def _chunk(
+    document: Document, spec: ChunkingSpec, tokenizer: Tokenizer, limit: int, opened: Callable[[int], Chunker]
+) -> list[Chunk]:
     most = limit or spec.max_tokens
     while True:
-        chunks = _split(open_chunker(spec, tokenizer, most, plugins), document)
+        chunks = _split(opened(most), document)
         if not (spec.context and limit) or not chunks:
             return chunks
         longest = int(tokenizer.count([embedding_text(document, chunk, spec) for chunk in chunks]).max())

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Kind", "code_points", "kinds", "whole_character"]
+__all__ = ["WINDOW", "Kind", "code_points", "kinds", "line_starts", "whole_character"]
 
 
 class Kind:
@@ -31,17 +31,30 @@ class Kind:
 STOPS = ".!?…。！？；．｡؟۔।॥"
 PAUSES = ",;:，、：､،؛"
 JOINER = "\u200d"
+# Characters looked at in one go, so that memory does not grow by the arrays about every character of a long text.
+WINDOW = 1 << 18
 # Code points; a base with more marks than fit in here is no character of any script.
 LONGEST_CHARACTER = 64
 
 
-def code_points(text: str) -> NDArray[np.uint32]:
-    """Give the code point of each character; shape (len(text),)."""
+def code_points(text: str) -> NDArray[np.unsignedinteger]:
+    """Give the code point of each character; shape (len(text),), uint8 of ASCII, else uint32."""
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
-def kinds(points: NDArray[np.uint32]) -> NDArray[np.uint16]:
+def line_starts(text: str) -> NDArray[np.int64]:
+    """Find the offset after each line end."""
+    windows = range(0, len(text), WINDOW)
+    found = [np.flatnonzero(code_points(text[at : at + WINDOW]) == ord("\n")) + (at + 1) for at in windows]
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def kinds(points: NDArray[np.unsignedinteger]) -> NDArray[np.uint16]:
     """Give the `Kind` of each code point, same shape."""
+    if points.dtype == np.uint8:  # four times as fast as what follows
+        return np.frombuffer(points.tobytes().translate(_ascii()), np.uint8).astype(np.uint16)
     basic = np.minimum(points, 0xFFFF)
     for block in np.flatnonzero(np.bincount(basic >> 8, minlength=256)):
         _learn(int(block))
@@ -81,6 +94,12 @@ def _regional(character: str) -> bool:
 
 
 _basic_plane = np.zeros(0x10000, np.uint16)  # filled block by block, as texts need them
+
+
+@cache
+def _ascii() -> bytes:
+    _learn(0)
+    return _basic_plane[:256].astype(np.uint8).tobytes()  # no ASCII character extends another: it is the ninth bit
 
 
 @cache

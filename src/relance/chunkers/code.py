@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relance.chunkers.boundaries import Boundaries, Level, find_boundaries
+from relance.chunkers.characters import line_starts
 from relance.chunkers.packing import pack
 from relance.documents import Chunk
 from relance.errors import MissingExtraError
@@ -49,8 +50,7 @@ def _split(
 def _lines(text: str) -> Boundaries:
     """Give line starts as lines and every other place as glue."""
     found = find_boundaries(text)
-    newline = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4") == ord("\n")
-    starts = newline[found.positions - 1]
+    starts = found.among(line_starts(text))
     found.levels = np.where(starts, Level.CLAUSE, np.minimum(found.levels, Level.WORD)).astype(np.int8)
     return found
 

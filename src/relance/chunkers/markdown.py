@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from relance.chunkers.boundaries import Level, find_boundaries
+from relance.chunkers.characters import line_starts
 from relance.chunkers.packing import pack
 from relance.documents import Chunk
 
@@ -33,6 +35,7 @@ MARK = re.compile(
 FRONT_MATTER = re.compile(r"---[ \t]*\n(?=[\w'\"-]+[ \t]*:)(?:[^\n]*\n)*?(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 # Inline code, links and images: blanks in them are bad places to split.
 INLINE = re.compile(r"`[^`\n]{1,200}`|\[[^\[\]\n]{0,200}\](?:\([^()\n]{0,500}\)|\[[^\[\]\n]{0,100}\])")
+MARKUP = re.compile(r"[#{\[<*_~`]")
 NO_PARAGRAPH = re.compile(r"[ ]{4}|\t|[ ]{0,3}(?:[-*+>|#]|\d{1,9}[.)][ \t])")
 LONGEST_TITLE = 200
 
@@ -53,6 +56,7 @@ class Outline:
         self.headings = headings
         self.blocks = blocks
         self._parents: list[int] = []  # of each heading, -1 for none
+        self._paths: dict[int, tuple[str, ...]] = {-1: ()}  # of each heading that was looked up
         above: list[int] = []
         for at, heading in enumerate(headings):
             while above and headings[above[-1]].depth >= heading.depth:
@@ -71,11 +75,13 @@ class Outline:
         ):
             at += 1
             begin = headings[at].end
-        titles: list[str] = []
-        while at >= 0:
-            titles.append(headings[at].title)
-            at = self._parents[at]
-        return tuple(title for title in reversed(titles) if title)
+        return self._path(at)
+
+    def _path(self, at: int) -> tuple[str, ...]:
+        if at not in self._paths:
+            title = self.headings[at].title
+            self._paths[at] = (*self._path(self._parents[at]), *([title] if title else []))
+        return self._paths[at]
 
 
 @dataclass(slots=True, frozen=True)
@@ -148,6 +154,8 @@ def _table_end(text: str, at: int) -> int:
 def _title(line: str) -> str:
     """Strip closing `#`s, attributes, links, code, emphasis and tags from a heading's text."""
     line = line[: 2 * LONGEST_TITLE].strip()
+    if not MARKUP.search(line):
+        return " ".join(line.split())[:LONGEST_TITLE].strip()
     line = re.sub(r"(?:^|[ \t])#+$", "", line)
     line = re.sub(r"\s*\{[#.:][^{}]*\}$", "", line)
     line = re.sub(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])", r"\1", line)
@@ -158,15 +166,16 @@ def _title(line: str) -> str:
 
 def _boundaries(text: str, skeleton: Outline) -> Boundaries:
     found = find_boundaries(text)
-    inline = np.array([match.span() for match in INLINE.finditer(text)], np.int64).reshape(-1, 2)
-    found.levels[found.inside(inline)] = Level.GLUE
+    inline = np.fromiter(chain.from_iterable(match.span() for match in INLINE.finditer(text)), np.int64)
+    if len(inline):
+        found.levels[found.inside(inline.reshape(-1, 2))] = Level.GLUE
 
     blocks = np.array(skeleton.blocks, np.int64).reshape(-1, 2)
     if len(blocks):
         # A block too long for a chunk is split at its blank lines, else lines; places around it are better.
         within = found.inside(blocks)
         old = found.levels[within]
-        line = np.array([text[at - 1] == "\n" for at in found.positions[within].tolist()], bool)
+        line = found.among(line_starts(text))[within]
         found.levels[within] = np.where(
             old >= Level.PARAGRAPH, Level.SENTENCE, np.where(line, Level.CLAUSE, Level.GLUE)
         )
@@ -181,8 +190,8 @@ def _boundaries(text: str, skeleton: Outline) -> Boundaries:
         found.levels[found.inside(lines[:, :2])] = Level.GLUE
         found.set_level(lines[:, 0], (Level.HEADING + 6 - lines[:, 2]).astype(np.int8))
         # A heading is not split from what follows it, nor, if possible, from a first heading one deeper.
-        body = np.searchsorted(found.positions, lines[:, 1])
-        bare = body[:-1] == np.searchsorted(found.positions, lines[1:, 0])
+        body = found.first_from(lines[:, 1])
+        bare = body[:-1] == found.first_from(lines[1:, 0])
         found.levels[body[:-1][bare & (lines[1:, 2] > lines[:-1, 2])]] = Level.GLUE
         unwanted = np.zeros(len(found.positions) + 1, bool)
         unwanted[body[:-1][~bare]] = unwanted[body[-1]] = True

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from relance.chunkers.boundaries import Level, first_line
 from relance.chunkers.characters import whole_character
-from relance.chunkers.tokenized import TokenizedText
+from relance.chunkers.tokenized import Part, TokenizedText
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from relance.chunkers.boundaries import Boundaries
     from relance.embedding.tokenizers import Tokenizer
@@ -23,6 +24,8 @@ __all__ = ["Span", "pack"]
 WORD = re.compile(r"\S")
 # A rest smaller than this part of the limit is not left to stand alone.
 TAIL = 8
+# Spans that are counted in one call.
+TOGETHER = 1_000
 
 
 class Span(NamedTuple):
@@ -48,18 +51,32 @@ def pack(
     start = first_line(text)
     if start is None:
         return []
-    tokenized = TokenizedText(text.rstrip(), tokenizer)
-    stop = len(tokenized.text)
+    tokenized = TokenizedText(text, tokenizer)
+    stop = tokenized.stop
     if len(tokenized.ends) <= max_tokens:
         tokens = tokenized.count(start, stop)
         if tokens <= max_tokens:
             return [Span(start, stop, tokens)]
-    return _Packing(text, stop, tokenized, boundaries(text), max_tokens, overlap_tokens).run(start)
+    packing = _Packing(text, stop, tokenized, boundaries(text), max_tokens, overlap_tokens)
+    found = packing.run(start)
+    spans: list[Span] = []
+    while some := list(islice(found, TOGETHER)):
+        counts = tokenized.counts([part for _, _, part in some])
+        spans += [Span(start, end, tokens) for (start, end, _), tokens in zip(some, counts, strict=True)]
+    return spans
 
 
 class _Place(NamedTuple):
     at: int  # where the next chunk begins, but for the overlap
     level: int
+
+
+class _Fitted(NamedTuple):
+    """A span that has at most as many tokens as it may; how many is counted later."""
+
+    start: int
+    end: int
+    part: Part
 
 
 @dataclass(slots=True)
@@ -73,8 +90,7 @@ class _Packing:
     limit: int
     overlap: int
 
-    def run(self, start: int) -> list[Span]:
-        spans: list[Span] = []
+    def run(self, start: int) -> Iterator[_Fitted]:
         done = start  # everything before is in a span
         while True:
             fitted = self._fit(start, done)
@@ -82,14 +98,14 @@ class _Packing:
                 start = done
                 continue
             span, place = fitted
-            spans.append(span)
+            yield span
             if place.at >= self.stop:
-                return spans
+                return
             done = place.at
             start = self._repeat_from(span, place) if self.overlap else done
 
-    def _fit(self, start: int, done: int) -> tuple[Span, _Place] | None:
-        """Take the best span from `start` that ends after `done`, counting it exactly."""
+    def _fit(self, start: int, done: int) -> tuple[_Fitted, _Place] | None:
+        """Take the best span from `start` that ends after `done` and is within the limit."""
         reach = self._reach(start)
         while reach > done:
             place = self._choose(start, done, reach)
@@ -101,13 +117,13 @@ class _Packing:
             end = start + len(piece)
             if end <= done:  # nothing new but indentation
                 return None
-            tokens = self.tokenized.count(start, end)
-            if tokens <= self.limit or len(piece) == 1:
-                return Span(start, end, tokens), place
+            part = self.tokenized.part(start, end)
+            if self.tokenized.fits(part, self.limit) or len(piece) == 1:
+                return _Fitted(start, end, part), place
             # Tokens of a piece are not always those of the text around it. Aim a little lower at the very end, lest a
             # scrap remain.
             aim = self.limit - (self.limit // TAIL if end == self.stop else 0)
-            reach = min(end - 1, start + len(piece) * aim // tokens)
+            reach = min(end - 1, start + len(piece) * aim // self.tokenized.counts([part])[0])
             if start == done:
                 reach = max(reach, start + 1)
         return None
@@ -125,7 +141,8 @@ class _Packing:
     def _choose(self, start: int, done: int, reach: int) -> _Place | None:
         """Choose where to end: never later than `reach`, always after `done`."""
         latest = self._after_blanks(reach)  # blanks cost nothing: they are not in the span
-        latest = self._beside_block(start, latest)
+        if len(self.boundaries.blocks):
+            latest = self._beside_block(start, latest)
         if latest >= self.stop:
             return _Place(self.stop, 0)
         if latest <= done:
@@ -133,16 +150,16 @@ class _Packing:
         positions, levels = self.boundaries.positions, self.boundaries.levels
         before = self.tokenized.before(start)
         size = self.tokenized.before(latest) - before
-        last = int(positions.searchsorted(latest, "right"))
+        last = self.boundaries.first_after(latest)
 
         def best(part: float) -> _Place | None:
             """Choose among the places after a part of the span: the highest level, then the latest."""
             fill = before + int(size * part)
             least = max(done, int(self.tokenized.ends[fill - 1]) if part and fill else 0)
-            first = int(positions.searchsorted(least, "right"))
+            first = self.boundaries.first_after(least)
             if first >= last:
                 return None
-            at = last - 1 - int(np.argmax(levels[first:last][::-1]))
+            at = last - 1 - int(levels[first:last][::-1].argmax())
             return _Place(int(positions[at]), int(levels[at]))
 
         heading = best(0.25)
@@ -172,24 +189,25 @@ class _Packing:
             return latest
         begin, end = int(blocks[found, 0]), int(blocks[found, 1])
         end = min(end, self.stop)
-        if not start <= begin < latest < end or self.tokenized.count(begin, end) > self.limit:
+        tokenized = self.tokenized
+        if not start <= begin < latest < end or not tokenized.fits(tokenized.part(begin, end), self.limit):
             return latest
         return begin if start < begin else self._after_blanks(end)
 
-    def _repeat_from(self, span: Span, place: _Place) -> int:
+    def _repeat_from(self, span: _Fitted, place: _Place) -> int:
         """Find where the next span begins so that it repeats whole sentences, else words, within the overlap."""
         if place.level >= Level.HEADING:
             return place.at
         positions = self.boundaries.positions
         before = self.tokenized.before(span.end)
         least = int(self.tokenized.ends[max(before - self.overlap - 1, 0)])
-        first = int(positions.searchsorted(max(least, span.start + 1), "left"))
-        last = int(positions.searchsorted(place.at, "left"))
+        first = self.boundaries.first_after(max(least - 1, span.start))
+        last = self.boundaries.first_after(place.at - 1)
         levels = np.minimum(self.boundaries.levels[first:last], Level.SENTENCE)
         for at in first + np.lexsort((positions[first:last], -levels)):
             if self.boundaries.levels[at] == Level.GLUE:
                 break
             begin = int(positions[at])
-            if self.tokenized.count(begin, span.end) <= self.overlap:
+            if self.tokenized.fits(self.tokenized.part(begin, span.end), self.overlap):
                 return begin
         return place.at
