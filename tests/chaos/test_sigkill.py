@@ -21,8 +21,8 @@ from relance.index import Index
 
 KILLS = 30
 SEED = int(os.environ.get("RELANCE_CHAOS_SEED", "20261122"))
-# Vectors are committed every 0.4 s; on a busy machine the commit itself takes a moment more.
-FLUSH_S = 1.0
+# A reply's vectors are on disk before the next request is sent: only what was in flight is bought again.
+IN_FLIGHT = 8 * 64
 
 WORDS = "river gauge flood satellite sensor battery antenna ferry bridge lock weir basin spring delta storm".split()
 
@@ -87,18 +87,17 @@ def time_of(victim: subprocess.Popen[str]) -> float:
     return time.monotonic() - began
 
 
-def shoot(victim: subprocess.Popen[str], delay_s: float) -> float | None:
-    """Let a victim work for a while and kill it; returns when, or None if it had finished by then."""
+def shoot(victim: subprocess.Popen[str], delay_s: float) -> bool:
+    """Let a victim work for a while and kill it; false if it had finished by then."""
     release(victim)
     time.sleep(delay_s)
-    moment = time.time()
     victim.send_signal(signal.SIGKILL)
     code = victim.wait()
     assert victim.stdout is not None
     assert victim.stdin is not None
     victim.stdin.close()
     victim.stdout.close()
-    return moment if code == -signal.SIGKILL else None
+    return code == -signal.SIGKILL
 
 
 @pytest.mark.slow
@@ -112,16 +111,16 @@ def test_kills_at_random_moments_lose_double_and_rebuy_nothing(
         put(docs / str(i % 9) / f"{i}.md", text(rng, rng.randrange(2, 9)))
     spec = declare("killed")
     index = Index(spec)
-    killed: dict[int, float] = {}
+    killed: set[int] = set()
     opened = 0
     duration = time_of(start(declare("timed"), tmp_path / "timed.jsonl"))
     window = duration
     victim = start(spec, log)
     for round_ in range(400):
         following = start(spec, log)  # imports while the other one works
-        moment = shoot(victim, rng.uniform(0.0, window))
-        if moment is not None:
-            killed[victim.pid] = moment
+        died = shoot(victim, rng.uniform(0.0, window))
+        if died:
+            killed.add(victim.pid)
             window = min(duration, window * 1.2)
         else:  # a run over a few edits is done sooner than the first one
             window *= 0.6
@@ -131,7 +130,7 @@ def test_kills_at_random_moments_lose_double_and_rebuy_nothing(
         victim = following
         if len(killed) >= KILLS:
             break
-        if round_ % 2 or moment is None:
+        if round_ % 2 or not died:
             edit(rng, docs)
     assert len(killed) >= KILLS
     assert opened > KILLS // 2
@@ -152,8 +151,9 @@ def test_kills_at_random_moments_lose_double_and_rebuy_nothing(
         request = json.loads(line[line.rindex('{"time": ') :])
         for each in request["texts"]:
             bought[each].append((request["time"], request["pid"]))
-    twice = {each: times for each, times in bought.items() if len(times) > 1}
-    for each, times in twice.items():
-        for moment, pid in sorted(times)[:-1]:
+    lost: defaultdict[int, int] = defaultdict(int)
+    for each, times in bought.items():
+        for _, pid in sorted(times)[:-1]:
             assert pid in killed, f"bought twice although nobody was killed: {each[:60]}"
-            assert moment > killed[pid] - FLUSH_S, f"bought {killed[pid] - moment:.2f} s before the kill, and again"
+            lost[pid] += 1
+    assert max(lost.values(), default=0) <= IN_FLIGHT

@@ -1,31 +1,46 @@
-"""The embedding store: every vector that was paid for, found again by content."""
+"""The embedding cache: every vector that was bought, found again by content."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relance.errors import RelanceError
-from relance.store import schemas
+from relance.store.claims import Claims
 from relance.store.connection import Store, store_error
-from relance.store.maintenance import compact
+from relance.store.frame import Frame
+from relance.store.journal import Journal
+from relance.store.key_set import prefixes
+from relance.store.local_folder import local_folders
+from relance.store.owner import Owner
+from relance.store.vector_table import VectorTable
 
 if TYPE_CHECKING:
     from relance.embedding.embedder import Vector
     from relance.embedding.sparse import Sparse
 
-__all__ = ["CacheSpace", "EmbeddingStore", "dense_matrix", "describe", "prune", "table_name"]
+__all__ = ["PREFIX", "EmbeddingStore", "table_name"]
+
+log = logging.getLogger(__name__)
 
 PREFIX = "relance__vectors__"
-_FLUSH_S = 0.4  # bought vectors are on disk this long after the reply at the latest, plus one commit
-_FLUSH_ROWS = 4096
-_COMPACT_COMMITS = 200  # look-ups slow down with the number of small files
-_MERGE_KEYS = 50_000
+_FOLD_BYTES = 64 << 20  # a million vectors of 1,024 numbers are 62 commits, and 62 files of the table
+# A run on this machine leaves smaller ones in the journal: each commit is one more file, to be rewritten one day.
+_LEFT_BYTES, _LEFT_FILES = 4 << 20, 32
+# What other machines have bought is found in the table only, so it goes there soon.
+_REMOTE_FOLD_S = 2.0
+_REMOTE_LOOK_S = 2.0  # a look for new versions is a request there, and 0.2 ms in a local folder
+# Where there is no journal, the table is written so often, and so many vectors are in memory.
+_HELD_S = 0.4
+_HELD_ROWS = 4096
+_POLL_S = 0.03  # between two looks for what others have bought
 
 
 def table_name(space: str) -> str:
@@ -33,248 +48,282 @@ def table_name(space: str) -> str:
     return PREFIX + space
 
 
-def _prefixes(keys: list[str]) -> NDArray[np.uint64]:
-    """Return the first eight bytes of hex keys."""
-    raw = bytes.fromhex("".join([key[:16] for key in keys]))
-    return np.frombuffer(raw, dtype=">u8").astype(np.uint64)
-
-
 class EmbeddingStore:
     """Vectors of one space; safe to use from several threads, and from several processes.
 
-    Implements `VectorStore`. `put` is buffered: a thread commits what has come in several times a second,
-    so a killed run loses what arrived within the last moment and nothing more. `flush_s` is the longest time from
-    `put` to the next commit.
+    Implements `VectorStore`. `put` appends to a journal on local disk, where a kill no longer loses the vectors and all
+    processes of this machine see them; a thread syncs it for power cuts. The journal is folded into the table in large
+    commits, and when the cache is closed. What a dead process has left is folded by the next one that buys.
+
+    Args:
+        fold_bytes: so much of the journal is folded at once.
+        fold_s: it is folded after so many seconds even if it is smaller; by default only where the store is not on
+            this machine, for the others.
+        poll_s: between two looks of `wait`.
     """
 
     def __init__(self, store: Store, space: str, dimension: int, *, sparse: bool = False,
-                 flush_s: float = _FLUSH_S) -> None:  # fmt: skip
-        self._store = store
-        self._name = table_name(space)
+                 fold_bytes: int = _FOLD_BYTES, fold_s: float | None = None,
+                 poll_s: float = _POLL_S) -> None:  # fmt: skip
+        remote = store.local is None
         self._dimension = dimension
-        self._flush_s = flush_s
-        self._schema = schemas.vectors(dimension, sparse=sparse)
-        self._columns = [name for name in ("key", "vector", "sparse") if name in self._schema.names]
-        self._lock = threading.Lock()
-        self._commit = threading.Lock()
-        self._known: NDArray[np.uint64] | None = None  # sorted; eight bytes a key, so a million cost 8 MB
-        self._recent: set[int] = set()
-        self._buffer: dict[str, Vector] = {}
-        self._flushing: dict[str, Vector] = {}
-        self._table: Any = None
-        self._commits = 0
-        self._wake = threading.Event()
-        self._closing = threading.Event()
-        self._error: Exception | None = None
+        self._sparse = sparse
+        self._fold_bytes = fold_bytes
+        self._fold_s = _REMOTE_FOLD_S if remote and fold_s is None else fold_s
+        self._look_s = _REMOTE_LOOK_S if remote else 0.0
+        self._poll_s = poll_s
+        self._folders = local_folders(store, f"vectors/{space}")
+        self._journal = Journal(next(self._folders), dimension, sparse=sparse)
+        self._table = VectorTable(store, table_name(space), dimension, sparse=sparse)
+        self._opening = threading.Lock()
+        self._owner: Owner | None = None
+        self._claims: Claims | None = None
+        self._looking = threading.Lock()
+        self._looked = float("-inf")
+        self._holding = threading.Lock()
+        self._held: list[Frame] = []  # what there is no journal for
+        self._unjournaled: OSError | None = None
+        self._warned = False
+        self._ended: list[NDArray[np.uint64]] = []  # keys that were put and may still be claimed
+        self._folding = threading.Lock()
+        self._unfolded_since: float | None = None
+        self._wake, self._closing = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._folder: threading.Thread | None = None
+        self._error: Exception | None = None
+
+    # -- reading ---------------------------------------------------------------------------------------------------
 
     def contains(self, keys: list[str]) -> NDArray[np.bool_]:
-        """Tell which keys have a vector; shape (len(keys),). Costs no request once the keys are loaded."""
+        """Tell which keys have a vector, whoever bought it; shape (len(keys),)."""
         if not keys:
             return np.zeros(0, dtype=bool)
-        prefixes = _prefixes(keys)
-        with self._lock:
-            known = self._load_keys()
-            found = np.fromiter((int(prefix) in self._recent for prefix in prefixes), dtype=bool, count=len(keys))
-            if len(known):
-                places = np.minimum(np.searchsorted(known, prefixes), len(known) - 1)
-                found |= known[places] == prefixes
-        return found
+        held = self._memory(keys)
+        self._look(self._look_s)
+        there = prefixes(keys)
+        found = self._journal.contains(there) | self._table.contains(there)
+        return found | np.fromiter((key in held for key in keys), bool, len(keys))
 
     def get(self, keys: list[str]) -> dict[str, Vector]:
         """Return the vectors there are for `keys`."""
-        wanted = [key for key, there in zip(keys, self.contains(keys), strict=True) if there]
-        found: dict[str, Vector] = {}
-        with self._lock:
-            for buffer in (self._buffer, self._flushing):
-                found.update({key: buffer[key] for key in wanted if key in buffer})
-            table = self._table
-        missing = [key for key in wanted if key not in found]
-        if missing and table is not None:
-            for condition in schemas.in_lists("key", missing):
-                rows = table.search().where(condition).select(self._columns).limit(None).to_arrow()
-                names = rows["key"].to_pylist()
-                matrix = dense_matrix(rows["vector"]) if self._dimension else np.zeros((len(names), 0), np.float32)
-                sparse = self._sparse(rows)
-                found.update({name: (matrix[i], sparse[i]) for i, name in enumerate(names)})
+        found = self._memory(keys)
+        for age_s in (self._look_s, 0.0):
+            missing = [key for key in dict.fromkeys(keys) if key not in found]
+            if not missing:
+                break
+            self._look(age_s)
+            found |= self._journal.read(missing)
+            missing = [key for key in missing if key not in found]
+            there = self._table.contains(prefixes(missing)).tolist()
+            found |= self._table.read([key for key, known in zip(missing, there, strict=True) if known])
+            if not self._journal.contains(prefixes(missing)).any():
+                break  # else a file of the journal was folded while we read
         return found
 
-    def put(self, keys: list[str], vectors: NDArray[np.float32], sparse: list[Sparse] | None = None) -> None:
-        """Keep vectors, shape (len(keys), dimension), and sparse ones where the space has them; returns at once.
+    def _memory(self, keys: list[str]) -> dict[str, Vector]:
+        if not self._held:
+            return {}
+        with self._holding:
+            frames, wanted = list(self._held), set(keys)
+        return {key: vector for frame in frames for key, vector in frame.vectors() if key in wanted}
 
-        Errors of earlier commits are raised here.
+    def _look(self, age_s: float) -> None:
+        """See what others have bought; the table, where that is a request, only if the last look is so old."""
+        with self._looking:
+            whole = self._journal.follow()
+            if not whole or time.monotonic() - self._looked >= age_s:
+                self._table.refresh()
+                self._looked = time.monotonic()
+
+    # -- claims ----------------------------------------------------------------------------------------------------
+
+    def claim(self, keys: list[str]) -> list[str]:
+        """Claim those of `keys` that have no vector and that nobody alive has claimed; returns them in their order.
+
+        Each call is a claimant of its own: a key is given to one call only, until its vector is put or it is released.
+        Whoever gets a key buys its vector and calls `put`, which ends the claim once others can read the vector, or
+        `release`. The claims of a process end with it, however it dies. For threads, never for the event loop.
+        """
+        keys = list(dict.fromkeys(keys))
+        keys = [key for key, there in zip(keys, self.contains(keys), strict=True) if not there]
+        if not keys:
+            return []
+        claims = self._open()
+        free = claims.take(prefixes(keys))
+        mine = [key for key, ours in zip(keys, free, strict=True) if ours]
+        # Others end a claim after the vector can be read: what was bought before we had the claim is there by now.
+        self._look(0.0)
+        bought = self.contains(mine)
+        claims.end(prefixes(mine)[bought])
+        return [key for key, there in zip(mine, bought, strict=True) if not there]
+
+    def release(self, keys: list[str]) -> None:
+        """End claims that `claim` gave to the caller; those of keys that were put have ended already."""
+        if self._claims is not None and keys:
+            self._claims.end(prefixes(keys))
+
+    def wait(self, keys: list[str], *, timeout_s: float | None = None,
+             stop: Callable[[], bool] | None = None) -> list[str]:  # fmt: skip
+        """Wait until each of `keys` has a vector or nobody alive claims it; returns those without a vector.
+
+        What comes back is to be claimed again: its buyer has released it, or died. After `timeout_s` seconds, or once
+        `stop` is true, the keys that others still claim come back too. For threads, never for the event loop.
+        """
+        deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+        claims, lapsed = self._open(), []
+        while True:
+            began = time.thread_time()
+            # In this order: a claim ends after the vector can be read.
+            held = claims.held(prefixes(keys))
+            there = self.contains(keys)
+            lapsed += [key for key, claimed, known in zip(keys, held, there, strict=True) if not (claimed or known)]
+            keys = [key for key, claimed, known in zip(keys, held, there, strict=True) if claimed and not known]
+            if not keys or time.monotonic() >= deadline or (stop is not None and stop()):
+                return lapsed + keys
+            # 2,000 keys take 4 ms; waiting for many should not take a core.
+            time.sleep(max(self._poll_s, 20 * (time.thread_time() - began)))
+
+    def _open(self) -> Claims:
+        """Become an owner of the journal, in the first folder where one can be."""
+        with self._opening:
+            if self._claims is not None:
+                return self._claims
+            for folder in chain([self._journal.folder], self._folders):
+                try:
+                    self._owner = Owner(folder)
+                except OSError as error:
+                    self._unjournaled = error
+                    continue
+                if folder != self._journal.folder:
+                    self._journal = Journal(folder, self._dimension, sparse=self._sparse)
+                break
+            self._claims = Claims(self._owner, self._journal.folder)
+            return self._claims
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def put(self, keys: list[str], vectors: NDArray[np.float32], sparse: list[Sparse] | None = None) -> None:
+        """Keep vectors, shape (len(keys), dimension), and sparse ones where the space has them; a kill loses none.
+
+        Ends claims on `keys`. Errors of earlier commits are raised here.
         """
         if self._error is not None:
             raise self._error
-        with self._lock:
-            for at, key in enumerate(keys):
-                self._buffer[key] = (vectors[at], sparse[at] if sparse else None)
-            self._recent.update(int(prefix) for prefix in _prefixes(keys))
+        if not keys:
+            return
+        beside: list[Sparse | None] | None = [*(sparse or [None] * len(keys))] if self._sparse else None
+        frame = Frame(keys, vectors, beside, time.time_ns() // 1000)
+        self._open()
+        if not self._is_journaled(frame):
+            with self._holding:
+                self._held.append(frame)
+        if self._unfolded_since is None:
+            self._unfolded_since = time.monotonic()
+        with self._holding:
+            self._ended.append(prefixes(keys))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._flush_regularly, name="relance-vectors", daemon=True)
+                self._closing.clear()
+                self._thread = threading.Thread(target=self._sync_on, name="relance-journal", daemon=True)
                 self._thread.start()
         self._wake.set()
 
+    def _is_journaled(self, frame: Frame) -> bool:
+        if self._owner is None:
+            return False
+        try:
+            self._journal.append(frame, self._owner)
+        except OSError as error:
+            self._unjournaled = error
+            return False
+        return True
+
     def drain(self) -> None:
-        """Wait while more is buffered than memory should hold; for threads, never for the event loop."""
-        if len(self._buffer) >= _FLUSH_ROWS:
+        """Wait while more waits to be folded than there should; for threads, never for the event loop."""
+        if sum(len(frame.keys) for frame in self._held) >= _HELD_ROWS or self._journal.bytes >= 2 * self._fold_bytes:
             self.flush()
 
     def flush(self) -> None:
-        """Commit what has been put; returns when it is on disk."""
-        with self._commit:
-            with self._lock:
-                self._buffer, self._flushing = {}, self._buffer
-                rows = self._flushing
-            if not rows:
-                return
-            try:
-                self._write(rows)
-            except Exception as error:
-                with self._lock:
-                    self._buffer = {**rows, **self._buffer}
-                    self._flushing = {}
-                raise (
-                    error if isinstance(error, RelanceError) else store_error(error, f"writing {self._name}")
-                ) from error
-            with self._lock:
-                self._flushing = {}
-                if len(self._recent) > _MERGE_KEYS:
-                    recent = np.fromiter(self._recent, dtype=np.uint64, count=len(self._recent))
-                    self._known = np.union1d(self._load_keys(), recent)
-                    self._recent = set()
+        """Commit what has been put, and what dead processes have left, to the table; returns when it is there."""
+        if not self._journal.follow():
+            self._table.refresh()
+        if self._journal.rows():
+            self._open()
+        self._commit()
 
     def close(self) -> None:
-        """Commit the rest and stop the thread."""
+        """Commit the rest where it is worth a commit, and end all claims. May be called again after an error."""
         self._closing.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-        self.flush()
+        for thread in (self._thread, self._folder):
+            if thread is not None:
+                thread.join()
+        self._thread = self._folder = None
+        whole = self._fold_s is not None or self._error is not None
+        if self._commit(least=0 if whole else _LEFT_BYTES):
+            self._table.tidy()
+        with self._opening:
+            claims, self._claims = self._claims, None
+            owner, self._owner = self._owner, None
+        if claims is not None:
+            claims.close()
+        if owner is not None:
+            owner.close()
+        self._error = None
 
-    def _write(self, rows: dict[str, Vector]) -> None:
-        import pyarrow as pa
-
-        if self._table is None:
-            self._table = self._store.create(self._name, self._schema)
-        now = pa.scalar(datetime.now(UTC), self._schema.field("created_at").type)
-        columns = {"key": pa.array(list(rows)), "created_at": pa.repeat(now, len(rows))}
-        if self._dimension:
-            flat = np.ascontiguousarray(np.stack([dense for dense, _ in rows.values()]), dtype=np.float32).reshape(-1)
-            columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self._dimension)
-        if "sparse" in self._columns:
-            from relance.embedding.sparse import to_arrow
-
-            columns["sparse"] = to_arrow([sparse for _, sparse in rows.values()])
-        self._table.add(pa.table([columns[name] for name in self._schema.names], schema=self._schema))
-        self._commits += 1
-        if self._commits % _COMPACT_COMMITS == 0:
-            compact(self._table, retention=timedelta(hours=1))
-
-    def _sparse(self, rows: Any) -> list[Sparse | None]:
-        if "sparse" not in self._columns:
-            return [None] * rows.num_rows
-        from relance.embedding.sparse import from_arrow
-
-        return from_arrow(rows["sparse"].combine_chunks())
-
-    def _flush_regularly(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            if self._closing.is_set():
-                return
-            if len(self._buffer) < _FLUSH_ROWS:
-                self._closing.wait(self._flush_s)
+    def _commit(self, *, least: int = 0) -> bool:
+        """Move vectors from the journal to the table, unless there are few bytes of them; tells whether any were."""
+        with self._folding:
+            self._unfolded_since = None
             try:
-                self.flush()
-            except Exception as error:
-                self._error = error
-                return
+                segments = self._journal.rotate()
+            except OSError as error:
+                raise store_error(error, f"writing the journal in {self._journal.folder}") from error
+            with self._holding:
+                held = list(self._held)
+            with contextlib.ExitStack() as locks:
+                if self._owner is not None:
+                    segments += locks.enter_context(self._journal.abandoned(self._owner))
+                if not held and len(segments) <= _LEFT_FILES and sum(segment.bytes for segment in segments) < least:
+                    return False
+                if held or any(segment.rows for segment in segments):
+                    self._table.add(chain(self._journal.frames(segments), held))
+                self._journal.discard(segments)
+            with self._holding:
+                del self._held[: len(held)]
+            if held and not self._warned:
+                self._warned = True
+                log.warning(
+                    "there is no journal of bought vectors, a kill may lose the last ones: %s", self._unjournaled
+                )
+        return bool(held or segments)
 
-    def _load_keys(self) -> NDArray[np.uint64]:
-        if self._known is None:
-            self._table = self._store.open(self._name)
-            parts = [np.zeros(0, dtype=np.uint64)]
-            if self._table is not None:
-                batches = self._table.search().select(["key"]).limit(None).to_batches()
-                parts += [_prefixes(batch["key"].to_pylist()) for batch in batches if batch.num_rows]
-            self._known = np.unique(np.concatenate(parts))
-        return self._known
+    def _sync_on(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait(self._patience_s())
+            self._wake.clear()
+            with self._holding:
+                ended, self._ended = self._ended, []
+            if ended:
+                try:
+                    self._journal.sync()
+                except OSError as error:
+                    self._error = store_error(error, f"writing the journal in {self._journal.folder}")
+                    return
+                if self._claims is not None:
+                    self._claims.end(np.concatenate(ended))
+            since, patience_s = self._unfolded_since, self._patience_s()
+            old = since is not None and patience_s is not None and time.monotonic() - since >= patience_s
+            if (old or self._journal.bytes >= self._fold_bytes) and (
+                self._folder is None or not self._folder.is_alive()
+            ):
+                self._folder = threading.Thread(target=self._fold, name="relance-fold", daemon=True)
+                self._folder.start()
 
+    def _patience_s(self) -> float | None:
+        return _HELD_S if self._held else self._fold_s
 
-@dataclass(slots=True, frozen=True)
-class CacheSpace:
-    """What the embedding cache has of one vector space: how many vectors, and the bytes they take."""
-
-    space: str
-    vectors: int
-    bytes: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-
-def describe(store: Store) -> list[CacheSpace]:
-    """Count the vectors of each space and the bytes they take."""
-    return [
-        CacheSpace(name.removeprefix(PREFIX), rows, rows * _row_bytes(table))
-        for name, table in _tables(store).items()
-        for rows in [table.count_rows()]
-    ]
-
-
-def _tables(store: Store) -> dict[str, Any]:
-    names = sorted(name for name in store.tables() if name.startswith(PREFIX))
-    return {name: table for name in names if (table := store.open(name)) is not None}
-
-
-def _row_bytes(table: Any) -> int:
-    names = table.schema.names
-    dense = 4 * table.schema.field("vector").type.list_size if "vector" in names else 0
-    # Key and date beside the vector; a sparse vector has some hundred pairs of eight bytes.
-    return dense + 48 + (800 if "sparse" in names else 0)
-
-
-def dense_matrix(column: Any) -> NDArray[np.float32]:
-    """View a column of vectors as a matrix, shape (rows, dimension)."""
-    values = column.combine_chunks()
-    width = values.type.list_size
-    flat = values.values.to_numpy(zero_copy_only=False)
-    return flat[values.offset * width : (values.offset + len(values)) * width].reshape(-1, width)
-
-
-def prune(store: Store, *, max_bytes: int) -> dict[str, int]:
-    """Drop the oldest vectors until all spaces together fit; returns rows dropped by table.
-
-    Their age is when they were bought: a vector that is dropped while its text is still indexed is only bought again
-    if that text moves.
-    """
-    tables = _tables(store)
-    ages: list[tuple[NDArray[np.int64], str, int]] = []
-    total = 0
-    for name, table in tables.items():
-        size = _row_bytes(table)
-        stamps = [batch["created_at"] for batch in table.search().select(["created_at"]).limit(None).to_batches()]
-        times = np.concatenate([np.zeros(0, np.int64)] + [np.asarray(part.cast("int64")) for part in stamps])
-        ages.append((np.sort(times), name, size))
-        total += len(times) * size
-    if total <= max_bytes:
-        return {}
-    merged = np.concatenate([times for times, _, _ in ages])
-    sizes = np.concatenate([np.full(len(times), size) for times, _, size in ages])
-    order = np.argsort(merged, kind="stable")
-    freed = np.cumsum(sizes[order])
-    cutoff = int(merged[order[min(int(np.searchsorted(freed, total - max_bytes)), len(order) - 1)]])
-    moment = datetime.fromtimestamp(cutoff / 1e6, UTC)
-    dropped = {}
-    for name, table in tables.items():
+    def _fold(self) -> None:
         try:
-            result = table.delete(f"created_at <= timestamp '{moment.strftime('%Y-%m-%d %H:%M:%S.%f')}+00:00'")
+            self._commit()
         except Exception as error:
-            raise store_error(error, f"pruning {name}") from error
-        if result.num_deleted_rows:
-            dropped[name] = result.num_deleted_rows
-            compact(table, retention=timedelta(hours=1))
-    return dropped
+            self._error = error
