@@ -249,6 +249,31 @@ def test_the_vector_index_finds_what_an_exact_search_finds(many: Index) -> None:
     assert found / (k * len(questions)) >= 0.95
 
 
+def test_a_hybrid_search_that_compares_some_candidates_finds_what_exact_lists_give(many: Index) -> None:
+    """Beyond the first 300, a dense list to be merged stands where the vector index estimates it."""
+    embedding = many.spec.embedding.model_copy(update={"output_type": "dense"})
+    dense = many.spec.model_copy(update={"name": "dense", "embedding": embedding})
+    index = Index(dense)
+    index.ingest()
+    rng = np.random.default_rng(2)
+    questions = [" ".join(f"word{i}" for i in rng.integers(0, 60, 4)) for _ in range(30)]
+    exact = {question: [hit.uri for hit in index.search(question)] for question in questions}
+    maintain(dense, open_store(dense), limits=MaintenanceLimits(vector_index_rows=300))
+    found = {question: index.search(question, explain=True) for question in questions}
+    assert found[questions[0]].explanation.indexes["dense"] != "exact"  # type: ignore[union-attr]
+    same = [len({hit.uri for hit in found[question]} & set(exact[question])) / 10 for question in questions]
+    assert np.mean(same) >= 0.93, "vectors of 64 numbers, by one bit of each"
+    table: Any = index.table()
+    for hit in found[questions[0]]:
+        vector, _ = embed_question(dense, table, questions[0])
+        row = table.search(vector).distance_type("cosine").bypass_vector_index().where(f"id = '{hit.id}'").to_list()[0]
+        assert hit.explained is not None
+        assert hit.explained.cosine is None or hit.explained.cosine == pytest.approx(1 - row["_distance"], abs=0.1)
+    assert index.search(questions[0], filter="meta.nothing = 1") == []
+    assert len(index.search(questions[0], k=900)) == 900
+    assert [hit.id for hit in index.search(questions[0], k=400)[:10]] == [hit.id for hit in found[questions[0]]]
+
+
 @each_mode
 def test_rows_that_came_after_an_index_was_made_are_found(many: Index, docs: Path, mode: Mode) -> None:
     (docs / "late.jsonl").write_text('{"id": "late", "text": "zeppelin over the estuary"}\n', encoding="utf-8")

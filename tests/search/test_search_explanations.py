@@ -25,7 +25,7 @@ def test_a_fused_hit_tells_its_place_in_every_list(notes: Index) -> None:
     assert told is not None
     assert (told.mode, told.table, told.version) == ("hybrid", notes.table().name, notes.table().version)
     assert told.indexes == {"sparse": "exact", "full-text": "FTS", "dense": "exact"}
-    assert "json_extract" in str(told.where)
+    assert "json_get_float" in str(told.where)
     assert told.seconds.keys() == {"embed", "search"}
     lists = {mode: {hit.id: (rank, hit.score) for rank, hit in enumerate(notes.search("dry ferry reading", k=190, mode=mode, filter="year > 1910"), start=1)}
              for mode in get_args(Mode) if mode != "hybrid"}  # fmt: skip

@@ -89,9 +89,11 @@ def test_a_question_that_was_paid_for_is_never_bought_again(
 
 
 def test_who_may_not_write_may_still_ask(
-    make_index: Make, docs: Path, emulator: Any, monkeypatch: pytest.MonkeyPatch
+    make_index: Make, docs: Path, emulator: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    from relance.store import Store
     from relance.store.embeddings import EmbeddingStore
+    from relance.store.owner import Owner
 
     def refuse(*_: object) -> None:
         raise PermissionError("read-only")
@@ -99,9 +101,11 @@ def test_who_may_not_write_may_still_ask(
     (docs / "a.md").write_text("A ferry.", encoding="utf-8")
     index = dashscope(make_index, emulator, monkeypatch)
     index.ingest()
-    monkeypatch.setattr(EmbeddingStore, "_write", refuse)
+    monkeypatch.setattr(Owner, "__init__", refuse)
+    monkeypatch.setattr(Store, "create", refuse)
     monkeypatch.setattr(EmbeddingStore, "get", refuse)
     assert len(index.search("boat")) == 1
+    assert not caplog.records
 
 
 def test_connections_stay_open_between_questions_of_one_with(

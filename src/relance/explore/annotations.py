@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from relance.store import Store, schemas
-
-if TYPE_CHECKING:
-    from relance.index import Index
+from relance.store import schemas
 
 __all__ = ["read_annotations"]
 
@@ -16,13 +13,11 @@ __all__ = ["read_annotations"]
 _SAID = {"clusters": ("label", "cluster"), "classes": ("label", "class"), "anomalies": ("anomalous", "anomaly")}
 
 
-def read_annotations(index: Index, store: Store, uris: Sequence[str]) -> dict[str, dict[str, str]]:
+def read_annotations(results: Callable[[str], Any | None], uris: Sequence[str]) -> dict[str, dict[str, str]]:
     """Read what the tables of results say of some documents, by uri; of chunks the first one speaks."""
-    from relance.analysis.results import result_table
-
     annotations: dict[str, dict[str, str]] = {}
     for kind, (column, said) in _SAID.items():
-        table = store.open(result_table(index, kind)) if uris else None
+        table = results(kind) if uris else None
         if table is None or not {"uri", column} <= set(table.schema.names):
             continue
         for condition in schemas.in_lists("uri", list(uris)):

@@ -12,10 +12,16 @@ from relance.explore.paged_table import Page, PagedTable
 from relance.explore.suggestions import fields_of, folders_of
 from relance.explore.versioned_cache import VersionedCache
 from relance.store import open_store
-from relance.store.index_tables import IndexTables
+from relance.store.catalog import NAME as CATALOG
+from relance.store.failures import Failures
+from relance.store.manifest import Manifest
+from relance.store.runs import NAME as RUNS
+from relance.store.serving import ServingTables
 
 if TYPE_CHECKING:
     from relance.index import Index
+    from relance.store.lazy_table import LazyTable
+    from relance.store.open_tables import TableVersion
 
 __all__ = ["CHUNKS_PER_PAGE", "IndexReader"]
 
@@ -31,42 +37,46 @@ _MEDIA = ["doc_id", "uri", "url", "kind", "title", "text", "heading_path", "widt
 
 
 class IndexReader:
-    """Reads an index; lists are kept until a run writes another version of their table. Used by several threads."""
+    """Reads an index; tables stay open, and lists are kept until their table has another version.
+
+    Used by several threads.
+    """
 
     def __init__(self, index: Index) -> None:
         self.index = index
         self._store = open_store(index.spec)
+        self._serving = ServingTables(index.spec, self._store)
         self.has_media = index.spec.media is not None
         self.kept = VersionedCache()
 
-    def tables(self, *, media: bool = False) -> IndexTables | None:
-        """Address the tables that serve now; None before the first run."""
-        return IndexTables.serving(self._store, self.index.spec.name, media=media)
+    def table(self, *, media: bool = False) -> TableVersion | None:
+        """Return the newest version of the table that serves; None before the first run."""
+        name = self._serving.name(media=media) if self.has_media or not media else None
+        return self._serving.tables.newest(name) if name else None
 
     def documents(self, *, media: bool = False) -> PagedTable:
         """List the documents, by uri."""
-        tables = self.tables(media=media)
-        handle = tables.manifest if tables else None
+        table = self._beside(Manifest, media=media)
 
         def read() -> PagedTable:
-            return PagedTable(_rows(handle, _LISTED)).being("collection", False).sorted("uri")
+            return PagedTable(_rows(table, _LISTED)).being("collection", False).sorted("uri")
 
-        return self.kept(f"documents {media}", (handle.name, handle.version) if handle else None, read)
+        return self.kept(f"documents {media}", table, read)
 
     def failures(self) -> PagedTable:
         """List the failures of texts and media, by uri."""
-        handles = [tables.failures for tables in self._parts()]
+        tables = [self._beside(Failures, media=media) for media in self._parts()]
 
         def read() -> PagedTable:
             import pyarrow as pa
 
-            return PagedTable(pa.concat_tables([_rows(handle, _FAILED) for handle in handles or [None]])).sorted("uri")
+            return PagedTable(pa.concat_tables([_rows(table, _FAILED) for table in tables])).sorted("uri")
 
-        return self.kept("failures", [(handle.name, handle.version) for handle in handles], read)
+        return self.kept("failures", tables, read)
 
     def media_types(self, *, media: bool = False) -> list[tuple[str, int]]:
         """Count the chunks (or media) of each media type."""
-        table = self._table(media=media)
+        table = self.table(media=media)
         if table is None:
             return []
 
@@ -74,25 +84,28 @@ class IndexReader:
             rows = table.search().where("active").select(["media_type"]).limit(None).to_arrow()
             return PagedTable(rows).counts("media_type")
 
-        return self.kept(f"types {media}", (table.name, table.version), read)
+        return self.kept(f"types {media}", table, read)
 
     def status(self) -> dict[str, Any]:
         """Describe the index, as `Index.status` does."""
-        versions = [(tables.name, tables.versions, tables.writer) for tables in self._parts()]
-        return self.kept("status", (versions, self._runs_version()), lambda: self.index.status().as_dict())
+        versions = [self._serving.tables.newest(name) for name in (CATALOG, RUNS)]
+        for media in self._parts():
+            versions += [self.table(media=media), *(self._beside(kind, media=media) for kind in (Manifest, Failures))]
+        return self.kept("status", versions, lambda: self.index.status().as_dict())
 
     def runs(self) -> list[dict[str, Any]]:
         """List the latest thousand runs, newest first."""
-        return self.kept("runs", self._runs_version(), lambda: [run.as_dict() for run in self.index.runs(1000)])
+        version = self._serving.tables.newest(RUNS)
+        return self.kept("runs", version, lambda: [run.as_dict() for run in self.index.runs(1000)])
 
     def warm(self) -> None:
         """Read what the first pages need, before anybody asks."""
-        if self.tables() is not None:
+        if self.table() is not None:
             _ = (self.documents(), self.failures(), self.media_types(), self.folders(), self.fields(), self.status())
 
     def chunks(self, document: dict[str, Any], number: int) -> Page:
         """Read a page of the chunks of a document (its row of the manifest), in order, with `metadata` parsed."""
-        table, total, first = self._table(), document["chunks"] or 0, (number - 1) * CHUNKS_PER_PAGE
+        table, total, first = self.table(), document["chunks"] or 0, (number - 1) * CHUNKS_PER_PAGE
         rows: list[dict[str, Any]] = []
         if table is not None and first < total:
             within = f"seq >= {first} AND seq < {first + CHUNKS_PER_PAGE}"
@@ -107,7 +120,7 @@ class IndexReader:
 
     def medium(self, doc_id: str) -> dict[str, Any] | None:
         """Read the row of an image or video; None if there is none."""
-        table = self._table(media=True)
+        table = self.table(media=True)
         if table is None:
             return None
         rows = table.search().where(f"doc_id = '{doc_id}' AND active").select(_MEDIA).limit(1).to_list()
@@ -117,7 +130,7 @@ class IndexReader:
         """Read the rows of the same content in other places."""
         from lancedb.expr import col
 
-        table = self._table(media=True)
+        table = self.table(media=True)
         if table is None:
             return []
         condition = (col("content_hash") == row["content_hash"]) & col("active")
@@ -132,7 +145,7 @@ class IndexReader:
         """Read the rows of images and videos, by id of document."""
         from relance.store.schemas import in_lists
 
-        table = self._table(media=True)
+        table = self.table(media=True)
         if table is None:
             return {}
         found: dict[str, dict[str, Any]] = {}
@@ -143,7 +156,7 @@ class IndexReader:
 
     def different_media(self, count: int) -> list[dict[str, Any]]:
         """Read some images and videos, none of which has the same content as another."""
-        table = self._table(media=True)
+        table = self.table(media=True)
         if table is None:
             return []
         rows = table.search().where("active").select(_MEDIA).limit(10 * count).to_list()
@@ -162,7 +175,7 @@ class IndexReader:
 
     def fields(self) -> list[tuple[str, str]]:
         """List what documents say about themselves, with an example of each: what filters may ask about."""
-        table = self._table()
+        table = self.table()
         if table is None:
             return []
 
@@ -170,11 +183,11 @@ class IndexReader:
             rows = table.search().where("active").select(["metadata"]).limit(_SAMPLE).to_list()
             return fields_of(row["metadata"] for row in rows)
 
-        return self.kept("fields", (table.name, table.version), read)
+        return self.kept("fields", table, read)
 
     def shape(self, *, media: bool = False) -> dict[str, Any]:
         """Say what the table itself says: its bytes, its dimension."""
-        table = self._table(media=media)
+        table = self.table(media=media)
         if table is None:
             return {"bytes": None, "dimension": None}
         dense = table.schema.field("vector").type.list_size if "vector" in table.schema.names else None
@@ -185,19 +198,15 @@ class IndexReader:
         """Where the tables are."""
         return self._store.uri
 
-    def results_version(self, kind: str) -> tuple[str, int, int] | None:
-        """Name the version of a table of results (clusters, anomalies, classes); None if there are none."""
+    def results_version(self, kind: str) -> TableVersion | None:
+        """Return the newest version of a table of results (clusters, anomalies, classes); None if there are none."""
         from relance.analysis.results import result_table
 
-        table = self._store.open(result_table(self.index, kind))
-        if table is None:
-            return None
-        written = table.list_versions()[-1]["timestamp"]  # each analysis replaces the table, which begins at 1 again
-        return table.name, table.version, written.timestamp()
+        return self._serving.tables.newest(result_table(self.index, kind))
 
     def annotations(self, uris: Sequence[str]) -> dict[str, dict[str, str]]:
         """Say what analysis found out about some documents, by uri."""
-        return read_annotations(self.index, self._store, uris)
+        return read_annotations(self.results_version, uris)
 
     def of_uri(self, uri: str) -> str:
         """Say where a document or picture of this uri is shown; empty if there is none."""
@@ -206,27 +215,22 @@ class IndexReader:
             return f"/documents/{doc_id}"
         return f"/media/{doc_id}" if self.medium(doc_id) else ""
 
-    def _table(self, *, media: bool = False) -> Any | None:
-        tables = self.tables(media=media) if self.has_media or not media else None
-        return tables.chunks.table if tables else None
+    def _beside(self, kind: type[LazyTable], *, media: bool) -> TableVersion | None:
+        """Return the newest version of a table beside the one that serves."""
+        name = self._serving.name(media=media)
+        return self._serving.tables.newest(kind(self._store, name).name) if name else None
 
-    def _parts(self) -> list[IndexTables]:
-        parts = [self.tables(media=media) for media in ((False, True) if self.has_media else (False,))]
-        return [tables for tables in parts if tables is not None]
-
-    def _runs_version(self) -> int:
-        from relance.store.runs import NAME
-
-        table = self._store.open(NAME)
-        return table.version if table is not None else 0
+    def _parts(self) -> tuple[bool, ...]:
+        """Say for what parts of the index there are tables: not media, media."""
+        return (False, True) if self.has_media else (False,)
 
 
-def _rows(handle: Any, columns: list[str]) -> Any:
+def _rows(table: TableVersion | None, columns: list[str]) -> Any:
     """Read columns of a table that may not be there."""
     from relance.store import schemas
 
-    if handle is not None and handle.table is not None:
-        return handle.table.search().select(columns).limit(None).to_arrow().select(columns)
+    if table is not None:
+        return table.search().select(columns).limit(None).to_arrow().select(columns)
     import pyarrow as pa
 
     schema = schemas.FAILURES if "reason" in columns else schemas.DOCUMENTS

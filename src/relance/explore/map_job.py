@@ -64,8 +64,8 @@ class MapJob:
         found = self.clusters()
         if found is None:
             return False
-        tables = self._reader.tables(media=found.level == "media")
-        return tables is not None and (found.table, found.table_version) == (tables.name, tables.chunks.version)
+        table = self._reader.table(media=found.level == "media")
+        return table is not None and (found.table, found.table_version) == (table.name, table.version)
 
     def html(self, clusters: Clusters, link: Callable[[str], str]) -> tuple[str, str]:
         """Draw the page with the map; returns it and the policy it runs under."""

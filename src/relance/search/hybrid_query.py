@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from relance.errors import ConfigurationError
 from relance.search.candidate import Candidate
 from relance.search.filters import FilterError
 from relance.search.fusion import DEPTH, fused
 from relance.search.mode import COLUMNS, Mode
+from relance.search.rows import PLACE, taken
 from relance.store.maintenance import stemmed
+from relance.store.open_tables import TableVersion, is_gone
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from relance.embedding.embedder import Vector
 
 __all__ = ["HybridQuery", "refine_factor"]
@@ -24,6 +29,9 @@ __all__ = ["HybridQuery", "refine_factor"]
 # 0.68 without, 0.97 with a hundred candidates (7 ms), 1.00 with three hundred (10 ms); of a hundred hits 1.00, too.
 _EXACT = 300
 _AT_LEAST = 3
+# Of the thousand of a list to be merged, as many are compared, and the others are where the index estimates them: what
+# stands out is far above its end. Of the ten best of two exact lists merged it found 0.999 in 12 CPU-ms; with all
+# thousand compared 0.999 in 34, with none 0.986. At 20,000 × 256 it found 0.990, with all thousand 0.963.
 _MISSING = {
     "full-text": "this index has no full-text index yet; run `relance ingest`, or search with mode dense",
     "dense": "this index has sparse vectors only (embedding.output_type: sparse); search with mode sparse or full-text",
@@ -31,12 +39,10 @@ _MISSING = {
 }
 
 
-class _Found(NamedTuple):
-    """A row in a list, and what it scores there."""
+_SCORE = {"dense": "_distance", "full-text": "_score"}
 
-    id: str
-    score: float
-    row: dict[str, Any]
+# A row in a list, by its place in the table or by its id, and what it scores there.
+Scored = tuple[Any, float]
 
 
 class HybridQuery:
@@ -50,7 +56,7 @@ class HybridQuery:
     def __init__(self, table: Any, query: str, vector: Vector | None, *, mode: Mode, first: int,
                  where: str | None = None) -> None:  # fmt: skip
         self._table = table
-        self._query = query
+        self._text = query
         self._dense, self._sparse = vector or (None, None)
         self._where = f"({where}) AND active" if where else None
         self._names = table.schema.names
@@ -68,6 +74,10 @@ class HybridQuery:
             self._wanted = set()  # an empty index has not been indexed, and nothing is found in it
         if len(self._wanted) > 1:
             self._first = DEPTH
+        # A row keeps its place in one version, and LanceDB finds a thousand places 3 ms sooner than their ids.
+        by_place = isinstance(table, TableVersion) and table.has_places and "sparse" not in self._wanted
+        self._key = PLACE if by_place else "id"
+        self._places: dict[str, int] = {}
         self.indexes = {each: str(indexed.get(COLUMNS[each], "exact")) for each in sorted(self._wanted)}
 
     @property
@@ -86,88 +96,134 @@ class HybridQuery:
         """
         if not self._wanted:
             return []
-        ranked: dict[str, Candidate] = {}
+        ranked: dict[Any, Candidate] = {}
         depth = self._first
         try:
             while True:
-                lists = self._lists(depth, columns)
+                found, whole = self._found(depth, n, columns, ranked)
                 floor = min((each.score for each in ranked.values()), default=math.inf)
-                for candidate in _merged(lists):
+                for key, candidate in found:
                     candidate.score = min(candidate.score, floor)
-                    ranked.setdefault(candidate.id, candidate)
-                    if len(ranked) == n:
-                        return list(ranked.values())
-                if all(len(found) < depth for found in lists.values()):
-                    return list(ranked.values())
+                    ranked.setdefault(key, candidate)
+                if len(ranked) >= n or whole:
+                    return list(ranked.values())[:n]
                 depth *= 10
         except (ValueError, RuntimeError) as error:
-            if self._where:
+            if self._where and not is_gone(error):
                 raise FilterError.of_lancedb("the condition", error, self._names) from error
             raise
 
-    def _lists(self, n: int, columns: Sequence[str]) -> dict[str, list[_Found]]:
-        """Make all lists, at the same time: with a filter on metadata that takes 136 ms for two instead of 176."""
-        modes = sorted(self._wanted)
-        one = partial(self._one, n=n, columns=columns)
-        if len(modes) == 1:
-            return {mode: one(mode) for mode in modes}
-        with ThreadPoolExecutor(len(modes), "relance-search") as threads:
-            return dict(zip(modes, threads.map(one, modes), strict=True))
+    def _found(self, depth: int, n: int, columns: Sequence[str],
+               known: Mapping[Any, Candidate]) -> tuple[list[tuple[Any, Candidate]], bool]:  # fmt: skip
+        """Find what comes behind the known ones, until there are `n`, and whether that is all there is."""
+        if len(self._wanted) == 1:
+            (mode,) = self._wanted
+            single = self._single(mode, depth, columns)
+            return [(each.id, each) for each in single], len(single) < depth
+        lists = self._lists(depth)
+        whole = all(len(found) < depth for found in lists.values())
+        merged = [each for each in fused(lists) if each[0] not in known]
+        if not merged:
+            return [], whole
+        # All that score the same are read, for of these the ids decide.
+        last = merged[min(n - len(known), len(merged)) - 1][1]
+        return self._named([each for each in merged if each[1] >= last], lists, columns), whole
 
-    def _one(self, mode: str, n: int, columns: Sequence[str]) -> list[_Found]:
-        """Make one list."""
+    def _single(self, mode: str, n: int, columns: Sequence[str]) -> list[Candidate]:
+        """Make the only list, with its columns."""
         if mode == "sparse":
-            return self._sparse_list(n)
-        rows, column, score = self._dense_list(n) if mode == "dense" else self._full_text_list()
-        rows = rows.limit(n).select(["id", *columns, column]).with_row_id(True)
-        rows = (rows.where(self._where) if self._where else rows).to_list()
-        found = [_Found(row["id"], round(score(float(row[column])), 6), row) for row in rows]
-        return sorted(found, key=lambda each: (-each.score, each.id))  # LanceDB puts equals in any order
+            found = [({"id": name}, score) for name, score in self._sparse_list(n)]
+        else:
+            rows = self._query(mode, n, ["id", *columns])
+            rows = rows.refine_factor(refine_factor(n)) if mode == "dense" and self._indexed else rows
+            found = [(row, 1 - row["_distance"] if mode == "dense" else row["_score"]) for row in rows.to_list()]
+        found = sorted(((round(score, 6), row) for row, score in found), key=lambda each: (-each[0], each[1]["id"]))
+        return [Candidate(row["id"], row, score, ranks={mode: rank}, scores={mode: score})
+                for rank, (score, row) in enumerate(found, start=1)]  # fmt: skip
 
-    def _dense_list(self, n: int) -> tuple[Any, str, Callable[[float], float]]:
-        rows = self._table.search(self._dense, vector_column_name="vector", query_type="vector")
-        rows = rows.distance_type("cosine")
-        # What stands out of a list to be merged is far above its end, where candidates go missing.
-        least = 1 if len(self._wanted) > 1 else _AT_LEAST
-        rows = rows.refine_factor(refine_factor(n, least)) if self._indexed else rows
-        return rows, "_distance", lambda distance: 1 - distance
+    def _lists(self, n: int) -> dict[str, list[Scored]]:
+        """Make all lists, at the same time: with a filter on metadata that takes 136 ms for two instead of 176."""
+        first, *others = sorted(self._wanted)
+        with ThreadPoolExecutor(len(others), "relance-search") as threads:
+            made = {mode: threads.submit(self._list, mode, n) for mode in others}
+            return {first: self._list(first, n)} | {mode: each.result() for mode, each in made.items()}
 
-    def _full_text_list(self) -> tuple[Any, str, Callable[[float], float]]:
-        return self._table.search(_words(self._query), query_type="fts"), "_score", lambda score: score
+    def _list(self, mode: str, n: int) -> list[Scored]:
+        """Make a list to be merged."""
+        if mode == "sparse":
+            return [(name, round(score, 6)) for name, score in self._sparse_list(n)]
+        by_place, estimated = self._key == PLACE, mode == "dense" and self._indexed
+        rows = self._query(mode, n, [] if by_place else ["id"])
+        table = (rows.refine_factor(1) if estimated and not by_place else rows).to_arrow()
+        keys, scores = table[self._key].to_pylist(), table[_SCORE[mode]].to_numpy().astype(np.float64)
+        scores = 1 - scores if mode == "dense" else scores
+        if estimated and by_place and keys:
+            scores = self._compared(keys, scores, math.ceil(n * _EXACT / DEPTH))
+        if not by_place:
+            self._places.update(zip(keys, table[PLACE].to_pylist(), strict=True))
+        found = zip(keys, scores.round(6).tolist(), strict=True)
+        return sorted(found, key=lambda each: (-each[1], each[0]))
 
-    def _sparse_list(self, n: int) -> list[_Found]:
+    def _query(self, mode: str, n: int, columns: Sequence[str]) -> Any:
+        """Ask LanceDB for a list; `columns` come with the score."""
+        if mode == "dense":
+            rows = self._table.search(self._dense, vector_column_name="vector", query_type="vector")
+            rows = rows.distance_type("cosine")
+        else:
+            rows = self._table.search(_words(self._text), query_type="fts")
+        rows = rows.limit(n).select([*columns, _SCORE[mode]]).with_row_id(True)
+        return rows.where(self._where) if self._where else rows
+
+    def _compared(self, places: list[int], cosines: NDArray[np.float64], exact: int) -> NDArray[np.float64]:
+        """Replace the first so many cosines, which the index estimates, and put the others on the same scale.
+
+        LanceDB 0.40 estimates twice the distance that it gives for exact vectors, or compares all of them exactly where
+        some rows are not indexed yet; so the scale is taken from the rows that are known by both.
+        """
+        table = taken(self._table, places[:exact], ["vector"])
+        at = {place: row for row, place in enumerate(places[:exact])}
+        rows = [at[place] for place in table[PLACE].to_pylist()]
+        vectors = np.asarray(table["vector"].combine_chunks().flatten(), np.float32).reshape(len(rows), -1)
+        question = np.asarray(self._dense, np.float32)
+        # Not by BLAS, whose threads cost more than they gain here: 11.6 → 8 CPU-ms of the list.
+        squares = np.einsum("ij,ij->i", vectors, vectors) * np.einsum("i,i->", question, question)
+        known = np.einsum("ij,j->i", vectors, question) / np.sqrt(np.maximum(squares, 1e-24), dtype=np.float64)
+        estimated = 1 - cosines[rows]
+        scaled = 1 - (1 - cosines) * (estimated @ (1 - known) / (estimated @ estimated or 1.0))
+        scaled[rows] = known
+        return scaled
+
+    def _named(self, found: Sequence[Scored], lists: Mapping[str, Sequence[Scored]],
+               columns: Sequence[str]) -> list[tuple[Any, Candidate]]:  # fmt: skip
+        """Read the ids of merged rows, with columns, and say where they stand in the lists; equals by id."""
+        rows: dict[Any, dict[str, Any]]
+        if self._key == PLACE:
+            table = taken(self._table, [key for key, _ in found], ["id", *columns])
+            rows = {row[PLACE]: row for row in table.to_pylist()}
+        else:
+            rows = {key: {"id": key} | ({PLACE: self._places[key]} if key in self._places else {}) for key, _ in found}
+        ranks = {mode: {key: rank for rank, (key, _) in enumerate(each, start=1)} for mode, each in lists.items()}
+        named = []
+        for key, score in sorted(found, key=lambda each: (-each[1], rows[each[0]]["id"])):
+            candidate = Candidate(rows[key]["id"], rows[key], round(score, 6), scores={"fused": round(score, 6)})
+            for mode, each in lists.items():
+                if (rank := ranks[mode].get(key)) is not None:
+                    candidate.ranks[mode] = rank
+                    candidate.scores[mode] = each[rank - 1][1]
+            named.append((key, candidate))
+        return named
+
+    def _sparse_list(self, n: int) -> list[Scored]:
         from relance.embedding.sparse import search_sparse
 
         if self._sparse is None:
             return []
-        found = search_sparse(self._table, self._sparse, k=n, where=self._where or "active")
-        return [_Found(name, round(score, 6), {"id": name}) for name, score in found]
+        return search_sparse(self._table, self._sparse, k=n, where=self._where or "active")
 
 
-def refine_factor(n: int, least: int = _AT_LEAST) -> int:
+def refine_factor(n: int) -> int:
     """Say how many candidates of a vector index are compared exactly for each of `n` hits."""
-    return max(least, _EXACT // n)
-
-
-def _merged(lists: Mapping[str, Sequence[_Found]]) -> Iterator[Candidate]:
-    """Merge lists, each best first; a single one stays as it is.
-
-    Candidates are made as they are asked for: lists are deep, and few of their rows are wanted.
-    """
-    if len(lists) == 1:
-        ((mode, found),) = lists.items()
-        for rank, each in enumerate(found, start=1):
-            yield Candidate(each.id, each.row, each.score, ranks={mode: rank}, scores={mode: each.score})
-        return
-    places = {mode: {each.id: rank for rank, each in enumerate(found)} for mode, found in lists.items()}
-    for name, score in fused({mode: [(each.id, each.score) for each in found] for mode, found in lists.items()}):
-        candidate = Candidate(name, {"id": name}, round(score, 6), scores={"fused": round(score, 6)})
-        for mode, found in lists.items():
-            if (rank := places[mode].get(name)) is not None:
-                candidate.row |= found[rank].row
-                candidate.ranks[mode] = rank + 1
-                candidate.scores[mode] = found[rank].score
-        yield candidate
+    return max(_AT_LEAST, _EXACT // n)
 
 
 def _words(query: str) -> Any:

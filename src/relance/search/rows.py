@@ -8,7 +8,9 @@ from typing import Any
 from relance.search.candidate import Candidate
 from relance.store.schemas import in_lists
 
-__all__ = ["read_rows"]
+__all__ = ["PLACE", "read_rows", "taken"]
+
+PLACE = "_rowid"
 
 
 def read_rows(table: Any, candidates: Sequence[Candidate], columns: Sequence[str]) -> list[Candidate]:
@@ -19,7 +21,7 @@ def read_rows(table: Any, candidates: Sequence[Candidate], columns: Sequence[str
     """
     lacking = [each for each in candidates if not each.row.keys() >= set(columns)]
     if lacking:
-        found = _taken(table, [each.row["_rowid"] for each in lacking if "_rowid" in each.row], columns)
+        found = _taken(table, [each.row[PLACE] for each in lacking if PLACE in each.row], columns)
         left = [each.id for each in lacking if each.id not in found]
         for condition in in_lists("id", left):
             rows = table.search().where(condition).select(["id", *columns]).limit(None).to_list()
@@ -29,11 +31,16 @@ def read_rows(table: Any, candidates: Sequence[Candidate], columns: Sequence[str
     return [each for each in candidates if each.row.keys() >= set(columns)]
 
 
+def taken(table: Any, places: list[int], columns: Sequence[str]) -> Any:
+    """Read columns of rows by their places, as an Arrow table with `PLACE`: in any order, without those that moved."""
+    return table.take_row_ids(places).select(list(columns)).with_row_id().to_arrow()
+
+
 def _taken(table: Any, places: list[int], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
     if not places:
         return {}
     try:
-        rows = table.take_row_ids(places).select(["id", *columns]).to_list()
+        rows = taken(table, places, ["id", *columns]).to_pylist()
     except (ValueError, RuntimeError, NotImplementedError):  # the file is gone, or the table is in LanceDB Cloud
         return {}
     return {row["id"]: row for row in rows}

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from relance.config import IndexSpec, RerankSpec
 from relance.errors import InputError
 from relance.search.condition import condition
 from relance.search.filters import FilterError, compile_filter
+from relance.search.filters.metadata import holds_only
 from relance.search.hit import Explanation, Hit
 from relance.search.hits import Hits
 from relance.search.instructions import instruction
@@ -22,13 +23,20 @@ from relance.search.mode import Mode, check_mode
 from relance.search.query_encoder import QueryEncoder, read_picture
 from relance.search.similar import except_like, has_document, vector_of
 from relance.search.table import MAX_HITS, search_table
+from relance.store.open_tables import is_gone
 
 if TYPE_CHECKING:
     from relance.embedding.embedder import Vector
     from relance.search.rerankers import Reranker
     from relance.store import Store
+    from relance.store.open_tables import TableVersion
+    from relance.store.serving import ServingTables
 
 __all__ = ["Question", "Searcher"]
+
+T = TypeVar("T")
+
+_TRIES = 3
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -71,11 +79,15 @@ class Question:
 
 
 class Searcher:
-    """Searches the tables of one index; as a context manager it keeps open what searches need."""
+    """Searches the tables of one index; as a context manager it keeps open what makes questions' vectors.
 
-    def __init__(self, spec: IndexSpec, store: Store, table: Callable[..., Any]) -> None:
+    The tables stay open anyway. A search sees the newest version of them, and no other.
+    """
+
+    def __init__(self, spec: IndexSpec, store: Store, serving: ServingTables) -> None:
         self._spec = spec
-        self._table = table
+        self._serving = serving
+        self._table: Callable[..., TableVersion] = serving.newest
         self._encoder = QueryEncoder(spec, store)
         self._lock = threading.Lock()
         self._exits: contextlib.ExitStack | None = None
@@ -95,6 +107,29 @@ class Searcher:
 
     def texts(self, question: Question, *, group: bool, rerank: str | None, explain: bool) -> Hits[Hit]:
         """Find chunks."""
+        return self._newest(partial(self._texts, question, group=group, rerank=rerank, explain=explain))
+
+    def media(self, question: Question, *, explain: bool) -> Hits[MediaHit]:
+        """Find images and videos."""
+        return self._newest(partial(self._media, question, explain=explain))
+
+    def both(self, question: Question, *, group: bool, rerank: str | None,
+             explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
+        """Find chunks, and images and videos."""
+        return self._newest(partial(self._both, question, group=group, rerank=rerank, explain=explain))
+
+    def _newest(self, search: Callable[[], T]) -> T:
+        """Search again where the version that was being read is gone: a run pruned it, or the table was dropped."""
+        for _ in range(_TRIES):
+            try:
+                return search()
+            except (ValueError, RuntimeError) as error:
+                if not is_gone(error):
+                    raise
+                self._serving.forget()
+        return search()
+
+    def _texts(self, question: Question, *, group: bool, rerank: str | None, explain: bool) -> Hits[Hit]:
         question.check(media=False)
         if rerank not in {None, "none"} and question.like:
             msg = "rerank needs a query: what like finds is not sorted by words"
@@ -117,8 +152,7 @@ class Searcher:
                 raise InputError(msg)
             return search(reranker=reranker, candidates=section.candidates)
 
-    def media(self, question: Question, *, explain: bool) -> Hits[MediaHit]:
-        """Find images and videos."""
+    def _media(self, question: Question, *, explain: bool) -> Hits[MediaHit]:
         question.check(media=True)
         table = self._table(media=True)
         notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
@@ -128,9 +162,8 @@ class Searcher:
         return search_media(table, question.query, vector, mode=mode, k=question.k, offset=question.offset,
                             where=where, explain=notes if explain else None)  # fmt: skip
 
-    def both(self, question: Question, *, group: bool, rerank: str | None,
-             explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
-        """Find chunks, and images and videos."""
+    def _both(self, question: Question, *, group: bool, rerank: str | None,
+              explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
         if question.image and rerank not in {None, "none"}:
             raise InputError("rerank needs a query: what a picture finds is not sorted by words")
         if question.filter and question.filter.strip():
@@ -143,7 +176,7 @@ class Searcher:
         like_media = bool(question.like) and self._is_media(question.like)
         if not question.image and not like_media:
             try:
-                texts = self.texts(question, group=group, rerank=rerank, explain=explain)
+                texts = self._texts(question, group=group, rerank=rerank, explain=explain)
             except FilterError:
                 refused = True
             if question.like:
@@ -151,7 +184,7 @@ class Searcher:
         try:
             # Pictures have no sparse vectors: a sparse search looks for them by everything they have.
             mode: Mode = "hybrid" if question.mode == "sparse" else question.mode
-            return texts, self.media(replace(question, mode=mode), explain=explain)
+            return texts, self._media(replace(question, mode=mode), explain=explain)
         except FilterError:
             if question.image or refused:
                 raise
@@ -182,7 +215,8 @@ class Searcher:
         """Put together what limits the hits."""
         others = except_like(table, question.like) if question.like else None
         elsewhere = self._names if question.filter and self._spec.media else ()
-        return condition(table.schema, filter=question.filter, where=question.where, others=others, elsewhere=elsewhere)
+        return condition(table.schema, filter=question.filter, where=question.where, others=others,
+                         elsewhere=elsewhere, only=partial(holds_only, table))  # fmt: skip
 
     @property
     def _names(self) -> set[str]:

@@ -32,7 +32,7 @@ def vector_of(table: Any, uri: str, tables: Callable[[], Sequence[Any]]) -> NDAr
     if "vector" not in table.schema.names:
         msg = f"{table.name} has sparse vectors only; more like this needs embedding.output_type dense or dense&sparse"
         raise ConfigurationError(msg)
-    from relance.store.embeddings import dense_matrix
+    from relance.store.vector_table import dense_matrix
 
     rows = table.search().where(_of(uri)).select(["vector"]).limit(None).to_arrow()
     if not rows.num_rows:

@@ -54,7 +54,8 @@ def search_table(table: Any, query: str, vector: Vector | None, *, mode: Mode, k
     rows_each = _CHUNKS_A_DOCUMENT if group else 1
     hybrid = HybridQuery(table, query, vector, mode=mode, first=(k + 1) * rows_each, where=where)
     notes.indexes = hybrid.indexes
-    best = partial(_best, table, hybrid, ["doc_id"] if group else _COLUMNS if hybrid.alone else [])
+    # What stands before the page is found, and not read.
+    best = partial(_best, table, hybrid, ["doc_id"] if group else _COLUMNS if hybrid.alone or not offset else [])
     if reranker is not None:
         pool = read_rows(table, best(max(candidates, k)), [*_COLUMNS, "doc_id"])
         best = _reranked(reranker, query, pool, notes)

@@ -27,7 +27,7 @@ def show(request: Request) -> Response:
     if media and not here.reader.has_media:
         msg = f"index {here.index.spec.name!r} has no media"
         raise InputError(msg)
-    if here.reader.tables() is None:
+    if here.reader.table() is None:
         return here.page(request, "missing.html")
     listed = here.reader.documents(media=media)
     found = listed.having(find, ["uri", "title"])

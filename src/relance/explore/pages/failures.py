@@ -19,7 +19,7 @@ _REASONS = 8
 def show(request: Request) -> Response:
     """List failures, with the most frequent reasons."""
     here, given = explorer_of(request), Parameters(request.query_params)
-    if here.reader.tables() is None:
+    if here.reader.table() is None:
         return here.page(request, "missing.html")
     failures = here.reader.failures()
     stages = [stage for stage, _ in failures.counts("stage")]

@@ -19,7 +19,7 @@ def show(request: Request) -> Response:
     """Show the clusters and a picture of the map; while it is drawn, the page asks again every two seconds."""
     here = explorer_of(request)
     map_job = here.map_job
-    if here.reader.tables() is None:
+    if here.reader.table() is None:
         return here.page(request, "missing.html")
     return here.page(
         request, "map.html", missing=map_job.missing(), drawing=map_job.drawing, problem=map_job.problem,

@@ -26,12 +26,12 @@ def show(request: Request) -> Response:
     """Answer a question."""
     here = explorer_of(request)
     question = Question.read(Parameters(request.query_params))
-    tables = here.reader.tables()
-    if tables is None:
+    table = here.reader.table()
+    if table is None:
         return here.page(request, "missing.html")
     values: dict[str, Any] = {
         "question": question,
-        "modes": _modes(tables.chunks.table),
+        "modes": _modes(table),
         "types": here.reader.media_types(),
         "folders": here.reader.folders(),
         "fields": here.reader.fields(),
@@ -45,8 +45,7 @@ def show(request: Request) -> Response:
 
 
 def _modes(table: Any) -> dict[str, str]:
-    names = table.schema.names if table is not None else []
-    without = {mode for mode in ("dense", "sparse") if COLUMNS[mode] not in names}
+    without = {mode for mode in ("dense", "sparse") if COLUMNS[mode] not in table.schema.names}
     return {mode: label for mode, label in _MODES.items() if mode not in without}
 
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from relance.search.filters.error import FilterError
 from relance.search.filters.literals import glob, in_time, iso, quoted, real, timestamp
-from relance.search.filters.metadata import MetadataValue
+from relance.search.filters.metadata import MetadataValue, Only
 from relance.search.filters.parser import parse_filter
 from relance.search.filters.tree import And, Compare, Exists, In, Match, Moment, Name, Node, Not, Or, Value
 
@@ -19,19 +19,21 @@ _EXAMPLES = {"text": '"text"', "int": "12", "float": "1.5", "bool": "true", "tim
 _INT = 2**31
 
 
-def compile_filter(text: str, schema: Any, *, elsewhere: Iterable[str] = ()) -> str:
+def compile_filter(text: str, schema: Any, *, elsewhere: Iterable[str] = (), only: Only | None = None) -> str:
     """Write a filter as a SQL condition on a table with this Arrow schema.
 
     Nothing of the filter's text reaches the condition but quoted literals and the names of columns that exist. Columns
     of a table that is asked the same, `elsewhere`, are no misspellings here, but what is close to one of them is.
+    Where `only` tells that all values of a metadata key are of one kind, the condition is a faster one for these alone.
     Raises FilterError that says what is wrong at which character.
     """
-    return _Compiler(text, schema, elsewhere).sql(parse_filter(text))
+    return _Compiler(text, schema, elsewhere, only).sql(parse_filter(text))
 
 
 class _Compiler:
-    def __init__(self, text: str, schema: Any, elsewhere: Iterable[str]) -> None:
+    def __init__(self, text: str, schema: Any, elsewhere: Iterable[str], only: Only | None) -> None:
         self._text = text
+        self._only = only
         self._columns = {field.name: _kind(field.type) for field in schema if field.name not in _HIDDEN}
         self._names = self._columns.keys() | (set(elsewhere) - _HIDDEN)
 
@@ -49,21 +51,21 @@ class _Compiler:
 
     def _test(self, node: Compare | In | Match | Exists) -> str:
         name = node.name
-        kind = self._kind(name)
+        kind, held = self._kind(name), MetadataValue(name.path, self._only)
         if isinstance(node, Exists):
-            return _column_exists(name.path[0], kind) if kind else MetadataValue(name.path).exists()
+            return _column_exists(name.path[0], kind) if kind else held.exists()
         if isinstance(node, Match):
             if kind not in {"", "text"}:
                 self._fail(f"{name.path[0]} is no text; patterns are for texts", node.at)
             like = f"LIKE {glob(node.pattern)}"
-            return f"{name.path[0]} {like}" if kind else MetadataValue(name.path).as_text(like)
+            return f"{name.path[0]} {like}" if kind else held.as_text(like)
         if isinstance(node, In) or node.operator == "=":
             values = node.values if isinstance(node, In) else (node.value,)
-            parts = self._column_is(name, kind, values, node.at) if kind else _metadata_is(name, values)
+            parts = self._column_is(name, kind, values, node.at) if kind else _metadata_is(held, values)
             return " OR ".join(parts)
         if isinstance(node.value, bool) or kind in {"list", "bool"}:
             self._fail(f"{node.operator} needs something that has an order; use = or !=", node.at)
-        return self._column_order(node, kind) if kind else _metadata_order(node)
+        return self._column_order(node, kind) if kind else _metadata_order(held, node)
 
     def _kind(self, name: Name) -> str:
         """Tell what a column holds; empty for a metadata key."""
@@ -129,8 +131,7 @@ class _Compiler:
         raise FilterError(f"the filter is not understood: {message}", self._text, at)
 
 
-def _metadata_is(name: Name, values: tuple[Value, ...]) -> list[str]:
-    held = MetadataValue(name.path)
+def _metadata_is(held: MetadataValue, values: tuple[Value, ...]) -> list[str]:
     texts = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     parts = held.equals(texts, numbers)
@@ -138,8 +139,7 @@ def _metadata_is(name: Name, values: tuple[Value, ...]) -> list[str]:
     return parts + [in_time(value, "=", held.as_text, iso) for value in values if isinstance(value, Moment)]
 
 
-def _metadata_order(node: Compare) -> str:
-    held = MetadataValue(node.name.path)
+def _metadata_order(held: MetadataValue, node: Compare) -> str:
     if isinstance(node.value, Moment):
         return in_time(node.value, node.operator, held.as_text, iso)
     if isinstance(node.value, str):

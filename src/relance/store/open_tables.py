@@ -1,0 +1,132 @@
+"""Tables that stay open between reads, each of which sees the newest version, and all of that one version.
+
+Measured at 100,000 rows on a local disk: looking for a newer version takes 0.07 ms, opening a table 0.2, reading the
+alias in the catalog 1.5. A version is pinned, so that what is read of it fits together, and remembers what was read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from relance.store.connection import Store, store_error
+
+__all__ = ["OpenTables", "TableVersion", "is_gone"]
+
+T = TypeVar("T")
+
+# A version may go between the moment it is found and the moment it is pinned: a run prunes, somebody drops the table.
+_TRIES = 5
+
+
+class TableVersion:
+    """A table as it was in one version: a read-only LanceDB table that remembers what was read of it.
+
+    Used by several threads, of which two may read the same at once.
+    """
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self._known: dict[Hashable, Any] = {}
+        self.name: str = table.name
+        self.version: int = table.version
+
+    @property
+    def has_places(self) -> bool:
+        """Whether rows can be read by their places: not in LanceDB Cloud."""
+        from lancedb.table import LanceTable
+
+        return isinstance(self._table, LanceTable)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    @property
+    def schema(self) -> Any:
+        """The Arrow schema."""
+        return self.once("schema", lambda: self._table.schema)
+
+    def list_indices(self) -> list[Any]:
+        """List the indexes."""
+        return self.once("indices", self._table.list_indices)
+
+    def once(self, what: Hashable, read: Callable[[], T]) -> T:
+        """Return what was read of this version under a name; read it the first time."""
+        if what not in self._known:
+            self._known[what] = read()
+        return self._known[what]
+
+
+class OpenTables:
+    """The open tables of a store. Used by several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._handles: dict[str, Any] = {}
+        self._pinned: dict[str, tuple[tuple[Any, int], TableVersion]] = {}
+
+    def newest(self, name: str) -> TableVersion | None:
+        """Return the newest version of a table, also of one that was dropped and built anew; None if there is none."""
+        failure: Exception = RuntimeError("it is dropped and made again all the time")
+        for _ in range(_TRIES):
+            folder = self._folder(name)
+            handle = self._handle(name) if folder else None
+            if handle is None:
+                self.forget(name)
+                return None
+            try:
+                seen = folder, handle.version
+                with self._lock:
+                    known = self._pinned.get(name)
+                if known is not None and known[0] == seen:
+                    return known[1]
+                if (table := self._store.open(name)) is None:
+                    self.forget(name)
+                    continue
+                table.checkout(seen[1])
+                version = TableVersion(table)
+            except (ValueError, RuntimeError) as error:
+                failure = error
+                self.forget(name)
+                continue
+            with self._lock:
+                self._pinned[name] = seen, version
+            return version
+        raise store_error(failure, f"opening table {name}")
+
+    def forget(self, name: str) -> None:
+        """Open a table anew when it is needed next."""
+        with self._lock:
+            self._handles.pop(name, None)
+            self._pinned.pop(name, None)
+
+    def _handle(self, name: str) -> Any | None:
+        """Return the handle that is asked for the newest version."""
+        with self._lock:
+            handle = self._handles.get(name)
+        if handle is None and (handle := self._store.open(name)) is not None:
+            with self._lock:
+                self._handles[name] = handle
+        return handle
+
+    def _folder(self, name: str) -> tuple[int, int] | None:
+        """Tell a table from another one of the same name, which may have come as far as the same version.
+
+        None where there is no table. In a store that is no local folder nothing is looked at: there a table that was
+        built anew is noticed by its version, or when the files of the old one are missing.
+        """
+        if self._store.local is None:
+            return 0, 0
+        try:
+            found = (self._store.local / f"{name}.lance" / "_versions").stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether a version cannot be read any more: a run pruned it, or the table was dropped."""
+    text = str(error)
+    return ("Not found" in text and ".lance" in text) or "no longer exists" in text
