@@ -6,9 +6,10 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from cyclopts import Parameter
 
@@ -19,6 +20,7 @@ from relance.errors import ConfigurationError, InputError, RelanceError
 
 if TYPE_CHECKING:
     from relance.config import IndexSpec
+    from relance.events.change import Change
 
 __all__ = ["deploy", "emit", "exporter", "up", "watch", "webhook"]
 
@@ -124,53 +126,48 @@ def deploy(
     return DONE
 
 
-def watch(specs: Specs, *, debounce: float = 1.0, metrics_port: int | None = None) -> int:
-    """Tell Prefect what changes below the folders of indexes, until Ctrl-C; each change sets off a run over it.
+def watch(specs: Specs, *, ingest: Annotated[bool, Parameter(negative="")] = False, debounce: float | None = None,
+          metrics_port: int | None = None) -> int:  # fmt: skip
+    """Follow what changes below the folders of indexes, until Ctrl-C: tell Prefect, which runs over it, or run here.
 
     Parameters
     ----------
+    ingest
+        Run in this process: as a flow where a Prefect server is configured, without Prefect where none is.
     debounce
-        Seconds of quiet that end a burst of changes.
+        Seconds of quiet that end a burst of changes; by default 1, with --ingest 0.3.
     metrics_port
         Port on 127.0.0.1 to serve the state of the indexes to Prometheus.
     """
     from relance.config.load import load_spec
-    from relance.events.change import Change
-    from relance.events.events_api import EventsApi
     from relance.events.watch import watch as watch_index
 
-    terminal, declared = Terminal(), [load_spec(path) for path in _named(specs)]
-    _use_server()
+    terminal, declared = Terminal(), {path: load_spec(path) for path in _named(specs)}
+    if debounce is None:
+        debounce = 0.3 if ingest else 1.0  # a run here is cheap, and takes what comes meanwhile with the next one
     failed: list[BaseException] = []
     with contextlib.ExitStack() as exits:
-        stop, api = exits.enter_context(_stopping(threading.Event())), exits.enter_context(EventsApi())
+        taking = exits.enter_context(_running(declared, terminal) if ingest else _telling(declared, terminal))
+        stop = exits.enter_context(_stopping(threading.Event(), *(each.end for each in taking)))
         if metrics_port is not None:
             from relance.store.readings import TableReader
             from relance.telemetry.serve import serving_metrics
 
-            terminal.say(
-                f"metrics at {exits.enter_context(serving_metrics(map(TableReader, declared), port=metrics_port))}"
-            )
-        for path, spec in zip(specs, declared, strict=True):
-            if not api.is_deployed(spec.name):
-                msg = f"index {spec.name!r} is not deployed, so nothing would listen; first: relance deploy {path}"
-                raise ConfigurationError(msg)
+            readers = map(TableReader, declared.values())
+            terminal.say(f"metrics at {exits.enter_context(serving_metrics(readers, port=metrics_port))}")
 
-        def tell(change: Change) -> None:
-            api.emit(change)
-            terminal.say(f"{change}")
-
-        def keep_watching(spec: IndexSpec) -> None:
+        def keep_watching(spec: IndexSpec, taker: _Taker) -> None:
             try:
-                watch_index(spec, tell, stop=stop, debounce_s=debounce)
+                watch_index(spec, taker.take, stop=stop, debounce_s=debounce)
             except RelanceError as error:
                 failed.append(error)
                 stop.set()
 
-        threads = [threading.Thread(target=keep_watching, args=(spec,), name=f"watch {spec.name}") for spec in declared]
+        threads = [threading.Thread(target=keep_watching, args=each, name=f"watch {each[0].name}")
+                   for each in zip(declared.values(), taking, strict=True)]  # fmt: skip
         for thread in threads:
             thread.start()
-        terminal.say(f"watching {', '.join(spec.name for spec in declared)}; Ctrl-C ends it")
+        terminal.say(f"watching {', '.join(spec.name for spec in declared.values())}; Ctrl-C ends it")
         for thread in threads:
             thread.join()
     if failed:
@@ -276,12 +273,61 @@ def _use_server() -> None:
     os.environ["PREFECT_API_URL"] = operations("api").find_api()
 
 
+class _Taker(Protocol):
+    """Takes the changes of an index; `end` comes with Ctrl-C."""
+
+    def take(self, change: Change) -> None: ...
+    def end(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Teller:
+    """Tells Prefect of the changes."""
+
+    emit: Callable[[Change], object]
+    say: Callable[[str], None]
+
+    def take(self, change: Change) -> None:
+        self.emit(change)
+        self.say(f"{change}")
+
+    def end(self) -> None:
+        """Do nothing: what was collected is told at the end."""
+
+
 @contextlib.contextmanager
-def _stopping(stopped: threading.Event) -> Generator[threading.Event]:
-    """Set an event at SIGINT and SIGTERM instead of ending at once."""
+def _telling(declared: Mapping[Path, IndexSpec], terminal: Terminal) -> Generator[Sequence[_Taker]]:
+    from relance.events.events_api import EventsApi
+
+    _use_server()
+    with EventsApi() as api:
+        for path, spec in declared.items():
+            if not api.is_deployed(spec.name):
+                msg = f"index {spec.name!r} is not deployed, so nothing would listen; first: relance deploy {path}"
+                raise ConfigurationError(msg)
+        yield [_Teller(api.emit, terminal.say) for _ in declared]
+
+
+@contextlib.contextmanager
+def _running(declared: Mapping[Path, IndexSpec], terminal: Terminal) -> Generator[Sequence[_Taker]]:
+    from relance.cli.live_runs import LiveRuns
+
+    with contextlib.ExitStack() as exits:
+        yield [exits.enter_context(LiveRuns(path, spec, terminal)) for path, spec in declared.items()]
+
+
+@contextlib.contextmanager
+def _stopping(stopped: threading.Event, *calls: Callable[[], None]) -> Generator[threading.Event]:
+    """Set an event at SIGINT and SIGTERM, and call what is given, instead of ending at once."""
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        for call in calls:
+            call()
+
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     try:
         yield stopped
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, Literal, Self, get_args
 
 from relance.errors import ConfigurationError
@@ -114,7 +114,7 @@ def plugins(group: Group) -> Mapping[str, Plugin]:
     """List the installed plug-ins of a group by name; ours keep their names against others'."""
     found: dict[str, Plugin] = {}
     for entry in _entries().select(group=f"relance.{group}"):
-        package, version = (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
+        package, version = _package(entry.dist)
         known = found.get(entry.name)
         if known and known.package != package:
             loser = known.package if package == _OURS else package
@@ -145,6 +145,15 @@ def loaded_plugins(group: Group) -> Mapping[str, Any]:
         except ConfigurationError as error:
             _log.warning("%s", error)
     return loaded
+
+
+@cache
+def _package(distribution: Distribution | None) -> tuple[str, str]:
+    """Return name and version; the metadata, with the whole README, are parsed once for all entry points of them."""
+    if distribution is None:
+        return "?", "?"
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 @cache

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from relance.config import IndexSpec
-from relance.config.settings import read_settings
 from relance.errors import ConfigurationError, RelanceError, RetryableError
 from relance.store.allocators import tune_allocators
+from relance.store.postponed_client import postpone_client
 
 __all__ = ["Store", "open_store", "store_error"]
 
 # LanceDB's Rust side warns on stderr about every table it creates; set before its first import.
 os.environ.setdefault("LANCE_LOG", "error")
+postpone_client()
 
 # LanceDB's own bounds are gigabytes, and every commit leaves a manifest of the whole table in the cache: a run that
 # writes 100,000 documents grew to 774 MB by it.
@@ -121,5 +122,7 @@ def open_store(spec: IndexSpec) -> Store:
     options = {key: value.get_secret_value() for key, value in section.storage_options.items()}
     api_key = section.api_key.get_secret_value()
     if uri.startswith("db://") and not api_key:
+        from relance.config.settings import read_settings  # pydantic-settings takes a moment
+
         api_key = read_settings().lancedb_api_key.get_secret_value()
     return Store(uri, storage_options=options, api_key=api_key)
