@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, Literal
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "MediaKind",
     "chunk_ids",
     "digest",
+    "digests",
     "document_id",
 ]
 
@@ -30,6 +33,27 @@ def digest(*parts: str | bytes, size: int = 16) -> str:
         state.update(len(data).to_bytes(8, "little"))
         state.update(data)
     return state.hexdigest()
+
+
+def digests(kind: str, *columns: Sequence[str] | str, size: int = 16) -> bytes:
+    """Hash many rows of parts, each as `digest(kind, *row)` does; returns `size` bytes a row, one after the other.
+
+    A column that is a str is the same in all rows; at least one is a sequence.
+    """
+    pieces: list[Iterable[bytes]] = [repeat(_part(kind))]
+    for column in columns:
+        if isinstance(column, str):
+            pieces.append(repeat(_part(column)))
+        else:
+            parts = [text.encode("utf-8", "surrogatepass") for text in column]
+            pieces += [[len(part).to_bytes(8, "little") for part in parts], parts]
+    messages = map(b"".join, zip(*pieces, strict=False))
+    return b"".join([hashlib.blake2b(message, digest_size=size).digest() for message in messages])
+
+
+def _part(text: str) -> bytes:
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data).to_bytes(8, "little") + data
 
 
 def document_id(uri: str) -> str:

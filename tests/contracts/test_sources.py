@@ -4,6 +4,7 @@ import threading
 import unicodedata
 
 import pytest
+from row_items import row_items
 
 from relance.config import IndexSpec
 from relance.documents import Content, Document, Item
@@ -52,7 +53,7 @@ def items(source):
     for found in source.list():
         yield found
         if isinstance(found, Item) and found.collection:
-            yield from source.rows(found)
+            yield from row_items(source.rows(found))
 
 
 def documents(source):

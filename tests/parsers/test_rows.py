@@ -8,16 +8,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from row_items import row_items
 
 from relance.config import FilesSource
 from relance.errors import DocumentError
 from relance.parsers import installed_parsers
-from relance.parsers.seen_ids import SeenIds
+from relance.parsers.first_seen import FirstSeen
 from relance.pipeline.text_reader import TextReader
 from relance.sources import SourceContext
 from relance.sources.files import Files
@@ -61,7 +63,7 @@ def load(tmp_path):
         files = open_files(root, 2, **section)
         (collection,) = files.list()
         assert collection.collection
-        return files, list(files.rows(collection))
+        return files, list(row_items(files.rows(collection)))
 
     return run
 
@@ -117,7 +119,7 @@ def test_any_text_survives(tmp_path_factory, rows, form):
     for name, text in rows:
         if name.strip() and name.strip() not in expected:
             expected[name.strip()] = text.strip()
-    items = [row for row in files.rows(collection) if not isinstance(row, DocumentError)]
+    items = [row for row in row_items(files.rows(collection)) if not isinstance(row, DocumentError)]
     found = {row.uri.partition("#")[2]: row.row["text"] for row in items}
     assert found == {name: text for name, text in expected.items() if text}
 
@@ -305,7 +307,7 @@ def test_rows_are_a_stream(tmp_path):
     (collection,) = files.list()
     tracemalloc.start()
     try:
-        stream: Any = files.rows(collection)
+        stream: Any = row_items(files.rows(collection))
         assert sum(1 for _, _ in zip(range(5000), stream, strict=False)) == 5000
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -332,9 +334,14 @@ def test_without_rows_a_csv_is_one_document_and_parquet_says_what_to_do(tmp_path
         files.read(parquet)
 
 
-@given(st.lists(st.text(max_size=3), max_size=3000))
+@given(st.lists(st.text(max_size=3), max_size=3000), st.integers(1, 1000))
 @settings(max_examples=15, deadline=None)
-def test_every_id_remembers_the_line_it_was_first_in(ids):
-    seen, first = SeenIds(), {}
-    for line, name in enumerate([*ids, *map(str, range(2000)), *ids], 1):
-        assert seen.first(name, line) == first.setdefault(name, line)
+def test_every_id_remembers_the_line_it_was_first_in(ids, block):
+    seen, first = FirstSeen(), {}
+    names = [*ids, *map(str, range(2000)), *ids]
+    for start in range(0, len(names), block):
+        some = names[start : start + block]
+        lines = np.arange(start + 1, start + 1 + len(some))
+        keys = np.array([hash(name) for name in some], np.int64).view(np.uint64)
+        expected = [first.setdefault(name, line) for name, line in zip(some, lines.tolist(), strict=True)]
+        assert seen.first(keys, lines).tolist() == expected

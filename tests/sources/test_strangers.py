@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from row_items import row_items
 
 from relance.config import MediaSpec, SourceSpec
 from relance.documents import Content, Item, digest
 from relance.errors import ConfigurationError, DocumentError
-from relance.parsers import installed_parsers
+from relance.parsers import Collection, Row, installed_parsers, open_parsers
+from relance.parsers.table_rows import TableRows
 from relance.pipeline.media_reader import MediaReader
 from relance.pipeline.text_reader import TextReader
 from relance.sources import Location, Source, SourceContext
@@ -86,7 +88,7 @@ def test_documents_and_rows_are_read_by_the_parsers() -> None:
         ("mem://b/a.md", False), ("mem://b/rows.jsonl", True), ("mem://b/sub/b.txt", False)]  # fmt: skip
     document = reader.parse(reader.read(items[0]))
     assert (document.title, document.metadata["bucket"], document.metadata["path"]) == ("Alpha", "b", "mem://b/a.md")
-    rows = [row for row in reader.rows(items[1]) if isinstance(row, Item)]
+    rows = [row for row in row_items(reader.rows(items[1])) if isinstance(row, Item)]
     assert [(row.uri, row.parent, row.source) for row in rows] == [
         (f"mem://b/rows.jsonl#{name}", "mem://b/rows.jsonl", 2) for name in (1, 2)]  # fmt: skip
     assert reader.parse(reader.read(rows[1])).text == "two"
@@ -98,7 +100,7 @@ def test_pictures_are_found_beside_the_page_or_table_that_names_them() -> None:
     found = [item for item in reader.list() if isinstance(item, Item)]
     assert [(item.uri, item.collection) for item in found] == [
         ("mem://b/a.md", True), ("mem://b/pics/barn.png", False), ("mem://b/rows.jsonl", True)]  # fmt: skip
-    rows = [row for item in found if item.collection for row in reader.rows(item) if isinstance(row, Item)]
+    rows = [row for item in found if item.collection for row in row_items(reader.rows(item)) if isinstance(row, Item)]
     assert [row.row["urls"] for row in rows if row.row] == [
         ["mem://b/pics/barn.png"], ["mem://b/top.png"], ["https://example.com/c.png"],
         ["mem://b/x.png"], ["mem://b/y.png"]]  # fmt: skip
@@ -109,16 +111,23 @@ def test_pictures_are_found_beside_the_page_or_table_that_names_them() -> None:
         reader.read_place("mem://b/x.png")
 
 
-def test_metadata_that_are_no_json_cost_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    from relance.parsers import Row
-    from relance.parsers.table_rows import TableRows
+class OddRows(TableRows):
+    """Yields what cannot be stored, in its own way and one by one."""
 
-    found = [Row("1", "one", "", {"raw": b"\0"}), Row("2", "two", "", {})]
-    monkeypatch.setattr(TableRows, "rows", lambda *_: iter(found))
-    reader = TextReader(bucket(rows={"text": "text"}), installed_parsers())
+    def rows(self, collection: Collection) -> Iterator[Row | DocumentError]:
+        yield Row("1", "one", "", {"raw": b"\0"})
+        yield Row("2", "two", "", {"b": 1, "a": float("inf")})
+        yield Row("3", "half a pair: \ud83d", "", {})
+
+
+def test_rows_that_cannot_be_stored_cost_no_others() -> None:
+    reader = TextReader(bucket(rows={"text": "text"}), open_parsers(given={"rows": OddRows}))
     (table,) = [item for item in reader.list() if isinstance(item, Item) and item.collection]
-    bad, good = reader.rows(table)
-    assert isinstance(bad, DocumentError)
-    assert bad.uri == "mem://b/rows.jsonl#1"
-    assert "no JSON" in bad.reason
-    assert isinstance(good, Item)
+    found = list(row_items(reader.rows(table)))
+    assert [(each.uri, each.reason.partition(":")[0]) for each in found if isinstance(each, DocumentError)] == [
+        ("mem://b/rows.jsonl#1", "its metadata are no JSON"),
+        ("mem://b/rows.jsonl#3", "its text is not valid Unicode"),
+    ]
+    (good,) = (each for each in found if isinstance(each, Item))
+    assert good.row == {"text": "two", "title": "", "metadata": {"b": 1, "a": float("inf")}}
+    assert good.version == digest("row", "two", "", '{"a": Infinity, "b": 1}'), "or an index would be written again"

@@ -1,7 +1,8 @@
 """Bytes to documents, by media type: each parser is a class here or in a plug-in, found by its entry point."""
 
-from relance.parsers.parser import Collection, Parsed, Parser, Raw, Reference, Row
+from relance.parsers.parser import Collection, Parsed, Parser, Raw, Reference
 from relance.parsers.registry import Parsers, installed_parsers, open_parsers, parsers_of
+from relance.parsers.rows import Row, Rows
 
 __all__ = [
     "Collection",
@@ -11,6 +12,7 @@ __all__ = [
     "Raw",
     "Reference",
     "Row",
+    "Rows",
     "installed_parsers",
     "open_parsers",
     "parsers_of",

@@ -9,7 +9,7 @@ import unicodedata
 from relance.errors import DocumentError
 from relance.parsers.guess import guess, reads_like_language
 
-__all__ = ["ESCAPED", "clean", "codec", "decode", "detect"]
+__all__ = ["ESCAPED", "clean", "clean_all", "codec", "decode", "detect"]
 
 _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -32,6 +32,7 @@ _SUPERSETS = {
 _SAMPLE = 64 * 1024
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_UNCLEAN = bytes(code for code in range(128) if _UNSTORABLE.match(chr(code)) or chr(code) == "\r")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 # What `errors="surrogateescape"` makes of a byte that does not fit.
 ESCAPED = re.compile(r"[\udc80-\udcff]")
@@ -93,6 +94,19 @@ def clean(text: str) -> str:
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", text))
+
+
+def clean_all(texts: list[str]) -> list[str]:
+    """Clean many texts; together, since most are clean and what is true of them joined is true of each."""
+    joined = "\n".join(texts)
+    try:
+        data = joined.encode()
+    except UnicodeEncodeError:  # lone surrogates
+        return [clean(text) for text in texts]
+    plain = joined.isascii() or ("\ufeff" not in joined and unicodedata.is_normalized("NFC", joined))
+    if plain and len(data.translate(None, _UNCLEAN)) == len(data):
+        return texts
+    return [clean(text) for text in texts]
 
 
 def _binary(uri: str) -> str:

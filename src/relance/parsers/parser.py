@@ -11,8 +11,9 @@ from typing import Any, BinaryIO, ClassVar, Literal
 from relance.config.sources import RowsSpec
 from relance.config.spec_model import SpecModel
 from relance.errors import DocumentError
+from relance.parsers.rows import Row, Rows, in_blocks
 
-__all__ = ["Collection", "Parsed", "Parser", "Raw", "Reference", "Row"]
+__all__ = ["Collection", "Parsed", "Parser", "Raw", "Reference"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -83,24 +84,6 @@ class Collection:
     media: bool = False
 
 
-@dataclass(slots=True)
-class Row:
-    """One document of a collection.
-
-    Attributes:
-        name: unique in the collection; the document's uri is `COLLECTION#NAME`.
-        text: of media: what the image or video shows, empty where nothing says so.
-        metadata: JSON values.
-        urls: where its images or videos are, as written; several are views of one thing.
-    """
-
-    name: str
-    text: str
-    title: str
-    metadata: dict[str, Any]
-    urls: tuple[str, ...] = ()
-
-
 class Parser(ABC):
     """One family of formats; methods are called from several threads.
 
@@ -124,6 +107,12 @@ class Parser(ABC):
     decodes: ClassVar[bool] = False
     media_marks: ClassVar[re.Pattern[bytes] | None] = None
 
+    def __init_subclass__(cls) -> None:
+        """See to it that a class with rows of its own, whatever it inherits, has no other blocks than of those."""
+        super().__init_subclass__()
+        if "rows" in vars(cls) and "blocks" not in vars(cls):
+            cls.blocks = Parser.blocks
+
     def __init__(self, spec: SpecModel | None = None) -> None:
         self.spec = spec if spec is not None else self.Spec()
 
@@ -146,3 +135,7 @@ class Parser(ABC):
         Raises DocumentError with the collection's uri if the file as a whole is at fault.
         """
         raise DocumentError(collection.uri, f"{collection.media_type} has no rows")
+
+    def blocks(self, collection: Collection) -> Iterator[Rows]:
+        """Stream the same many at a time; a parser may have a faster way to do that."""
+        return in_blocks(self.rows(collection), collection.uri)

@@ -14,7 +14,8 @@ from relance.config.spec_model import SpecModel
 from relance.errors import DocumentError, MissingExtraError, RelanceError
 from relance.parsers.decoding import clean
 from relance.parsers.media_types import UNKNOWN, media_type_of
-from relance.parsers.parser import Collection, Parsed, Parser, Raw, Reference, Row
+from relance.parsers.parser import Collection, Parsed, Parser, Raw, Reference
+from relance.parsers.rows import Row, Rows
 
 __all__ = ["Parsers", "installed_parsers", "open_parsers", "parsers_of"]
 
@@ -94,6 +95,11 @@ class Parsers:
         """Stream the documents of a collection; raises DocumentError with a plain reason."""
         with _one_failure(collection.uri):
             yield from self._must(collection.media_type).rows(collection)
+
+    def blocks(self, collection: Collection) -> Iterator[Rows]:
+        """Stream the same many at a time."""
+        with _one_failure(collection.uri):
+            yield from self._must(collection.media_type).blocks(collection)
 
     def _must(self, media_type: str) -> Parser:
         parser = self.of(media_type)

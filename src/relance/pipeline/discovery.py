@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import pickle
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO
+from typing import Any
 
-from relance.documents import Item, document_id
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relance.documents import Item, digests, document_id
 from relance.errors import DocumentError
+from relance.parsers.first_seen import FirstSeen
+from relance.pipeline.batches import Batches
+from relance.pipeline.gone import Gone
+from relance.pipeline.items import ITEMS, as_ids, ids_of, items_of, table_of
+from relance.pipeline.spool import Spool
 from relance.pipeline.text_reader import Reader
 from relance.store.failures import Failure
 from relance.store.manifest import Manifest, Snapshot, marker
@@ -19,6 +26,11 @@ __all__ = ["BATCH_BYTES", "BATCH_ITEMS", "Candidate", "Discovery"]
 # A batch is a task run: enough chunks to make its overhead vanish, few enough to overlap with the next one.
 BATCH_ITEMS = 1000
 BATCH_BYTES = 512 * 1024
+# So many items are compared first, then twice as many each time: of a slow source the first batch is there soon.
+_FIRST_ITEMS = 64
+
+Places = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(slots=True, frozen=True)
@@ -33,8 +45,11 @@ class Candidate:
 class Discovery:
     """Finds candidates and spools them to a temporary file, batch by batch.
 
+    `run` may have a thread of its own: `batches` gives each batch as soon as it is there.
+
     Attributes:
         candidates: documents that are new or may have changed; reading them decides.
+        known: those of them the index may hold rows of.
         unchanged: documents that certainly have not.
         removed: ids of documents (and collections) that the sources no longer have.
         collections: files of rows that were read; their manifest row is due when all their rows are in.
@@ -52,72 +67,92 @@ class Discovery:
     batch_bytes: int = BATCH_BYTES
 
     candidates: int = 0
+    known: int = 0
     unchanged: int = 0
-    batches: int = 0
-    removed: list[str] = field(default_factory=list)
+    removed: Gone = field(default_factory=Gone)
     collections: list[Item] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     complete: bool = False
 
-    _new: set[int] = field(default_factory=set)
-    _spool: IO[bytes] | None = None
+    _new: FirstSeen = field(default_factory=FirstSeen)
+    _claimed: int = 0
+    _kept: list[str] = field(default_factory=list)
+    _spool: Spool = field(default_factory=Spool)
+
+    @property
+    def spooled(self) -> int:
+        """Count the batches found so far."""
+        return len(self._spool)
 
     def run(self) -> None:
         """List all sources and compare."""
-        self._spool = tempfile.TemporaryFile(prefix="relance-")  # noqa: SIM115  # lives as long as the run
-        pending: list[Candidate] = []
-        size = 0
-        for candidate in self._candidates():
-            weight = max(candidate.item.size, 1)
-            if pending and (len(pending) >= self.batch_items or size + weight > self.batch_bytes):
-                self._write(pending)
-                pending, size = [], 0
-            pending.append(candidate)
-            size += weight
-        if pending:
-            self._write(pending)
-        if not self.stopped():
+        error: BaseException | None = None
+        try:
+            self._find()
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            self._spool.end(error)
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Stream the batches (tables of `ITEMS`) from the first, each as soon as it is found, in any thread.
+
+        Waits for those to come until `run` has ended; raises what it raised.
+        """
+        return self._spool.read(self.stopped)
+
+    def close(self) -> None:
+        """Drop the spool; `run` and `batches` end."""
+        self._spool.close()
+
+    # -- details -----------------------------------------------------------------------------------------------
+
+    def _find(self) -> None:
+        batches = Batches(self._write, self.batch_items, self.batch_bytes)
+        for table in self._candidates():
+            batches.add(table)
+        batches.flush()
+        self.unchanged += self.snapshot.see_all_children(as_ids(digests("document", self._kept)))
+        if not self._stopping():
             self.removed = self._removed()
             self.complete = True
 
-    def read(self) -> Iterator[list[Candidate]]:
-        """Read the batches back, one at a time."""
-        if self._spool is None:
-            return
-        self._spool.seek(0)
-        for _ in range(self.batches):
-            yield pickle.load(self._spool)  # noqa: S301  # our own temporary file, already unlinked
+    def _stopping(self) -> bool:
+        return self._spool.closed or self.stopped()
 
-    def close(self) -> None:
-        """Drop the spool."""
-        if self._spool is not None:
-            self._spool.close()
-            self._spool = None
-
-    def _write(self, batch: list[Candidate]) -> None:
-        assert self._spool is not None  # noqa: S101  # run() opened it
-        pickle.dump(batch, self._spool, protocol=pickle.HIGHEST_PROTOCOL)
-        self.batches += 1
-        self.candidates += len(batch)
-
-    def _candidates(self) -> Iterator[Candidate]:
+    def _candidates(self) -> Iterator[pa.Table]:
+        """List the sources; items are compared many at a time, the first of them soon."""
+        most = min(_FIRST_ITEMS, self.batch_items)
         for source in self.sources:
-            for item in source.list():
-                if self.stopped():
+            pending: list[Item | DocumentError] = []
+            for found in self._listed(source):
+                if self._stopping():
                     return
-                if isinstance(item, DocumentError):
-                    self.failures.append(Failure(item.uri, item.reason, "list"))
-                    self._claim(document_id(item.uri))  # what is indexed of it stays
-                elif item.collection:
-                    yield from self._rows(source, item)
-                else:
-                    yield from self._compare(item)
+                if isinstance(found, pa.Table):
+                    yield self._compare_rows(found)
+                    continue
+                pending.append(found)
+                if len(pending) >= most:
+                    yield self._compare_items(pending)
+                    pending, most = [], min(2 * most, self.batch_items)
+            yield self._compare_items(pending)
 
-    def _rows(self, source: Reader, collection: Item) -> Iterator[Candidate]:
-        collection_id = document_id(collection.uri)
-        place = self._claim(collection_id)
-        if place is None:
+    def _listed(self, source: Reader) -> Iterator[Item | pa.Table | DocumentError]:
+        for item in source.list():
+            if isinstance(item, DocumentError):
+                self.failures.append(Failure(item.uri, item.reason, "list"))
+                yield item
+            elif item.collection:
+                yield from self._rows(source, item)
+            else:
+                yield item
+
+    def _rows(self, source: Reader, collection: Item) -> Iterator[Item | pa.Table | DocumentError]:
+        places, mine = self._claim(as_ids(digests("document", [collection.uri])))
+        if not mine[0]:
             return
+        place = int(places[0])
         if place >= 0 and not self.snapshot.collections[place]:
             self.snapshot.seen[place] = False  # it was one document before the spec said `rows`: that one is gone
             place = -1
@@ -126,59 +161,95 @@ class Discovery:
         wanted = not self.only or any(each == uri or each.startswith(f"{uri}#") for each in self.only)
         same = place >= 0 and not self.full and self.snapshot.same(place, mark)
         if not wanted or (same and not collection.live):
-            self.unchanged += self.snapshot.see_children(collection_id)
+            self._kept.append(uri)
             return
         anonymous = False
         for row in source.rows(collection):
-            if self.stopped():
-                return
             if isinstance(row, DocumentError):
                 self.failures.append(Failure(row.uri, row.reason, "list"))
                 # Of a row that cannot be told apart, or a file that cannot be read, what is indexed stays.
-                anonymous |= row.uri == collection.uri or row.uri.startswith(f"{collection.uri}#line-")
-                self._claim(document_id(row.uri))
-            else:
-                yield from self._compare(row)
+                anonymous |= row.uri == uri or row.uri.startswith(f"{uri}#line-")
+            yield row
         if anonymous:
-            self.unchanged += self.snapshot.see_children(collection_id)
-        if not same and (not self.only or collection.uri in self.only):  # else some of its rows were not looked at
+            self._kept.append(uri)
+        if not same and (not self.only or uri in self.only):  # else some of its rows were not looked at
             self.collections.append(collection)
 
-    def _compare(self, item: Item) -> Iterable[Candidate]:
-        place = self._claim(document_id(item.uri))
-        if place is None:
-            return ()
-        if self.only and item.uri not in self.only and item.parent not in self.only:
-            self.unchanged += place >= 0
-            return ()
-        if place < 0:
-            return (Candidate(item, known=False),)
-        if self.full or item.live or not self.snapshot.same(place, marker(item.version, self.fingerprint(item))):
-            return (Candidate(item, known=True),)
-        self.unchanged += 1
-        return ()
+    def _compare_items(self, listed: list[Item | DocumentError]) -> pa.Table:
+        """Choose the candidates among items; what is indexed of those that are errors stays."""
+        places, mine = self._claim(as_ids(digests("document", [each.uri for each in listed])))
+        good = np.array([isinstance(each, Item) for each in listed], dtype=bool)
+        places, mine = places[good], mine[good]
+        items = [each for each in listed if isinstance(each, Item)]
+        only = self.only
+        wanted = np.array([not only or item.uri in only or item.parent in only for item in items], dtype=bool)
+        live = np.array([item.live for item in items], dtype=bool)
 
-    def _claim(self, doc_id: str) -> int | None:
-        """Return the document's place in the snapshot (-1: new), or None if another source brought it already."""
-        place = self.snapshot.place(doc_id)
-        if place >= 0:
-            if self.snapshot.seen[place]:
-                return None
-            self.snapshot.seen[place] = True
-            return place
-        key = int(doc_id[:16], 16)
-        if key in self._new:
-            return None
-        self._new.add(key)
-        return -1
+        def marks(at: Places) -> bytes:
+            fingerprints = [self.fingerprint(items[n]) for n in at]
+            return digests("marker", [items[n].version for n in at], fingerprints, size=8)
 
-    def _removed(self) -> list[str]:
-        gone = self.snapshot.unseen()
+        at = self._changed(places, mine, wanted, live, marks)
+        return table_of([items[n] for n in at], (places[at] >= 0).tolist())
+
+    def _compare_rows(self, table: pa.Table) -> pa.Table:
+        """Choose the candidates among rows of one collection."""
+        places, mine = self._claim(ids_of(table))
+        wanted = np.ones(len(mine), dtype=bool)
+        if self.only and table["parent"][0].as_py() not in self.only:
+            wanted = np.array([uri in self.only for uri in table["uri"].to_pylist()], dtype=bool)
+        (first,) = items_of(table.slice(0, 1))
+
+        def marks(at: Places) -> bytes:
+            return digests("marker", table["version"].take(at).to_pylist(), self.fingerprint(first), size=8)
+
+        at = self._changed(places, mine, wanted, table["live"].to_numpy(), marks)
+        known = table.schema.get_field_index("known")
+        return table.take(at).set_column(known, ITEMS.field(known), pa.array(places[at] >= 0))
+
+    def _changed(
+        self, places: Places, mine: Mask, wanted: Mask, live: Mask, marks: Callable[[Places], bytes]
+    ) -> Places:
+        """Tell where documents are new or may have changed; count the others."""
+        known, taken = places >= 0, mine & wanted
+        self.unchanged += int((known & mine & ~wanted).sum())
+        at = np.flatnonzero(taken & known & ~live)
+        if len(at) and not self.full:
+            same = self.snapshot.same_as(places[at], np.frombuffer(marks(at), dtype="<i8"))
+            self.unchanged += int(same.sum())
+            taken[at[same]] = False
+        return np.flatnonzero(taken)
+
+    def _claim(self, ids: NDArray[np.uint64]) -> tuple[Places, Mask]:
+        """Return the places of documents in the snapshot (-1: new), and where no source brought one already."""
+        places = self.snapshot.places(ids)
+        mine = np.zeros(len(ids), dtype=bool)
+        known, new = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+        if len(known):
+            _, first = np.unique(places[known], return_index=True)
+            known = known[first]
+            mine[known] = ~self.snapshot.seen[places[known]]
+            self.snapshot.seen[places[known]] = True
+        if len(new):
+            numbers = np.arange(self._claimed, self._claimed + len(new), dtype=np.uint32)
+            self._claimed += len(new)
+            mine[new] = self._new.first(ids[new, 0], numbers) == numbers
+        return places, mine
+
+    def _write(self, batch: pa.Table) -> None:
+        self._spool.write(batch)
+        self.candidates += batch.num_rows
+        self.known += batch["known"].combine_chunks().true_count
+
+    def _removed(self) -> Gone:
+        gone = Gone(self.snapshot, np.flatnonzero(~self.snapshot.seen))
         # A folder that cannot be listed has not lost its documents, and `only` says nothing about the others.
         unlisted = tuple(f"{failure.uri.rstrip('/')}/" for failure in self.failures)
-        if gone and (unlisted or self.only):
-            rows, named = self.manifest.rows(gone), {document_id(uri) for uri in self.only}
-            kept = {doc_id for doc_id, row in rows.items()
-                    if row["uri"].startswith(unlisted) or (named and not named & {doc_id, row["parent"]})}  # fmt: skip
-            gone = [doc_id for doc_id in gone if doc_id not in kept]
-        return gone
+        if not unlisted and not self.only:
+            return gone
+        named = {document_id(uri) for uri in self.only}
+
+        def kept(doc_id: str, row: dict[str, Any]) -> bool:
+            return row["uri"].startswith(unlisted) or bool(named and not named & {doc_id, row["parent"]})
+
+        return gone.without(kept, self.manifest)

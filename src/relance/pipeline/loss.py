@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow.compute as pc
+
 from relance.config.limits import LimitsSpec
-from relance.documents import document_id
 from relance.errors import ApprovalNeededError
 from relance.pipeline.discovery import Discovery
+from relance.pipeline.items import ids_of
 from relance.pipeline.report import Report
 from relance.store import Store
 from relance.store.index_tables import IndexTables
@@ -43,16 +46,16 @@ def loss_of(discovery: Discovery, tables: IndexTables, store: Store) -> Loss:
         return Loss(0, documents, arriving)
     alias = tables.alias
     if alias is None or alias["table"] == tables.name or discovery.only:
-        removed = sum(not snapshot.collections[snapshot.place(doc_id)] for doc_id in gone)
-        return Loss(removed, documents, arriving)
+        return Loss(gone.documents, documents, arriving)
     # Another model: readers lose what the table that will be switched to does not get.
-    coming = {document_id(each.item.uri) for batch in discovery.read() for each in batch if not each.known}
-    documents = removed = 0
-    for row in Manifest(store, alias["table"]).all(["doc_id", "collection"]):
-        if not row["collection"]:
-            place = snapshot.place(row["doc_id"])
-            documents += 1
-            removed += row["doc_id"] not in coming and (place < 0 or not snapshot.seen[place])
+    served = Manifest(store, alias["table"]).snapshot()
+    places = snapshot.places(served.ids(np.arange(len(served))))
+    kept = served.collections.copy()
+    kept[places >= 0] |= snapshot.seen[places[places >= 0]]
+    for batch in discovery.batches():
+        coming = served.places(ids_of(batch.filter(~pc.field("known"))))
+        kept[coming[coming >= 0]] = True
+    documents, removed = len(served) - int(served.collections.sum()), int((~kept).sum())
     return Loss(removed, documents, arriving)
 
 
