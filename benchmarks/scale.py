@@ -1,67 +1,152 @@
-"""Whether memory stays flat: 10,000 small documents, then 100,000, each in a process of its own.
+"""Whether cost stays flat: indexes of ever more small documents, each run in a process of its own.
 
-    uv run --group dev python benchmarks/scale.py [--large 100000]
+    uv run --group dev python benchmarks/scale.py [10000 100000 300000 1000000] [--json]
 
-Prints the peak memory of the run that builds the index, of the run that finds nothing changed, and the time the latter
-takes a document.
+The documents are rows of one JSONL file, about 200 characters each, embedded by a model that answers at once in 256
+dimensions. Three runs at every size: the one that builds the index, one that finds nothing changed, one after the edit
+of one row. CPU seconds are those of the process after its imports; the exponent is that of CPU over documents from one
+size to the next (1: flat cost a document). Live bytes are those of the files that the last version of each table
+needs, as LanceDB counts them; the rest of what is on disk is dead.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
+import time
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+SIZES = [10_000, 100_000, 300_000]
+SPEC = """\
+name: scale
+sources: [{type: files, root: docs, rows: {text: text, id: id}}]
+embedding: {model: fake/hash, dimension: 256}
+store: {uri: db}
+"""
+
+Figures = dict[str, Any]
+
 
 def main() -> None:
-    """Build and rebuild at both sizes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--small", type=int, default=10_000)
-    parser.add_argument("--large", type=int, default=100_000)
+    """Grow an index of each size and print what it cost."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("sizes", type=int, nargs="*", default=SIZES, metavar="DOCUMENTS")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        from ingest import relance_run
-
-        print(json.dumps(relance_run(arguments.child, "")))
+        print(json.dumps(run(Path(arguments.child))))
         return
-    figures = [grow(size) for size in (arguments.small, arguments.large)]
-    print("| documents | build s | peak MB | no change s | peak MB | µs a document |\n|---|---|---|---|---|---|")
-    for size, build, again in figures:
-        print(
-            f"| {size:,} | {build['work s']:.1f} | {build['peak MB']:.0f} | {again['work s']:.2f} "
-            f"| {again['peak MB']:.0f} | {again['work s'] / size * 1e6:.0f} |"
-        )
-    (_, small, same), (_, large, still) = figures
-    print(
-        f"\npeak memory {large['peak MB'] / small['peak MB']:.2f}× building, {still['peak MB'] / same['peak MB']:.2f}× "
-        "finding nothing changed"
-    )
+    figures = [grow(size) for size in sorted(arguments.sizes)]
+    print(json.dumps(figures, indent=2) if arguments.json else render(figures))
 
 
-def grow(size: int) -> tuple[int, dict[str, float], dict[str, float]]:
-    """Build an index of so many documents, and run again."""
-    import corpus
-
+def grow(size: int) -> dict[str, Figures]:
+    """Build an index of so many documents, run again, and run once more after an edit."""
     with tempfile.TemporaryDirectory(prefix="relance-scale-") as name:
         folder = Path(name)
-        corpus.write(folder / "docs", size, 7, small=True)
-        (folder / "index.yaml").write_text(
-            "name: scale\nsources: [{type: files, root: docs}]\nembedding: {model: fake/hash, dimension: 256}\n"
-            "store: {uri: db}\n",
-            encoding="utf-8",
+        (folder / "index.yaml").write_text(SPEC, encoding="utf-8")
+        write(folder / "docs" / "notes.jsonl", size)
+        steps = {"build": child(folder), "same": child(folder)}
+        edit(folder / "docs" / "notes.jsonl", size // 2)
+        steps["edit"] = child(folder)
+    assert steps["build"]["chunks"] == steps["edit"]["chunks"] >= size
+    assert (steps["same"]["embedded"], steps["edit"]["embedded"]) == (0, 1)
+    return steps
+
+
+def write(path: Path, size: int) -> None:
+    """Write the documents."""
+    import corpus
+
+    path.parent.mkdir()
+    with path.open("w", encoding="utf-8") as stream:
+        for number, text in enumerate(corpus.notes(size, 7)):
+            stream.write(json.dumps({"id": number, "text": text}) + "\n")
+
+
+def edit(path: Path, number: int) -> None:
+    """Change the text of one document."""
+    changed = path.with_suffix(".new")
+    with path.open(encoding="utf-8") as old, changed.open("w", encoding="utf-8") as new:
+        for at, line in enumerate(old):
+            new.write(json.dumps({"id": at, "text": "Not what it was before."}) + "\n" if at == number else line)
+    changed.replace(path)
+
+
+def child(folder: Path) -> Figures:
+    """Ingest in a fresh process."""
+    command = [sys.executable, __file__, "--child", str(folder)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def run(folder: Path) -> Figures:
+    """Ingest, and look at the store."""
+    import lancedb  # noqa: F401
+    import pyarrow as pa  # noqa: F401
+    from ingest import measured
+
+    from relance.chunkers import chunk_document  # noqa: F401
+    from relance.embedding.providers.fake import FakeHash
+    from relance.index import Index
+    from relance.store import open_store
+
+    index, first, embed = Index(folder / "index.yaml"), [], FakeHash.embed
+
+    async def noted(self: FakeHash, texts: list[str], **options: Any) -> Any:
+        first.append(time.perf_counter())
+        FakeHash.embed = embed
+        return await embed(self, texts, **options)
+
+    FakeHash.embed = noted
+    with measured() as figures:
+        began = time.perf_counter()
+        report = index.ingest()
+    store = open_store(index.spec)
+    tables = [store.open(name) for name in store.tables()]
+    disk = sum(path.stat().st_size for path in (folder / "db").rglob("*") if path.is_file())
+    return figures | {
+        "first text embedded s": first[0] - began if first else None,
+        "chunks": index.status().chunks,
+        "embedded": report.embedded,
+        "live bytes": sum(table.stats()["total_bytes"] for table in tables if table is not None),
+        "disk bytes": disk,
+        "documents": report.added or report.unchanged + report.changed,
+        "seconds": report.seconds,
+    }
+
+
+def render(figures: list[dict[str, Figures]]) -> str:
+    """Draw the table, and the ratios below it."""
+    columns = ["documents", "build CPU s", "µs a document", "first text s", "peak MB", "disk / live kB a document",
+               "no change CPU s", "peak MB", "one edit CPU s", "peak MB", "disk / live"]  # fmt: skip
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for steps in figures:
+        build, same, edit = steps["build"], steps["same"], steps["edit"]
+        size = build["documents"]
+        lines.append(
+            f"| {size:,} | {build['cpu s']:.1f} | {build['cpu s'] / size * 1e6:.0f} "
+            f"| {build['first text embedded s']:.1f} | {build['peak MB']:.0f} "
+            f"| {build['disk bytes'] / size / 1e3:.2f} / {build['live bytes'] / size / 1e3:.2f} "
+            f"| {same['cpu s']:.2f} | {same['peak MB']:.0f} | {edit['cpu s']:.2f} | {edit['peak MB']:.0f} "
+            f"| {edit['disk bytes'] / edit['live bytes']:.2f} |"
         )
-        command = [sys.executable, __file__, "--child", str(folder)]
-        runs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(2)]
-        build, again = (json.loads(run) for run in runs)
-        assert build["chunks"] == again["chunks"] >= size
-        assert again["texts embedded"] == 0
-        return size, build, again
+    for smaller, larger in pairwise(steps["build"] for steps in figures):
+        growth = larger["documents"] / smaller["documents"]
+        exponent = math.log(larger["cpu s"] / smaller["cpu s"], growth)
+        memory = larger["peak MB"] / smaller["peak MB"]
+        pair = f"{smaller['documents']:,} to {larger['documents']:,}"
+        lines += ["", f"{pair}: exponent of CPU {exponent:.2f}, peak memory {memory:.2f} ×"]
+    waste = max(steps["build"]["disk bytes"] / steps["build"]["live bytes"] for steps in figures)
+    return "\n".join([*lines, "", f"on disk after building: at most {waste:.2f} × the live bytes"])
 
 
 if __name__ == "__main__":

@@ -201,7 +201,8 @@ class FolderAndIndex(RuleBasedStateMachine):
         handle.stop.set()
         assert self.ingest(handle=handle) == "stopped"
 
-    @rule(full=st.booleans(), where=st.sampled_from([(ChunkTable, "replace"), (Manifest, "upsert"),
+    @rule(full=st.booleans(), where=st.sampled_from([(ChunkTable, "append"), (Manifest, "append"),
+                                                    (ChunkTable, "replace"), (Manifest, "upsert"),
                                                     (Manifest, "delete"), (ChunkTable, "delete"),
                                                     (ChunkTable, "sweep"), (IndexTables, "mark")]),
           after=st.booleans())  # fmt: skip

@@ -20,7 +20,8 @@ from relance.store.chunks import ChunkTable
 from relance.store.index_tables import IndexTables
 from relance.store.lock import hold
 from relance.store.maintain import Maintained, maintain
-from relance.store.maintenance import MaintenanceLimits
+from relance.store.maintenance import MaintenanceLimits, reach
+from relance.store.runs import Runs
 
 Make = Callable[..., Index]
 
@@ -225,3 +226,47 @@ def test_the_command_tells_what_was_done(declare: Callable[..., Path], docs: Pat
         assert (said.code, said.err) == (0, "")
         assert expected in said.out
     assert said.json["failures"] == 0
+
+
+class Aged:
+    """Stands for a table with versions of these ages in days, the oldest first."""
+
+    def __init__(self, *days: float) -> None:
+        self._days = days
+
+    def list_versions(self) -> list[dict[str, Any]]:
+        now = datetime.now(UTC)
+        return [{"version": n, "timestamp": now - timedelta(days=age)} for n, age in enumerate(self._days, start=1)]
+
+
+@pytest.mark.parametrize(
+    ("ages", "left", "kept"),
+    [
+        ((3, 2, 1), {2, 3}, {2, 3}),  # what was before the end of the first run is of no use to anybody
+        ((3, 2, 1), {3}, {3}),
+        ((3, 2, 1), {1, 3}, {1, 2, 3}),  # LanceDB drops by age alone
+        ((9, 8, 1), {3}, {2, 3}),  # the second is what readers had when the retention began
+        ((9, 8, 1), {1, 3}, {2, 3}),
+        ((0.3, 0.2, 0.01), set(), {3}),  # nothing was left yet: a first run compacts before it is recorded
+        ((3, 2, 1), None, {1, 2, 3}),
+    ],
+)
+def test_versions_stay_as_long_as_somebody_may_go_back_to_them(
+    ages: tuple[float, ...], left: set[int] | None, kept: set[int]
+) -> None:
+    oldest = reach(Aged(*ages), timedelta(days=7), left=left)
+    assert {n for n, age in enumerate(ages, start=1) if timedelta(days=age) < oldest} == kept
+
+
+def test_the_log_of_runs_names_the_versions_that_can_be_gone_back_to(make_index: Make, docs: Path) -> None:
+    index = make_index()
+    for i in range(3):
+        put(docs / f"{i}.md", f"Note {i}.")
+        index.ingest()
+    chunks, documents, failures = Runs(open_store(index.spec), "notes").versions(tables(index).name)
+    assert chunks == {run.table_version for run in index.runs()}
+    assert (len(documents), failures) == (3, {0})
+    before = tables(index).versions
+    tidy(index, MaintenanceLimits(files=1))
+    found = Runs(open_store(index.spec), "notes").versions(tables(index).name)
+    assert {before[0], tables(index).versions[0]} <= found[0], "what maintenance found is what the last run left"

@@ -19,7 +19,8 @@ from relance.embedding.providers.fake import FakeHash
 from relance.embedding.sparse import Sparse, from_arrow, search_sparse
 from relance.index import Index
 from relance.store import Store, schemas
-from relance.store.chunks import ChunkTable, EmbeddedDocument
+from relance.store.chunks import ChunkTable
+from relance.store.rows import EmbeddedDocument, chunk_rows
 
 Make = Callable[..., Index]
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -60,7 +61,7 @@ def width(chunks: Any) -> int:
 def put(chunks: Any, documents: dict[str, list[str]], *, known: list[str] | None = None) -> None:
     each = [written(uri, texts, width(chunks)) for uri, texts in documents.items()]
     ids = [written(uri, [], 0).document.id for uri in known or []]
-    chunks.replace(each, known=ids, run_id="r", now=NOW)
+    chunks.replace(chunk_rows(each, chunks.schema), known=ids, run_id="r", now=NOW)
 
 
 def test_chunks_come_back_with_their_own_sparse_vectors(chunks: Any, request: pytest.FixtureRequest) -> None:
@@ -84,7 +85,7 @@ def test_replacing_a_document_replaces_its_sparse_vectors_and_leaves_tombstones_
 def test_a_text_without_terms_has_an_empty_vector_and_not_none(chunks: Any) -> None:
     each = written("a", ["one"], width(chunks))
     empty = EmbeddedDocument(each.document, each.chunks, each.vectors, [Sparse.of([], [])])
-    chunks.replace([empty], known=[], run_id="r", now=NOW)
+    chunks.replace(chunk_rows([empty], chunks.schema), known=[], run_id="r", now=NOW)
     assert sparse_by_text(chunks.table) == {"one": Sparse.of([], [])}
 
 
@@ -172,15 +173,21 @@ def test_a_document_whose_text_is_refused_does_not_shift_the_vectors_of_others(
 
 
 def test_a_stage_that_runs_again_with_nothing_left_writes_nothing(make_index: Make, docs: Path, dimension: int) -> None:
-    from relance.pipeline.run import Ingestion
+    from relance.embedding.sparse import from_arrow
+    from relance.pipeline.run import Run
+    from relance.pipeline.stages import chunk, embed, load
 
     (docs / "a.md").write_text("Some text.", encoding="utf-8")
-    with Ingestion(make_index().spec) as run:
-        run.discover()
-        batch = next(run.batches())
-        run.embed(run.chunk(run.load(batch)))
-        assert [each.shape for each in batch.vectors] == [(1, dimension)]
-        assert batch.sparse == [[sparse_of("Some text.")]]
+    with Run(make_index().spec) as run:
+        part = run.parts[0]
+        batch = next(part.batches())
+        chunked = chunk(part.context, load(part.context, batch))
+        chunks = embed(part.context, chunked, part.claim(chunked))["chunks"]
+        assert from_arrow(chunks["sparse"].combine_chunks()) == [sparse_of("Some text.")]
+        assert (
+            [len(each) for each in chunks["vector"].to_pylist()] == [dimension] if dimension else "vector" not in chunks
+        )
         (docs / "a.md").unlink()
-        assert run.upsert(run.embed(run.chunk(run.load(batch)))) == 0
-        run.finish()
+        chunked = chunk(part.context, load(part.context, batch))
+        assert part.commit(embed(part.context, chunked, part.claim(chunked))) == 0
+        part.finish()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,11 +21,12 @@ from relance.errors import ConfigurationError, RetryableError
 from relance.index import Index
 from relance.store import Store, open_store, schemas
 from relance.store.catalog import NAME, Catalog
-from relance.store.chunks import ChunkTable, EmbeddedDocument
+from relance.store.chunks import ChunkTable
 from relance.store.connection import store_error
 from relance.store.failures import Failure, Failures
 from relance.store.index_tables import IndexTables
 from relance.store.manifest import Manifest, marker
+from relance.store.rows import EmbeddedDocument, chunk_rows
 from relance.store.runs import Runs
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -166,6 +168,10 @@ def chunk_table(store: Store, name: str = "t") -> ChunkTable:
     return ChunkTable(store, name, schemas.chunks(DIMENSION, {"relance.index": "notes"}))
 
 
+def replace(table: ChunkTable, documents: list[EmbeddedDocument], *, known: list[str], run_id: str) -> int:
+    return table.replace(chunk_rows(documents, table.schema), known=known, run_id=run_id, now=NOW)
+
+
 def texts_of(table: ChunkTable) -> dict[str, list[str]]:
     """Return the active texts by uri, in order."""
     found: dict[str, list[str]] = {}
@@ -195,9 +201,7 @@ def test_the_table_holds_the_last_version_of_every_document(
     for number, generation in enumerate(generations):
         before = table.version
         known = [document_id(uri) for uri in generation if uri in expected]
-        table.replace(
-            [embedded(uri, texts) for uri, texts in generation.items()], known=known, run_id=f"r{number}", now=NOW
-        )
+        replace(table, [embedded(uri, texts) for uri, texts in generation.items()], known=known, run_id=f"r{number}")
         assert table.version - before <= 1, "one commit, whatever the number of documents"
         expected |= generation
         assert texts_of(table) == {uri: texts for uri, texts in expected.items() if texts}
@@ -214,7 +218,7 @@ def test_rows_carry_what_was_given_exactly(store: Store) -> None:
     given_ = embedded("a", ["one", "two words"], metadata)
     given_.document.pages = (0, 4)
     table = chunk_table(store)
-    table.replace([given_], known=[], run_id="r", now=NOW)
+    replace(table, [given_], known=[], run_id="r")
     rows = sorted(table.table.to_arrow().to_pylist(), key=lambda row: row["seq"])
     assert [(row["text"], row["start_char"], row["end_char"], row["page"]) for row in rows] == [
         ("one", 0, 3, 1), ("two words", 4, 13, 2),
@@ -227,10 +231,10 @@ def test_rows_carry_what_was_given_exactly(store: Store) -> None:
 def test_thousands_of_documents_are_replaced_in_one_commit(store: Store) -> None:
     table = chunk_table(store)
     first = [embedded(f"d{i}", [f"{i} old a", f"{i} old b"]) for i in range(2300)]
-    table.replace(first, known=[], run_id="1", now=NOW)
+    replace(table, first, known=[], run_id="1")
     version = table.version
     second = [embedded(f"d{i}", [f"{i} new"]) for i in range(2300)]
-    table.replace(second, known=[each.document.id for each in second], run_id="2", now=NOW)
+    replace(table, second, known=[each.document.id for each in second], run_id="2")
     assert table.version == version + 1
     assert (table.count(), table.table.count_rows()) == (2300, 3 * 2300)
     table.sweep()
@@ -242,7 +246,7 @@ def test_replacing_nothing_commits_nothing(store: Store) -> None:
     table = chunk_table(store)
     table.create()
     before = table.version
-    assert table.replace([], known=[], run_id="r", now=NOW) == 0
+    assert replace(table, [], known=[], run_id="r") == 0
     assert table.version == before
 
 
@@ -260,6 +264,10 @@ def manifest_row(
     }  # fmt: skip
 
 
+def upsert(manifest: Manifest, rows: list[dict[str, Any]]) -> None:
+    manifest.upsert(pa.Table.from_pylist(rows, schema=schemas.DOCUMENTS))
+
+
 uris = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 
 
@@ -269,7 +277,7 @@ def test_a_snapshot_knows_what_the_table_holds(
     store: Store, present: set[str], asked: set[str], seen: set[str]
 ) -> None:
     manifest = Manifest(store, f"t{time.monotonic_ns()}")
-    manifest.upsert([manifest_row(uri, version=uri) for uri in present])
+    upsert(manifest, [manifest_row(uri, version=uri) for uri in present])
     snapshot = manifest.snapshot()
     assert len(snapshot) == len(present)
     for uri in present | asked:
@@ -288,7 +296,7 @@ def test_a_file_of_rows_takes_its_rows_with_it(store: Store) -> None:
     manifest = Manifest(store, "t")
     rows = [manifest_row(f"a.jsonl#{i}", parent="a.jsonl") for i in range(3)]
     others = [manifest_row("b.jsonl#1", parent="b.jsonl"), manifest_row("c.md")]
-    manifest.upsert([manifest_row("a.jsonl", collection=True), *rows, *others])
+    upsert(manifest, [manifest_row("a.jsonl", collection=True), *rows, *others])
     snapshot = manifest.snapshot()
     assert snapshot.see_children(document_id("a.jsonl")) == 3
     assert set(snapshot.unseen()) == {document_id(uri) for uri in ("a.jsonl", "b.jsonl#1", "c.md")}

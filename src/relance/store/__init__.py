@@ -2,7 +2,8 @@
 
     relance__catalog             which physical table serves an index, and which is being written
     relance__runs                one row per run, with the table versions it ended with
-    relance__vectors__<space>    every vector ever paid for, by content; shared by all indexes of the store
+    relance__vectors__<space>    the embedding cache: every vector that was bought, by content; shared by all indexes,
+                                 with a journal beside it (docs/architecture.md)
     <index>__<space>             the chunks, one row each
     <index>__<space>__documents  the manifest of those chunks
     <index>__<space>__failures   documents that could not be indexed, with the reason

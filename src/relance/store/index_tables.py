@@ -96,26 +96,3 @@ class IndexTables:
         """Note who is writing (None: nobody, all is whole); two commits a run instead of two a batch."""
         key = f"table/{self.name}"
         self.catalog.put(key, {"writer": writer}, expected=self.catalog.get(key))
-
-    def torn(self) -> dict[str, str]:
-        """Find documents that an interrupted run left half done (id → uri), reading four columns of both tables.
-
-        A document is whole when its chunks and its manifest row name the same run and the same number of chunks.
-        """
-        held: dict[str, tuple[str, int]] = {}
-        torn: dict[str, str] = {}
-        if self.chunks.table is not None:
-            select = self.chunks.table.search().where("active").select(["doc_id", "uri", "run_id"]).limit(None)
-            for batch in select.to_batches():
-                for row in batch.to_pylist():
-                    run, count = held.get(row["doc_id"], (row["run_id"], 0))
-                    held[row["doc_id"]] = (run if run == row["run_id"] else "", count + 1)
-                    torn[row["doc_id"]] = row["uri"]
-        for row in self.manifest.all(["doc_id", "uri", "run_id", "chunks", "collection"]):
-            if row["collection"]:
-                continue
-            if held.get(row["doc_id"]) == (row["run_id"], row["chunks"]):
-                del torn[row["doc_id"]]
-            else:
-                torn[row["doc_id"]] = row["uri"]
-        return torn

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,13 +17,21 @@ from relance.config import IndexSpec
 from relance.embedding.providers import open_provider
 from relance.errors import ConfigurationError
 from relance.store import Store
+from relance.store.cache_spaces import prune
 from relance.store.catalog import Catalog
 from relance.store.connection import store_error
 from relance.store.embeddings import PREFIX as VECTORS
-from relance.store.embeddings import prune
 from relance.store.index_tables import IndexTables, part_name
 from relance.store.lock import hold
-from relance.store.maintenance import MEASURED, MaintenanceLimits, compact, index_lookups, refresh_indexes
+from relance.store.maintenance import (
+    MEASURED,
+    MaintenanceLimits,
+    ages,
+    compact,
+    index_lookups,
+    reach,
+    refresh_indexes,
+)
 from relance.store.runs import NAME as RUNS
 from relance.store.runs import Runs
 
@@ -108,11 +117,12 @@ def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Ma
         tables.chunks.sweep()
         chunks = tables.chunks.table
         if chunks is not None:
-            refresh_indexes(chunks, retention=_reach(chunks, retention, limits), language=language, limits=limits)
+            refresh_indexes(chunks, retention=reach(chunks, retention, limits), language=language, limits=limits)
             done.indexes += [index.name for index in chunks.list_indices()]
-        for table in (chunks, tables.manifest.table, tables.failures.table):
+        left = Runs(store, tables.index).versions(tables.name)
+        for table, versions in zip((chunks, tables.manifest.table, tables.failures.table), left, strict=True):
             check_lock()
-            _compact(table, retention, done, limits)
+            _compact(table, retention, done, limits, versions)
     if [tables.versions for tables in parts] != before:
         # A rollback looks for versions in the log of runs: those that were left before are dropped one day.
         run_id = f"maintain-{uuid.uuid4().hex[:12]}"
@@ -123,33 +133,21 @@ def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Ma
             )  # fmt: skip
 
 
-def _compact(table: Any | None, retention: timedelta, done: Maintained, limits: MaintenanceLimits) -> None:
+def _compact(table: Any | None, retention: timedelta, done: Maintained, limits: MaintenanceLimits,
+             left: AbstractSet[int] | None = None) -> None:  # fmt: skip
     """Rewrite a table that lies in many files or has versions nobody can go back to; LanceDB does only both at once."""
     if table is None:
         return
-    files, reach, ages = _files(table), _reach(table, retention, limits), _ages(table)
-    if files > limits.files or max(ages.values()) > reach:
-        compact(table, retention=reach)
-        if (left := _files(table)) < files:
-            done.compacted[table.name] = (files, left)
-        done.versions += len(ages.keys() - _ages(table).keys())
+    files, oldest, before = _files(table), reach(table, retention, limits, left=left), ages(table)
+    if files > limits.files or max(before.values()) > oldest:
+        compact(table, retention=oldest)
+        if (fewer := _files(table)) < files:
+            done.compacted[table.name] = (files, fewer)
+        done.versions += len(before.keys() - ages(table).keys())
 
 
 def _files(table: Any) -> int:
     return table.stats()["fragment_stats"]["num_fragments"]
-
-
-def _reach(table: Any, retention: timedelta, limits: MaintenanceLimits) -> timedelta:
-    """Stretch the retention to the version that was the newest when it began: LanceDB drops by age alone.
-
-    A version of last month that was replaced yesterday is what readers found the day before.
-    """
-    return min((age for age in _ages(table).values() if age >= retention), default=retention) + limits.leeway
-
-
-def _ages(table: Any) -> dict[int, timedelta]:
-    now = datetime.now(UTC)
-    return {each["version"]: now - each["timestamp"].astimezone() for each in table.list_versions()}
 
 
 def _drop_leftovers(spec: IndexSpec, store: Store, retention: timedelta, done: Maintained,

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = ["MEASURED", "MaintenanceLimits", "compact", "compact_if_due", "index_lookups", "refresh_indexes", "stemmed"]
+__all__ = [
+    "MEASURED",
+    "MaintenanceLimits",
+    "ages",
+    "compact",
+    "compact_if_due",
+    "index_lookups",
+    "reach",
+    "refresh_indexes",
+    "stemmed",
+]
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +39,8 @@ class MaintenanceLimits:
             look-ups eight times slower; compacting takes memory for much of the table (402 MB instead of 250 for
             100,000 × 256), so it is not done after LanceDB's 20 commits already.
         files: after so many maintenance compacts: rewriting is cheapest when nobody waits.
-        leeway: added to the retention of old versions: compacting comes first and may take long.
+        leeway: added to the age from which on versions go: compacting comes first and may take long, and readers stay
+            for a while at the version they began with.
     """
 
     vector_index_rows: int = 5000
@@ -42,10 +54,32 @@ class MaintenanceLimits:
 MEASURED = MaintenanceLimits()
 
 
-def compact_if_due(table: Any | None, *, retention: timedelta, limits: MaintenanceLimits = MEASURED) -> None:
-    """Compact a table (None: there is none yet) if enough small files have gathered."""
+def compact_if_due(table: Any | None, *, retention: timedelta, left: AbstractSet[int] | None = None,
+                   limits: MaintenanceLimits = MEASURED) -> None:  # fmt: skip
+    """Compact a table (None: there is none yet) if enough small files have gathered; `left` as in `reach`."""
     if table is not None and table.stats()["fragment_stats"]["num_small_fragments"] > limits.small_files:
-        compact(table, retention=retention)
+        compact(table, retention=retention if left is None else reach(table, retention, limits, left=left))
+
+
+def reach(table: Any | None, retention: timedelta, limits: MaintenanceLimits = MEASURED, *,
+          left: AbstractSet[int] | None = None) -> timedelta:  # fmt: skip
+    """Return the age from which on versions of a table (None: there is none) can go; LanceDB drops by age alone.
+
+    The retention is stretched to the version that was the newest when it began: one of last month that was replaced
+    yesterday is what readers found the day before. Where all are younger it ends with the oldest version in `left`,
+    those that runs ended with: nobody goes back to what was there in the middle of a run.
+    """
+    found = {} if table is None else ages(table)
+    old = [age for age in found.values() if age >= retention]
+    if not old and left is not None:
+        return max((found[version] for version in left & found.keys()), default=timedelta()) + limits.leeway
+    return min(old, default=retention) + limits.leeway
+
+
+def ages(table: Any) -> dict[int, timedelta]:
+    """Return how old each version of a table is."""
+    now = datetime.now(UTC)
+    return {each["version"]: now - each["timestamp"].astimezone() for each in table.list_versions()}
 
 
 def refresh_indexes(table: Any, *, retention: timedelta, language: str, limits: MaintenanceLimits = MEASURED) -> None:
@@ -84,13 +118,13 @@ def stemmed(index: Any) -> str:
     return str(details["language"]).lower() if details.get("stem") else "none"
 
 
-def index_lookups(table: Any | None, column: str, *, limits: MaintenanceLimits = MEASURED) -> None:
-    """Index a column that rows are looked up by, once a table is large."""
+def index_lookups(table: Any | None, column: str, *, limits: MaintenanceLimits = MEASURED, again: bool = False) -> None:
+    """Index a column that rows are looked up by, once a table is large; `again` makes the index anew."""
     if table is None or table.count_rows() < limits.lookup_rows:
         return
     from lancedb.index import BTree
 
-    if column not in {name for index in table.list_indices() for name in index.columns}:
+    if again or column not in {name for index in table.list_indices() for name in index.columns}:
         try:
             table.create_index(column, config=BTree())
         except Exception as error:

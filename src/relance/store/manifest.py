@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from relance.documents import digest
 from relance.store import schemas
 from relance.store.connection import Store, store_error
+from relance.store.ids import decode, encode
 from relance.store.lazy_table import LazyTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Manifest", "Snapshot", "marker"]
 
@@ -39,35 +43,42 @@ class Manifest(LazyTable):
 
     def snapshot(self) -> Snapshot:
         """Read what a run compares the sources with."""
-        return Snapshot.read(self.table)
+        return Snapshot.read(self)
 
     def rows(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the manifest rows of documents, by id."""
-        if self.table is None:
-            return {}
-        found: dict[str, dict[str, Any]] = {}
-        for condition in schemas.in_lists("doc_id", ids):
-            found.update({row["doc_id"]: row for row in self.table.search().where(condition).limit(None).to_list()})
-        return found
+        found = self.lookup(ids, schemas.DOCUMENTS.names)
+        return {row["doc_id"]: row for part in found for row in part.to_pylist()}
+
+    def select(self, ids: Sequence[str], columns: list[str]) -> pa.Table:
+        """Return columns (`doc_id` among them) of the rows of documents, in any order."""
+        import pyarrow as pa
+
+        nothing = schemas.DOCUMENTS.empty_table().select(columns)
+        found = self.lookup(ids, columns)
+        return pa.concat_tables([nothing, *(part.select(columns).cast(nothing.schema) for part in found)])
 
     def all(self, columns: list[str]) -> Iterator[dict[str, Any]]:
         """Stream all rows."""
-        if self.table is not None:
-            for batch in self.table.search().select(columns).limit(None).to_batches():
-                yield from batch.to_pylist()
+        for batch in self.stream(columns):
+            yield from batch.to_pylist()
 
-    def upsert(self, rows: list[dict[str, Any]]) -> None:
-        """Write manifest rows in one commit."""
-        if not rows:
+    def append(self, rows: pa.Table) -> None:
+        """Add rows of documents it has none of, with the columns of `schemas.DOCUMENTS`, in one commit."""
+        if not rows.num_rows:
             return
-        import pyarrow as pa
-
-        if self._table is None:
-            self._table = self._store.create(self.name, schemas.DOCUMENTS)
-        data = pa.Table.from_pylist(rows, schema=schemas.DOCUMENTS)
         try:
-            merge = self._table.merge_insert("doc_id").when_matched_update_all().when_not_matched_insert_all()
-            merge.use_index(False).execute(data)
+            self._create().add(rows)
+        except Exception as error:
+            raise store_error(error, f"writing {self.name}") from error
+
+    def upsert(self, rows: pa.Table) -> None:
+        """Write rows with the columns of `schemas.DOCUMENTS` in one commit."""
+        if not rows.num_rows:
+            return
+        try:
+            merge = self._create().merge_insert("doc_id").when_matched_update_all().when_not_matched_insert_all()
+            merge.use_index(False).execute(rows)
         except Exception as error:
             raise store_error(error, f"writing {self.name}") from error
 
@@ -86,39 +97,47 @@ class Manifest(LazyTable):
     def totals(self) -> tuple[int, int]:
         """Count documents (collections apart) and their tokens."""
         documents = tokens = 0
-        if self.table is not None:
-            for batch in self.table.search().select(["collection", "tokens"]).limit(None).to_batches():
-                documents += batch.num_rows - batch["collection"].true_count
-                tokens += int(np.nansum(batch["tokens"].to_numpy(zero_copy_only=False)))
+        for batch in self.stream(["collection", "tokens"]):
+            documents += batch.num_rows - batch["collection"].true_count
+            tokens += int(np.nansum(batch["tokens"].to_numpy(zero_copy_only=False)))
         return documents, tokens
+
+    def chunks(self) -> int:
+        """Count the chunks that the documents should have."""
+        counts = (batch["chunks"].to_numpy(zero_copy_only=False) for batch in self.stream(["chunks"]))
+        return sum(int(np.nansum(np.maximum(each, 0))) for each in counts)
+
+    def _create(self) -> Any:
+        if self.table is None:
+            self._table = self._store.create(self.name, schemas.DOCUMENTS)
+        return self._table
 
 
 class Snapshot:
     """The manifest as a run saw it when it began: 34 bytes a document, whatever their uris."""
 
-    def __init__(self, ids: NDArray[np.uint64], markers: NDArray[np.int64], parents: NDArray[np.uint64],
-                 collections: NDArray[np.bool_]) -> None:  # fmt: skip
-        order = np.lexsort((ids[:, 1], ids[:, 0]))
-        self._ids = ids[order]
-        self._first = np.ascontiguousarray(self._ids[:, 0])
-        self._markers = markers[order]
-        self._parents = parents[order]
-        self.collections = collections[order]
-        self.seen = np.zeros(len(order), dtype=bool)
+    def __init__(self, rows: int) -> None:
+        self._first, self._second = np.zeros(rows, np.uint64), np.zeros(rows, np.uint64)  # halves of the ids
+        self._markers = np.zeros(rows, np.int64)
+        self._parents = np.zeros(rows, np.uint64)
+        self.collections = np.zeros(rows, bool)
+        self.seen = np.zeros(rows, bool)
 
     @classmethod
-    def read(cls, table: Any | None) -> Snapshot:
-        """Load a documents table (None: an empty one)."""
-        ids, markers, parents, collections = [_split([])], [np.zeros(0, np.int64)], [_split([])], [np.zeros(0, bool)]
-        if table is not None:
-            columns = ["doc_id", "marker", "parent", "collection"]
-            for batch in table.search().select(columns).limit(None).to_batches():
-                ids.append(_split(batch["doc_id"].to_pylist()))
-                markers.append(batch["marker"].to_numpy(zero_copy_only=False).astype(np.int64))
-                parents.append(_split([parent or "0" * 32 for parent in batch["parent"].to_pylist()]))
-                collections.append(batch["collection"].to_numpy(zero_copy_only=False).astype(bool))
-        joined = np.concatenate(parents)
-        return cls(np.concatenate(ids), np.concatenate(markers), joined[:, 0], np.concatenate(collections))
+    def read(cls, manifest: Manifest) -> Snapshot:
+        """Load the documents table; at a million rows in 0.9 CPU-s and 63 MB."""
+        snapshot, at = cls(manifest.table.count_rows() if manifest.table is not None else 0), 0
+        for batch in manifest.stream(["doc_id", "marker", "parent", "collection"]):
+            to = slice(at, at := at + batch.num_rows)
+            ids = decode(batch["doc_id"])
+            snapshot._first[to], snapshot._second[to] = ids[:, 0], ids[:, 1]
+            snapshot._markers[to] = batch["marker"].to_numpy(zero_copy_only=False)
+            snapshot._parents[to] = decode(batch["parent"])[:, 0]
+            snapshot.collections[to] = batch["collection"].to_numpy(zero_copy_only=False)
+        order = np.argsort(snapshot._first)
+        for name in ("_first", "_second", "_markers", "_parents", "collections"):  # one by one: half the memory
+            setattr(snapshot, name, getattr(snapshot, name)[order])
+        return snapshot
 
     def __len__(self) -> int:
         """Count the rows, collections included."""
@@ -129,7 +148,7 @@ class Snapshot:
         first, second = int(doc_id[:16], 16), int(doc_id[16:], 16)
         at = int(np.searchsorted(self._first, np.uint64(first)))
         while at < len(self._first) and int(self._first[at]) == first:
-            if int(self._ids[at, 1]) == second:
+            if int(self._second[at]) == second:
                 return at
             at += 1
         return -1
@@ -146,9 +165,37 @@ class Snapshot:
 
     def unseen(self) -> list[str]:
         """Return the ids of all documents and collections not seen."""
-        return [f"{int(a):016x}{int(b):016x}" for a, b in self._ids[~self.seen]]
+        left = ~self.seen
+        return encode(np.stack([self._first[left], self._second[left]], axis=1))
 
+    # -- many at a time; ids are numbers here, shape (n, 2) ------------------------------------------------------
 
-def _split(ids: list[str]) -> NDArray[np.uint64]:
-    raw = bytes.fromhex("".join(ids))
-    return np.frombuffer(raw, dtype=">u8").astype(np.uint64).reshape(-1, 2)
+    def places(self, ids: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the rows of documents, -1 where there is none."""
+        if not len(self):
+            return np.full(len(ids), -1, dtype=np.int64)
+        order = np.argsort(ids[:, 0])  # looked up in order: half the time in a million rows
+        ids = ids[order]
+        at = np.minimum(np.searchsorted(self._first, ids[:, 0]), len(self) - 1)
+        half = self._first[at] == ids[:, 0]
+        whole = half & (self._second[at] == ids[:, 1])
+        at[~whole] = -1
+        for other in np.flatnonzero(half & ~whole):  # two ids that begin alike
+            at[other] = self.place(f"{int(ids[other, 0]):016x}{int(ids[other, 1]):016x}")
+        found = np.empty_like(at)
+        found[order] = at
+        return found
+
+    def same_as(self, places: NDArray[np.int64], marks: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which rows have these markers."""
+        return self._markers[places] == marks
+
+    def see_all_children(self, collection_ids: NDArray[np.uint64]) -> int:
+        """Take all rows of collections as seen; returns how many were not yet."""
+        mask = np.isin(self._parents, collection_ids[:, 0]) & ~self.seen
+        self.seen |= mask
+        return int(mask.sum())
+
+    def ids(self, places: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return the ids of rows."""
+        return np.stack([self._first[places], self._second[places]], axis=1)

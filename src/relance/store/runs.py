@@ -13,6 +13,7 @@ from relance.store.maintenance import compact
 __all__ = ["Runs"]
 
 NAME = "relance__runs"
+_LOOKED_AT = 10_000
 _COMPACT_AFTER = 100  # rows are appended one at a time, each its own small file
 
 
@@ -57,3 +58,13 @@ class Runs:
         for row in rows[:limit]:
             row["report"] = json.loads(row["report"])
         return rows[:limit]
+
+    def versions(self, table: str) -> tuple[set[int], set[int], set[int]]:
+        """Return the versions of chunks, documents and failures that runs left of a table, or found and left."""
+        found: tuple[set[int], set[int], set[int]] = (set(), set(), set())
+        for run in self.latest(_LOOKED_AT):
+            if run["table"] == table:
+                left = (run["chunks_version"], run["documents_version"], run["failures_version"])
+                for versions, *numbers in zip(found, left, run["report"].get("found", left), strict=True):
+                    versions.update(numbers)
+        return found

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from relance.embedding.sparse import sparse_type
 
-__all__ = ["CATALOG", "DOCUMENTS", "FAILURES", "RUNS", "chunks", "in_lists", "key", "vectors"]
+__all__ = ["CATALOG", "DOCUMENTS", "FAILURES", "RUNS", "chunks", "in_lists", "json_column", "key", "values", "vectors"]
 
 # LanceDB plans an IN list by parsing it: 35 ms for a thousand values, 1.2 s for ten thousand (measured).
 _IN_LIST = 1000
@@ -110,6 +110,20 @@ def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, me
         ],
         metadata=metadata,
     )
+
+
+# What the writer adds to the rows of a batch: which run wrote them, when, and that readers find them.
+_OF_THE_RUN = ("run_id", "updated_at", "active")
+
+
+def values(schema: pa.Schema) -> pa.Schema:
+    """Return the columns of a chunks table, a media table or a manifest that a batch brings."""
+    return pa.schema([each for each in schema if each.name not in _OF_THE_RUN])
+
+
+def json_column(values: Sequence[str | None]) -> pa.Array:
+    """Return a column of JSON texts."""
+    return pa.ExtensionArray.from_storage(pa.json_(), pa.array(values, pa.string()))
 
 
 def vectors(dimension: int, *, sparse: bool = False) -> pa.Schema:

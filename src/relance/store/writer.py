@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relance.config import IndexSpec
 from relance.documents import Item, document_id
-from relance.store import Store
-from relance.store.chunks import EmbeddedDocument
-from relance.store.embeddings import prune, table_name
+from relance.store import Store, schemas
+from relance.store.cache_spaces import prune
+from relance.store.ids import IdSet
 from relance.store.index_tables import IndexTables
-from relance.store.maintenance import compact, compact_if_due, index_lookups, refresh_indexes
+from relance.store.maintenance import compact_if_due, index_lookups, refresh_indexes
+from relance.store.pending import COMMIT_LIMITS, CommitLimits, Pending, without
+from relance.store.repair import repair
+from relance.store.rows import manifest_rows
+from relance.store.runs import Runs
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Writer"]
 
@@ -25,7 +32,7 @@ class Writer:
     """
 
     def __init__(self, store: Store, spec: IndexSpec, tables: IndexTables, run_id: str,
-                 check_lock: Callable[[], None]) -> None:  # fmt: skip
+                 check_lock: Callable[[], None], limits: CommitLimits = COMMIT_LIMITS) -> None:  # fmt: skip
         self.tables = tables
         self.wrote = False
         self._store = store
@@ -34,54 +41,85 @@ class Writer:
         self._run_id = run_id
         self._check_lock = check_lock
         self._retention = timedelta(days=spec.store.retention_days)
-        self._commits = 0
-        self._compact_at = 256
         self._begun = False
         self._half_done: set[str] = set()
         self._collections: Sequence[str] = ()
+        self._new, self._changed = Pending(limits), Pending(limits)
+        self._appended = IdSet()
+        self._rows = 0  # of both tables, as far as this run knows
 
     def repair(self) -> None:
         """Let documents that an interrupted run left half done look changed, so that this run writes them anew."""
-        if self.tables.writer is None:
-            return
-        manifest = self.tables.manifest
-        torn = self.tables.torn()
-        rows = manifest.rows(sorted(torn))
-        collections = {row["uri"]: row["doc_id"] for row in manifest.all(["uri", "doc_id", "collection"])
-                      if row["collection"]}  # fmt: skip
-        blank = {"collection": False, "version": "", "content_hash": "", "fingerprint": "", "marker": 0, "title": "",
-                 "chunks": -1, "tokens": 0, "run_id": None, "updated_at": datetime.now(UTC)}  # fmt: skip
-        for doc_id, uri in torn.items():
-            file = next((name for name in collections if uri.startswith(f"{name}#")), None)
-            known = rows.get(doc_id, {"doc_id": doc_id, "uri": uri, "parent": collections[file] if file else None})
-            rows[doc_id] = {**known, **blank}
-        manifest.upsert(list(rows.values()))
-        manifest.forget_markers(list(collections.values()))
-        self.wrote = True
+        self.wrote |= repair(self.tables) or self.tables.writer is not None
 
     def expect(self, collections: Sequence[str]) -> None:
         """Name the files of rows (by id) whose rows will be written: from then on they count as unread until done."""
         self._collections = collections
 
-    def write(self, documents: list[EmbeddedDocument], rows: list[dict[str, Any]], known: Sequence[str]) -> None:
-        """Replace documents in the table, then write their manifest rows (and those of touched ones)."""
-        self._begin()
-        ids = {each.document.id for each in documents}
-        self._half_done |= ids
-        known = [doc_id for doc_id in known if doc_id in ids]
-        if documents:
-            self.tables.chunks.replace(documents, known=known, run_id=self._run_id, now=datetime.now(UTC))
-        self.tables.manifest.upsert(rows)
-        self._half_done -= ids
-        self._commits += 1
-        if self._commits >= self._compact_at:
-            # Every commit reads a little of every file there is; rarer and rarer, or rewriting would cost too much.
-            for table in (self.tables.chunks.table, self.tables.manifest.table):
-                compact(table, retention=self._retention)
-            self._compact_at *= 2
+    def write(self, chunks: pa.Table, documents: pa.Table, *, known: Sequence[str]) -> None:
+        """Take documents to be written: now, or with later ones in one commit; `flush` writes what waits.
 
-    def remove(self, doc_ids: list[str]) -> int:
+        Writing a document again replaces what was written of it before.
+
+        Args:
+            chunks: all chunks of each document, in the columns of `schemas.values`.
+            documents: a row a document for the manifest, also of those that have no chunks here: they were only
+                touched, and what the index has of them stays.
+            known: ids of documents that the index may hold rows of.
+        """
+        self._begin()
+        ids = documents["doc_id"].to_pylist()
+        unknown = set(chunks["doc_id"].unique().to_pylist()).difference(known, self._appended.among(ids))
+        old, new = [each for each in ids if each not in unknown], [each for each in ids if each in unknown]
+        for waiting, mine, others in ((self._new, new, old), (self._changed, old, new)):
+            waiting.drop(ids)
+            if mine:
+                waiting.put(without(chunks, others), without(documents, others))
+        if self._new.due(self._rows):
+            self._append()
+        if self._changed.due(self._rows):
+            self._replace()
+
+    def flush(self) -> None:
+        """Commit what waits."""
+        if len(self._new):
+            self._append()
+        if len(self._changed):
+            self._replace()
+
+    def _append(self) -> None:
+        """Commit new documents."""
+        self._check_lock()
+        (chunks, documents), now = self._new.tables(), datetime.now(UTC)
+        # Whether a commit that failed came through is not known: from here on these documents are merged.
+        self._appended.add(ids := documents["doc_id"].to_pylist())
+        self._half_done.update(ids)
+        try:
+            self.tables.chunks.append(chunks, run_id=self._run_id, now=now)
+            self.tables.manifest.append(self._stamped(documents, set(ids), now))
+        except BaseException:
+            self._changed.put(chunks, documents)
+            self._new.clear()
+            raise
+        self._half_done.difference_update(ids)
+        self._rows += chunks.num_rows + documents.num_rows
+        self._new.clear()
+
+    def _replace(self) -> None:
+        """Commit changed documents, and the rows of touched ones."""
+        self._check_lock()
+        (chunks, documents), now = self._changed.tables(), datetime.now(UTC)
+        ids = set(chunks["doc_id"].unique().to_pylist())
+        self._half_done |= ids
+        if ids:
+            self.tables.chunks.replace(chunks, known=list(ids), run_id=self._run_id, now=now)
+        self.tables.manifest.upsert(self._stamped(documents, ids, now))
+        self._half_done -= ids
+        self._changed.clear()
+
+    def remove(self, doc_ids: Sequence[str]) -> int:
         """Delete documents and collections; returns how many documents that were."""
+        self.flush()
         if not doc_ids:
             return 0
         self._begin()
@@ -95,31 +133,35 @@ class Writer:
 
     def finish_collections(self, items: list[Item], versions: Callable[[Item], dict[str, Any]]) -> None:
         """Note that all rows of these files are in, so that the next run need not read them."""
+        self.flush()
         if not items:
             return
         self._begin()
-        rows = [
+        rows = manifest_rows(
             {"doc_id": document_id(item.uri), "uri": item.uri, "parent": None, "collection": True, "content_hash": None,
-             "title": None, "chunks": 0, "tokens": 0, "run_id": self._run_id, "updated_at": datetime.now(UTC),
-             **versions(item)}
+             "title": None, "chunks": 0, "tokens": 0, **versions(item)}
             for item in items
-        ]  # fmt: skip
-        self.tables.manifest.upsert(rows)
+        )  # fmt: skip
+        written = set(rows["doc_id"].to_pylist())
+        self.tables.manifest.upsert(self._stamped(rows, written, datetime.now(UTC)))
 
     def tidy(self, *, bought: int) -> None:
-        """Sweep tombstones, refresh indexes, compact, and keep the store of vectors within its size."""
+        """Commit what waits, sweep tombstones, refresh indexes, compact, and keep the cache within its size."""
+        self.flush()
         if not self.wrote:
             return
         tables, retention = self.tables, self._retention
         tables.chunks.sweep()
+        left = Runs(self._store, tables.index).versions(tables.name)
+        parts = (tables.chunks.table, tables.manifest.table, tables.failures.table)
+        # Before indexes are made: those of rows that move have to be written again.
+        for table, versions in zip(parts, left, strict=True):
+            compact_if_due(table, retention=retention, left=versions)
+        compact_if_due(tables.catalog.table, retention=retention)
         if tables.chunks.table is not None:
             refresh_indexes(tables.chunks.table, retention=retention, language=self._language)
-        for table in (tables.chunks.table, tables.manifest.table, tables.failures.table, tables.catalog.table):
-            compact_if_due(table, retention=retention)
+        index_lookups(tables.manifest.table, "doc_id")
         if bought:
-            vectors = self._store.open(table_name(tables.space))
-            index_lookups(vectors, "key")
-            compact_if_due(vectors, retention=timedelta(hours=1))
             prune(self._store, max_bytes=int(self._spec.cache_max_bytes))
 
     def publish(self, *, complete: bool) -> str | None:
@@ -135,8 +177,23 @@ class Writer:
 
     def close(self) -> None:
         """Say that everything is whole, unless a commit failed between two tables."""
-        if self.wrote and not self._half_done:
+        if self.wrote and not (self._half_done or len(self._new) or len(self._changed)):
             self.tables.mark(None)
+
+    def _stamped(self, documents: pa.Table, written: set[str], now: datetime) -> pa.Table:
+        """Add the run to rows of the manifest; of documents that were only touched the run that wrote their chunks."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        ids = documents["doc_id"]
+        touched = [doc_id for doc_id in ids.to_pylist() if doc_id not in written]
+        before = self.tables.manifest.select(touched, ["doc_id", "run_id", "updated_at"])
+        places = pc.index_in(ids, before["doc_id"])  # ty: ignore[missing-attribute]  # made at run time
+        columns = dict(zip(documents.column_names, documents.columns, strict=True))
+        for name, value in (("run_id", self._run_id), ("updated_at", now)):
+            mine = pa.scalar(value, schemas.DOCUMENTS.field(name).type)
+            columns[name] = pc.coalesce(before[name].take(places), mine)  # ty: ignore[missing-attribute]
+        return pa.table(columns).select(schemas.DOCUMENTS.names).cast(schemas.DOCUMENTS)
 
     def _begin(self) -> None:
         self._check_lock()
@@ -147,4 +204,6 @@ class Writer:
             self.tables.serve()
         self.tables.mark(self._run_id)
         self.tables.manifest.forget_markers(self._collections)
+        tables = (self.tables.chunks.table, self.tables.manifest.table)
+        self._rows = sum(table.count_rows() for table in tables if table is not None)
         self._begun = self.wrote = True
