@@ -52,8 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key, address or switch of the developer's reaches a test."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No key, address or switch of the developer's reaches a test, and no test reaches the developer's home."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
     others = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "RELANCE_FAKE_LOG", "RELANCE_FAKE_DELAY_S")
     for name in [*others, *(name for name in os.environ if name.startswith("DASHSCOPE_"))]:
         monkeypatch.delenv(name, raising=False)

@@ -14,15 +14,14 @@ from pydantic import Field
 
 from relance.analysis.points import Level
 from relance.index import Index
-from relance_flows.form import INDEX, Amount, field, filled_in
-from relance_flows.ingest import result
+from relance_flows.form import INDEX, Amount, Count, field, filled_in
 from relance_flows.names import after_index
 from relance_flows.registry import find_spec
+from relance_flows.waiting import result
 from relance_tasks.analyze import find_classes, find_clusters, find_groups, find_liked, find_outliers
 
 __all__ = ["anomalies", "classify", "cluster", "duplicates", "recommend"]
 
-Count = Annotated[int, Field(ge=0)]
 Tolerance = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Allowed = Annotated[int, Field(ge=-1)]
 Share = Annotated[float, Field(ge=0, le=1)]

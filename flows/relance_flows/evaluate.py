@@ -8,9 +8,9 @@ from prefect import flow
 
 from relance.index import Index
 from relance_flows.form import INDEX, field, filled_in
-from relance_flows.ingest import result
 from relance_flows.names import after_index
 from relance_flows.registry import find_spec
+from relance_flows.waiting import result
 from relance_tasks.measure import measure_dimensions, measure_quality
 
 __all__ = ["evaluate"]

@@ -13,12 +13,15 @@ from pydantic import Field
 from relance.errors import ConfigurationError
 from relance.search import Mode as SearchMode
 
-__all__ = ["INDEX", "Amount", "Approval", "Mode", "SearchMode", "field", "filled_in"]
+__all__ = ["AS_DECLARED", "INDEX", "Amount", "Approval", "Count", "Engine", "Mode", "SearchMode", "field", "filled_in"]
 
 INDEX = "Name of a deployed index, or absolute path of a spec on the machine that runs the flow."
 Amount = Annotated[float, Field(ge=0)]
 Mode = Literal["incremental", "full", "plan only"]
 Approval = Literal["ask", "given", "refuse"]
+Count = Annotated[int, Field(ge=0)]
+AS_DECLARED = "as the index says"
+Engine = Literal["as the index says", "threads", "processes", "dask", "ray", "work-pool"]
 
 
 def field(title: str, default: Any, description: str) -> Any:

@@ -19,6 +19,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 
 from relance.config import IndexSpec
+from relance.errors import RejectedError
 from relance.events.change import Change
 from relance.events.handled import Handled
 from relance.pipeline.report import Report
@@ -27,7 +28,6 @@ from relance_flows.form import Amount, field
 from relance_flows.hooks import HOOKS
 from relance_flows.ingest import RUNNER, outcome, sync
 from relance_flows.registry import find_spec, name_of
-from relance_tasks.approve import RejectedError
 from relance_tasks.changes import new_changes, others_at_work
 
 __all__ = ["ingest_on_change"]

@@ -8,6 +8,8 @@ import os
 import time
 from typing import Any
 
+from relance.errors import RejectedError
+from relance.pipeline.run import Run, current_run
 from relance.pipeline.run_handle import RunHandle, current_handle
 
 __all__ = ["quiet_prefect", "run_flow"]
@@ -33,8 +35,12 @@ def quiet_prefect() -> None:
         os.environ.setdefault(name, value)
 
 
-def run_flow(parameters: dict[str, Any], handle: RunHandle) -> tuple[dict[str, Any], dict[str, float]]:
+def run_flow(
+    parameters: dict[str, Any], handle: RunHandle, run: Run | None = None
+) -> tuple[dict[str, Any], dict[str, float]]:
     """Run `relance_flows.ingest.ingest` here; returns its report and the seconds its start took.
+
+    `run`: that of the caller, which may have begun to look; without one the flow opens its own.
 
     A Prefect server named by PREFECT_API_URL or the active profile is used; else a temporary one is started.
     """
@@ -55,10 +61,19 @@ def run_flow(parameters: dict[str, Any], handle: RunHandle) -> tuple[dict[str, A
             watched(progress)
 
         handle.on_progress = on_progress
-        token = current_handle.set(handle)
+        token, given = current_handle.set(handle), current_run.set(run)
         try:
-            outcome = asyncio.run(ingest(**parameters))
+            outcome = asyncio.run(_outcome(ingest, parameters))
         finally:
+            current_run.reset(given)
             current_handle.reset(token)
     moments = list(laps.items())
     return outcome, {name: round(at - moments[i][1], 2) for i, (name, at) in enumerate(moments[1:])}
+
+
+async def _outcome(flow: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Run a flow; raises what it raised, and RejectedError where a person has said no."""
+    state = await flow(**parameters, return_state=True)
+    if state.is_cancelled():
+        raise RejectedError(state.message)
+    return await state.aresult()

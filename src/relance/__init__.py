@@ -22,13 +22,12 @@ if TYPE_CHECKING:
         StoppedError,
     )
     from relance.index import Index
-    from relance.pipeline.approval import Preview
-    from relance.pipeline.plan import Plan
+    from relance.pipeline.plan import Plan, Preview
     from relance.pipeline.report import Report
     from relance.pipeline.run_handle import Progress, RunHandle
     from relance.search import Explanation, FilterError, Hit, Hits, Mode
     from relance.search.media import MediaHit
-    from relance.store.embeddings import CacheSpace
+    from relance.store.cache_spaces import CacheSpace
     from relance.store.failures import FailureRow
     from relance.store.maintain import Maintained
     from relance.store.rollback import Rollback
@@ -44,7 +43,7 @@ __all__ = ["AccountError", "ApprovalNeededError", "BudgetError", "CacheSpace", "
 __version__ = "0.1.0"
 
 _HOMES = {
-    "CacheSpace": "store.embeddings",
+    "CacheSpace": "store.cache_spaces",
     "Explanation": "search",
     "FailureRow": "store.failures",
     "FilterError": "search",

@@ -13,6 +13,7 @@ RelanceError
 ├── AccountError              bad key, unpaid bill, wrong region: every further call fails too, so the run stops
 ├── BudgetError               the work would cost more than `limits` allow
 ├── ApprovalNeededError       a person has to agree first: much money, or much of the index gone
+├── RejectedError             a person was asked, and said no
 └── StoppedError              somebody asked the run to stop; the next one goes on from here
 """
 
@@ -31,6 +32,7 @@ __all__ = [
     "InputError",
     "MissingExtraError",
     "RateLimitedError",
+    "RejectedError",
     "RelanceError",
     "RetryableError",
     "SpecError",
@@ -113,6 +115,10 @@ class AccountError(RelanceError):
 
 class BudgetError(RelanceError):
     """The work would cost more than the spec allows."""
+
+
+class RejectedError(RelanceError):
+    """A person was asked whether the run may go on, and said no."""
 
 
 class ApprovalNeededError(RelanceError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,31 +11,30 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from relance.config import IndexSpec, Size
+from relance.config.engine import EngineName
 from relance.config.load import load_spec
 from relance.config.plugins import Plugins
-from relance.errors import ApprovalNeededError, ConfigurationError, InputError
-from relance.pipeline.approval import Preview, approval_needed
+from relance.errors import InputError
 from relance.pipeline.awaitable import awaitable, until_stopped
-from relance.pipeline.loss import note_decision
-from relance.pipeline.modalities import combine, modality_runs
-from relance.pipeline.plan import Plan, check_budget, make_plan, outline
+from relance.pipeline.engines.choice import open_engine
+from relance.pipeline.plan import Plan, Preview
 from relance.pipeline.report import Report
+from relance.pipeline.run import Run
 from relance.pipeline.run_handle import RunHandle
-from relance.pipeline.threads import in_threads
 from relance.search import Hit, Hits, Mode
 from relance.search.searcher import Question, Searcher
 from relance.store import open_store
-from relance.store.embeddings import CacheSpace, describe, prune
+from relance.store.cache_spaces import CacheSpace, describe, prune
 from relance.store.index_tables import IndexTables, part_name
 from relance.store.rollback import Rollback, roll_back
 from relance.store.run_summary import RunSummary
 from relance.store.runs import Runs
+from relance.store.serving import ServingTables
 from relance.store.status import Status, describe_index
 
 if TYPE_CHECKING:
     from lancedb.table import Table
 
-    from relance.pipeline.run import Ingestion
     from relance.search.media import MediaHit
     from relance.store.failures import FailureRow
     from relance.store.maintain import Maintained
@@ -75,31 +74,26 @@ class Index:
             spec = load_spec(spec, plugins)
         self.spec = spec.with_plugins(plugins) if plugins.given else spec
         self._store = open_store(self.spec)
-        self._searcher = Searcher(self.spec, self._store, self.table)
+        self._serving = ServingTables(self.spec, self._store)
+        self._searcher = Searcher(self.spec, self._store, self._serving)
 
     def plan(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> Plan:
         """Tell what `ingest` would do and cost; writes nothing. Raises StoppedError if `handle` stops it."""
-        return self._plan(make_plan, full=full, only=only, handle=handle)
+        with Run(self.spec, full=full, only=only, read_only=True, handle=handle) as run:
+            return run.plan()
 
     def preview(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> Preview:
         """Tell what of a run a person has to approve first (`limits`), and what it would do.
 
         Where no price matters the sources are listed and no document is read: then `plan` is whole only if there are
-        reasons. Raises BudgetError as `check_budget` does.
+        reasons. Raises BudgetError where it would cost more than `limits.max_cost_usd`; free models are not counted.
         """
-        limits = self.spec.limits
-        if (limits.max_cost_usd is not None or limits.approve_above_usd is not None) and not self._is_free():
-            plan = self.plan(full=full, only=only, handle=handle)
-            check_budget(plan, limits.max_cost_usd)
-            return Preview(plan, approval_needed(plan, limits))
-        plan = self._plan(outline, full=full, only=only, handle=handle)
-        if reasons := approval_needed(plan, limits):
-            plan = self.plan(full=full, only=only, handle=handle)
-        return Preview(plan, reasons)
+        with Run(self.spec, full=full, only=only, read_only=True, handle=handle) as run:
+            return run.preview()
 
     def ingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0, approved: bool = False,
-               handle: RunHandle | None = None) -> Report:  # fmt: skip
-        """Bring the index in sync with its sources, in threads of this process and without Prefect.
+               engine: EngineName = "", workers: int = 0, handle: RunHandle | None = None) -> Report:  # fmt: skip
+        """Bring the index in sync with its sources, without Prefect.
 
         Raises ApprovalNeededError before it spends anything where it would cost more, and before it removes anything
         where it would remove more, than `limits` let it without a person's approval.
@@ -109,53 +103,27 @@ class Index:
             only: uris of documents or files of rows to look at; the rest is left alone.
             wait_s: seconds to wait for another run on this index, before IndexBusyError.
             approved: a person has agreed to what the run costs and removes.
-            handle: a way to watch the run and to stop it.
+            engine: what executes the stages, by default as the spec says: threads, processes, dask or ray.
+            workers: of that engine, by default as the spec says.
+            handle: a way to watch the run, to stop it, and to approve it.
         """
-        reasons: list[str] = []
-        if self.spec.limits.approve_above_usd is None:  # what is removed is looked at by the run itself, for nothing
-            self.check_budget(full=full, only=only, handle=handle)
-        else:
-            reasons = self.preview(full=full, only=only, handle=handle).reasons
-        if reasons and not approved:
-            raise ApprovalNeededError(self.spec.name, reasons)
-        reports = []
-        for part in modality_runs(self.spec, full=full, only=only, wait_s=wait_s, approved=approved, handle=handle):
-            with part as run:
-                note_decision(run.report, reasons)
-                run.discover()
-                if run.embedding.batched:
-                    from relance.pipeline.batch_mode import fill
-
-                    fill(run)
-                in_threads(run)
-                reports.append(run.finish())
-        return combine(reports)
+        chosen = open_engine(self.spec, engine, workers)
+        with Run(self.spec, full=full, only=only, wait_s=wait_s, approved=approved, engine=chosen,
+                 handle=handle) as run:  # fmt: skip
+            run.approve()
+            return run.execute()
 
     async def aingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0,
-                      approved: bool = False, handle: RunHandle | None = None) -> Report:  # fmt: skip
+                      approved: bool = False, engine: EngineName = "", workers: int = 0,
+                      handle: RunHandle | None = None) -> Report:  # fmt: skip
         """Do what `ingest` does, in a thread.
 
         Cancelling it stops the run, and waits until the batches under way are in the index or given up.
         """
         handle = handle or RunHandle()
-        run = partial(self.ingest, full=full, only=only, wait_s=wait_s, approved=approved, handle=handle)
+        run = partial(self.ingest, full=full, only=only, wait_s=wait_s, approved=approved, engine=engine,
+                      workers=workers, handle=handle)  # fmt: skip
         return await until_stopped(run, handle.stop.set)
-
-    def check_budget(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> None:
-        """Raise BudgetError if a run would cost more than `limits.max_cost_usd`; free models are not counted."""
-        limit = self.spec.limits.max_cost_usd
-        if limit is not None and not self._is_free():
-            check_budget(self.plan(full=full, only=only, handle=handle), limit)
-
-    def _plan(self, make: Callable[[Ingestion], Plan], *, full: bool, only: Sequence[str],
-              handle: RunHandle | None) -> Plan:  # fmt: skip
-        plans = []
-        for part in modality_runs(self.spec, full=full, only=only, read_only=True, handle=handle):
-            with part as run:
-                plans.append(make(run))
-        plan, *media = plans
-        plan.media = media[0] if media else None
-        return plan
 
     def __enter__(self) -> Self:
         """Keep models, connections and the event loop open between searches."""
@@ -223,16 +191,7 @@ class Index:
 
     def table(self, *, media: bool = False) -> Table:
         """Open the LanceDB table that serves the index now, or the one with its media."""
-        if media and self.spec.media is None:
-            msg = f"index {self.spec.name!r} has no media; add a `media` section to its spec"
-            raise ConfigurationError(msg)
-        tables = IndexTables.serving(self._store, self.spec.name, media=media)
-        table = tables.chunks.table if tables else None
-        if table is None:
-            what = "the media of index" if media else "index"
-            msg = f"{what} {self.spec.name!r} is not in {self._store.uri} yet; run `relance ingest` first"
-            raise ConfigurationError(msg)
-        return table
+        return self._store.db.open_table(self._serving.newest(media=media).name)
 
     def status(self) -> Status:
         """Describe the index as it is now."""
@@ -283,9 +242,3 @@ class Index:
         if self._store.exists:
             prune(self._store, max_bytes=int(limit))
         return self.cache()
-
-    def _is_free(self) -> bool:
-        from relance.embedding.providers import open_provider
-
-        sections = [self.spec.embedding] + ([self.spec.media.embedding] if self.spec.media else [])
-        return all(open_provider(section, self.spec.plugins).info.price_per_million_tokens == 0 for section in sections)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 from prefect.flow_runs import apause_flow_run
@@ -11,22 +10,19 @@ from prefect.input import RunInput
 from prefect.variables import Variable
 from pydantic import Field
 
-from relance.config import IndexSpec
-from relance.errors import ApprovalNeededError
-from relance.index import Index
+from relance.errors import RejectedError
+from relance.pipeline.approval import within
+from relance.pipeline.plan import Preview
+from relance.pipeline.run import Run
 from relance_tasks.artifacts import plan_markdown
 from relance_tasks.log import run_log
 from relance_tasks.report import show_plan
 
-__all__ = ["Approval", "RejectedError", "approve"]
+__all__ = ["Approval", "approve"]
 
 # A variable of the server says for how many days a question waits; then the run fails, and the next one asks again.
 DAYS = "relance_approval_days"
 POLL_S = 2
-
-
-class RejectedError(Exception):
-    """A person has looked at the plan and said no."""
 
 
 class Approval(RunInput):
@@ -37,25 +33,32 @@ class Approval(RunInput):
     )
 
 
-async def approve(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), ask: bool = True) -> list[str]:
-    """Pause until a person has approved, if the spec's limits want that; returns what was approved.
+async def approve(run: Run, *, ask: bool = True) -> None:
+    """Pause until a person has approved, if the spec's limits want that.
 
-    Raises RejectedError if the person says no, and ApprovalNeededError in place of the question without `ask`.
+    Raises RejectedError if the person says no; without `ask`, ApprovalNeededError unless `run.handle.approve` agrees.
     """
-    preview = await asyncio.to_thread(Index(spec).preview, full=full, only=only)
-    if not preview.reasons:
-        return []
-    if not ask:
-        raise ApprovalNeededError(spec.name, preview.reasons)
+    asked: Preview | None = None
+    if not ask or run.approved or run.handle.approve is not None:
+        return await asyncio.to_thread(run.approve)
+    while (preview := await asyncio.to_thread(run.preview)).reasons and not within(preview, asked):
+        with run.aside():
+            answer = await _answer(run.spec.name, preview)
+        if not answer.go_on:
+            msg = "rejected; nothing was changed"
+            raise RejectedError(msg)
+        asked = preview
+    run.approved = True
+    return None
+
+
+async def _answer(index: str, preview: Preview) -> Approval:
+    """Show what the run would do, and pause for the answer."""
     show_plan(preview.plan)
     reasons = "\n".join(f"- {reason}" for reason in preview.reasons)
-    run_log().warning("%s waits for approval: %s", spec.name, "; ".join(preview.reasons))
+    run_log().warning("%s waits for approval: %s", index, "; ".join(preview.reasons))
     asked = Approval.with_initial_data(
-        description=f"## {spec.name} needs your approval\n\n{reasons}\n\n{plan_markdown(preview.plan, spec.name)}"
+        description=f"## {index} needs your approval\n\n{reasons}\n\n{plan_markdown(preview.plan, index)}"
     )
     days: Any = await Variable.aget(DAYS, default=7)
-    answer = await apause_flow_run(asked, timeout=int(float(days) * 24 * 3600), poll_interval=POLL_S)
-    if not answer.go_on:
-        msg = "rejected; nothing was changed"
-        raise RejectedError(msg)
-    return preview.reasons
+    return await apause_flow_run(asked, timeout=int(float(days) * 24 * 3600), poll_interval=POLL_S)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import task
 
+from relance.pipeline import stages
 from relance.pipeline.batch import Batch
-from relance.pipeline.run import Ingestion
+from relance.pipeline.context import Context
+from relance.pipeline.engines import Engine
 from relance_tasks.retries import BATCH
 
 __all__ = ["load"]
 
 
-@task(task_run_name="load {run.title} {batch.name}", **BATCH)
-def load(run: Ingestion, batch: Batch) -> int:
-    """Read the batch; what did not really change drops out. Returns the documents left."""
-    return len(run.load(batch).documents)
+@task(task_run_name="load {context.title} {batch.name}", **BATCH)
+def load(engine: Engine, context: Context, batch: Batch, *, after: Any = None) -> Batch:  # noqa: ARG001  # draws the graph
+    """Read the batch; what did not really change drops out."""
+    return engine.submit(stages.load, context, batch).result()

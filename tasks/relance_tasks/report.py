@@ -6,9 +6,9 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from relance.config import IndexSpec
+from relance.pipeline.coordinator import Coordinator
 from relance.pipeline.plan import Plan
 from relance.pipeline.report import Report
-from relance.pipeline.run import Ingestion
 from relance_tasks.artifacts import failures_markdown, key_of, plan_markdown, report_markdown, told, why
 from relance_tasks.lineage import publish_lineage
 from relance_tasks.log import run_log
@@ -18,7 +18,7 @@ __all__ = ["finish", "show_plan", "show_report"]
 
 
 @task(task_run_name="finish {run.title}", **STAGE)
-def finish(run: Ingestion) -> Report:
+def finish(run: Coordinator) -> Report:
     """Remove what is gone, refresh indexes, publish, record the run."""
     return run.finish()
 

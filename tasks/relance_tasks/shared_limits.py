@@ -14,7 +14,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
 from relance.embedding.providers import ModelInfo
-from relance.pipeline.run import Ingestion
+from relance.pipeline.runtime import Runtime
 
 __all__ = ["limit_name", "share_of_rates"]
 
@@ -30,31 +30,31 @@ def limit_name(info: ModelInfo) -> str:
 
 
 @contextmanager
-def share_of_rates(run: Ingestion) -> Generator[None]:
+def share_of_rates(runtime: Runtime) -> Generator[None]:
     """Hold one slot of the model's global concurrency limit, and use as large a part of its rates meanwhile.
 
     A limit of four slots means: each batch being embedded, wherever it is, may use a quarter of the requests and
     tokens per minute, so all together stay within the account's. Without such a limit on the server the process has
     the rates to itself, and nothing is asked of the server but whether there is one, once a minute.
     """
-    info = run.provider.info
+    info = runtime.provider.info
     slots = 0 if info.local else _slots_of(limit_name(info))
     if not slots:
         yield
         return
     name = limit_name(info)
     with concurrency(name, occupy=1):
-        _hold(run, name, 1, slots)
+        _hold(runtime, name, 1, slots)
         try:
             yield
         finally:
-            _hold(run, name, -1, slots)
+            _hold(runtime, name, -1, slots)
 
 
-def _hold(run: Ingestion, name: str, change: int, slots: int) -> None:
+def _hold(runtime: Runtime, name: str, change: int, slots: int) -> None:
     with _lock:
         _held[name] += change
-        for rate in run.embedder.rates:
+        for rate in runtime.embedder.rates:
             rate.share = max(1, min(_held[name], slots)) / slots
 
 

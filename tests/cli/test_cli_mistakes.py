@@ -124,7 +124,7 @@ def test_ctrl_c_in_a_command_is_exit_one_without_a_traceback(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Index, "ingest", interrupt)
+    monkeypatch.setattr("relance.pipeline.run.Run.execute", interrupt)
     ran = run("ingest", str(ingested), "--direct")
     assert ran.code == 1
     assert "run again to continue" in one_message(ran)

@@ -117,7 +117,7 @@ def test_a_crash_between_two_commits_is_repaired(make: Make, notes: Path, monkey
         raise SystemExit(9)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Manifest, "upsert", die)
+        patch.setattr(Manifest, "append", die)
         with pytest.raises(SystemExit):
             index.ingest()
     assert index.status().interrupted

@@ -15,10 +15,11 @@ import pytest
 import stamina
 import yaml
 from command_line import Ran, Run
+from parts import entered
 from pytest_httpserver import HTTPServer
 
 from relance.index import Index
-from relance.pipeline.run import Ingestion
+from relance.pipeline.coordinator import Coordinator
 
 
 @pytest.fixture
@@ -71,14 +72,14 @@ def batch_emulator(batch_emulator_url: str) -> batches.Service:
 @pytest.fixture
 def start(
     make_index: Callable[..., Index], batch_emulator: batches.Service
-) -> Callable[..., AbstractContextManager[Ingestion]]:
+) -> Callable[..., AbstractContextManager[Coordinator]]:
     """Enter a run in batch mode; keywords are for the section `embedding`, `sections` for others."""
 
     @contextmanager
     def enter(
         at: batches.Service = batch_emulator, sections: dict[str, Any] | None = None, **fields: Any
-    ) -> Generator[Ingestion]:
-        with Ingestion(make_index(embedding=batches.embedding_for(at, **fields), **(sections or {})).spec) as run:
+    ) -> Generator[Coordinator]:
+        with entered(make_index(embedding=batches.embedding_for(at, **fields), **(sections or {})).spec) as run:
             yield run
 
     return enter

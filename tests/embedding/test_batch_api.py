@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from batch_emulator import FAST, KEY, TEXTS, Service, embedding_for, emulating, has, open_orders
+from parts import entered
 
 from relance.embedding.batch_api import Orders, cancel, fill
 from relance.errors import AccountError, BudgetError, ConfigurationError, RetryableError
 from relance.pipeline.batch_mode import changed_texts, fill_context
-from relance.pipeline.run import Ingestion
+from relance.pipeline.run import Run
 
 SERVICE = "batch_emulator"
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -24,16 +25,18 @@ def write_documents(docs):
 
 def ingest(index):
     """Do what the flow does."""
-    with Ingestion(index.spec) as run:
-        run.discover()
-        filled = fill(fill_context(run), changed_texts(run), **FAST) if index.spec.embedding.mode == "batch" else None
-        for batch in run.batches():
-            run.upsert(run.embed(run.chunk(run.load(batch))))
-        return run.finish(), filled
+    filled = None
+    with Run(index.spec) as run:
+        for part, journeys in run.work():
+            if index.spec.embedding.mode == "batch":
+                filled = fill(fill_context(part), changed_texts(part, journeys), **FAST)
+            journeys.go()
+            part.finish()
+        return run.parts[0].report, filled
 
 
 def rows_of(index):
-    with Ingestion(index.spec, read_only=True) as run:
+    with entered(index.spec, read_only=True) as run:
         rows = run.tables.chunks.table.search().where("active").select(["id", "vector"]).limit(None).to_arrow()
     return dict(zip(rows["id"].to_pylist(), rows["vector"].to_pylist(), strict=True))
 
@@ -209,7 +212,7 @@ def test_what_comes_back_without_a_vector_is_left_to_be_embedded_online(service,
         assert "1 texts" in note
         assert "[1, 8192]" in note
         assert service.online == 0
-        result = run.embedder.call([*TEXTS, too_long])
+        result = run.runtime.embedder.call([*TEXTS, too_long])
         assert (result.reused, list(result.failures)) == (len(TEXTS), [len(TEXTS)])
         assert service.online == 1
 

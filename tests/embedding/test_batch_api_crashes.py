@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from batch_emulator import FAST, TEXTS, Service, embedding_for, emulating, has, open_orders
+from parts import entered
 
 from relance.embedding.batch_api import fill
 from relance.pipeline.batch_mode import fill_context
-from relance.pipeline.run import Ingestion
 from relance.store.catalog import Catalog
 
 SERVICE = "batch_emulator"
@@ -76,11 +76,7 @@ def test_a_run_may_be_killed_anywhere_and_each_text_is_still_ordered_once(servic
         with pytest.MonkeyPatch.context() as patch, suppress(CrashError):
             crash = Crash(patch, at)
             with start() as run:
-                try:
-                    fill(fill_context(run), [(texts, None)], **calm)
-                except CrashError:
-                    run.vectors._buffer.clear()  # what was not on disk is lost
-                    raise
+                fill(fill_context(run), [(texts, None)], **calm)
         if not crash.happened:
             break
         with start() as run:
@@ -102,15 +98,15 @@ def test_a_killed_process_loses_no_batch(make_index, tmp_path):
             "import json, sys\n"
             "from relance.embedding.batch_api import fill\n"
             "from relance.pipeline.batch_mode import fill_context\n"
-            "from relance.pipeline.run import Ingestion\n"
+            "from relance.pipeline.run import Run\n"
             "from relance.config import IndexSpec\n"
             "declared, texts = json.loads(sys.argv[1])\n"
-            "with Ingestion(IndexSpec.model_validate(declared)) as run:\n"
-            "    fill(fill_context(run), [(texts, None)], least=1)\n"
+            "with Run(IndexSpec.model_validate(declared)) as run:\n"
+            "    fill(fill_context(run.parts[0]), [(texts, None)], least=1)\n"
         )
         declared = spec.model_dump(mode="json") | {"embedding": embedding_for(service), "folder": str(tmp_path)}
         process = subprocess.Popen([sys.executable, "-c", script, json.dumps([declared, TEXTS])])
-        with Ingestion(spec, read_only=True) as reader:
+        with entered(spec, read_only=True) as reader:
             deadline = time.monotonic() + 60
             while not any(order.batch_id for order in open_orders(reader)):
                 assert time.monotonic() < deadline
@@ -125,7 +121,7 @@ def test_a_killed_process_loses_no_batch(make_index, tmp_path):
             read_when.append(all(has(run, TEXTS)))
             yield TEXTS, None
 
-        with Ingestion(spec, wait_s=10) as run:
+        with entered(spec, wait_s=10) as run:
             report = fill(fill_context(run), texts(), **FAST)
         assert read_when == [True]  # the batch was received before a document was read
         assert (report.ordered, report.embedded) == (0, len(TEXTS))
@@ -151,7 +147,7 @@ def test_a_shaky_service_is_waited_for_and_nothing_is_bought_twice(make_index, s
     with emulating(batch_s=0.05, seed=seed) as url:
         service = Service(url)
         service.post("faults", faults)
-        with Ingestion(make_index(embedding=embedding_for(service)).spec) as run:
+        with entered(make_index(embedding=embedding_for(service)).spec) as run:
             report = fill(fill_context(run), [(TEXTS, None)], **FAST, max_lines=5)
             assert all(has(run, TEXTS))
         stats = service.stats()

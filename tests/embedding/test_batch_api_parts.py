@@ -9,6 +9,7 @@ import pytest
 import stamina
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parts import entered
 from werkzeug import Response
 
 from relance.config import EmbeddingSpec, MediaEmbeddingSpec
@@ -18,7 +19,6 @@ from relance.embedding.embedder import vector_key
 from relance.embedding.providers import ModelInfo
 from relance.errors import ConfigurationError, RetryableError
 from relance.pipeline.batch_mode import fill_context
-from relance.pipeline.run import Ingestion
 
 KEY = "sk-very-secret-0123456789"
 FAST: dict[str, Any] = {"least": 1, "poll_s": (0.001, 0.01)}
@@ -257,7 +257,7 @@ def odd(httpserver):
 @pytest.fixture
 def run(make_index, odd):
     plain = {"model": "openai/own", "dimension": DIMENSION, "base_url": odd.url, "api_key": KEY, "mode": "batch"}
-    with Ingestion(make_index(embedding=plain | {"price_per_million_tokens": 2.0}).spec) as run:
+    with entered(make_index(embedding=plain | {"price_per_million_tokens": 2.0}).spec) as run:
         yield run
 
 
@@ -266,12 +266,12 @@ def order_all(run):
 
 
 def left(run):
-    return Orders(run.tables.catalog, run.tables.space, run.embedding.base_url).all()
+    return Orders(run.tables.catalog, run.tables.space, run.runtime.embedding.base_url).all()
 
 
 def vectors(run):
     keys = [vector_key(run.provider.info.space, "document", text) for text in TEXTS]
-    found = run.vectors.get(keys)
+    found = run.cache.get(keys)
     return [found[key][0] for key in keys if key in found]
 
 

@@ -7,7 +7,6 @@ from emulated_runs import NO_LIMITS, V4, emulating, notes, sentence, texts_of, w
 
 from relance.errors import BudgetError
 from relance.index import Index
-from relance.pipeline.run import Ingestion
 
 SERVICE = "run_emulator"
 
@@ -25,15 +24,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("action", REFUSED)
-def test_a_refused_account_ends_the_run_at_once_and_loses_nothing(
-    declare, docs, service, run, monkeypatch, action
-) -> None:
+def test_a_refused_account_ends_the_run_at_once_and_loses_nothing(declare, docs, service, run, action) -> None:
     status, says = REFUSED[action]
     texts = notes(320)
     write_corpus(docs, texts)
-    monkeypatch.setattr(Ingestion, "batch_items", 80)  # four batches, all at once
     service.faults({"kind": "text", "skip": 5, "action": action})
-    spec = declare(service, max_concurrency=6)
+    spec = declare(service, max_concurrency=6, sections={"limits": {"batch_documents": 80}})  # four, all at once
     told = sentence(run("ingest", spec, "--direct"))
     assert says in told
     assert service.host in told

@@ -68,7 +68,7 @@ def test_a_run_is_readable_and_leaves_its_report(declare: Callable[..., Path]) -
     flow_run, task_runs = asyncio.run(runs_of(spec))
     assert flow_run.name == spec.parent.name
     names = {each.name for each in task_runs}
-    assert {"discover flow-notes", "embed flow-notes 1/1", "upsert flow-notes 1/1", "finish flow-notes"} <= names
+    assert {"discover flow-notes", "embed flow-notes 1/1", "commit flow-notes 1/1", "finish flow-notes"} <= names
     assert all("relance" in each.tags for each in task_runs)
     artifact = asyncio.run(_artifact("ingest-flow-notes"))
     assert re.search(r"\| documents \| 12 added · 0 changed", artifact)
@@ -91,20 +91,20 @@ def test_planning_writes_nothing(declare: Callable[..., Path], tmp_path: Path) -
 
 
 def test_only_what_may_pass_is_tried_again(declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from relance.pipeline.run import Ingestion
-    from relance_tasks.embed_text import embed_text
+    from relance.pipeline import vectors
+    from relance_tasks.embed import embed
 
-    monkeypatch.setattr(embed_text, "retry_delay_seconds", [0, 0])
+    monkeypatch.setattr(embed, "retry_delay_seconds", [0, 0])
     calls: list[int] = []
-    real = Ingestion.embed
+    real = vectors.embed
 
-    def refuse_once(self: Ingestion, batch: Any) -> Any:
+    def refuse_once(runtime: Any, part: Any, batch: Any, grant: Any) -> Any:
         calls.append(batch.number)
         if len(calls) == 1:
             raise RateLimitedError("later")
-        return real(self, batch)
+        return real(runtime, part, batch, grant)
 
-    monkeypatch.setattr(Ingestion, "embed", refuse_once)
+    monkeypatch.setattr(vectors, "embed", refuse_once)
     state = run(index=str(declare()))
     assert state.name == "Completed"
     assert calls == [1, 1]
@@ -113,17 +113,17 @@ def test_only_what_may_pass_is_tried_again(declare: Callable[..., Path], monkeyp
 def test_a_provider_that_stays_away_leaves_failures_for_the_next_run(
     declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from relance.pipeline.run import Ingestion
-    from relance_tasks.embed_text import embed_text
+    from relance.pipeline import vectors
+    from relance_tasks.embed import embed
 
-    monkeypatch.setattr(embed_text, "retry_delay_seconds", [0, 0])
+    monkeypatch.setattr(embed, "retry_delay_seconds", [0, 0])
 
     def refuse(*_: object) -> None:
         raise RateLimitedError("come back tomorrow")
 
     spec = declare()
     with monkeypatch.context() as patch:
-        patch.setattr(Ingestion, "embed", refuse)
+        patch.setattr(vectors, "embed", refuse)
         report = asyncio.run(_result(run(index=str(spec))))
     assert (report["failed"], report["added"]) == (12, 0)
     assert "tomorrow" in Index(spec).failures()[0].reason
@@ -132,7 +132,7 @@ def test_a_provider_that_stays_away_leaves_failures_for_the_next_run(
 
 
 def test_a_refused_account_stops_the_run_at_once(declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from relance.pipeline.run import Ingestion
+    from relance.pipeline import vectors
 
     calls: list[int] = []
 
@@ -140,7 +140,7 @@ def test_a_refused_account_stops_the_run_at_once(declare: Callable[..., Path], m
         calls.append(1)
         raise AccountError("the key is not valid")
 
-    monkeypatch.setattr(Ingestion, "embed", refuse)
+    monkeypatch.setattr(vectors, "embed", refuse)
     state = run(index=str(declare()))
     assert state.is_failed()
     assert calls == [1]

@@ -9,8 +9,6 @@ import pytest
 from media_rows import media_rows, reasons, versions
 from rows import rows
 
-from relance.pipeline.run import Ingestion
-
 # -- never pay twice ---------------------------------------------------------------------------------------------
 
 
@@ -212,27 +210,27 @@ def test_only_and_full_are_for_both_parts(filled: Any, web: Any, emulator: Any) 
 
 def test_the_stages_of_a_run_are_those_of_every_run(filled: Any) -> None:
     """Media travel the main path: the same stages, in batches of their own."""
-    from relance.pipeline.media import MediaIngestion
-
-    stages = ("discover", "batches", "load", "chunk", "embed", "upsert", "abandon", "finish")
-    assert issubclass(MediaIngestion, Ingestion)
-    assert set(filled.index().ingest().media.seconds) <= {*stages, "total"}
+    report = filled.index().ingest()
+    assert set(report.media.seconds) == set(report.seconds)
 
 
 def test_a_stage_may_run_twice(filled: Any) -> None:
-    """Prefect may repeat a task whose result it has lost; by then the pictures are let go of."""
-    from relance.pipeline.modalities import modality_runs
+    """Prefect may repeat a task whose result it has lost."""
+    from relance.pipeline.run import Run
+    from relance.pipeline.stages import chunk, embed, load
 
     embedding = {"model": "dashscope/tongyi-embedding-vision-plus-2026-03-06", "region": "beijing", "fuse": True}
     index = filled.index(media=filled.media(embedding=embedding))
-    _, media = modality_runs(index.spec)
-    with media as run:
-        run.discover()
-        for batch in run.batches():
-            run.chunk(run.load(batch))
-            run.embed(run.embed(batch))
-            run.upsert(batch)
-        report = run.finish()
+    with Run(index.spec) as run:
+        _, media = run.parts
+        context = media.context
+        for batch in media.batches():
+            chunked = chunk(context, load(context, batch))
+            grant = media.claim(chunked)
+            embed(context, chunked, grant)
+            embedded = media.count(embed(context, chunked, grant))
+            media.commit(embedded)
+        report = media.finish()
     assert (report.added, report.failed) == (8, 0)
 
 

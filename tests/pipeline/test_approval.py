@@ -267,11 +267,11 @@ def test_a_budget_holds_whatever_was_approved(make_index: Make, docs: Path, log:
 def test_a_preview_reads_documents_only_where_it_has_to(
     make_index: Make, filled: Index, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from relance.pipeline.run import Ingestion
+    from relance.pipeline import stages
 
     read: list[int] = []
-    real = Ingestion.load
-    monkeypatch.setattr(Ingestion, "load", lambda run, batch: read.append(batch.number) or real(run, batch))
+    real = stages.load
+    monkeypatch.setattr(stages, "load", lambda context, batch: read.append(batch.number) or real(context, batch))
     (docs / "new.md").write_text("Something new.", encoding="utf-8")
     preview = filled.preview()
     assert (preview.reasons, preview.plan.added, preview.plan.unchanged, preview.plan.documents) == ([], 1, 40, 40)
@@ -317,10 +317,10 @@ def test_through_prefect_the_flow_is_to_refuse_and_the_terminal_asks(
 
     started: list[dict[str, Any]] = []
 
-    def run_flow(parameters: dict[str, Any], handle: RunHandle) -> tuple[dict[str, Any], dict[str, float]]:
+    def run_flow(parameters: dict[str, Any], handle: RunHandle, begun: Any) -> tuple[dict[str, Any], dict[str, float]]:
         started.append(parameters)
-        approved = parameters["approval"] == "given"
-        return Index(spec).ingest(approved=approved, handle=handle).as_dict(), {}
+        begun.approve()
+        return begun.execute().as_dict(), {}
 
     monkeypatch.setattr(launch, "run_flow", run_flow)
     said = run("ingest", spec)

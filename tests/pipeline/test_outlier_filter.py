@@ -34,8 +34,8 @@ def filled(make_index: Make, docs: Path) -> Make:
         (docs / f"normal{at:02}.md").write_text(sentence(at), encoding="utf-8")
     make_index().ingest()
 
-    def gated(anomalies: str, **fields: Any) -> Index:
-        return make_index(quality={"anomalies": anomalies} | fields)
+    def gated(anomalies: str, *, limits: dict[str, int] | None = None, **fields: Any) -> Index:
+        return make_index(quality={"anomalies": anomalies} | fields, limits=limits or {})
 
     return gated
 
@@ -126,14 +126,13 @@ def test_a_small_index_is_not_compared_with_and_says_so(make_index: Make, docs: 
 def test_many_batches_are_compared_with_the_index_as_it_was(filled: Make, docs: Path,
                                                             monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     """However many strange documents come, and in whatever batches, none makes the next one normal."""
-    monkeypatch.setattr("relance.pipeline.run.Ingestion.batch_items", 3)
     reads = []
     read = outlier_filter.OutlierFilter._read_normal
     monkeypatch.setattr(outlier_filter.OutlierFilter, "_read_normal", lambda gate: reads.append(gate) or read(gate))
     for at in range(20):
         (docs / f"strange{at:02}.md").write_text(f"{STRANGE} number{at}", encoding="utf-8")
         (docs / f"usual{at:02}.md").write_text(sentence(100 + at), encoding="utf-8")
-    report = filled("refuse").ingest()
+    report = filled("refuse", limits={"batch_documents": 3}).ingest()
     assert sorted(failure.uri for failure in report.failures if "strange" in failure.uri) == [
         f"docs/strange{at:02}.md" for at in range(20)
     ]

@@ -116,7 +116,7 @@ def test_a_failed_run_and_a_rollback_are_seen_and_are_no_success(
         raise OSError(msg)
 
     with monkeypatch.context() as patch:
-        patch.setattr("relance.pipeline.run.Ingestion.finish", fall)
+        patch.setattr("relance.pipeline.coordinator.Coordinator.finish", fall)
         with pytest.raises(OSError, match="disk"):
             index.ingest()
     seen = page()

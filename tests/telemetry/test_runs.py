@@ -103,7 +103,7 @@ def test_requests_are_inside_their_stage_and_stages_inside_the_run(
     """Across the pool's threads and the event loop's."""
     fill(docs, 20)
     make_index(embedding={"model": "fake/hash", "batch_texts": 3}).ingest()
-    stages = {"discover", "load", "chunk", "embed", "upsert", "finish"}
+    stages = {"discover", "load", "chunk", "embed", "commit", "finish"}
     tree = {(told.parent(span), span.name) for span in told.spans}
     assert tree == {("", "run notes"), ("embed", "request"), *(("run notes", stage) for stage in stages)}
     assert len(told.named("request")) == 7
@@ -125,13 +125,13 @@ def test_a_stage_in_a_thread_with_a_span_of_its_own_is_inside_that(
 ) -> None:
     """As a Prefect task is."""
     fill(docs, 1)
-    from relance.pipeline.modalities import modality_runs
+    from relance.pipeline.run import Run
 
-    (run,) = modality_runs(make_index().spec)
-    with run:
-        with trace.get_tracer("prefect").start_as_current_span("discover notes"):
-            run.discover()
-        run.finish()
+    with Run(make_index().spec) as run:
+        for part, _ in run.work():
+            with trace.get_tracer("prefect").start_as_current_span("discover notes"):
+                part.found()
+            part.finish()
     assert {told.parent(span) for span in told.named("discover")} == {"discover notes"}
     assert {told.parent(span) for span in told.named("finish")} == {"run notes"}
 

@@ -154,7 +154,7 @@ def test_a_process_sends_all_it_has_before_it_ends(tmp_path: Path, collector: Co
     counted = {metric.name: metric for scope in resource.scope_metrics for metric in scope.metrics}
     assert sum(point.as_int for point in counted["relance.documents"].sum.data_points) == 1
     spans = [span.name for each in traces for r in each.resource_spans for s in r.scope_spans for span in s.spans]
-    assert sorted(spans) == ["chunk", "discover", "embed", "finish", "load", "request", "run notes", "upsert"]
+    assert sorted(spans) == ["chunk", "commit", "discover", "embed", "finish", "load", "request", "run notes"]
 
 
 @needs_exporter

@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Generator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from relance.cli.operations import operations
 from relance.cli.options import DONE, FAILED, WITH_FAILURES, AsJson, Spec
 from relance.cli.terminal import Terminal
-from relance.errors import ApprovalNeededError
+from relance.errors import RejectedError
 from relance.pipeline.run_handle import RunHandle
 
+if TYPE_CHECKING:
+    from relance.pipeline.run import Run
+
 __all__ = ["ingest", "plan"]
+
+Engine = Literal["threads", "processes", "dask", "ray", "work-pool"]
 
 
 def plan(spec: Spec, *, full: bool = False, only: list[str] | None = None, json: AsJson = False) -> int:
@@ -28,8 +33,9 @@ def plan(spec: Spec, *, full: bool = False, only: list[str] | None = None, json:
     return WITH_FAILURES if made["failed"] or made.get("media", {}).get("failed") else DONE
 
 
-def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wait: float = 0.0, direct: bool = False,
-           yes: Annotated[bool, Parameter(negative="")] = False, json: AsJson = False) -> int:  # fmt: skip
+def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wait: float = 0.0, direct: bool = False,  # noqa: PLR0913
+           yes: Annotated[bool, Parameter(negative="")] = False, engine: Engine | None = None, workers: int = 0,
+           json: AsJson = False) -> int:  # fmt: skip
     """Bring the index in sync with its sources.
 
     Parameters
@@ -44,42 +50,38 @@ def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wai
         Run in plain threads, without Prefect and its record of the run.
     yes
         Approve what the run costs and removes beyond `limits`, instead of being asked on the terminal.
+    engine
+        What reads, splits and embeds: this process, all cores of the machine, or a cluster; else as the spec says.
+    workers
+        How many of that engine; else as the spec says.
     """
     from relance.config.load import load_spec
-    from relance.pipeline.modalities import check_models
+    from relance.pipeline.engines.choice import choose, open_engine
+    from relance.pipeline.run import Run
 
     terminal, handle = Terminal(as_json=json), RunHandle()
     declared, documents = load_spec(spec), only or []
-    check_models(declared)  # before a server is started for nothing
-
-    def run(*, approved: bool) -> dict[str, Any]:
-        from relance.index import Index
-
-        index = Index(declared)
-        with terminal.progress(declared.name, handle), _ctrl_c(handle, terminal):
-            if not direct:
-                return _through_prefect(
-                    str(spec), full=full, only=documents, wait=wait, approved=approved, handle=handle
-                )
-            # What would go of the media is known late: the texts would be in sync by then.
-            if not approved and declared.media is not None:
-                reasons = index.preview(full=full, only=documents, handle=handle).reasons
-                if reasons:
-                    raise ApprovalNeededError(declared.name, reasons)
-            done = index.ingest(full=full, only=documents, wait_s=wait, approved=approved, handle=handle)
-            return done.as_dict()
-
+    if terminal.asks():
+        handle.approve = lambda preview: terminal.approve(preview.reasons, preview.plan.as_dict())
+    parameters: dict[str, Any] = {"index": str(spec), "mode": "full" if full else "incremental", "only": documents,
+                                  "approval": "given" if yes else "refuse", "wait_s": wait,
+                                  "workers": workers}  # fmt: skip
+    parameters |= {"engine": engine} if engine else {}
     try:
-        report = run(approved=yes)
-    except ApprovalNeededError as needed:
-        from relance.index import Index
-
-        if not terminal.asks():
-            raise
-        if not terminal.approve(needed.reasons, Index(declared).plan(full=full, only=documents).as_dict()):
-            terminal.problem("not approved; nothing was changed")
-            return FAILED
-        report = run(approved=True)
+        with terminal.progress(declared.name, handle), _ctrl_c(handle, terminal):
+            if not direct and choose(declared.engine, engine or "").name == "work-pool":  # it is Prefect's own
+                report = _through_prefect(parameters, handle)
+            else:
+                with Run(declared, full=full, only=documents, wait_s=wait, approved=yes,
+                         engine=open_engine(declared, engine or "", workers), handle=handle) as run:  # fmt: skip
+                    if direct or (not operations("api").configured_api() and run.nothing_to_do()):
+                        run.approve()
+                        report = run.execute().as_dict()
+                    else:
+                        report = _through_prefect(parameters, handle, run)
+    except RejectedError as rejected:
+        terminal.problem(str(rejected))
+        return FAILED
     terminal.json(report) if json else terminal.report(report)
     if report["status"] == "stopped":
         terminal.note("stopped before the end; run again to continue")
@@ -87,12 +89,12 @@ def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wai
     return WITH_FAILURES if report["status"] == "completed with failures" else DONE
 
 
-def _through_prefect(spec: str, *, full: bool, only: list[str], wait: float, approved: bool,
-                     handle: RunHandle) -> dict[str, Any]:  # fmt: skip
-    """Run the flow; it raises ApprovalNeededError where it would ask in the UI, since the terminal is nearer."""
-    mode, approval = "full" if full else "incremental", "given" if approved else "refuse"
-    parameters = {"index": spec, "mode": mode, "only": only, "approval": approval, "wait_s": wait}
-    report, startup = operations("launch").run_flow(parameters, handle)
+def _through_prefect(parameters: dict[str, Any], handle: RunHandle, run: Run | None = None) -> dict[str, Any]:
+    """Let the flow do a run, which may have begun to look meanwhile: Prefect's server takes its time to start.
+
+    Where the flow would ask in the UI, `handle` does, since the terminal is nearer.
+    """
+    report, startup = operations("launch").run_flow(parameters, handle, run)
     report["startup"] = startup
     return report
 

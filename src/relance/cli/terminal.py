@@ -29,6 +29,7 @@ class Terminal:
         self.as_json = as_json
         self.out = Console(highlight=False, soft_wrap=True)
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bar: Any = None
 
     def json(self, value: Any) -> None:
         """Print a value as JSON."""
@@ -132,6 +133,8 @@ class Terminal:
 
     def approve(self, reasons: Sequence[str], plan: dict[str, Any]) -> bool:
         """Show a plan and what of it needs approval, and ask; only a yes is a yes."""
+        if self._bar is not None:
+            self._bar.stop()  # it would write over the question
         aside = Terminal()
         aside.out = self.err  # stdout is for results
         aside.plan(plan)
@@ -141,6 +144,8 @@ class Terminal:
             answer = self.err.input("Go on? [y/N] ", markup=False)
         except EOFError:
             answer = ""
+        if self._bar is not None:
+            self._bar.start()
         return answer.strip().lower() in {"y", "yes"}
 
     def failures(self, failures: list[dict[str, Any]], total: int) -> None:
@@ -219,6 +224,7 @@ class Terminal:
                 )  # fmt: skip
 
             handle.on_progress = show
+            self._bar = bar
             yield
 
 

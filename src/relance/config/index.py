@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -9,6 +10,7 @@ from pydantic import Field, PrivateAttr, SerializeAsAny, ValidationInfo, field_v
 
 from relance.config.chunking import ChunkingSection, ChunkingSpec
 from relance.config.embedding import EmbeddingSection, EmbeddingSpec
+from relance.config.engine import EngineSpec
 from relance.config.limits import LimitsSpec
 from relance.config.media import MediaSpec
 from relance.config.plugin_section import PluginOptions
@@ -21,6 +23,13 @@ from relance.config.spec_model import SpecModel
 from relance.config.store import StoreSpec
 
 __all__ = ["IndexSpec"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The text of a declaration; no part of what it declares, so two of them are equal."""
+
+    text: str = field(default="", compare=False)
 
 
 class IndexSpec(SpecModel, title="relance index"):
@@ -48,6 +57,8 @@ class IndexSpec(SpecModel, title="relance index"):
     """Where the tables are."""
     limits: LimitsSpec = Field(default=LimitsSpec(), title="Limits")
     """What a run may do before it has to stop."""
+    engine: EngineSpec = Field(default=EngineSpec(), title="Engine")
+    """What reads, splits and embeds the documents."""
     quality: QualitySpec = Field(default=QualitySpec(), title="Quality")
     """What incoming documents have to be like."""
     schedule: ScheduleSpec | None = Field(default=None, title="Schedule")
@@ -57,6 +68,7 @@ class IndexSpec(SpecModel, title="relance index"):
     folder: Annotated[Path, Field(exclude=True, title="Folder of the spec")] = Path()
     """Set by the loader: what relative paths are relative to."""
     _plugins: Plugins = PrivateAttr(default_factory=Plugins)
+    _written: _Written = PrivateAttr(default_factory=_Written)
 
     @field_validator("sources")
     @classmethod
@@ -86,6 +98,16 @@ class IndexSpec(SpecModel, title="relance index"):
     def plugins(self) -> Plugins:
         """What the names of sources, parsers, chunkers, providers and rerankers mean."""
         return self._plugins
+
+    @property
+    def written(self) -> str:
+        """The text of the file it was read from, before variables were filled in; empty if it was made in Python."""
+        return self._written.text
+
+    def as_written(self, text: str) -> Self:
+        """Remember the text that the declaration was read from."""
+        self._written = _Written(text)
+        return self
 
     def with_plugins(self, plugins: Plugins) -> Self:
         """Return the same declaration with other plug-ins behind its names."""

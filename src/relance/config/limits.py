@@ -21,5 +21,7 @@ class LimitsSpec(SpecModel, title="Limits"):
 
     Fewer than 10 documents may always go, unless that would leave nothing: an empty mount must not empty an index.
     """
+    batch_documents: int = Field(default=1000, title="Documents in a batch", ge=1, le=100_000)
+    """Documents that are read, split and embedded together at most; one batch is half a megabyte of text or less."""
     batches_in_flight: int = Field(default=4, title="Batches in flight", ge=1, le=64)
     """Batches of documents between loading and writing at once; bounds memory."""

@@ -81,7 +81,7 @@ def parse_spec(text: str, file: Path | str, folder: Path, plugins: Plugins = INS
     if problems or spec is None:
         # Outside any except block: pydantic's error, which holds the values, must not hang on to ours.
         raise SpecError(file, sorted(problems, key=lambda problem: problem[0] or 0))
-    return spec
+    return spec.as_written(text)
 
 
 def json_schema() -> dict[str, Any]:
@@ -326,6 +326,14 @@ limits:
   #max_removed_fraction: 0.5
   # Batches of documents between loading and writing at once; bounds memory.
   batches_in_flight: 4
+  #batch_documents: 1000
+
+# What reads, splits and embeds: threads, processes (all cores of this machine), dask or ray (a cluster), or work-pool
+# (flow runs on a Prefect work pool). `address` is the cluster's, or the pool's name.
+engine:
+  name: threads
+  #workers: 0
+  #address: ""
 
 # What new and changed documents have to be like: {anomalies: warn} tells of those that are far from what the index
 # holds, {anomalies: refuse} keeps them out.

@@ -56,13 +56,26 @@ class EmbeddingLoop:
     def __exit__(self, *error: object) -> None:
         self._exits.close()
 
-    def call(self, inputs: list[Any], tokens: NDArray[np.int64] | None = None, *,
-             input_type: InputType = "document") -> Embedded:  # fmt: skip
-        """Embed texts or Media and wait for the result."""
+    def call(self, inputs: list[Any], tokens: NDArray[np.int64] | None = None, *, input_type: InputType = "document",
+             meter: CostMeter | None = None) -> Embedded:  # fmt: skip
+        """Embed texts or Media and wait for the result; `meter` pays for this call in place of the one for all."""
         assert self._portal is not None  # noqa: S101  # used inside the with block
         assert self._embedder is not None  # noqa: S101
-        work = partial(self._embedder.embed, inputs, input_type=input_type, tokens=tokens, **self._hooks)
-        return self._portal.call(work)
+        hooks = self._hooks if meter is None else self._hooks | {"meter": meter}
+        return self._portal.call(partial(self._embedder.embed, inputs, input_type=input_type, tokens=tokens, **hooks))
+
+    @property
+    def refusals(self) -> int:
+        """How often the service has said that there were too many requests at once."""
+        assert self._embedder is not None  # noqa: S101  # used inside the with block
+        return self._embedder.dispatcher.concurrency.epoch
+
+    def share(self, part: float) -> None:
+        """Use only a part (0 to 1) of the account's rates and connections: other processes have the rest."""
+        assert self._embedder is not None  # noqa: S101  # used inside the with block
+        for rate in self.rates:
+            rate.share = part
+        self._embedder.dispatcher.concurrency.maximum = max(1, round(self._spec.max_concurrency * part))
 
     @property
     def rates(self) -> tuple[RateLimit, RateLimit]:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from relance.config.limits import LimitsSpec
 from relance.pipeline.loss import Loss, loss_reason
-from relance.pipeline.plan import Plan
+from relance.pipeline.plan import Plan, Preview
 
-__all__ = ["Preview", "approval_needed"]
-
-
-@dataclass(slots=True, frozen=True)
-class Preview:
-    """What a run would do, and what of it a person has to approve (nothing: it may go on)."""
-
-    plan: Plan
-    reasons: list[str]
+__all__ = ["approval_needed", "within"]
 
 
 def approval_needed(plan: Plan, limits: LimitsSpec) -> list[str]:
@@ -25,6 +15,16 @@ def approval_needed(plan: Plan, limits: LimitsSpec) -> list[str]:
     if plan.media is not None:
         reasons.append(loss_reason(_planned(plan.media), "images and videos", limits))
     return [reason for reason in reasons if reason]
+
+
+def within(preview: Preview, agreed: Preview | None) -> bool:
+    """Say whether a run that was looked at again costs and removes no more than what a person has agreed to."""
+    if agreed is None:
+        return False
+    parts = [(preview.plan, agreed.plan)]
+    if preview.plan.media is not None and agreed.plan.media is not None:
+        parts.append((preview.plan.media, agreed.plan.media))
+    return all(new.removed <= old.removed and new.tokens <= old.tokens for new, old in parts)
 
 
 def _planned(plan: Plan) -> Loss:

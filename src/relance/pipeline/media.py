@@ -1,189 +1,171 @@
-"""The part of a run that keeps images and videos in sync: looked at, checked, embedded, written beside the texts."""
+"""The stages of media: images and videos are looked at, checked, and get one row each."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from relance.config import EmbeddingSpec, MediaSpec
-from relance.documents import Chunk, Document, Item, Media, MediaDocument, MediaKind, digest, document_id
-from relance.embedding.providers import ModelInfo
+from relance.documents import Document, Item, Media, MediaDocument, MediaKind, digest, document_id
+from relance.embedding.embedder import vector_key
 from relance.errors import DocumentError, InputError, RelanceError, RetryableError
-from relance.media.loader import open_media_loader
 from relance.media.request import MediaRequest, Validators
-from relance.pipeline.batch import Batch
-from relance.pipeline.discovery import Candidate, Discovery
-from relance.pipeline.media_reader import MediaReader, open_media_reader
-from relance.pipeline.run import Ingestion
-from relance.pipeline.text_reader import Reader
+from relance.pipeline.counts import Counts
+from relance.pipeline.items import items_of
+from relance.pipeline.tables import CHUNKS, DOCUMENTS, filled, media_of, table_of
+from relance.pipeline.texts import counted
 from relance.store.failures import Failure
 
-__all__ = ["MediaIngestion"]
+if TYPE_CHECKING:
+    from relance.embedding.providers import ModelInfo
+    from relance.pipeline.batch import Batch
+    from relance.pipeline.runtime import Runtime
+    from relance.store.manifest import Manifest
+
+__all__ = ["chunk", "inputs", "load", "memories"]
 
 
-class MediaIngestion(Ingestion):
-    """A run over the media of an index.
+@dataclass(slots=True)
+class _Seen:
+    """What has become of the items of a batch so far."""
 
-    It differs in what a document is: not bytes that are parsed and split, but files and addresses that are looked at.
+    documents: list[Document] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    touched: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    unchanged: int = 0
+
+
+def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:
+    """Look at the `items`: read files, ask for addresses; keep those that changed.
+
     `version` of a manifest row is `ROW VERSION|JSON` with what is known of each address, so that the next run can ask
-    whether it has changed instead of fetching it again; of a document, with what it shows, so that it is not parsed
-    again.
+    whether it has changed instead of fetching it again.
     """
-
-    media = True
-    batch_items = 64  # the pictures of a batch are in memory at once
-    batch_bytes = 16 << 20
-
-    @property
-    def embedding(self) -> EmbeddingSpec:
-        """The section of the spec that names the multimodal model."""
-        return self._section.embedding
-
-    @property
-    def _section(self) -> MediaSpec:
-        assert self.spec.media is not None  # noqa: S101  # nobody makes one for an index without
-        return self.spec.media
-
-    def _open_sources(self) -> Sequence[Reader]:
-        return [open_media_reader(self.spec, position) for position in range(len(self.spec.sources))]
-
-    def discover(self) -> Discovery:
-        """Compare the sources with the manifest."""
-        scale, stop = self._section.oversize == "scale", self.handle.stop.is_set
-        loader = open_media_loader(self._section, self.provider.info.media_rules, scale=scale, stop=stop)
-        self._known: dict[str, str] = {}
-        self._loader = self._exits.enter_context(loader)
-        memories = [] if self._full else list(self._memories())
-        for source in self._media_sources():
-            source.recall(memories)
-        return super().discover()
-
-    def load(self, batch: Batch) -> Batch:
-        """Look at the candidates: read files, ask for addresses; keep those that changed."""
-        with self.report.stage("load"):
-            batch.documents, batch.touched, failed, unchanged = [], [], [], 0
-            rows = self.tables.manifest.rows(batch.known)
-            requests: list[tuple[Candidate, MediaRequest]] = []
-            for candidate in batch.candidates:
-                try:
-                    request = self._request(candidate.item, rows.get(document_id(candidate.item.uri)))
-                except DocumentError as error:
-                    failed.append(Failure(error.uri, error.reason, "load"))
-                else:
-                    requests.append((candidate, request))
-            if self._read_only:
-                seen = [self._loader.guess(request) for _, request in requests]
-            else:
-                seen = self._loader.load([request for _, request in requests])
-            for (candidate, request), found in zip(requests, seen, strict=True):
-                item = candidate.item
-                row = rows.get(document_id(item.uri))
-                if isinstance(found, RelanceError):
-                    reason = found.reason if isinstance(found, DocumentError) else str(found)
-                    retry = isinstance(found, RetryableError)
-                    if not isinstance(found, (InputError, RetryableError)):
-                        raise found
-                    failed.append(Failure(item.uri, reason, "load", retryable=retry))
-                elif found is None:  # the address still has what it had
-                    unchanged += 1
-                else:
-                    self._take(batch, item, row, request, found)
-            self.report.add("unchanged", unchanged)
-            self._fail(failed)
-        return batch
-
-    def chunk(self, batch: Batch) -> Batch:
-        """Give each document its one row: the caption, and what it will probably be billed as."""
-        batch.chunks = [[Chunk(0, len(document.text), _media(document).tokens, _path(document))]
-                        for document in batch.documents]  # fmt: skip
-        return batch
-
-    def inputs(self, batch: Batch) -> tuple[list[Any], np.ndarray | None]:
-        """Return the media of the batch, and their tokens."""
-        media = [_media(document) for document in batch.documents]
-        return media, np.array([each.tokens for each in media], dtype=np.int64)
-
-    def embed(self, batch: Batch) -> Batch:
-        """Find or buy the vectors, then let go of the pictures."""
-        super().embed(batch)
-        for document in batch.documents:
-            if isinstance(document, MediaDocument):
-                document.media = replace(document.media, data=(), media_types=())
-        return batch
-
-    def _chunking_rules(self) -> tuple[Any, ...]:
-        """Media are not split."""
-        return ()
-
-    def _request(self, item: Item, row: dict[str, Any] | None) -> MediaRequest:
-        """Say what has to be read or asked for to know an item, and what was known of it."""
-        source = self.sources[item.source]
-        assert isinstance(source, MediaReader)  # noqa: S101  # _open_sources made them
-        places = item.row["urls"] if item.row is not None else [item.uri]
-        known: dict[str, Validators] = {}
-        same = False
-        if row is not None:
-            version, _, memory = (row["version"] or "").partition("|")
-            known = {url: Validators(*values) for url, values in json.loads(memory or "{}").items()}
-            same = version == item.version and row["fingerprint"] == self._fingerprint(item) and not self._full
-        return MediaRequest(item.uri, tuple(places), source.read_place, self._public_url, known, same)
-
-    def _media_sources(self) -> Iterator[MediaReader]:
-        return (source for source in self.sources if isinstance(source, MediaReader))
-
-    def _memories(self) -> Iterator[tuple[str, str, str]]:
-        """Stream what the manifest remembers of documents: uri, version, and what they show as JSON."""
-        for row in self.tables.manifest.all(["uri", "version", "collection"]):
-            version, _, memory = (row["version"] or "").partition("|")
-            if row["collection"] and memory:
-                yield row["uri"], version, memory
-
-    def _public_url(self, path: str) -> str:
-        """Say where a service can fetch a file: a document may show one that lies in another source."""
-        return next((url for source in self._media_sources() if (url := source.public_url(path))), "")
-
-    def _take(self, batch: Batch, item: Item, row: dict[str, Any] | None, request: MediaRequest, found: Any) -> None:
-        """Make a document of what was seen, unless it is what the index has."""
-        payload = item.row or {"caption": "", "title": "", "heading_path": [], "metadata": {}}
-        content_hash = digest("media", found.content_hash, json.dumps(payload, ensure_ascii=False, sort_keys=True))
-        self._known[item.uri] = json.dumps({url: seen.values for url, seen in found.known.items()})
-        same = row is not None and row["content_hash"] == content_hash
-        if row is not None and same and not self._full and row["fingerprint"] == self._fingerprint(item):
-            batch.touched.append({**row, **self._versions(item)})
-            return
-        info = self.provider.info
-        kind: MediaKind = found.kind
-        fused = payload["caption"] if self._section.embedding.fuse else ""
-        words = int(self.provider.tokenizer.count([fused])[0]) if fused else 0
-        if reason := _refusal(info, kind, len(request.places), words):
-            self._fail([Failure(item.uri, reason, "load")])
-            return
-        media = Media(
-            kind, found.urls, found.data, found.media_types, found.content_hash, fused,
-            tokens=info.media_tokens.get(kind, 0) * max(1, len(request.places)) + words,
-        )  # fmt: skip
-        metadata = {"path": item.parent or item.uri, "media_type": found.media_type, **payload["metadata"]}
-        batch.documents.append(
-            MediaDocument(
-                uri=item.uri, text=payload["caption"], media_type=found.media_type, content_hash=content_hash,
-                title=payload["title"] or _name(request.places[0]), syntax="media", metadata=metadata, media=media,
-                url=found.shown, heading_path=tuple(payload["heading_path"]), width=found.width, height=found.height,
-                duration_s=found.duration_s, size=found.size,
-            )
-        )  # fmt: skip
-
-    def _versions(self, item: Item) -> dict[str, Any]:
-        versions = super()._versions(item)
-        if item.collection:
-            source = self.sources[item.source]
-            memory = source.remembered.get(item.uri, ("", ""))[1] if isinstance(source, MediaReader) else ""
+    manifest = {row["doc_id"]: row for row in batch["manifest"].to_pylist()}
+    seen = _Seen()
+    requests: list[tuple[Item, dict[str, Any] | None, MediaRequest]] = []
+    for item in items_of(batch["items"]):
+        row = manifest.get(document_id(item.uri))
+        try:
+            requests.append((item, row, _request(runtime, item, row)))
+        except DocumentError as error:
+            seen.failed.append(Failure(error.uri, error.reason, "load"))
+    asked = [request for *_, request in requests]
+    answers = [runtime.loader.guess(each) for each in asked] if guess else runtime.loader.load(asked)
+    for (item, row, request), found in zip(requests, answers, strict=True):
+        if isinstance(found, RelanceError):
+            if not isinstance(found, InputError | RetryableError):
+                raise found
+            reason = found.reason if isinstance(found, DocumentError) else str(found)
+            seen.failed.append(Failure(item.uri, reason, "load", retryable=isinstance(found, RetryableError)))
+        elif found is None:  # the address still has what it had
+            seen.unchanged += 1
         else:
-            memory = self._known.get(item.uri, "")
-        return versions | {"version": f"{item.version}|{memory}"}
+            _take(runtime, seen, item, row, request, found)
+    tables = {
+        "documents": table_of(seen.documents, seen.rows),
+        "touched": pa.Table.from_pylist(seen.touched, schema=DOCUMENTS),
+    }
+    return batch.becomes(tables, Counts({"unchanged": seen.unchanged}, tuple(seen.failed)))
+
+
+def chunk(runtime: Runtime, batch: Batch) -> Batch:
+    """Give each of the `documents` its one row: the caption, and what it will probably be billed as."""
+    documents = batch["documents"]
+    n, media = documents.num_rows, documents["media"].combine_chunks()
+    texts = documents["text"].cast(pa.string())
+    space = runtime.provider.info.space
+    columns: dict[str, Any] = {name: documents[name] for name in CHUNKS.names if name in documents.column_names}
+    columns |= {
+        "text": texts,
+        "id": [digest("chunk", doc_id, text, "0") for doc_id, text in _pairs(documents["doc_id"], texts)],
+        "seq": [0] * n,
+        "start_char": [0] * n,
+        "end_char": pc.utf8_length(texts).cast(pa.int64()),
+        "tokens": pc.struct_field(media, "tokens").cast(pa.int32()),
+        "kind": pc.struct_field(media, "kind"),
+        "content_hash": pc.struct_field(media, "content_hash"),
+        "key": [vector_key(space, "document", media_of(each)) for each in media.to_pylist()],
+        "input_tokens": pc.struct_field(media, "tokens"),
+    }
+    rows = filled(columns, CHUNKS, n)
+    return batch.becomes({"chunks": rows, "documents": counted(documents, rows), "touched": batch["touched"]}, Counts())
+
+
+def memories(manifest: Manifest) -> list[tuple[str, str, str]]:
+    """List what the manifest remembers of documents: uri, version, and what they show as JSON."""
+    found = []
+    for row in manifest.all(["uri", "version", "collection"]):
+        version, _, memory = (row["version"] or "").partition("|")
+        if row["collection"] and memory:
+            found.append((row["uri"], version, memory))
+    return found
+
+
+def inputs(chunks: pa.Table) -> list[Any]:
+    """Return what is embedded for each row."""
+    return [media_of(each) for each in chunks["media"].to_pylist()]
+
+
+def _request(runtime: Runtime, item: Item, row: dict[str, Any] | None) -> MediaRequest:
+    """Say what has to be read or asked for to know an item, and what was known of it."""
+    source = runtime.sources[item.source]
+    places = item.row["urls"] if item.row is not None else [item.uri]
+    known: dict[str, Validators] = {}
+    same = False
+    if row is not None:
+        version, _, memory = (row["version"] or "").partition("|")
+        known = {url: Validators(*values) for url, values in json.loads(memory or "{}").items()}
+        mark = runtime.fingerprints.of(item)
+        same = version == item.version and row["fingerprint"] == mark and not runtime.full
+
+    def public_url(path: str) -> str:
+        """Say where a service can fetch a file: a document may show one that lies in another source."""
+        return next((url for each in runtime.sources if (url := each.public_url(path))), "")
+
+    return MediaRequest(item.uri, tuple(places), source.read_place, public_url, known, same)
+
+
+def _take(runtime: Runtime, seen: _Seen, item: Item, row: dict[str, Any] | None, request: MediaRequest,
+          found: Any) -> None:  # fmt: skip
+    """Make a document of what was seen, unless it is what the index has."""
+    payload = item.row or {"caption": "", "title": "", "heading_path": [], "metadata": {}}
+    content_hash = digest("media", found.content_hash, json.dumps(payload, ensure_ascii=False, sort_keys=True))
+    memory = json.dumps({url: known.values for url, known in found.known.items()})
+    versions = runtime.fingerprints.versions(item, memory)
+    same = row is not None and row["content_hash"] == content_hash
+    if row is not None and same and not runtime.full and row["fingerprint"] == versions["fingerprint"]:
+        seen.touched.append({**row, **versions})
+        return
+    info = runtime.provider.info
+    kind: MediaKind = found.kind
+    fuse = runtime.spec.media is not None and runtime.spec.media.embedding.fuse
+    fused = payload["caption"] if fuse else ""
+    words = int(runtime.provider.tokenizer.count([fused])[0]) if fused else 0
+    if reason := _refusal(info, kind, len(request.places), words):
+        seen.failed.append(Failure(item.uri, reason, "load"))
+        return
+    media = Media(
+        kind, found.urls, found.data, found.media_types, found.content_hash, fused,
+        tokens=info.media_tokens.get(kind, 0) * max(1, len(request.places)) + words,
+    )  # fmt: skip
+    metadata = {"path": item.parent or item.uri, "media_type": found.media_type, **payload["metadata"]}
+    document = MediaDocument(
+        uri=item.uri, text=payload["caption"], media_type=found.media_type, content_hash=content_hash,
+        title=payload["title"] or _name(request.places[0]), syntax="media", metadata=metadata, media=media,
+        url=found.shown, heading_path=tuple(payload["heading_path"]), width=found.width, height=found.height,
+        duration_s=found.duration_s, size=found.size,
+    )  # fmt: skip
+    seen.documents.append(document)
+    seen.rows.append({
+        "doc_id": document.id, "uri": item.uri, "parent": document_id(item.parent) if item.parent else None,
+        "collection": False, "content_hash": content_hash, "title": document.title, "chunks": 0, "tokens": 0,
+        **versions,
+    })  # fmt: skip
 
 
 def _refusal(info: ModelInfo, kind: MediaKind, pictures: int, words: int) -> str:
@@ -200,17 +182,12 @@ def _refusal(info: ModelInfo, kind: MediaKind, pictures: int, words: int) -> str
     return ""
 
 
-def _media(document: Document) -> Media:
-    assert isinstance(document, MediaDocument)  # noqa: S101  # load() made them
-    return document.media
-
-
-def _path(document: Document) -> tuple[str, ...]:
-    return document.heading_path if isinstance(document, MediaDocument) else ()
-
-
 def _name(place: str) -> str:
     """Name a picture nobody has named by its file."""
     if place.startswith("data:"):
         return ""
     return place.partition("?")[0].rstrip("/").rpartition("/")[2]
+
+
+def _pairs(*columns: pa.ChunkedArray) -> zip[tuple[str, ...]]:
+    return zip(*(column.to_pylist() for column in columns), strict=True)

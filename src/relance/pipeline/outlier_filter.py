@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from relance.config import IndexSpec
 from relance.documents import document_id
 from relance.errors import ConfigurationError
-from relance.pipeline.batch import Batch
 from relance.store import Store
 from relance.store.failures import Failure, Failures
 from relance.store.index_tables import IndexTables
+from relance.store.vector_table import dense_matrix
 
 if TYPE_CHECKING:
     from relance.pipeline.normal import Normal
@@ -40,13 +41,12 @@ class OutlierFilter:
     """Compares documents, once they are embedded, with a sample of what the index held when the run began to write.
 
     What is anomalous is that of `relance anomalies`: far from its nearest neighbours. A run that builds a new table has
-    nothing to compare with, so what stands refused stays refused, and the rest goes in. Used by several threads;
+    nothing to compare with, so what stands refused stays refused, and the rest goes in. Used by one thread at a time;
     checking a batch again is harmless.
     """
 
     def __init__(self, spec: IndexSpec, store: Store, tables: IndexTables) -> None:
         self._spec, self._store, self._tables = spec, store, tables
-        self._lock = threading.Lock()
         self._read = False
         self._normal: Normal | None = None
         self._held = 0
@@ -54,30 +54,30 @@ class OutlierFilter:
         self._refused: set[str] = set()
         self._told: set[str] = set()
 
-    def check(self, batch: Batch) -> list[Failure]:
-        """Look at an embedded batch; takes refused documents out of it, and returns why as failures."""
-        if not batch.documents:
+    def check(self, chunks: pa.Table) -> list[Failure]:
+        """Look at embedded chunks; returns the documents that are to be kept out, with reasons."""
+        if not chunks.num_rows:
             return []
-        with self._lock:  # no batch is written before it was checked, so the first one finds the index as it was
-            if not self._read:
-                self._normal, self._read = self._read_normal(), True
+        if not self._read:  # before the first batch is written, so the index is as it was
+            self._normal, self._read = self._read_normal(), True
+        uris = chunks["uri"].unique().to_pylist()
         if self._normal is None:
-            out = [at for at, document in enumerate(batch.documents) if document.uri in self._refused]
-            return self._keep_out(batch, dict.fromkeys(out, _REFUSED_BEFORE))
+            return [Failure(uri, _REFUSED_BEFORE, "check") for uri in uris if uri in self._refused]
         from relance.store.points import unit
 
-        vectors = unit(np.stack([unit(rows).mean(axis=0) for rows in batch.vectors]))
-        ids = [document.id for document in batch.documents]
+        of, rows = pc.index_in(chunks["uri"], pa.array(uris)).to_numpy(), unit(dense_matrix(chunks["vector"]))
+        means = np.zeros((len(uris), rows.shape[1]), np.float32)
+        np.add.at(means, of, rows)
+        vectors = unit(means / np.bincount(of)[:, None].astype(np.float32))
+        ids = [document_id(uri) for uri in uris]
         scores = self._normal.score(vectors, ids)
         far = np.flatnonzero(scores > self._normal.threshold)
         if self._spec.quality.anomalies != "refuse":
-            with self._lock:
-                self._told.update(batch.documents[at].uri for at in far)
+            self._told.update(uris[at] for at in far)
             return []
         nearest = self._normal.nearest(vectors[far], [ids[at] for at in far])
-        return self._keep_out(
-            batch, {int(at): self._reason(float(scores[at]), near) for at, near in zip(far, nearest, strict=True)}
-        )
+        return [Failure(uris[at], self._reason(float(scores[at]), near), "check")
+                for at, near in zip(far, nearest, strict=True)]  # fmt: skip
 
     def notes(self) -> list[str]:
         """Say what a person should know when the run is over."""
@@ -114,15 +114,6 @@ class OutlierFilter:
             return None
         points = replace(points, ids=[document_id(uri) for uri in points.uris])
         return Normal(points, tolerance=self._spec.quality.tolerance)
-
-    @staticmethod
-    def _keep_out(batch: Batch, reasons: dict[int, str]) -> list[Failure]:
-        """Take documents out of a batch, by place; returns them as failures."""
-        failed = [Failure(batch.documents[at].uri, reason, "check") for at, reason in reasons.items()]
-        for name in ("documents", "chunks", "vectors", "sparse") if reasons else ():
-            values = getattr(batch, name)
-            setattr(batch, name, [value for at, value in enumerate(values) if at not in reasons])
-        return failed
 
     def _reason(self, score: float, nearest: list[tuple[int, float]]) -> str:
         assert self._normal is not None  # noqa: S101  # it told the score

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from relance.store.failures import Failure
 
-__all__ = ["Observer", "Report"]
+__all__ = ["Observer", "Report", "combine"]
 
 
 class Observer(Protocol):
@@ -126,3 +126,11 @@ class Report:
         values["seconds"] = {name: round(value, 3) for name, value in self.seconds.items()}
         values["cost_usd"] = round(self.cost_usd, 6)
         return values
+
+
+def combine(reports: list[Report]) -> Report:
+    """Put the reports of the parts into one: the texts', with the media's inside."""
+    first, *others = reports
+    for media in others:
+        first.include(media)
+    return first

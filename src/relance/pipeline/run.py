@@ -1,269 +1,227 @@
-"""One run over one index: the stages of the main path.
-
-`relance_flows.ingest` calls the stages as Prefect tasks, `Index.ingest` in plain threads; both end up here.
-"""
+"""A run over an index: what it would do is looked at, approved, and done, on the same reading of the sources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
+import contextlib
+import uuid
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Self
 
-import numpy as np
+from relance.config import IndexSpec
+from relance.config.reference import SpecReference
+from relance.embedding.budget import Budget
+from relance.errors import ApprovalNeededError, RejectedError, StoppedError
+from relance.pipeline.approval import approval_needed, within
+from relance.pipeline.context import Context
+from relance.pipeline.coordinator import Coordinator
+from relance.pipeline.engines import Engine
+from relance.pipeline.engines.threads import Threads
+from relance.pipeline.journey import Journeys
+from relance.pipeline.loss import note_decision
+from relance.pipeline.parts import MEDIA, TEXT
+from relance.pipeline.plan import Plan, Preview, check_budget
+from relance.pipeline.planning import make_plan, outline
+from relance.pipeline.report import Report, combine
+from relance.pipeline.run_handle import RunHandle, current_handle
+from relance.pipeline.staging import Staging
+from relance.store import open_store
+from relance.store.index_tables import part_name
+from relance.store.lock import hold
 
-from relance.config import fingerprint
-from relance.documents import Item, document_id
-from relance.errors import DocumentError, RelanceError, RetryableError, StoppedError
-from relance.pipeline.batch import Batch
-from relance.pipeline.discovery import BATCH_BYTES, BATCH_ITEMS, Discovery
-from relance.pipeline.loss import Loss, check_loss, loss_of
-from relance.pipeline.report import Report
-from relance.pipeline.session import Session
-from relance.pipeline.text_reader import TextReader
-from relance.store.chunks import EmbeddedDocument
-from relance.store.failures import Failure
-from relance.store.manifest import marker
-
-__all__ = ["Ingestion"]
+__all__ = ["Run", "check_models", "current_run"]
 
 
-class Ingestion(Session):
-    """A run over the texts of an index: the stages, on what its session holds open.
+class Run:
+    """A context manager: entered it holds the index (unless it only plans), and everything its parts work with.
 
-    The stages `load`, `chunk`, `embed` and `upsert` take and return the same batch and may run in any thread, several
-    batches at a time; running a stage again on the same batch is harmless.
+    Each document is listed, read and split once, whether the run is planned first or not.
+
+    Attributes:
+        parts: a coordinator for the texts, and one for the media if the spec declares those.
+        approved: whether a person has agreed to whatever it costs and removes.
     """
 
-    batch_items = BATCH_ITEMS
-    batch_bytes = BATCH_BYTES
+    def __init__(self, spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),  # by keyword
+                 wait_s: float = 0.0, read_only: bool = False, approved: bool = False, engine: Engine | None = None,
+                 handle: RunHandle | None = None) -> None:  # fmt: skip
+        self.spec = spec
+        self.engine = engine or Threads()
+        self.handle = handle or current_handle.get() or RunHandle()
+        self.approved = approved
+        self.parts: list[Coordinator] = []
+        self._full, self._only, self._wait_s, self._read_only = full, tuple(only), wait_s, read_only
+        self._preview: Preview | None = None
+        self._store = open_store(spec)
+        self._locks = contextlib.ExitStack()
+        self._checks: list[Callable[[], None]] = []
+        self._exits = contextlib.ExitStack()
+        self._journeys: dict[str, Journeys] = {}
+        self._started = False
 
-    # -- stages ------------------------------------------------------------------------------------------------
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as exits:
+            check_models(self.spec)  # of the media, too, or the texts would be paid for by then
+            if not self._read_only:
+                exits.callback(self._locks.close)
+                self._hold()
+            staging = exits.enter_context(Staging.beside(None if self.engine.shares_disk else self._store))
+            budget, run_id = Budget(self.spec.limits.max_cost_usd), uuid.uuid4().hex[:12]
+            for part in (TEXT, MEDIA) if self.spec.media is not None else (TEXT,):
+                context = Context(SpecReference.of(self.spec), part.name, run_id, self._full, False, staging)
+                run = Coordinator(
+                    self.spec, part, context, self._store, only=self._only, budget=budget, handle=self.handle,
+                    engine=lambda: self.engine, check_lock=self._check_lock,
+                )  # fmt: skip
+                self.parts.append(exits.enter_context(run))
+            for run in () if self._read_only else self.parts:
+                run.repair()
+            self._exits = exits.pop_all()
+        return self
 
-    def discover(self) -> Discovery:
-        """Compare the sources with the manifest; repair first what an interrupted run left half done.
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and not self._read_only and not isinstance(error, RejectedError):
+            any(run.fail(error) for run in self.parts)  # the first part that was not finished
+        self._exits.close()
 
-        Raises ApprovalNeededError where more would be removed than `limits` and nobody allow.
+    # -- looking -----------------------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """Read and split what changed, and say what the run would do and cost; writes nothing.
+
+        Raises StoppedError if the run is stopped meanwhile.
         """
-        with self.report.stage("discover"):
-            if not self._read_only:
-                self.writer.repair()
-            self.discovery = Discovery(
-                sources=self.sources,
-                snapshot=self.tables.manifest.snapshot(),
-                manifest=self.tables.manifest,
-                fingerprint=self._fingerprint,
-                only=self._only,
-                full=self._full,
-                stopped=self.handle.stop.is_set,
-                batch_items=self.batch_items,
-                batch_bytes=self.batch_bytes,
-            )
-            self.discovery.run()
-            self.writer.expect([document_id(item.uri) for item in self.discovery.collections])
-            if not self._read_only:
-                check_loss(self.loss(), self.spec.limits, self.report, approved=self._approved)
-            self.report.unchanged = self.discovery.unchanged
-            for failure in self.discovery.failures:
-                self.report.fail(failure)
-        self._progress("discovered")
-        return self.discovery
+        # What is behind the addresses of media is fetched when it is embedded, and guessed before.
+        plan, *media = [make_plan(run, self._journey(run).prepare(guess=run.part is MEDIA)) for run in self.parts]
+        plan.media = media[0] if media else None
+        return plan
 
-    def loss(self) -> Loss:
-        """Count what a run that has looked at its sources would remove."""
-        assert self.discovery is not None  # noqa: S101  # discover() comes first
-        return loss_of(self.discovery, self.tables, self.store)
+    def preview(self) -> Preview:
+        """Say what of the run a person has to approve (`limits`), and what it would do.
 
-    def batches(self) -> Iterator[Batch]:
-        """Stream the batches of what may have changed, until done or stopped."""
-        assert self.discovery is not None  # noqa: S101  # discover() comes first
-        for number, candidates in enumerate(self.discovery.read(), start=1):
-            if self.handle.stop.is_set():
-                return
-            yield Batch(number, self.discovery.batches, candidates)
+        Where no price matters no document is read: then the plan is whole only if there are reasons. Raises BudgetError
+        where the run would cost more than `limits.max_cost_usd`.
+        """
+        if self._preview is None:
+            self._preview = self._look()
+        return self._preview
 
-    def load(self, batch: Batch) -> Batch:
-        """Read the candidates; parse those whose content or fingerprint really changed."""
-        with self.report.stage("load"):
-            batch.documents, batch.touched, failed = [], [], []
-            rows = self.tables.manifest.rows(batch.known)
-            for candidate in batch.candidates:
-                item = candidate.item
-                source = self.sources[item.source]
-                assert isinstance(source, TextReader)  # noqa: S101  # _open_sources made them
-                try:
-                    content = source.read(item)
-                    row = rows.get(document_id(item.uri))
-                    same = row is not None and row["content_hash"] == content.content_hash
-                    if same and not self._full and row["fingerprint"] == self._fingerprint(item):
-                        batch.touched.append({**row, **self._versions(item)})
-                    else:
-                        batch.documents.append(source.parse(content))
-                except DocumentError as error:
-                    failed.append(Failure(error.uri, error.reason, "load"))
-            self._fail(failed)
-        return batch
+    def _look(self) -> Preview:
+        limits = self.spec.limits
+        priced = limits.max_cost_usd is not None or limits.approve_above_usd is not None
+        if priced and not self._is_free():
+            plan = self.plan()
+            check_budget(plan, limits.max_cost_usd)
+            return Preview(plan, approval_needed(plan, limits))
+        plan, *media = [outline(run) for run in self.parts]
+        plan.media = media[0] if media else None
+        reasons = approval_needed(plan, limits)
+        return Preview(self.plan() if reasons else plan, reasons)
 
-    def chunk(self, batch: Batch) -> Batch:
-        """Split the documents into chunks."""
-        from relance.chunkers import chunk_document
+    def nothing_to_do(self) -> bool:
+        """Say whether the index is in sync already; waits until something is found to be done, or the listing ends."""
+        for run in self.parts:  # side by side
+            run.look()
+        return all(run.in_sync() for run in self.parts)
 
-        with self._chunking, self.report.stage("chunk"):
-            limit = self.provider.info.max_input_tokens
-            whole, split, failed = [], [], []
-            for document in batch.documents:
-                try:
-                    chunks = chunk_document(
-                        document, self.spec.chunking, self.provider.tokenizer, limit, self.spec.plugins
-                    )
-                except DocumentError as error:
-                    failed.append(Failure(error.uri, error.reason, "chunk"))
-                    continue
-                if chunks:
-                    whole.append(document)
-                    split.append(chunks)
-                else:
-                    failed.append(Failure(document.uri, "no text in it", "chunk"))
-            batch.documents, batch.chunks = whole, split
-            self._fail(failed)
-        return batch
+    def approve(self) -> None:
+        """Go on only with what `limits` let the run do, or was approved before, or `handle.approve` agrees to.
 
-    def inputs(self, batch: Batch) -> tuple[list[Any], np.ndarray | None]:
-        """Return what is embedded for each chunk of the batch, and its tokens where they are known already."""
-        from relance.chunkers import embedding_text
+        Raises ApprovalNeededError before anything is spent or removed.
+        """
+        asked: Preview | None = None
+        try:
+            self.preview()
+        except StoppedError:
+            return  # nothing will be spent or removed
+        while (preview := self.preview()).reasons and not self.approved and not within(preview, asked):
+            if self.handle.approve is None:
+                raise ApprovalNeededError(self.spec.name, preview.reasons)
+            with self.aside():
+                if not self.handle.approve(preview):
+                    raise RejectedError("not approved; nothing was changed")
+            asked = preview
+        self.approved = True
 
-        spec = self.spec.chunking
-        parts = [(document, chunk) for document, chunks in zip(batch.documents, batch.chunks, strict=True)
-                 for chunk in chunks]  # fmt: skip
-        texts = [embedding_text(document, chunk, spec) for document, chunk in parts]
-        return texts, None if spec.context else np.array([chunk.tokens for _, chunk in parts], dtype=np.int64)
+    @contextlib.contextmanager
+    def aside(self) -> Generator[None]:
+        """Let other runs write the index for the length of the block, in which a person is asked.
 
-    def embed(self, batch: Batch) -> Batch:
-        """Find or buy the vectors; a document with a refused text becomes a failure as a whole."""
-        with self.report.stage("embed"):
-            inputs, tokens = self.inputs(batch)
-            if not inputs:
-                batch.vectors, batch.sparse = [], []
-                return batch
-            try:
-                result = self.embedder.call(inputs, tokens)
-            except RetryableError as error:
-                if self.handle.stop.is_set():
-                    raise StoppedError(str(error)) from error
-                raise
-            with self._opening:  # what batch files brought is found in the store now, and was counted when it came
-                filled = min(self.filled, result.reused)
-                self.filled -= filled
-            self.report.add("reused", result.reused - filled + result.duplicates)
-            self.vectors.drain()
-            whole, split, vectors, sparse, failed, at = [], [], [], [], [], 0
-            for document, chunks in zip(batch.documents, batch.chunks, strict=True):
-                span = range(at, at := at + len(chunks))
-                reason = next((result.failures[i] for i in span if i in result.failures), None)
-                if reason is not None:
-                    failed.append(Failure(document.uri, reason, "embed"))
-                    continue
-                whole.append(document)
-                split.append(chunks)
-                vectors.append(result.vectors[span.start : span.stop])
-                sparse.append(result.sparse[span.start : span.stop])
-            batch.documents, batch.chunks, batch.vectors, batch.sparse = whole, split, vectors, sparse
-            if self._outliers is not None:
-                failed += self._outliers.check(batch)
-            self._fail(failed)
-        return batch
+        If one does, what was found is dropped: the next preview is a new one.
+        """
+        self._locks.close()
+        yield
+        self._hold()
+        for run in self.parts:
+            if run.look().versions != run.tables.versions:
+                run.forget()
+                self._journeys.pop(run.part.name, None)
+                self._preview = None
 
-    def upsert(self, batch: Batch) -> int:
-        """Replace the batch's documents in the table, then in the manifest; returns chunks written."""
-        with self._writing, self.report.stage("upsert"):
-            parts = zip(batch.documents, batch.chunks, batch.vectors, batch.sparse, strict=True)
-            documents = [EmbeddedDocument(*each) for each in parts]
-            known = batch.known
-            if documents or batch.touched:
-                items = {candidate.item.uri: candidate.item for candidate in batch.candidates}
-                rows = [self._manifest_row(items[each.document.uri], each) for each in documents]
-                self.writer.write(documents, rows + batch.touched, known=known)
-            written = sum(len(each.chunks) for each in documents)
-            changed = len({each.document.id for each in documents}.intersection(known))
-            self.report.add("chunks", written)
-            self.report.add("changed", changed)
-            self.report.add("added", len(documents) - changed)
-            self.report.add("touched", len(batch.touched))
-            self.report.add("unchanged", len(batch.touched))
-            self._done += len(batch.candidates)
-            self._progress("ingesting")
-            batch.release()
-        return written
+    # -- doing -------------------------------------------------------------------------------------------------
 
-    def abandon(self, batch: Batch, error: RelanceError) -> None:
-        """Note that a batch could not be embedded or written; its documents stay as they were until the next run."""
-        if not isinstance(error, StoppedError):
-            self._fail([Failure(document.uri, str(error), "embed", retryable=True) for document in batch.documents])
-        batch.release()
+    def execute(self) -> Report:
+        """Do it in plain threads."""
+        for run, journeys in self.work():
+            run.check_loss(approved=self.approved)
+            if run.runtime.embedding.batched:
+                from relance.pipeline.batch_mode import fill
 
-    def finish(self) -> Report:
-        """Remove what is gone, refresh indexes, publish, and record the run."""
-        discovery, report = self.discovery, self.report
-        assert discovery is not None  # noqa: S101  # discover() comes first
-        with report.stage("finish"):
-            self.vectors.close()
-            stopped = self.handle.stop.is_set()
-            if not stopped:
-                if discovery.complete:
-                    report.add("removed", self.writer.remove(discovery.removed))
-                    self.writer.finish_collections(self._read_collections(discovery), self._versions)
-                self.tables.failures.replace(
-                    report.failures, run_id=report.run_id, now=datetime.now(UTC), only=self._only
-                )
-            self.writer.tidy(bought=report.embedded)
-            waiting = any(failure.retryable for failure in report.failures)
-            note = self.writer.publish(complete=not (stopped or waiting or self._only))
-            self.writer.close()
-            report.notes += [note] if note else []
-            report.notes += self._outliers.notes() if self._outliers is not None else []
-        if stopped:
-            report.status = "stopped"
-        elif report.failed:
-            report.status = "completed with failures"
-        self._record()
-        return report
+                fill(run, journeys)
+            journeys.go()
+            run.finish()
+        return combine([run.report for run in self.parts])
+
+    def work(self) -> Iterator[tuple[Coordinator, Journeys]]:
+        """Give the parts to be done, one after the other: texts first, then media; each is measured as one run."""
+        for run in self.parts:
+            with run.working():
+                note_decision(run.report, self._preview.reasons if self._preview else ())
+                yield run, self._journey(run)
+
+    def use(self, engine: Engine) -> None:
+        """Let an engine around the one there was execute the stages, before any has begun."""
+        assert not self._started  # noqa: S101  # a batch would be in two places
+        self.engine = engine
 
     # -- details -----------------------------------------------------------------------------------------------
 
-    def _fingerprint(self, item: Item) -> str:
-        """Hash everything but its content that decides what becomes of an item."""
-        key = f"{item.source} {item.media_type} {item.collection} {item.parent is not None}"
-        known = self._fingerprints.get(key)
-        if known is None:
-            parser = self.sources[item.source].parser_version(item.media_type)
-            known = self._fingerprints[key] = fingerprint(parser, *self._chunking_rules(), self.tables.space)
-        return known
+    def _hold(self) -> None:
+        """Keep other runs away from texts and media; raises IndexBusyError where one is at work."""
+        names = [part_name(self.spec.name, media=media) for media in (False, True)]
+        self._checks = [
+            self._locks.enter_context(hold(self._store, name, wait_s=self._wait_s))
+            for name in (names if self.spec.media is not None else names[:1])
+        ]
 
-    def _chunking_rules(self) -> tuple[Any, ...]:
-        from relance.chunkers import chunker_version
+    def _journey(self, run: Coordinator) -> Journeys:
+        """Return the journeys of a part; the engine starts with the first, since many runs find nothing to do."""
+        if not self._started:
+            self._exits.push(self.engine.__enter__().__exit__)
+            self._started = True
+        if run.part.name not in self._journeys:
+            self._journeys[run.part.name] = Journeys(run, self.engine)
+        return self._journeys[run.part.name]
 
-        return chunker_version(self.spec.chunking, self.spec.plugins), self.spec.chunking, self.provider.info.tokenizer
+    def _check_lock(self) -> None:
+        for check in self._checks:
+            check()
 
-    def _versions(self, item: Item) -> dict[str, Any]:
-        mark = self._fingerprint(item)
-        return {"version": item.version, "fingerprint": mark, "marker": marker(item.version, mark)}
+    def _is_free(self) -> bool:
+        """Whether all models of the index cost nothing."""
+        return all(run.provider.info.price_per_million_tokens == 0 for run in self.parts)
 
-    def _manifest_row(self, item: Item, embedded: EmbeddedDocument) -> dict[str, Any]:
-        return {
-            "doc_id": embedded.document.id,
-            "uri": item.uri,
-            "parent": document_id(item.parent) if item.parent else None,
-            "collection": False,
-            "content_hash": embedded.document.content_hash,
-            "title": embedded.document.title,
-            "chunks": len(embedded.chunks),
-            "tokens": sum(chunk.tokens for chunk in embedded.chunks),
-            "run_id": self.report.run_id,
-            "updated_at": datetime.now(UTC),
-            **self._versions(item),
-        }
 
-    def _read_collections(self, discovery: Discovery) -> list[Item]:
-        """Choose the files of rows of which every row is in: a failing one has to be read again."""
-        failed = {failure.uri for failure in self.report.failures}
-        bad = {uri[:at] for uri in failed for at, letter in enumerate(uri) if letter == "#"} | failed
-        return [item for item in discovery.collections if item.uri not in bad]
+# A run that has begun to look, for a flow in the same process to go on with.
+current_run: ContextVar[Run | None] = ContextVar("relance_run", default=None)
+
+
+def check_models(spec: IndexSpec) -> None:
+    """Raise ConfigurationError for a model that cannot be used here: no such name, no key, a missing extra."""
+    from relance.embedding.providers import open_provider
+
+    open_provider(spec.embedding, spec.plugins)
+    if spec.media is not None:
+        from relance.media.loader import open_media_loader
+
+        open_media_loader(spec.media, open_provider(spec.media.embedding, spec.plugins).info.media_rules, scale=False)

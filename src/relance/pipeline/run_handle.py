@@ -6,6 +6,10 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relance.pipeline.plan import Preview
 
 __all__ = ["Progress", "RunHandle", "current_handle"]
 
@@ -24,10 +28,17 @@ class Progress:
 
 @dataclass(slots=True)
 class RunHandle:
-    """A way to watch a run (`on_progress`, called from its threads) and to stop it between batches (`stop`)."""
+    """A way to watch a run, to stop it, and to say yes to it.
+
+    Attributes:
+        on_progress: called from the run's threads.
+        stop: no request is sent once it is set; what is whole by then is committed.
+        approve: asked before a run that costs or removes more than `limits` let it; without one it ends there.
+    """
 
     on_progress: Callable[[Progress], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
+    approve: Callable[[Preview], bool] | None = None
 
 
 # A flow is called through its engine, which passes plain parameters only; the context reaches through it.

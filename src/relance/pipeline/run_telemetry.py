@@ -10,7 +10,7 @@ from typing import Any
 from relance.embedding.providers import ModelInfo
 from relance.pipeline.report import Report
 from relance.telemetry.metrics import add, model_labels, record
-from relance.telemetry.spans import Value, span
+from relance.telemetry.spans import Value, carry, span
 
 __all__ = ["RunTelemetry", "measured"]
 
@@ -27,11 +27,9 @@ class RunTelemetry:
     """Hears of everything that is added to a run's report."""
 
     def __init__(self, report: Report, info: ModelInfo) -> None:
-        from opentelemetry.context import get_current
-
         self._part = {"index": report.index, "part": report.part}
         self._model = self._part | model_labels(info.name, info.region)
-        self._context = get_current()
+        self._carried = carry()
 
     def count(self, name: str, amount: float) -> None:
         """Add to the metric of a report's counter; those without one are passed over."""
@@ -43,7 +41,7 @@ class RunTelemetry:
 
     def stage(self, name: str) -> Any:
         """Open a span for a stage: inside the caller's, or in a thread of ours inside the run's."""
-        return span(name, self._part, within=self._context)
+        return span(name, self._part, carried=self._carried)
 
 
 @contextmanager

@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING
 from relance.errors import RelanceError
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
-__all__ = ["blame", "current", "span"]
+__all__ = ["blame", "carry", "current", "span"]
 
 Value = str | int | float
 
 
 @contextmanager
-def span(name: str, labels: Mapping[str, Value], *, within: Context | None = None,
+def span(name: str, labels: Mapping[str, Value], *, carried: Mapping[str, str] | None = None,
          client: bool = False) -> Generator[Span]:  # fmt: skip
-    """Open a span for the length of the block, inside the thread's current one or else `within`.
+    """Open a span for the length of the block, inside the thread's current one or else the one that is `carried`.
 
     An error that leaves the block is the span's outcome.
     """
+    from opentelemetry.propagate import extract
     from opentelemetry.trace import SpanKind
 
     # In a thread of ours there is none; in one of Prefect's there is its own span of the task.
-    context = None if current().get_span_context().is_valid else within
+    context = None if current().get_span_context().is_valid or not carried else extract(carried)
     kind = SpanKind.CLIENT if client else SpanKind.INTERNAL
     with _tracer().start_as_current_span(
         name, context, kind, labels, record_exception=False, set_status_on_exception=False
@@ -39,6 +39,15 @@ def span(name: str, labels: Mapping[str, Value], *, within: Context | None = Non
         except BaseException as error:
             blame(opened, error)
             raise
+
+
+def carry() -> dict[str, str]:
+    """Write down the current span, for threads and processes that go on inside it."""
+    from opentelemetry.propagate import inject
+
+    carrier: dict[str, str] = {}
+    inject(carrier)
+    return carrier
 
 
 def current() -> Span:

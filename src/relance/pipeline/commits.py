@@ -1,0 +1,148 @@
+"""What a run writes: batches, what is gone, and its record."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from relance.documents import Item, document_id
+from relance.pipeline.outlier_filter import open_outlier_filter
+from relance.pipeline.vectors import without
+from relance.store import schemas
+from relance.store.runs import Runs
+from relance.store.writer import Writer
+
+if TYPE_CHECKING:
+    from relance.config import IndexSpec
+    from relance.pipeline.batch import Batch
+    from relance.pipeline.discovery import Discovery
+    from relance.pipeline.report import Report
+    from relance.pipeline.runtime import Runtime
+    from relance.store import Store
+    from relance.store.index_tables import IndexTables
+
+__all__ = ["Commits"]
+
+
+class Commits:
+    """The writing side of a run over one part of an index; used by one thread at a time.
+
+    Attributes:
+        recorded: whether the run stands in the log of runs.
+    """
+
+    def __init__(self, spec: IndexSpec, store: Store, tables: IndexTables, runtime: Runtime, report: Report,
+                 check_lock: Callable[[], None]) -> None:  # fmt: skip
+        self.recorded = False
+        self._store, self._tables, self._runtime, self._report = store, tables, runtime, report
+        self._writer = Writer(store, spec, tables, report.run_id, check_lock)
+        self._outliers = open_outlier_filter(spec, store, tables, runtime.provider.info.dimension)
+        self._began, self._started_at = time.perf_counter(), datetime.now(UTC)
+
+    def repair(self) -> None:
+        """Let documents that an interrupted run left half done look changed."""
+        self._writer.repair()
+
+    def expect(self, collections: list[Item]) -> None:
+        """Name files of rows whose rows will be written: from then on they count as unread until the run is done."""
+        self._writer.expect([document_id(item.uri) for item in collections])
+
+    def commit(self, batch: Batch, known: pa.Array) -> int:
+        """Replace the batch's documents in the table, then in the manifest; returns the chunks written.
+
+        `known` are the ids of documents the index may hold rows of.
+        """
+        tables = dict(batch.tables)
+        if self._outliers is not None:
+            failures = self._outliers.check(tables["chunks"])
+            for failure in failures:
+                self._report.fail(failure)
+            tables = without(tables, [document_id(failure.uri) for failure in failures])
+        chunks, documents, touched = tables["chunks"], tables["documents"], tables["touched"]
+        if documents.num_rows or touched.num_rows:
+            self._writer.write(_rows(chunks, self._tables), pa.concat_tables([documents, touched]),
+                               known=known.to_pylist())  # fmt: skip
+        changed = int(pc.sum(pc.is_in(documents["doc_id"], known)).as_py() or 0)
+        for name, amount in {
+            "chunks": chunks.num_rows, "changed": changed, "added": documents.num_rows - changed,
+            "touched": touched.num_rows, "unchanged": touched.num_rows,
+        }.items():  # fmt: skip
+            self._report.add(name, amount)
+        return chunks.num_rows
+
+    def finish(self, discovery: Discovery, *, stopped: bool, only: frozenset[str]) -> None:
+        """Remove what is gone, refresh indexes, publish, and record the run."""
+        report, writer = self._report, self._writer
+        with report.stage("finish"):
+            self._runtime.cache.close()
+            if not stopped:
+                if discovery.complete:
+                    report.add("removed", writer.remove(discovery.removed))
+                    writer.finish_collections(self._whole(discovery.collections), self._versions)
+                self._tables.failures.replace(report.failures, run_id=report.run_id, now=datetime.now(UTC), only=only)
+            writer.tidy(bought=report.embedded)
+            waiting = any(failure.retryable for failure in report.failures)
+            note = writer.publish(complete=not (stopped or waiting or only))
+            writer.close()
+            report.notes += [note] if note else []
+            report.notes += self._outliers.notes() if self._outliers is not None else []
+        if stopped:
+            report.status = "stopped"
+        elif report.failed:
+            report.status = "completed with failures"
+        self.record()
+
+    def fail(self, error: BaseException) -> None:
+        """Commit what waits, and record that the run failed."""
+        if isinstance(error, Exception):  # not where the process is to end
+            with contextlib.suppress(Exception):
+                self._writer.flush()
+        self._report.status = "failed"
+        self._report.notes.append(str(error)[:500] or type(error).__name__)
+        with contextlib.suppress(Exception):  # the error itself is what the caller has to hear of
+            self.record()
+
+    def record(self) -> None:
+        """Append the run to the log of runs."""
+        report, tables = self._report, self._tables
+        report.table, report.table_version = tables.name, tables.chunks.version
+        report.served = (tables.alias or {}).get("table") == tables.name
+        report.seconds["total"] = time.perf_counter() - self._began
+        Runs(self._store, tables.index).append(
+            run_id=report.run_id,
+            table=tables.name,
+            status=report.status,
+            started_at=self._started_at,
+            ended_at=datetime.now(UTC),
+            versions=tables.versions,
+            report=report.as_dict(),
+        )
+        self.recorded = True
+
+    def _versions(self, item: Item) -> dict[str, Any]:
+        source = self._runtime.sources[item.source]
+        remembered = getattr(source, "remembered", None)
+        memory = None if remembered is None else remembered.get(item.uri, ("", ""))[1]
+        return self._runtime.fingerprints.versions(item, memory)
+
+    def _whole(self, collections: list[Item]) -> list[Item]:
+        """Choose the files of rows of which every row is in: a failing one has to be read again."""
+        failed = {failure.uri for failure in self._report.failures}
+        bad = {uri[:at] for uri in failed for at, letter in enumerate(uri) if letter == "#"} | failed
+        return [item for item in collections if item.uri not in bad]
+
+
+def _rows(chunks: pa.Table, tables: IndexTables) -> pa.Table:
+    """Give chunks the columns that their table has."""
+    schema = schemas.values(tables.chunks.schema)
+    if not chunks.num_rows:
+        return schema.empty_table()
+    columns = {name: chunks[name] for name in schema.names if name in chunks.column_names}
+    columns["metadata"] = schemas.json_column(chunks["metadata"])
+    return pa.table([columns[name] for name in schema.names], names=schema.names)

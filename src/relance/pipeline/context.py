@@ -1,0 +1,42 @@
+"""What every stage is told about its run: small, frozen, the same in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from relance.config.reference import SpecReference
+
+if TYPE_CHECKING:
+    from relance.pipeline.staging import Staging
+
+__all__ = ["Context"]
+
+
+@dataclass(slots=True, frozen=True)
+class Context:
+    """A run over one part of an index.
+
+    Attributes:
+        spec: the declaration, with its secrets as references.
+        part: text | media.
+        run_id: of the run; both parts have the same.
+        full: whether documents are read and written again that have not changed.
+        guess: whether the run only plans: what is behind an address is not fetched.
+        staging: where batches lie that leave a process.
+        trace: the span of the run, as OpenTelemetry propagates it.
+    """
+
+    spec: SpecReference
+    part: str
+    run_id: str
+    full: bool
+    guess: bool
+    staging: Staging
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What the run is over, for people: `handbook`, or `handbook media`."""
+        return f"{self.spec.name} media" if self.part == "media" else self.spec.name

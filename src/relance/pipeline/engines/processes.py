@@ -1,0 +1,109 @@
+"""The engine of one machine with several cores: stages run in worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from relance.errors import RetryableError
+
+if TYPE_CHECKING:
+    from loky.process_executor import ProcessPoolExecutor
+
+    from relance.pipeline.batch import Batch
+
+__all__ = ["Processes"]
+
+# A batch that has taken so many pools with it is what kills them: out of memory, say.
+_TRIES = 3
+
+
+class Processes:
+    """Runs stages in processes of our own, spawned (never forked: LanceDB does not survive it).
+
+    A pool of which a worker has died is replaced, and what it was at is tried again.
+    """
+
+    shares_memory = False
+    shares_disk = True
+
+    def __init__(self, workers: int = 0) -> None:
+        self.workers = workers or _cores()
+        self._pool: ProcessPoolExecutor | None = None
+        self._opening = threading.Lock()
+
+    def submit(self, stage: Callable[..., Batch], /, *values: Any) -> _Trying:
+        """Run a stage in a worker."""
+        made = [each.result() if isinstance(each, _Trying) else each for each in values]
+        return _Trying(self, stage, made)
+
+    def pool(self, broken: ProcessPoolExecutor | None = None) -> ProcessPoolExecutor:
+        """Return the pool, a new one in place of a broken one."""
+        with self._opening:
+            if self._pool is None or self._pool is broken:
+                from loky.process_executor import ProcessPoolExecutor
+
+                # A model or table in one worker must not use the cores of all.
+                threads = str(max(1, _cores() // self.workers))
+                env = {name: threads for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS") if name not in os.environ}
+                self._pool = ProcessPoolExecutor(self.workers, initializer=_begin, env=env)
+            return self._pool
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, kill_workers=error is not None)
+            self._pool = None
+
+
+class _Trying:
+    """The future of a stage, which is tried again where its worker dies."""
+
+    def __init__(self, engine: Processes, stage: Callable[..., Batch], values: list[Any]) -> None:
+        self._engine, self._stage, self._values = engine, stage, values
+        self._done: Batch | None = None
+        self._start()
+
+    def result(self) -> Batch:
+        """Wait for the outcome; RetryableError where the workers die over it again and again."""
+        for _ in range(_TRIES):
+            if self._done is not None:
+                return self._done
+            try:
+                self._done = self._future.result()
+            except BrokenProcessPool:
+                self._start(self._pool)
+        if self._done is not None:
+            return self._done
+        workers = self._engine.workers
+        msg = f"the worker processes died {_TRIES} times over one batch; is the memory too small for {workers} of them?"
+        raise RetryableError(msg)
+
+    def _start(self, broken: ProcessPoolExecutor | None = None) -> None:
+        self._pool = self._engine.pool(broken)
+        try:
+            self._future: Future[Batch] = self._pool.submit(self._stage, *self._values)
+        except BrokenProcessPool:  # another batch's worker died a moment ago
+            self._pool = self._engine.pool(self._pool)
+            self._future = self._pool.submit(self._stage, *self._values)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the coordinator: a terminal sends it to all of its processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _cores() -> int:
+    from loky import cpu_count
+
+    return cpu_count()

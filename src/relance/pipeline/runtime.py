@@ -1,0 +1,151 @@
+"""What the stages work with in one process: sources, model, event loop, cache, opened once and used by all batches."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import threading
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from relance.config import EmbeddingSpec, IndexSpec
+from relance.pipeline.counts import Ledger
+from relance.pipeline.fingerprints import Fingerprints
+from relance.store import open_store
+from relance.store.embeddings import EmbeddingStore
+from relance.store.index_tables import space_of
+
+if TYPE_CHECKING:
+    from relance.embedding.budget import CostMeter
+    from relance.embedding.embedder import Embedded
+    from relance.embedding.runtime import EmbeddingLoop
+    from relance.media.loader import MediaLoader
+    from relance.pipeline.context import Context
+    from relance.store import Store
+
+__all__ = ["Runtime", "lend", "runtime_of"]
+
+
+class Runtime:
+    """Everything one part of an index needs to be read, split and embedded; a context manager.
+
+    Attributes:
+        meter: pays requests from the budget of the run; None outside its process, where each grant brings its own.
+        ledger: what was bought and not yet reported.
+    """
+
+    def __init__(self, spec: IndexSpec, part: str, *, full: bool = False,
+                 store: Store | None = None, stopped: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
+        """Open what a part of a spec names; ConfigurationError where that cannot be."""
+        from relance.embedding.providers import open_provider
+
+        self.spec = spec
+        self.part = part
+        self.full = full
+        self.stopped = stopped
+        self.ledger = Ledger()
+        self.meter: CostMeter | None = None
+        self.store = store or open_store(spec)
+        self.sources = self._open_sources()
+        self.provider = open_provider(self.embedding, spec.plugins)
+        info = self.provider.info
+        self.space = space_of(info)
+        self.fingerprints = Fingerprints(
+            spec, self.sources, tokenizer=info.tokenizer, space=self.space, split=part == "text"
+        )
+        self.cache = EmbeddingStore(self.store, self.space, info.dimension, sparse=info.sparse)
+        self._exits = contextlib.ExitStack()
+        self._opening = threading.Lock()
+        self._embedder: EmbeddingLoop | None = None
+        self._loader: MediaLoader | None = None
+
+    def __enter__(self) -> Self:
+        self._exits.callback(self.cache.close)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._exits.close()
+
+    @property
+    def embedding(self) -> EmbeddingSpec:
+        """The section of the spec that names this part's model."""
+        if self.part == "text":
+            return self.spec.embedding
+        assert self.spec.media is not None  # noqa: S101  # nobody opens the media of an index without
+        return self.spec.media.embedding
+
+    @property
+    def embedder(self) -> EmbeddingLoop:
+        """The embedder on its event loop; started with the first batch, since many runs have nothing to embed."""
+        with self._opening:
+            if self._embedder is None:
+                from relance.embedding.runtime import EmbeddingLoop
+
+                loop = EmbeddingLoop(
+                    self.provider, self.embedding, self.cache, account=self._account, stop=self.stopped
+                )
+                self._embedder = self._exits.enter_context(loop)
+        return self._embedder
+
+    @property
+    def loader(self) -> MediaLoader:
+        """What looks at images and videos."""
+        with self._opening:
+            if self._loader is None:
+                from relance.media.loader import open_media_loader
+
+                assert self.spec.media is not None  # noqa: S101  # as above
+                rules, scale = self.provider.info.media_rules, self.spec.media.oversize == "scale"
+                loader = open_media_loader(self.spec.media, rules, scale=scale, stop=self.stopped)
+                self._loader = self._exits.enter_context(loader)
+        return self._loader
+
+    def _open_sources(self) -> Sequence[Any]:
+        count = range(len(self.spec.sources))
+        if self.part == "text":
+            from relance.pipeline.text_reader import open_text_reader
+
+            return [open_text_reader(self.spec, position) for position in count]
+        from relance.pipeline.media_reader import open_media_reader
+
+        return [open_media_reader(self.spec, position) for position in count]
+
+    def _account(self, bought: Embedded) -> None:
+        """Note what a call bought, whether it ended well or not."""
+        self.ledger.add(
+            embedded=bought.embedded, requests=bought.requests, tokens=bought.tokens, cost_usd=bought.cost_usd
+        )
+
+
+_lock = threading.Lock()
+_runtimes: dict[tuple[str, str], Runtime] = {}
+
+
+def runtime_of(context: Context) -> Runtime:
+    """Return the process's runtime of a run: the coordinator's own, or in another process one that it opens."""
+    key = context.run_id, context.part
+    with _lock:
+        runtime = _runtimes.get(key)
+        if runtime is None:
+            for other in [each for each in _runtimes if each[0] != context.run_id]:
+                _runtimes.pop(other).__exit__()  # a worker serves one run after the other
+            runtime = Runtime(
+                context.spec.open(), context.part, full=context.full,
+                stopped=lambda: context.staging.stopped,
+            )  # fmt: skip
+            _runtimes[key] = runtime.__enter__()
+            atexit.register(runtime.__exit__)
+        return runtime
+
+
+@contextlib.contextmanager
+def lend(context: Context, runtime: Runtime) -> Generator[None]:
+    """Let stages that run in this process use a runtime that is open already."""
+    key = context.run_id, context.part
+    with _lock:
+        _runtimes[key] = runtime
+    try:
+        yield
+    finally:
+        with _lock:
+            del _runtimes[key]

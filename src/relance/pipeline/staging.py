@@ -1,0 +1,134 @@
+"""The staging area of a run: where batches lie that are not in memory, as Arrow IPC files."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from relance.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from filelock import BaseFileLock
+
+    from relance.store import Store
+
+__all__ = ["Staging"]
+
+_PREFIX = "relance-staging-"
+_STOP = "stop"
+
+
+class Staging:
+    """A folder that all processes of a run see, made when the first batch goes there; pickled, it is its path.
+
+    The process it belongs to holds a lock in it for as long as it lives: a folder whose lock is free was left by a run
+    that was killed, and the next run removes it.
+    """
+
+    def __init__(self, folder: Path, *, ours: bool = False) -> None:
+        self.folder = folder
+        self._ours = ours
+        self._opening = threading.Lock()
+        self._lock: BaseFileLock | None = None
+
+    @classmethod
+    def beside(cls, store: Store | None) -> Self:
+        """Choose a place: beside a local store's tables, or (None) among this machine's temporary files.
+
+        Raises ConfigurationError for a store without a folder that other machines could see.
+        """
+        parent = Path(tempfile.gettempdir())
+        if store is not None:
+            if store.local is None:
+                msg = f"{store.uri} is no folder that workers on other machines share"
+                raise ConfigurationError(msg)
+            parent = store.local / ".relance"
+        return cls(parent / f"{_PREFIX}{uuid.uuid4().hex}", ours=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._lock is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._lock.release()
+            self._lock = None
+
+    def write(self, tables: Mapping[str, pa.Table]) -> str:
+        """Keep tables; returns their address, which is whole or not there."""
+        import pyarrow as pa
+
+        self.open()
+        address = uuid.uuid4().hex
+        unfinished = self.folder / f"{address}.part"
+        unfinished.mkdir()
+        for name, table in tables.items():
+            with (
+                pa.OSFile(str(unfinished / f"{name}.arrow"), "wb") as sink,
+                pa.ipc.new_file(sink, table.schema) as file,
+            ):
+                file.write_table(table)
+        unfinished.rename(self.folder / address)
+        return address
+
+    def read(self, address: str) -> dict[str, pa.Table]:
+        """Map tables into memory; what is not looked at is not read."""
+        import pyarrow as pa
+
+        found = {}
+        for path in (self.folder / address).iterdir():
+            with pa.memory_map(str(path)) as source:
+                found[path.stem] = pa.ipc.open_file(source).read_all()
+        return found
+
+    def drop(self, address: str) -> None:
+        """Remove tables; harmless where they are gone."""
+        shutil.rmtree(self.folder / address, ignore_errors=True)
+
+    def stop(self) -> None:
+        """Tell all processes of the run to send nothing more."""
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                (self.folder / _STOP).touch()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run was stopped, or its area is gone with it."""
+        return (self.folder / _STOP).exists() or not self.folder.is_dir()
+
+    def open(self) -> Path:
+        """Make the folder if it is not there yet; returns it."""
+        with self._opening:
+            if not self._ours or self._lock is not None:
+                return self.folder
+            from filelock import FileLock
+
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(self.folder.parent)
+            self.folder.mkdir(mode=0o700)
+            lock = FileLock(self.folder / "lock", thread_local=False)
+            lock.acquire()
+            self._lock = lock
+            return self.folder
+
+    def __reduce__(self) -> tuple[type[Staging], tuple[Path]]:
+        return Staging, (self.folder,)
+
+
+def _sweep(parent: Path) -> None:
+    from filelock import FileLock, Timeout
+
+    for folder in parent.glob(f"{_PREFIX}*"):
+        lock = folder / "lock"
+        # Without a lock file it is being made at this moment, or it is somebody else's.
+        with contextlib.suppress(Timeout, OSError):
+            if lock.is_file():
+                with FileLock(lock, timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)

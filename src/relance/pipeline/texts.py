@@ -1,0 +1,133 @@
+"""The stages of texts: read and parse what changed, split it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from relance.documents import Chunk, Document, chunk_ids, document_id
+from relance.embedding.embedder import vector_key
+from relance.errors import DocumentError
+from relance.pipeline.counts import Counts
+from relance.pipeline.items import items_of
+from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
+from relance.store.failures import Failure
+
+if TYPE_CHECKING:
+    from relance.pipeline.batch import Batch
+    from relance.pipeline.runtime import Runtime
+
+__all__ = ["chunk", "inputs", "load"]
+
+
+def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # noqa: ARG001  # nothing is guessed
+    """Read the `items`; parse those whose content or fingerprint really changed.
+
+    Returns `documents` to be split, and `touched`: what the manifest will say of those that did not really change.
+    """
+    manifest = {row["doc_id"]: row for row in batch["manifest"].to_pylist()}
+    documents: list[Document] = []
+    rows: list[dict[str, Any]] = []
+    touched: list[dict[str, Any]] = []
+    failed: list[Failure] = []
+    for item in items_of(batch["items"]):
+        source = runtime.sources[item.source]
+        try:
+            content = source.read(item)
+            versions = runtime.fingerprints.versions(item)
+            known = manifest.get(document_id(item.uri))
+            same = known is not None and known["content_hash"] == content.content_hash
+            if known and same and not runtime.full and known["fingerprint"] == versions["fingerprint"]:
+                touched.append({**known, **versions})
+                continue
+            document = source.parse(content)
+        except DocumentError as error:
+            failed.append(Failure(error.uri, error.reason, "load"))
+            continue
+        documents.append(document)
+        rows.append({
+            "doc_id": document.id, "uri": item.uri, "parent": document_id(item.parent) if item.parent else None,
+            "collection": False, "content_hash": document.content_hash, "title": document.title, "chunks": 0,
+            "tokens": 0, **versions,
+        })  # fmt: skip
+    tables = {"documents": table_of(documents, rows), "touched": pa.Table.from_pylist(touched, schema=DOCUMENTS)}
+    return batch.becomes(tables, Counts(failures=tuple(failed)))
+
+
+def chunk(runtime: Runtime, batch: Batch) -> Batch:
+    """Split the `documents`; returns their `chunks`, and of `documents` what the manifest will say."""
+    from relance.chunkers import chunk_documents, embedding_text
+
+    spec, provider = runtime.spec.chunking, runtime.provider
+    columns: dict[str, list[Any]] = {name: [] for name in CHUNKS.names}
+    kept: list[int] = []
+    failed: list[Failure] = []
+    table = batch["documents"]
+    metadata = table["metadata"].to_pylist()
+    documents = list(documents_of(table))
+    found: Iterable[list[Chunk] | DocumentError] = ()
+    if documents:  # else the tokenizer, a fifth of a second to open, is not needed
+        limit = provider.info.max_input_tokens
+        found = chunk_documents(documents, spec, provider.tokenizer, limit, runtime.spec.plugins)
+    for at, (document, chunks) in enumerate(zip(documents, found, strict=True)):
+        if isinstance(chunks, DocumentError):
+            failed.append(Failure(chunks.uri, chunks.reason, "chunk"))
+            continue
+        if not chunks:
+            failed.append(Failure(document.uri, "no text in it", "chunk"))
+            continue
+        kept.append(at)
+        _add(columns, document, chunks, metadata[at])
+        if spec.context:
+            columns["input"] += [embedding_text(document, each, spec) for each in chunks]
+    sent = columns["input"] or columns["text"]
+    columns["key"] = [vector_key(provider.info.space, "document", text) for text in sent]
+    if spec.context and sent:
+        columns["input_tokens"] = provider.tokenizer.count(sent).tolist()
+    rows = filled(columns, CHUNKS, len(sent))
+    split = counted(table.take(pa.array(kept, pa.int64())), rows)
+    tables = {"chunks": rows, "documents": split, "touched": batch["touched"]}
+    return batch.becomes(tables, Counts(failures=tuple(failed)))
+
+
+def inputs(chunks: pa.Table) -> list[Any]:
+    """Return what is embedded for each chunk."""
+    return pc.coalesce(chunks["input"], chunks["text"]).to_pylist()
+
+
+def counted(documents: pa.Table, chunks: pa.Table) -> pa.Table:
+    """Take what the manifest will say of documents: how many chunks and tokens they have is known by now."""
+    of = pc.index_in(chunks["doc_id"], documents["doc_id"]).to_numpy()
+    numbers = np.bincount(of, minlength=documents.num_rows)
+    tokens = np.bincount(of, chunks["tokens"].to_numpy(), minlength=documents.num_rows)
+    columns = {name: documents[name] for name in DOCUMENTS.names}
+    columns |= {"chunks": pa.array(numbers, pa.int32()), "tokens": pa.array(tokens.astype(np.int64))}
+    return pa.table(columns, schema=DOCUMENTS)
+
+
+def _add(columns: dict[str, list[Any]], document: Document, chunks: list[Chunk], metadata: str) -> None:
+    doc_id, n = document.id, len(chunks)
+    texts = [document.text[each.start : each.end] for each in chunks]
+    columns["id"] += chunk_ids(doc_id, texts)
+    columns["doc_id"] += [doc_id] * n
+    columns["uri"] += [document.uri] * n
+    columns["title"] += [document.title] * n
+    columns["heading_path"] += [each.heading_path for each in chunks]
+    columns["text"] += texts
+    columns["seq"] += range(n)
+    columns["start_char"] += [each.start for each in chunks]
+    columns["end_char"] += [each.end for each in chunks]
+    columns["page"] += _pages(document, chunks)
+    columns["tokens"] += [each.tokens for each in chunks]
+    columns["media_type"] += [document.media_type] * n
+    columns["metadata"] += [metadata] * n
+
+
+def _pages(document: Document, chunks: list[Chunk]) -> list[int | None]:
+    if not document.pages:
+        return [None] * len(chunks)
+    return np.searchsorted(document.pages, [each.start for each in chunks], side="right").tolist()

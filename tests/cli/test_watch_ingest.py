@@ -1,0 +1,199 @@
+"""`relance watch --ingest` as people run it: a process without a Prefect server, and files that change."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from files import put
+
+from relance.index import Index
+
+SPEC = """
+name: notes
+sources:
+- {type: files, root: docs, include: ["*.md", "*.pdf"]}
+- {type: files, root: docs, include: ["*.csv"], rows: {id: id, text: text}}
+embedding: {model: fake/hash, dimension: 8}
+store: {uri: db}
+"""
+
+
+class Live:
+    """The process, what it says, and the index it writes."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.docs, self.spec = folder / "docs", folder / "index.yaml"
+        if not self.spec.exists():
+            put(self.spec, SPEC)
+        # Whoever imports Prefect fails: nothing of it is needed where no server is configured.
+        put(folder / "without/prefect/__init__.py", "raise ImportError('Prefect was imported')")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        clean |= {"PREFECT_HOME": str(folder), "PYTHONPATH": str(folder / "without"), **environment}
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "relance.cli.main", "watch", "--ingest", str(self.spec)], cwd=folder, text=True,
+            env=clean | {"COLUMNS": "300"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+        )  # fmt: skip
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(map(str.rstrip, self.process.stdout))
+
+    def say(self, words: str) -> str:
+        """Wait for a line with these words; returns it, and forgets it and those before it."""
+        found: list[str] = []
+        wait(lambda: found.extend(line for line in self.lines if words in line) or found, what=lambda: self.lines)
+        del self.lines[: self.lines.index(found[0]) + 1]
+        return found[0]
+
+    def texts(self) -> dict[str, str]:
+        """What the index holds now, by uri."""
+        rows = Index(self.spec).table().search().select(["uri", "text"]).limit(100).to_list()
+        return {row["uri"]: row["text"] for row in rows}
+
+    def holds(self, **texts: str | None) -> None:
+        """Wait until documents have these texts in the index, or are not there."""
+        wanted = {name.replace("_", "."): text for name, text in texts.items()}
+        wait(lambda: {uri: self.texts().get(f"docs/{uri}") for uri in wanted} == wanted, what=self.texts)
+
+    def end(self) -> int:
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(60)
+        self._reading.join(10)
+        return code
+
+
+def wait(for_: Callable[[], Any], *, what: Callable[[], Any], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not for_():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Callable[..., Live]]:
+    """Begin to watch a folder with what is in it, past the first look."""
+    begun: list[Live] = []
+
+    def call(**environment: str) -> Live:
+        begun.append(Live(tmp_path, **environment))
+        begun[-1].say("everything")
+        return begun[-1]
+
+    yield call
+    for live in begun:
+        if live.process.poll() is None:
+            live.process.kill()
+            live.process.wait()
+        live._reading.join(10)
+        assert live.process.stdout is not None
+        live.process.stdout.close()
+
+
+def test_what_is_saved_added_renamed_and_removed_is_in_the_index(docs: Path, begin: Callable[..., Live]) -> None:
+    put(docs / "a.md", "one")
+    put(docs / "b.md", "two")
+    live = begin()
+    live.holds(a_md="one", b_md="two")
+    put(docs / "a.md", "one and more")
+    put(docs / "new.md", "three")
+    live.holds(a_md="one and more", new_md="three")
+    (docs / "b.md").rename(docs / "c.md")
+    live.holds(b_md=None, c_md="two")
+    (docs / "new.md").unlink()
+    live.holds(new_md=None)
+    assert live.end() == 0
+    assert not [line for line in live.lines if "Prefect" in line or "relance:" in line]
+
+
+def test_rows_of_a_file_are_followed(docs: Path, begin: Callable[..., Live]) -> None:
+    others = {f"docs/{name}.md": name for name in "abc"}  # without them most of the index would go at the end
+    for name in "abc":
+        put(docs / f"{name}.md", name)
+    table = put(docs / "t.csv", "id,text\n1,first\n2,second\n")
+    live = begin()
+    wait(lambda: live.texts() == others | {"docs/t.csv#1": "first", "docs/t.csv#2": "second"}, what=live.texts)
+    put(table, "id,text\n2,second\n3,third\n")
+    wait(lambda: live.texts() == others | {"docs/t.csv#2": "second", "docs/t.csv#3": "third"}, what=live.texts)
+    table.unlink()
+    wait(lambda: live.texts() == others, what=live.texts)
+
+
+def test_what_changes_during_a_run_is_one_run_afterwards(
+    docs: Path, begin: Callable[..., Live], log: Callable[[], list[str]]
+) -> None:
+    live = begin(RELANCE_FAKE_DELAY_S="1.5")
+    put(docs / "slow.md", "slow")
+    wait(lambda: "slow" in log(), what=log)
+    for name in "abc":
+        put(docs / f"{name}.md", name)
+        time.sleep(0.4)  # longer than the quiet that ends a burst
+    assert "1 changed: 1 added" in live.say("changed")
+    assert "3 changed: 3 added" in live.say("changed")
+    assert set(live.texts().values()) == {"slow", "a", "b", "c"}
+
+
+def test_a_broken_file_is_said_and_followed_until_it_is_whole(docs: Path, begin: Callable[..., Live]) -> None:
+    live = begin()
+    put(docs / "bad.pdf", b"%PDF-1.4 and then nothing")
+    put(docs / "a.md", "one")
+    assert "1 added, 1 failed (relance failures says why)" in live.say("changed")
+    live.holds(a_md="one")
+    (docs / "bad.pdf").unlink()
+    live.say("1 removed")
+    wait(lambda: Index(live.spec).failures() == [], what=Index(live.spec).failures)
+
+
+def test_a_run_that_needs_approval_is_one_line_and_keeps_nothing_else_out(
+    docs: Path, begin: Callable[..., Live]
+) -> None:
+    for name in "abcdefghijklmn":
+        put(docs / f"{name}.md", name)
+    live = begin()
+    for name in "abcdefghijklm":
+        (docs / f"{name}.md").unlink()
+    assert "--yes" in live.say("relance: notes: 13 removed: ")
+    put(docs / "n.md", "changed since")
+    live.holds(n_md="changed since", a_md="a")
+    Index(live.spec).ingest(approved=True, wait_s=60)
+    live.holds(n_md="changed since", a_md=None)
+
+
+def test_another_process_on_the_index_is_waited_for(docs: Path, begin: Callable[..., Live], tmp_path: Path) -> None:
+    from relance.store import open_store
+    from relance.store.lock import hold
+
+    live = begin()
+    with hold(open_store(Index(live.spec).spec), "notes"):
+        put(docs / "a.md", "one")
+        live.say("notes: the run does not get through")
+        put(docs / "b.md", "two")
+    assert "2 changed: 2 added" in live.say("changed")
+
+
+def test_ctrl_c_stops_a_run_at_a_batch_and_the_next_one_finishes_it(
+    docs: Path, begin: Callable[..., Live], log: Callable[[], list[str]]
+) -> None:
+    live = begin(RELANCE_FAKE_DELAY_S="1")
+    for number in range(200):
+        put(docs / f"{number}.md", f"text {number}")
+    wait(log, what=log)
+    assert live.end() == 0, live.lines
+    assert not [line for line in live.lines if "Traceback" in line or "relance:" in line]
+    bought = log()
+    done = Index(live.spec).ingest()
+    assert (done.status, len(live.texts())) == ("completed", 100)  # `texts` shows a hundred
+    assert len(log()) == len(set(log())) == 200, json.dumps(bought)
