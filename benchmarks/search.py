@@ -35,20 +35,20 @@ from unittest import mock
 
 import httpx
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from relance.config import IndexSpec
-from relance.documents import Chunk, Document
+from relance.documents import document_id
 from relance.embedding.providers import open_provider
 from relance.explore import running
 from relance.index import Index
 from relance.search import search_table
 from relance.search.hybrid_query import refine_factor
 from relance.search.query_encoder import Asked, QueryEncoder
-from relance.store import maintenance, open_store
+from relance.store import maintenance, open_store, schemas
 from relance.store.index_tables import IndexTables
 from relance.store.open_tables import OpenTables
-from relance.store.rows import EmbeddedDocument, chunk_rows
 
 K = 10
 BATCH = 2000
@@ -132,15 +132,9 @@ def build(spec: IndexSpec, rows: int, dimension: int, queries: int) -> Questions
             centres[rng.integers(CENTRES, size=count)] + 0.9 / np.sqrt(dimension) * rng.normal(size=(count, dimension))
         )
         words = rng.choice(WORDS, size=(count, 60), p=weights)
-        documents = []
-        for at in range(count):
-            text = " ".join(f"w{word}" for word in words[at])
-            document = Document(
-                f"docs/{start + at}.md", text, "text/markdown", "", metadata={"year": 1980 + (start + at) % 45}
-            )
-            documents.append(EmbeddedDocument(document, [Chunk(0, len(text), 60)], vectors[at : at + 1]))
-        rows = chunk_rows(documents, tables.chunks.schema)
-        tables.chunks.replace(rows, known=[], run_id="bench", now=datetime.now(UTC))
+        texts = [" ".join(f"w{word}" for word in words[at]) for at in range(count)]
+        written = chunk_rows(tables.chunks.schema, texts, vectors, start)
+        tables.chunks.replace(written, known=[], run_id="bench", now=datetime.now(UTC))
         kept.append(vectors[: 1 + queries * BATCH // rows])
     tables.serve()
     near = np.concatenate(kept)
@@ -148,6 +142,22 @@ def build(spec: IndexSpec, rows: int, dimension: int, queries: int) -> Questions
     asked = unit(near + 0.5 / np.sqrt(dimension) * rng.normal(size=near.shape))
     maintenance.compact(tables.chunks.table, retention=RETENTION)
     return [(" ".join(f"w{word}" for word in rng.choice(2000, size=4)), vector) for vector in asked]
+
+
+def chunk_rows(schema: pa.Schema, texts: list[str], vectors: NDArray[np.float32], start: int) -> pa.Table:
+    """Make a row of each text, as the writer takes them; its year is one of 45."""
+    uris = [f"docs/{at}.md" for at in range(start, start + len(texts))]
+    ids = [document_id(uri) for uri in uris]
+    metadata = [f'{{"year": {1980 + at % 45}}}' for at in range(start, start + len(texts))]
+    columns = {
+        "id": pa.array(ids), "doc_id": pa.array(ids), "uri": pa.array(uris), "text": pa.array(texts),
+        "metadata": schemas.json_column(metadata), "media_type": pa.repeat("text/markdown", len(texts)),
+        "tokens": pa.repeat(pa.scalar(60, pa.int32()), len(texts)),
+        "seq": pa.repeat(pa.scalar(0, pa.int32()), len(texts)),
+        "vector": pa.FixedSizeListArray.from_arrays(vectors.reshape(-1), vectors.shape[1]),
+    }  # fmt: skip
+    wanted = schemas.values(schema)
+    return pa.table([columns.get(each.name, pa.nulls(len(texts), each.type)) for each in wanted], schema=wanted)
 
 
 def unit(vectors: NDArray[Any]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from embedded_documents import EmbeddedDocument, chunk_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,6 @@ from relance.embedding.sparse import Sparse, from_arrow, search_sparse
 from relance.index import Index
 from relance.store import Store, schemas
 from relance.store.chunks import ChunkTable
-from relance.store.rows import EmbeddedDocument, chunk_rows
 
 Make = Callable[..., Index]
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from embedded_documents import EmbeddedDocument, chunk_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,6 @@ from relance.store.connection import store_error
 from relance.store.failures import Failure, Failures
 from relance.store.index_tables import IndexTables
 from relance.store.manifest import Manifest, marker
-from relance.store.rows import EmbeddedDocument, chunk_rows
 from relance.store.runs import Runs
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from dying_store import DyingStore, Fuse
+from embedded_documents import EmbeddedDocument, chunk_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ from relance.store.index_tables import IndexTables
 from relance.store.manifest import marker
 from relance.store.pending import CommitLimits, Pending
 from relance.store.repair import find_torn
-from relance.store.rows import EmbeddedDocument, chunk_rows, manifest_rows
+from relance.store.schemas import manifest_rows
 from relance.store.writer import Writer
 
 Documents = dict[str, list[str]]

@@ -21,7 +21,7 @@ from relance.pipeline.text_reader import Reader
 from relance.store.failures import Failure
 from relance.store.manifest import Manifest, Snapshot, marker
 
-__all__ = ["BATCH_BYTES", "BATCH_ITEMS", "Candidate", "Discovery"]
+__all__ = ["BATCH_BYTES", "BATCH_ITEMS", "Discovery"]
 
 # A batch is a task run: enough chunks to make its overhead vanish, few enough to overlap with the next one.
 BATCH_ITEMS = 1000
@@ -31,14 +31,6 @@ _FIRST_ITEMS = 64
 
 Places = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-
-
-@dataclass(slots=True, frozen=True)
-class Candidate:
-    """An item that is new or may have changed; `known` if the index may hold rows of it."""
-
-    item: Item
-    known: bool
 
 
 @dataclass(slots=True)

@@ -9,7 +9,19 @@ import pyarrow as pa
 
 from relance.embedding.sparse import sparse_type
 
-__all__ = ["CATALOG", "DOCUMENTS", "FAILURES", "RUNS", "chunks", "in_lists", "json_column", "key", "values", "vectors"]
+__all__ = [
+    "CATALOG",
+    "DOCUMENTS",
+    "FAILURES",
+    "RUNS",
+    "chunks",
+    "in_lists",
+    "json_column",
+    "key",
+    "manifest_rows",
+    "values",
+    "vectors",
+]
 
 # LanceDB plans an IN list by parsing it: 35 ms for a thousand values, 1.2 s for ten thousand (measured).
 _IN_LIST = 1000
@@ -143,3 +155,8 @@ def in_lists(column: str, values: Sequence[str]) -> Iterable[Any]:
 
     for start in range(0, len(values), _IN_LIST):
         yield col(column).isin(list(values[start : start + _IN_LIST]))
+
+
+def manifest_rows(rows: Iterable[dict[str, Any]]) -> pa.Table:
+    """Return rows of the manifest, as `Writer.write` takes them; columns that the writer adds are left out."""
+    return pa.Table.from_pylist(list(rows), schema=values(DOCUMENTS))

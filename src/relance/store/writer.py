@@ -15,7 +15,6 @@ from relance.store.index_tables import IndexTables
 from relance.store.maintenance import compact_if_due, index_lookups, refresh_indexes
 from relance.store.pending import COMMIT_LIMITS, CommitLimits, Pending, without
 from relance.store.repair import repair
-from relance.store.rows import manifest_rows
 from relance.store.runs import Runs
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ class Writer:
         if not items:
             return
         self._begin()
-        rows = manifest_rows(
+        rows = schemas.manifest_rows(
             {"doc_id": document_id(item.uri), "uri": item.uri, "parent": None, "collection": True, "content_hash": None,
              "title": None, "chunks": 0, "tokens": 0, **versions(item)}
             for item in items
