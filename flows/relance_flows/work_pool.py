@@ -23,6 +23,7 @@ from relance.pipeline.engines.choice import choose, open_engine
 from relance.pipeline.engines.exchange import Exchange, Order
 from relance.pipeline.engines.read_here import read_here
 from relance.pipeline.staging import Staging
+from relance.pipeline.store_staging import StoreStaging
 from relance_flows.work import work
 
 __all__ = ["WorkPool", "engine_of"]
@@ -104,7 +105,7 @@ class WorkPool:
         if self._exchange is not None:
             self._exchange.close()
 
-    def _open(self, staging: Staging) -> Exchange:
+    def _open(self, staging: Staging | StoreStaging) -> Exchange:
         with self._looking:
             if self._exchange is None:
                 self._folder = staging.open() / "exchange"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from relance.pipeline.staging import Staging
+    from relance.pipeline.store_staging import StoreStaging
 
 __all__ = ["Batch"]
 
@@ -30,7 +31,7 @@ class Batch:
 
     __slots__ = ("_address", "_staging", "_tables", "counts", "number", "total")
 
-    def __init__(self, number: int, total: int, tables: Mapping[str, pa.Table], staging: Staging, *,
+    def __init__(self, number: int, total: int, tables: Mapping[str, pa.Table], staging: Staging | StoreStaging, *,
                  counts: Counts | None = None) -> None:  # fmt: skip
         self.number = number
         self.total = total
@@ -80,7 +81,7 @@ class Batch:
         return f"<batch {self.name}: {rows or 'staged'}>"
 
 
-def _staged(number: int, total: int, staging: Staging, address: str, counts: Counts) -> Batch:
+def _staged(number: int, total: int, staging: Staging | StoreStaging, address: str, counts: Counts) -> Batch:
     batch = Batch(number, total, {}, staging, counts=counts)
     batch._tables, batch._address = None, address  # noqa: SLF001  # its own class
     return batch

@@ -10,6 +10,7 @@ from relance.config.reference import SpecReference
 
 if TYPE_CHECKING:
     from relance.pipeline.staging import Staging
+    from relance.pipeline.store_staging import StoreStaging
 
 __all__ = ["Context"]
 
@@ -33,7 +34,7 @@ class Context:
     run_id: str
     full: bool
     guess: bool
-    staging: Staging
+    staging: Staging | StoreStaging
     trace: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -25,6 +25,7 @@ from relance.pipeline.planning import make_plan, outline
 from relance.pipeline.report import Report, combine
 from relance.pipeline.run_handle import RunHandle, current_handle
 from relance.pipeline.staging import Staging
+from relance.pipeline.store_staging import StoreStaging
 from relance.store import open_store
 from relance.store.index_tables import part_name
 from relance.store.lock import hold
@@ -65,10 +66,11 @@ class Run:
             if not self._read_only:
                 exits.callback(self._locks.close)
                 self._hold()
-            staging = exits.enter_context(Staging.beside(None if self.engine.shares_disk else self._store))
+            reference = SpecReference.of(self.spec)
+            staging = exits.enter_context(self._staging(reference))
             budget, run_id = Budget(self.spec.limits.max_cost_usd), uuid.uuid4().hex[:12]
             for part in (TEXT, MEDIA) if self.spec.media is not None else (TEXT,):
-                context = Context(SpecReference.of(self.spec), part.name, run_id, self._full, False, staging)
+                context = Context(reference, part.name, run_id, self._full, False, staging)
                 run = Coordinator(
                     self.spec, part, context, self._store, only=self._only, budget=budget, handle=self.handle,
                     engine=lambda: self.engine, check_lock=self._check_lock,
@@ -202,6 +204,12 @@ class Run:
         if run.part.name not in self._journeys:
             self._journeys[run.part.name] = Journeys(run, self.engine)
         return self._journeys[run.part.name]
+
+    def _staging(self, spec: SpecReference) -> Staging | StoreStaging:
+        """Choose where batches lie that leave a process: where all that execute stages can read them."""
+        if self.engine.shares_disk:
+            return Staging.beside(None)
+        return Staging.beside(self._store) if self._store.local is not None else StoreStaging(spec, store=self._store)
 
     def _check_lock(self) -> None:
         for check in self._checks:

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from relance.errors import ConfigurationError
-
 if TYPE_CHECKING:
     import pyarrow as pa
     from filelock import BaseFileLock
@@ -40,16 +38,9 @@ class Staging:
 
     @classmethod
     def beside(cls, store: Store | None) -> Self:
-        """Choose a place: beside a local store's tables, or (None) among this machine's temporary files.
-
-        Raises ConfigurationError for a store without a folder that other machines could see.
-        """
-        parent = Path(tempfile.gettempdir())
-        if store is not None:
-            if store.local is None:
-                msg = f"{store.uri} is no folder that workers on other machines share"
-                raise ConfigurationError(msg)
-            parent = store.local / ".relance"
+        """Choose a place: in the folder of a store, or (None) among this machine's temporary files."""
+        shared = store.local if store is not None else None
+        parent = shared / ".relance" if shared is not None else Path(tempfile.gettempdir())
         return cls(parent / f"{_PREFIX}{uuid.uuid4().hex}", ours=True)
 
     def __enter__(self) -> Self:
