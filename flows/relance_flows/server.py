@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Generator
@@ -45,6 +46,8 @@ def temporary_server(stopped: Callable[[], bool]) -> Generator[Callable[[], None
         stderr=subprocess.DEVNULL,
     )
 
+    up = threading.Event()
+
     def wait() -> None:
         deadline = time.monotonic() + PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
         while not _healthy(port):
@@ -58,11 +61,15 @@ def temporary_server(stopped: Callable[[], bool]) -> Generator[Callable[[], None
                 )
                 raise ConfigurationError(msg)
             time.sleep(_POLL_S)
+        up.set()
 
     try:
         with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
-            yield wait
-            _drain()
+            try:
+                yield wait
+            finally:
+                if up.is_set():  # of a run that failed, too: what is queued would be said to have been lost
+                    _drain()
     finally:
         process.terminate()
         try:
