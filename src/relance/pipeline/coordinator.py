@@ -127,6 +127,14 @@ class Coordinator:
             self._listing.close()
             self._listing = None
 
+    def look_again(self) -> None:
+        """Drop what was found, and what the report says of it, because another run has written the index."""
+        self.forget()
+        self.report.forget_findings()
+        self._handed.clear()
+        self._refused.clear()
+        self.repair()
+
     def loss(self) -> Loss:
         """Count what the run would remove; waits until the sources are listed."""
         return loss_of(self.look().whole(), self.tables, self.store)

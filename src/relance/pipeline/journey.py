@@ -119,6 +119,7 @@ class Journeys:
         except (RetryableError, StoppedError) as error:
             embedded = self._run.abandon(batch, error)
             if embedded is None:
+                batch.release()
                 return 0
         try:
             return _submit(committing, self._commit, embedded).result()
@@ -160,6 +161,8 @@ class Journeys:
                 run.release(grant)
             if run.complete(embedded.result()):
                 return embedded
+            if batch is not chunked:  # that one is still wanted if embedding fails
+                batch.result().release()
             batch = embedded
 
 

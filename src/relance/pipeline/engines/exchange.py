@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relance.errors import RetryableError
+from relance.pipeline.engines.errand import portable
 
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
@@ -92,7 +93,7 @@ class Exchange:
                 outcome = True, stage(*values)
                 data = pickle.dumps(outcome)
             except Exception as error:  # raised where the result is wanted
-                outcome = False, error
+                outcome = False, portable(error)
                 data = pickle.dumps(outcome)
         _write(self._done / name, data)
         path.unlink(missing_ok=True)
