@@ -39,7 +39,7 @@ def specs(tmp_path: Path, docs: Path, declare: Callable[..., Path]) -> list[Path
         "store": {"uri": str(tmp_path / "db")},
         "chunking": {"max_tokens": 24},
         "embedding": {"model": "fake/hash", "batch_texts": 16, "max_concurrency": 4},
-        "limits": {"batch_documents": 12},
+        "limits": {"batch_documents": 4, "batches_in_flight": 1},  # so none claims everything at once
     }
     return [declare(name, folder=tmp_path / name, **sections) for name in NAMES]
 
