@@ -10,6 +10,7 @@ from relance.pipeline import stages
 from relance.pipeline.batch import Batch
 from relance.pipeline.context import Context
 from relance.pipeline.engines import Engine
+from relance.pipeline.engines.errand import charged
 from relance.pipeline.grant import Grant
 from relance.pipeline.runtime import runtime_of
 from relance_tasks.retries import BATCH
@@ -21,5 +22,6 @@ __all__ = ["embed"]
 @task(task_run_name="embed {context.title} {batch.name}", **BATCH)
 def embed(engine: Engine, context: Context, batch: Batch, grant: Grant, *, after: Any = None) -> Batch:  # noqa: ARG001  # draws the graph
     """Find or buy the vectors of the batch; what a failed try has bought is not bought again."""
-    with share_of_rates(runtime_of(context)):
+    runtime = runtime_of(context)
+    with share_of_rates(runtime), charged(runtime.ledger):
         return engine.submit(stages.embed, context, batch, grant).result()

@@ -152,6 +152,24 @@ def test_a_spec_travels_with_its_secrets_as_references(tmp_path: Path, monkeypat
     assert opened.folder == tmp_path
 
 
+def test_a_key_that_is_written_in_the_spec_stays_in_its_process(tmp_path: Path) -> None:
+    import pickle
+
+    text = "name: n\nsources: [{type: files, root: .}]\nstore: {uri: 's3://b/db', storage_options: {region: here%s}}\n"
+    for model, option, place in (
+        (", api_key: sk-secret", "", r"embedding\.api_key"),
+        ("", ", aws_secret_access_key: s3cret", r"store\.storage_options\.aws_secret_access_key"),
+        ("", "", ""),
+    ):
+        embedding = f"embedding: {{model: openai/m, dimension: 8{model}}}\n"
+        spec = parse_spec(text % option + embedding, "index.yaml", tmp_path)
+        if place:
+            with pytest.raises(ConfigurationError, match=rf"^{place} is written in the spec"):
+                pickle.dumps(SpecReference.of(spec))
+        else:
+            assert pickle.loads(pickle.dumps(SpecReference.of(spec))).open().store == spec.store
+
+
 def test_an_engine_without_its_extra_or_prefect_is_one_sentence(
     make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

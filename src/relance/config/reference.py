@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import SecretStr
 
 from relance.config import IndexSpec
 from relance.errors import ConfigurationError
 
 __all__ = ["SpecReference"]
+
+# Of `storage_options`, which may hold keys and are hidden as a whole, a region or an address is none.
+_SECRET = re.compile(r"key|secret|token|password|credential")
 
 
 @dataclass(slots=True, frozen=True)
@@ -49,23 +56,27 @@ class SpecReference:
                 names = ", ".join(name for group in self._spec.plugins.given.values() for name in group)
                 msg = f"the plug-ins {names} were given to this Index and are not in other processes; install them"
                 raise ConfigurationError(msg)
-            text = text or _written(self._spec)
+            _check_secrets(self._spec, text)
+            text = text or json.dumps(self._spec.model_dump(mode="json", exclude_defaults=True))
         return SpecReference, (self.name, text, self.folder)
 
 
-def _written(spec: IndexSpec) -> str:
-    """Write a spec that was made in Python; ConfigurationError where it holds a secret."""
-    values = spec.model_dump(mode="json", exclude_defaults=True)
-    if found := _secret(values, ""):
-        msg = f"{found} is given as a value, which cannot go to other processes; use an environment variable or a block"
-        raise ConfigurationError(msg)
-    return json.dumps(values)
+def _check_secrets(spec: IndexSpec, text: str) -> None:
+    """Raise ConfigurationError for a secret that stands in the text, or was given in Python, where there is none."""
+    for place, secret in _secrets(spec.model_dump(exclude_defaults=True), ""):
+        if not text or secret in text:
+            how = "is written in the spec" if text else "is given as a value"
+            msg = f"{place} {how}, and would go to other processes; use an environment variable or a block"
+            raise ConfigurationError(msg)
 
 
-def _secret(value: Any, place: str) -> str:
-    """Name the first secret: pydantic dumps those as stars."""
+def _secrets(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Stream the secrets of a spec with their places."""
     if isinstance(value, dict):
-        return next((found for key, each in value.items() if (found := _secret(each, f"{place}.{key}"))), "")
-    if isinstance(value, list):
-        return next((found for at, each in enumerate(value) if (found := _secret(each, f"{place}[{at}]"))), "")
-    return place.lstrip(".") if isinstance(value, str) and value and set(value) == {"*"} else ""
+        for key, each in value.items():
+            yield from _secrets(each, f"{place}.{key}")
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            yield from _secrets(each, f"{place}[{at}]")
+    elif isinstance(value, SecretStr) and value.get_secret_value() and _SECRET.search(place.lower()):
+        yield place.lstrip("."), value.get_secret_value()

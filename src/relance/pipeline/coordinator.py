@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -127,6 +127,14 @@ class Coordinator:
             self._listing.close()
             self._listing = None
 
+    def look_again(self) -> None:
+        """Drop what was found, and what the report says of it, because another run has written the index."""
+        self.forget()
+        self.report.forget_findings()
+        self._handed.clear()
+        self._refused.clear()
+        self.repair()
+
     def loss(self) -> Loss:
         """Count what the run would remove; waits until the sources are listed."""
         return loss_of(self.look().whole(), self.tables, self.store)
@@ -200,15 +208,7 @@ class Coordinator:
     def count(self, batch: Batch, grant: Grant | None = None) -> Batch:
         """Add what a stage counted to the report, once; what it spent of a grant is settled."""
         counts, batch.counts = batch.counts, Counts()
-        amounts = dict(counts.amounts)
-        if grant is not None and self._allowance is not None:
-            billed, cost = int(amounts.get("tokens", 0)), amounts.get("cost_usd")
-            amounts["cost_usd"] = self._allowance.settle(
-                grant.tokens, billed, cost, refusals=amounts.pop("refusals", 0)
-            )
-            self._granted.discard(id(grant))
-        for name, amount in amounts.items():
-            self._add(name, amount)
+        self._charge(counts.amounts, grant)
         self._fail(counts.failures)
         self._refused.update(counts.refused)
         return batch
@@ -248,8 +248,7 @@ class Coordinator:
         """End the claims of a batch, whether their vectors came or not."""
         self.cache.release(list(grant.keys))
         if self._allowance is not None and id(grant) in self._granted:  # it ended with an error
-            self._granted.discard(id(grant))
-            self._allowance.settle(grant.tokens)
+            self._charge({}, grant)
 
     def lose(self, batch: Batch, error: RelanceError) -> None:
         """Note that a batch could not be written; its documents stay as they were until the next run."""
@@ -313,9 +312,25 @@ class Coordinator:
 
     def _settle_accounts(self) -> None:
         """Count what was bought by tries that failed, and what of a free quota is used up."""
-        for name, amount in self.runtime.ledger.take().items():
+        left = self.runtime.ledger.take()
+        left.pop("refusals", None)
+        for name, amount in left.items():
             self._add(name, amount)
         self.quota.use(self.report.tokens - self.filled_tokens)  # free quotas are not for batches
+
+    def _charge(self, counted: Mapping[str, float], grant: Grant | None) -> None:
+        """Add to the report what was counted; what was bought on a grant, by failed tries, too, is settled."""
+        amounts = dict(counted)
+        if grant is not None and self._allowance is not None:
+            for name, amount in self.runtime.ledger.take().items():
+                amounts[name] = amounts.get(name, 0) + amount
+            billed, cost = int(amounts.get("tokens", 0)), amounts.get("cost_usd")
+            amounts["cost_usd"] = self._allowance.settle(
+                grant.tokens, billed, cost, refusals=amounts.pop("refusals", 0)
+            )
+            self._granted.discard(id(grant))
+        for name, amount in amounts.items():
+            self._add(name, amount)
 
     def _add(self, name: str, amount: float) -> None:
         if name == "reused":  # what batch files brought is found in the cache now, and was counted when it came

@@ -29,7 +29,8 @@ class Counts:
 class Ledger:
     """What one process has bought and not yet reported; safe to use from several threads.
 
-    A try that fails has no result its bill could travel with: the next result of the process carries it home.
+    A try that fails has no result its bill could travel with: its error carries it home from another process, and
+    in the run's own the next result takes it along.
     """
 
     def __init__(self) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from relance.errors import RetryableError, StoppedError
 from relance.pipeline import stages
+from relance.pipeline.coordinator import STOPPED
+from relance.pipeline.engines.errand import charged
 
 if TYPE_CHECKING:
     from relance.pipeline import engines
@@ -113,12 +115,13 @@ class Journeys:
         batch = start.batch if isinstance(start, _Prepared) else start
         try:
             if not isinstance(start, _Prepared):
-                start = _submit(preparing, self._prepare, start, False).result()
+                start = _submit(preparing, self._begin, start).result()
                 batch = start.batch
             embedded = self._embed(start.future)
         except (RetryableError, StoppedError) as error:
             embedded = self._run.abandon(batch, error)
             if embedded is None:
+                batch.release()
                 return 0
         try:
             return _submit(committing, self._commit, embedded).result()
@@ -128,6 +131,11 @@ class Journeys:
         finally:
             batch.release()
             _value(embedded).release()
+
+    def _begin(self, batch: Batch) -> _Prepared:
+        if self._run.handle.stop.is_set():  # while it queued
+            raise StoppedError(STOPPED)
+        return self._prepare(batch, guess=False)
 
     def _prepare(self, batch: Batch, guess: bool) -> _Prepared:
         run, engine = self._run, self._engine
@@ -154,12 +162,15 @@ class Journeys:
         while True:
             grant = run.claim(batch.result())
             try:
-                embedded = self._engine.submit(stages.embed, run.context, batch, grant)
-                run.count(embedded.result(), grant)
+                with charged(run.runtime.ledger):
+                    embedded = self._engine.submit(stages.embed, run.context, batch, grant)
+                    run.count(embedded.result(), grant)
             finally:
                 run.release(grant)
             if run.complete(embedded.result()):
                 return embedded
+            if batch is not chunked:  # that one is still wanted if embedding fails
+                batch.result().release()
             batch = embedded
 
 

@@ -109,6 +109,11 @@ class Report:
         if self._observer:
             self._observer.count("failed", 1)
 
+    def forget_findings(self) -> None:
+        """Drop what listing, reading and splitting counted: it is done again."""
+        with self._lock:
+            self.failures, self.failed, self.unchanged = [], 0, 0
+
     def include(self, media: Report) -> None:
         """Take in what the run did to the media; the status of both together is the worse one."""
         self.media = media

@@ -155,8 +155,8 @@ class Run:
         yield
         self._hold()
         for run in self.parts:
-            if run.look().versions != run.tables.versions:
-                run.forget()
+            if run.tables.writer is not None or run.look().versions != run.tables.versions:
+                run.look_again()  # the other run may have been killed
                 self._journeys.pop(run.part.name, None)
                 self._preview = None
 

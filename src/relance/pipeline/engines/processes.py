@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.errors import RetryableError
+from relance.pipeline.engines.errand import run
 
 if TYPE_CHECKING:
     from loky.process_executor import ProcessPoolExecutor
@@ -22,6 +24,7 @@ __all__ = ["Processes"]
 
 # A batch that has taken so many pools with it is what kills them: out of memory, say.
 _TRIES = 3
+_LOOK_S = 0.2  # between two looks of a worker at its coordinator
 
 
 class Processes:
@@ -52,7 +55,7 @@ class Processes:
                 # A model or table in one worker must not use the cores of all.
                 threads = str(max(1, _cores() // self.workers))
                 env = {name: threads for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS") if name not in os.environ}
-                self._pool = ProcessPoolExecutor(self.workers, initializer=_begin, env=env)
+                self._pool = ProcessPoolExecutor(self.workers, initializer=_begin, initargs=(os.getpid(),), env=env)
             return self._pool
 
     def __enter__(self) -> Self:
@@ -92,15 +95,26 @@ class _Trying:
     def _start(self, broken: ProcessPoolExecutor | None = None) -> None:
         self._pool = self._engine.pool(broken)
         try:
-            self._future: Future[Batch] = self._pool.submit(self._stage, *self._values)
+            self._future: Future[Batch] = self._pool.submit(run, self._stage, *self._values)
         except BrokenProcessPool:  # another batch's worker died a moment ago
             self._pool = self._engine.pool(self._pool)
-            self._future = self._pool.submit(self._stage, *self._values)
+            self._future = self._pool.submit(run, self._stage, *self._values)
 
 
-def _begin() -> None:
-    """Leave Ctrl-C to the coordinator: a terminal sends it to all of its processes."""
+def _begin(coordinator: int) -> None:
+    """Leave Ctrl-C to the coordinator, since a terminal sends it to all of its processes, and end when it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, args=(coordinator,), name="relance-follow", daemon=True).start()
+
+
+def _follow(coordinator: int) -> None:
+    """End with the coordinator: a killed one's claims have lapsed, and the next run buys what this worker buys.
+
+    loky's workers live on. Not by `prctl`: that signal comes when the thread ends that started the worker.
+    """
+    while os.getppid() == coordinator:
+        time.sleep(_LOOK_S)
+    os._exit(1)
 
 
 def _cores() -> int:
