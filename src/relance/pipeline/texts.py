@@ -14,10 +14,12 @@ from relance.embedding.embedder import vector_key
 from relance.errors import DocumentError
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import items_of
+from relance.pipeline.rows import load_rows
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
 
 if TYPE_CHECKING:
+    from relance.documents import Item
     from relance.pipeline.batch import Batch
     from relance.pipeline.runtime import Runtime
 
@@ -29,17 +31,37 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # no
 
     Returns `documents` to be split, and `touched`: what the manifest will say of those that did not really change.
     """
-    manifest = {row["doc_id"]: row for row in batch["manifest"].to_pylist()}
+    items, manifest = batch["items"], batch["manifest"]
+    rows = items["text"].is_valid().combine_chunks()
+    read: list[pa.Table] = []
+    touched: list[pa.Table] = []
+    failed: tuple[Failure, ...] = ()
+    if rows.true_count:
+        documents, same = load_rows(items.filter(rows), manifest, runtime.fingerprints, full=runtime.full)
+        read.append(documents)
+        touched.append(same)
+    if rows.true_count < len(rows) or not len(rows):
+        documents, same, failed = _load_items(runtime, items_of(items.filter(pc.invert(rows))), manifest)
+        read.append(documents)
+        touched.append(same)
+    tables = {"documents": pa.concat_tables(read), "touched": pa.concat_tables(touched)}
+    return batch.becomes(tables, Counts(failures=failed))
+
+
+def _load_items(
+    runtime: Runtime, items: list[Item], manifest: pa.Table
+) -> tuple[pa.Table, pa.Table, tuple[Failure, ...]]:
+    held = {row["doc_id"]: row for row in manifest.to_pylist()}
     documents: list[Document] = []
     rows: list[dict[str, Any]] = []
     touched: list[dict[str, Any]] = []
     failed: list[Failure] = []
-    for item in items_of(batch["items"]):
+    for item in items:
         source = runtime.sources[item.source]
         try:
             content = source.read(item)
             versions = runtime.fingerprints.versions(item)
-            known = manifest.get(document_id(item.uri))
+            known = held.get(document_id(item.uri))
             same = known is not None and known["content_hash"] == content.content_hash
             if known and same and not runtime.full and known["fingerprint"] == versions["fingerprint"]:
                 touched.append({**known, **versions})
@@ -54,8 +76,7 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # no
             "collection": False, "content_hash": document.content_hash, "title": document.title, "chunks": 0,
             "tokens": 0, **versions,
         })  # fmt: skip
-    tables = {"documents": table_of(documents, rows), "touched": pa.Table.from_pylist(touched, schema=DOCUMENTS)}
-    return batch.becomes(tables, Counts(failures=tuple(failed)))
+    return table_of(documents, rows), pa.Table.from_pylist(touched, schema=DOCUMENTS), tuple(failed)
 
 
 def chunk(runtime: Runtime, batch: Batch) -> Batch:
