@@ -9,11 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relance.documents import Chunk, Document, chunk_ids, document_id
-from relance.embedding.embedder import vector_key
+from relance.documents import Chunk, Document, digests, document_id, occurrences
 from relance.errors import DocumentError
 from relance.pipeline.counts import Counts
-from relance.pipeline.items import items_of
+from relance.pipeline.items import hex_column, items_of
 from relance.pipeline.rows import load_rows
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
@@ -84,11 +83,15 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
     from relance.chunkers import chunk_documents, embedding_text
 
     spec, provider = runtime.spec.chunking, runtime.provider
-    columns: dict[str, list[Any]] = {name: [] for name in CHUNKS.names}
-    kept: list[int] = []
+    kept: list[int] = []  # the document of each chunk
+    spans: list[Chunk] = []
+    texts: list[str] = []
+    sequence: list[int] = []
+    seen: list[str] = []  # how often a text was in its document before
+    sent: list[str] = []
+    pages: list[int | None] = []
     failed: list[Failure] = []
-    table = batch["documents"]
-    metadata = table["metadata"].to_pylist()
+    table = batch["documents"].combine_chunks()
     documents = list(documents_of(table))
     found: Iterable[list[Chunk] | DocumentError] = ()
     if documents:  # else the tokenizer, a fifth of a second to open, is not needed
@@ -101,16 +104,35 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         if not chunks:
             failed.append(Failure(document.uri, "no text in it", "chunk"))
             continue
-        kept.append(at)
-        _add(columns, document, chunks, metadata[at])
+        some = [document.text[each.start : each.end] for each in chunks]
+        kept += [at] * len(chunks)
+        spans += chunks
+        texts += some
+        sequence += range(len(chunks))
+        seen += occurrences(some)
+        pages += _pages(document, chunks)
         if spec.context:
-            columns["input"] += [embedding_text(document, each, spec) for each in chunks]
-    sent = columns["input"] or columns["text"]
-    columns["key"] = [vector_key(provider.info.space, "document", text) for text in sent]
-    if spec.context and sent:
+            sent += [embedding_text(document, each, spec) for each in chunks]
+    places = pa.array(kept, pa.int64())
+    columns: dict[str, Any] = {
+        name: table[name].take(places) for name in ("doc_id", "uri", "title", "media_type", "metadata")
+    }
+    columns |= {
+        "id": hex_column(digests("chunk", columns["doc_id"].to_pylist(), texts, seen)),
+        "heading_path": [each.heading_path for each in spans],
+        "text": texts,
+        "seq": sequence,
+        "start_char": [each.start for each in spans],
+        "end_char": [each.end for each in spans],
+        "page": pages,
+        "tokens": [each.tokens for each in spans],
+        "key": hex_column(digests("vector", provider.info.space, "document", sent or texts)),
+        "input": sent,
+    }
+    if sent:
         columns["input_tokens"] = provider.tokenizer.count(sent).tolist()
-    rows = filled(columns, CHUNKS, len(sent))
-    split = counted(table.take(pa.array(kept, pa.int64())), rows)
+    rows = filled(columns, CHUNKS, len(texts))
+    split = counted(table.take(places.unique()), rows)
     tables = {"chunks": rows, "documents": split, "touched": batch["touched"]}
     return batch.becomes(tables, Counts(failures=tuple(failed)))
 
@@ -128,24 +150,6 @@ def counted(documents: pa.Table, chunks: pa.Table) -> pa.Table:
     columns = {name: documents[name] for name in DOCUMENTS.names}
     columns |= {"chunks": pa.array(numbers, pa.int32()), "tokens": pa.array(tokens.astype(np.int64))}
     return pa.table(columns, schema=DOCUMENTS)
-
-
-def _add(columns: dict[str, list[Any]], document: Document, chunks: list[Chunk], metadata: str) -> None:
-    doc_id, n = document.id, len(chunks)
-    texts = [document.text[each.start : each.end] for each in chunks]
-    columns["id"] += chunk_ids(doc_id, texts)
-    columns["doc_id"] += [doc_id] * n
-    columns["uri"] += [document.uri] * n
-    columns["title"] += [document.title] * n
-    columns["heading_path"] += [each.heading_path for each in chunks]
-    columns["text"] += texts
-    columns["seq"] += range(n)
-    columns["start_char"] += [each.start for each in chunks]
-    columns["end_char"] += [each.end for each in chunks]
-    columns["page"] += _pages(document, chunks)
-    columns["tokens"] += [each.tokens for each in chunks]
-    columns["media_type"] += [document.media_type] * n
-    columns["metadata"] += [metadata] * n
 
 
 def _pages(document: Document, chunks: list[Chunk]) -> list[int | None]:
