@@ -90,6 +90,9 @@ def child(folder: Path) -> Figures:
 
 def run(folder: Path) -> Figures:
     """Ingest, and look at the store."""
+    # First, as every command does: what LanceDB's client of namespace servers takes is nobody's.
+    from relance.store import open_store  # isort: skip
+
     import lancedb  # noqa: F401
     import pyarrow as pa  # noqa: F401
     from ingest import measured
@@ -97,7 +100,6 @@ def run(folder: Path) -> Figures:
     from relance.chunkers import chunk_document  # noqa: F401
     from relance.embedding.providers.fake import FakeHash
     from relance.index import Index
-    from relance.store import open_store
 
     index, first, embed = Index(folder / "index.yaml"), [], FakeHash.embed
 

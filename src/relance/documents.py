@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -20,6 +21,7 @@ __all__ = [
     "digest",
     "digests",
     "document_id",
+    "occurrences",
 ]
 
 MediaKind = Literal["image", "video", "images"]
@@ -201,10 +203,16 @@ def chunk_ids(document: str, texts: list[str]) -> list[str]:
 
     An edit elsewhere in the document leaves a chunk's id alone; equal texts are told apart by their order.
     """
-    seen: dict[str, int] = {}
-    ids = []
+    return [digest("chunk", document, *each) for each in zip(texts, occurrences(texts), strict=True)]
+
+
+def occurrences(texts: list[str]) -> list[str]:
+    """Say of each text how often it came before."""
+    if len(texts) == 1:
+        return ["0"]
+    seen: Counter[str] = Counter()
+    found = []
     for text in texts:
-        occurrence = seen.get(text, 0)
-        seen[text] = occurrence + 1
-        ids.append(digest("chunk", document, text, str(occurrence)))
-    return ids
+        found.append(str(seen[text]))
+        seen[text] += 1
+    return found

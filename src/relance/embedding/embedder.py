@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -96,6 +96,7 @@ class Embedder:
         *,
         input_type: InputType,
         tokens: NDArray[np.int64] | None = None,
+        keys: Sequence[str] = (),
         meter: CostMeter | None = None,
         account: Callable[[Embedded], None] | None = None,
         stop: Callable[[], bool] | None = None,
@@ -106,6 +107,7 @@ class Embedder:
             inputs: any number, repeats allowed.
             input_type: whether they are documents or queries.
             tokens: counts by the provider's tokenizer if they are known, shape (len(inputs),).
+            keys: what `vector_key` names each input, where it is known.
             meter: pays each request before it is sent; may raise BudgetError.
             account: called with the result when the call ends, also with an error: what was bought is bought.
             stop: asked before each request; true ends the call with RetryableError.
@@ -118,9 +120,10 @@ class Embedder:
         if info.sparse:
             result.sparse = [None] * len(inputs)
         places: dict[str, list[int]] = {}
+        keys = keys or [vector_key(info.space, input_type, value) for value in inputs]
         for position, value in enumerate(inputs):
             if isinstance(value, Media) or value.strip():
-                places.setdefault(vector_key(info.space, input_type, value), []).append(position)
+                places.setdefault(keys[position], []).append(position)
             else:
                 result.failures[position] = "The text is blank."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -57,12 +57,16 @@ class EmbeddingLoop:
         self._exits.close()
 
     def call(self, inputs: list[Any], tokens: NDArray[np.int64] | None = None, *, input_type: InputType = "document",
-             meter: CostMeter | None = None) -> Embedded:  # fmt: skip
-        """Embed texts or Media and wait for the result; `meter` pays for this call in place of the one for all."""
+             keys: Sequence[str] = (), meter: CostMeter | None = None) -> Embedded:  # fmt: skip
+        """Embed texts or Media and wait for the result; `meter` pays for this call in place of the one for all.
+
+        `keys` are what `vector_key` names each input, where that is known.
+        """
         assert self._portal is not None  # noqa: S101  # used inside the with block
         assert self._embedder is not None  # noqa: S101
         hooks = self._hooks if meter is None else self._hooks | {"meter": meter}
-        return self._portal.call(partial(self._embedder.embed, inputs, input_type=input_type, tokens=tokens, **hooks))
+        options = {"input_type": input_type, "tokens": tokens, "keys": keys}
+        return self._portal.call(partial(self._embedder.embed, inputs, **options, **hooks))
 
     @property
     def refusals(self) -> int:

@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relance.documents import Chunk, Document, chunk_ids, document_id
-from relance.embedding.embedder import vector_key
+from relance.documents import Chunk, Document, digests, document_id, occurrences
 from relance.errors import DocumentError
 from relance.pipeline.counts import Counts
-from relance.pipeline.items import items_of
+from relance.pipeline.items import hex_column, items_of
+from relance.pipeline.rows import load_rows
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
 
 if TYPE_CHECKING:
+    from relance.documents import Item
     from relance.pipeline.batch import Batch
     from relance.pipeline.runtime import Runtime
 
@@ -29,17 +30,37 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # no
 
     Returns `documents` to be split, and `touched`: what the manifest will say of those that did not really change.
     """
-    manifest = {row["doc_id"]: row for row in batch["manifest"].to_pylist()}
+    items, manifest = batch["items"], batch["manifest"]
+    rows = items["text"].is_valid().combine_chunks()
+    read: list[pa.Table] = []
+    touched: list[pa.Table] = []
+    failed: tuple[Failure, ...] = ()
+    if rows.true_count:
+        documents, same = load_rows(items.filter(rows), manifest, runtime.fingerprints, full=runtime.full)
+        read.append(documents)
+        touched.append(same)
+    if rows.true_count < len(rows) or not len(rows):
+        documents, same, failed = _load_items(runtime, items_of(items.filter(pc.invert(rows))), manifest)
+        read.append(documents)
+        touched.append(same)
+    tables = {"documents": pa.concat_tables(read), "touched": pa.concat_tables(touched)}
+    return batch.becomes(tables, Counts(failures=failed))
+
+
+def _load_items(
+    runtime: Runtime, items: list[Item], manifest: pa.Table
+) -> tuple[pa.Table, pa.Table, tuple[Failure, ...]]:
+    held = {row["doc_id"]: row for row in manifest.to_pylist()}
     documents: list[Document] = []
     rows: list[dict[str, Any]] = []
     touched: list[dict[str, Any]] = []
     failed: list[Failure] = []
-    for item in items_of(batch["items"]):
+    for item in items:
         source = runtime.sources[item.source]
         try:
             content = source.read(item)
             versions = runtime.fingerprints.versions(item)
-            known = manifest.get(document_id(item.uri))
+            known = held.get(document_id(item.uri))
             same = known is not None and known["content_hash"] == content.content_hash
             if known and same and not runtime.full and known["fingerprint"] == versions["fingerprint"]:
                 touched.append({**known, **versions})
@@ -54,8 +75,7 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # no
             "collection": False, "content_hash": document.content_hash, "title": document.title, "chunks": 0,
             "tokens": 0, **versions,
         })  # fmt: skip
-    tables = {"documents": table_of(documents, rows), "touched": pa.Table.from_pylist(touched, schema=DOCUMENTS)}
-    return batch.becomes(tables, Counts(failures=tuple(failed)))
+    return table_of(documents, rows), pa.Table.from_pylist(touched, schema=DOCUMENTS), tuple(failed)
 
 
 def chunk(runtime: Runtime, batch: Batch) -> Batch:
@@ -63,11 +83,15 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
     from relance.chunkers import chunk_documents, embedding_text
 
     spec, provider = runtime.spec.chunking, runtime.provider
-    columns: dict[str, list[Any]] = {name: [] for name in CHUNKS.names}
-    kept: list[int] = []
+    kept: list[int] = []  # the document of each chunk
+    spans: list[Chunk] = []
+    texts: list[str] = []
+    sequence: list[int] = []
+    seen: list[str] = []  # how often a text was in its document before
+    sent: list[str] = []
+    pages: list[int | None] = []
     failed: list[Failure] = []
-    table = batch["documents"]
-    metadata = table["metadata"].to_pylist()
+    table = batch["documents"].combine_chunks()
     documents = list(documents_of(table))
     found: Iterable[list[Chunk] | DocumentError] = ()
     if documents:  # else the tokenizer, a fifth of a second to open, is not needed
@@ -80,16 +104,35 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         if not chunks:
             failed.append(Failure(document.uri, "no text in it", "chunk"))
             continue
-        kept.append(at)
-        _add(columns, document, chunks, metadata[at])
+        some = [document.text[each.start : each.end] for each in chunks]
+        kept += [at] * len(chunks)
+        spans += chunks
+        texts += some
+        sequence += range(len(chunks))
+        seen += occurrences(some)
+        pages += _pages(document, chunks)
         if spec.context:
-            columns["input"] += [embedding_text(document, each, spec) for each in chunks]
-    sent = columns["input"] or columns["text"]
-    columns["key"] = [vector_key(provider.info.space, "document", text) for text in sent]
-    if spec.context and sent:
+            sent += [embedding_text(document, each, spec) for each in chunks]
+    places = pa.array(kept, pa.int64())
+    columns: dict[str, Any] = {
+        name: table[name].take(places) for name in ("doc_id", "uri", "title", "media_type", "metadata")
+    }
+    columns |= {
+        "id": hex_column(digests("chunk", columns["doc_id"].to_pylist(), texts, seen)),
+        "heading_path": [each.heading_path for each in spans],
+        "text": texts,
+        "seq": sequence,
+        "start_char": [each.start for each in spans],
+        "end_char": [each.end for each in spans],
+        "page": pages,
+        "tokens": [each.tokens for each in spans],
+        "key": hex_column(digests("vector", provider.info.space, "document", sent or texts)),
+        "input": sent,
+    }
+    if sent:
         columns["input_tokens"] = provider.tokenizer.count(sent).tolist()
-    rows = filled(columns, CHUNKS, len(sent))
-    split = counted(table.take(pa.array(kept, pa.int64())), rows)
+    rows = filled(columns, CHUNKS, len(texts))
+    split = counted(table.take(places.unique()), rows)
     tables = {"chunks": rows, "documents": split, "touched": batch["touched"]}
     return batch.becomes(tables, Counts(failures=tuple(failed)))
 
@@ -107,24 +150,6 @@ def counted(documents: pa.Table, chunks: pa.Table) -> pa.Table:
     columns = {name: documents[name] for name in DOCUMENTS.names}
     columns |= {"chunks": pa.array(numbers, pa.int32()), "tokens": pa.array(tokens.astype(np.int64))}
     return pa.table(columns, schema=DOCUMENTS)
-
-
-def _add(columns: dict[str, list[Any]], document: Document, chunks: list[Chunk], metadata: str) -> None:
-    doc_id, n = document.id, len(chunks)
-    texts = [document.text[each.start : each.end] for each in chunks]
-    columns["id"] += chunk_ids(doc_id, texts)
-    columns["doc_id"] += [doc_id] * n
-    columns["uri"] += [document.uri] * n
-    columns["title"] += [document.title] * n
-    columns["heading_path"] += [each.heading_path for each in chunks]
-    columns["text"] += texts
-    columns["seq"] += range(n)
-    columns["start_char"] += [each.start for each in chunks]
-    columns["end_char"] += [each.end for each in chunks]
-    columns["page"] += _pages(document, chunks)
-    columns["tokens"] += [each.tokens for each in chunks]
-    columns["media_type"] += [document.media_type] * n
-    columns["metadata"] += [metadata] * n
 
 
 def _pages(document: Document, chunks: list[Chunk]) -> list[int | None]:

@@ -76,7 +76,9 @@ def _obtain(runtime: Runtime, part: Part, chunks: pa.Table, grant: Grant) -> Emb
         runtime.embedder.share(grant.share)
     refusals = runtime.embedder.refusals
     try:
-        return runtime.embedder.call(part.inputs(chunks), tokens_of(chunks), meter=_meter(runtime, grant))
+        return runtime.embedder.call(
+            part.inputs(chunks), tokens_of(chunks), keys=chunks["key"].to_pylist(), meter=_meter(runtime, grant)
+        )
     except RetryableError as error:
         if runtime.stopped():
             raise StoppedError(str(error)) from error

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from relance.store.key_set import KeySet, prefixes
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -38,23 +40,15 @@ class IdSet:
     """A growing set of ids by their first eight bytes; one that shares them with another seems to be there."""
 
     def __init__(self) -> None:
-        self._sorted = np.zeros(0, np.uint64)
+        self._keys = KeySet()
 
     def add(self, ids: list[str]) -> None:
         """Put ids in."""
-        fresh = np.setdiff1d(_first(ids), self._sorted)
-        self._sorted = np.insert(self._sorted, np.searchsorted(self._sorted, fresh), fresh)
+        self._keys.add(prefixes(ids))
 
     def among(self, ids: list[str]) -> list[str]:
         """Return those of `ids` that are there."""
-        wanted = _first(ids)
-        places = np.searchsorted(self._sorted, wanted)
-        there = np.append(self._sorted, np.uint64(0))[places] == wanted
-        return [each for each, found in zip(ids, there & (places < len(self._sorted)), strict=True) if found]
-
-
-def _first(ids: list[str]) -> NDArray[np.uint64]:
-    return np.fromiter((int(each[:16], 16) for each in ids), np.uint64, len(ids))
+        return [each for each, there in zip(ids, self._keys.contains(prefixes(ids)), strict=True) if there]
 
 
 def encode(numbers: NDArray[np.uint64]) -> list[str]:

@@ -1,0 +1,93 @@
+"""Rows of collections: discovery has read them already, so they become documents column by column."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from relance.documents import digests, document_id
+from relance.pipeline.tables import DOCUMENTS, READ, filled
+
+if TYPE_CHECKING:
+    from relance.pipeline.fingerprints import Fingerprints
+
+__all__ = ["load_rows"]
+
+# What of a row's metadata has to be decoded: letters that were escaped, and names that stand before them, too.
+_DECODED = r'\\u|"path"|"media_type"'
+
+
+def load_rows(items: pa.Table, manifest: pa.Table, fingerprints: Fingerprints, *, full: bool) -> tuple[pa.Table, ...]:
+    """Make documents of rows that have a text: those to be split (`READ`), and those that did not really change.
+
+    A row costs 4 µs this way; an Item, its JSON and a Document for each took 25.
+    """
+    rows = items.num_rows
+    marks = _per_pair(items, "source", "media_type", lambda source, media_type: fingerprints.named(
+        source, media_type, row=True))  # fmt: skip
+    parents = items["parent"].combine_chunks().dictionary_encode()
+    ids = pa.array([document_id(uri) for uri in parents.dictionary.to_pylist()], pa.string())
+    versions = {
+        "version": items["version"],
+        "fingerprint": marks,
+        "marker": pa.array(
+            np.frombuffer(digests("marker", items["version"].to_pylist(), marks.to_pylist(), size=8), "<i8")
+        ),
+    }
+    places = pc.index_in(items["doc_id"], manifest["doc_id"])
+    known = manifest.take(places)
+    same = pc.and_(
+        pc.equal(known["content_hash"], items["version"]), pc.equal(known["fingerprint"], marks)
+    ).fill_null(False)  # fmt: skip
+    if full:
+        same = pa.chunked_array([pa.repeat(False, rows)])
+    touched = pa.table([versions.get(name, known[name]) for name in DOCUMENTS.names], schema=DOCUMENTS).filter(same)
+    columns = {
+        **versions,
+        "doc_id": items["doc_id"],
+        "uri": items["uri"],
+        "parent": ids.take(parents.indices),
+        "collection": pa.repeat(False, rows),
+        "content_hash": items["version"],
+        "title": items["title"],
+        "chunks": pa.repeat(pa.scalar(0, pa.int32()), rows),
+        "tokens": pa.repeat(pa.scalar(0, pa.int64()), rows),
+        "media_type": items["media_type"],
+        "text": items["text"].cast(pa.large_string()),
+        "syntax": pa.repeat("row", rows),
+        "metadata": _metadata(items),
+    }
+    return filled(columns, READ, rows).filter(pc.invert(same)), touched
+
+
+def _metadata(items: pa.Table) -> pa.Array:
+    """Write where each row is before what its parser said of it, as JSON."""
+    where = _per_pair(items, "parent", "media_type", lambda parent, media_type: _dumps(
+        {"path": parent, "media_type": media_type}))  # fmt: skip
+    own = items["metadata"].combine_chunks()
+    joined = pc.binary_join_element_wise(pc.utf8_slice_codeunits(where, 0, -1), pc.utf8_slice_codeunits(own, 1), ", ")
+    made = pc.if_else(pc.equal(own, "{}"), where, joined)
+    at = pc.match_substring_regex(own, _DECODED)
+    if at.true_count:
+        pairs = zip(where.filter(at).to_pylist(), own.filter(at).to_pylist(), strict=True)
+        decoded = [_dumps(json.loads(before) | json.loads(after)) for before, after in pairs]
+        made = pc.replace_with_mask(made, at, pa.array(decoded, pa.string()))
+    return made
+
+
+def _per_pair(items: pa.Table, first: str, second: str, make: Callable[..., str]) -> pa.Array:
+    """Return a text for each row, made once for each pair of values."""
+    one, two = items[first].combine_chunks().dictionary_encode(), items[second].combine_chunks().dictionary_encode()
+    size = max(1, len(two.dictionary))
+    pairs, places = np.unique(one.indices.to_numpy() * size + two.indices.to_numpy(), return_inverse=True)
+    made = [make(one.dictionary[int(pair) // size].as_py(), two.dictionary[int(pair) % size].as_py()) for pair in pairs]
+    return pa.array(made, pa.string()).take(pa.array(places))
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
