@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
-from collections.abc import Callable
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Generator
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["Ray"]
 
 _TRIES = 3
+_CONNECT_S = 20
+_OBJECTS = 128 << 20  # bytes; Ray would reserve a third of the memory, and what travels here are addresses
+_ENVIRONMENT = {
+    # On a busy machine a node takes longer to register than Ray's ten seconds; it then gives up without a reason.
+    "RAY_agent_register_timeout_ms": "180000",
+    # Under `uv run`, Ray packs the working directory and installs it again for each worker: minutes.
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default of Ray's next versions; it warns until it is chosen
+}
 
 
 class Ray:
@@ -29,6 +48,7 @@ class Ray:
         self._address = address
         self._ray: Any = None
         self._remote: Any = None
+        self._exits = contextlib.ExitStack()
 
     def submit(self, stage: Callable[..., Batch], /, *values: Any) -> _Future:
         """Have a stage executed by the cluster."""
@@ -37,30 +57,43 @@ class Ray:
         return _Future(self._ray, self._remote.remote(stage, *made))
 
     def __enter__(self) -> Self:
-        # On a busy machine a node takes longer to register than Ray's ten seconds; it then gives up without a reason.
-        os.environ.setdefault("RAY_agent_register_timeout_ms", "180000")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        for name, value in _ENVIRONMENT.items():  # Ray reads them when it is imported
+            os.environ.setdefault(name, value)
         try:
             import ray
         except ImportError as error:
             what = "engine ray"
             raise MissingExtraError(what, "ray") from error
+        logging.getLogger("ray").setLevel(logging.ERROR)
         self._ray = ray
-        options: dict[str, Any] = {"address": self._address} if self._address else {"num_cpus": self.workers or None}
-        try:
-            ray.init(**options, include_dashboard=False if not self._address else None, log_to_driver=False,
-                     configure_logging=False)  # fmt: skip
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            msg = f"engine.address: no Ray cluster answers at {self._address or 'this machine'}: {str(error)[:200]}"
-            raise ConfigurationError(msg) from error
-        self._remote = ray.remote(num_cpus=1, max_retries=_TRIES)(run)
-        self.workers = self.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        with contextlib.ExitStack() as exits:
+            self._start(exits)
+            self._remote = ray.remote(num_cpus=1, max_retries=_TRIES)(run)
+            self.workers = self.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+            self._exits = exits.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        self._ray.shutdown()
+        self._exits.close()
+
+    def _start(self, exits: contextlib.ExitStack) -> None:
+        options: dict[str, Any] = {"address": self._address}
+        if self._address:
+            _probe(self._address)
+        else:
+            folder = _folder()
+            exits.callback(shutil.rmtree, folder, ignore_errors=True)
+            options = {"address": "local", "num_cpus": self.workers or None, "include_dashboard": False,
+                       "object_store_memory": _OBJECTS, "_temp_dir": folder}  # fmt: skip
+        try:
+            with _unnoticed():
+                exits.callback(self._ray.shutdown)
+                self._ray.init(**options, log_to_driver=False, configure_logging=False)
+        # It leaves by SystemExit where nothing answers.
+        except (ConnectionError, ValueError, RuntimeError, SystemExit) as error:
+            raise ConfigurationError(_no_cluster(self._address, error)) from error
 
 
 class _Future:
@@ -79,6 +112,45 @@ class _Future:
             except self._ray.exceptions.RayTaskError as error:
                 raise error.cause from None
             except self._ray.exceptions.RayError as error:
-                msg = f"the Ray cluster lost a batch: {str(error)[:200]}"
+                reason = " ".join(str(error).split())[:200]
+                msg = f"the Ray cluster lost a batch: {reason or type(error).__name__}"
                 raise RetryableError(msg) from error
         return self._done
+
+
+def _probe(address: str) -> None:
+    """Raise ConfigurationError where nothing listens: Ray takes two minutes and thirty lines to say that."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not (host and port.isdigit()):  # `auto`, or what Ray itself refuses at once
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError(_no_cluster(address, error)) from error
+
+
+def _no_cluster(address: str, error: BaseException) -> str:
+    reason = " ".join(str(error).split())[:200]
+    if not address:
+        return f"engine ray: no cluster could be started on this machine: {reason}"
+    return f"engine.address: no Ray cluster answers at {address}: {reason}"
+
+
+def _folder() -> str:
+    """Make a folder for the logs and sockets of a cluster; the path of a socket has at most 107 characters."""
+    short = Path("/tmp")  # noqa: S108  # mkdtemp makes a folder in it that only this account reads
+    return tempfile.mkdtemp(prefix="relance-ray-", dir=short if short.is_dir() else None)
+
+
+@contextlib.contextmanager
+def _unnoticed() -> Generator[None]:
+    """Start Ray without its handler of SIGTERM, which would end a flow run with a trace, and without a false alarm."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with warnings.catch_warnings():
+            # Ray forks to start its servers, and the child is another program at once: nothing of LanceDB runs in it.
+            warnings.filterwarnings("ignore", "lancedb fork support is experimental", RuntimeWarning)
+            yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
