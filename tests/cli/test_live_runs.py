@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from relance.cli.terminal import Terminal
 from relance.config import EmbeddingSpec, IndexSpec
 from relance.config.plugins import Plugins
 from relance.embedding.providers.fake import FakeHash, FakeSpec
+from relance.embedding.tokenizers import open_tokenizer
 from relance.errors import AccountError, RetryableError
 from relance.events.change import Change
 from relance.index import Index
@@ -98,3 +100,10 @@ def test_after_the_end_nothing_runs(trouble: Trouble) -> None:
         with pytest.raises(RetryableError):
             trouble.runs.take(trouble.save("b.md"))
     assert trouble.uris() == {"docs/a.md"}
+
+
+def test_what_the_first_run_needs_is_loaded_before_it(trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = threading.Event()
+    monkeypatch.setattr(Service, "tokenizer", property(lambda self: opened.set() or open_tokenizer("words")))
+    with trouble.runs:
+        assert opened.wait(10)

@@ -105,6 +105,7 @@ class Discovery:
         for table in self._candidates():
             batches.add(table)
         batches.flush()
+        self._new = FirstSeen()
         self.unchanged += self.snapshot.see_all_children(as_ids(digests("document", self._kept)))
         if not self._stopping():
             self.removed = self._removed()

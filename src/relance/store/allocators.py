@@ -7,15 +7,20 @@ import os
 import sys
 from functools import cache
 
-__all__ = ["tune_allocators"]
+__all__ = ["return_memory", "tune_allocators"]
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _MIB = 1 << 20
 
 # LanceDB's own bounds are for servers: what is read ahead (2 GB), and rows on their way into a vector index. Indexing a
-# million rows × 256 peaked at 538 MB with them and at 340 so, in the same CPU time.
-_LANCE = {"LANCE_DEFAULT_IO_BUFFER_SIZE": 32 * _MIB, "LANCE_SHUFFLE_BATCH_BYTES": 16 * _MIB}
+# million rows × 256 peaked at 538 MB with them and at 340 so, in the same CPU time. The last is how much of an index of
+# words is in memory before it is written, in MiB: a million texts of 200 characters took 361 MB without it, 312 so.
+_LANCE = {
+    "LANCE_DEFAULT_IO_BUFFER_SIZE": 32 * _MIB,
+    "LANCE_SHUFFLE_BATCH_BYTES": 16 * _MIB,
+    "LANCE_FTS_PARTITION_SIZE": 64,
+}
 
 
 @cache
@@ -35,3 +40,10 @@ def tune_allocators() -> None:
         mallopt(_M_ARENA_MAX, 2)
         mallopt(_M_MMAP_THRESHOLD, _MIB)
         mallopt(_M_TRIM_THRESHOLD, _MIB)
+
+
+def return_memory() -> None:
+    """Return what is free inside glibc's arenas, too: a run over 300,000 rows held 350 MB before, and 279 after."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)

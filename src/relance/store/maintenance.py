@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from relance.store.allocators import return_memory
+
 __all__ = [
     "MEASURED",
     "MaintenanceLimits",
@@ -99,6 +101,7 @@ def refresh_indexes(table: Any, *, retention: timedelta, language: str, limits: 
             if words.stem:
                 words.language = language.title()
             table.create_index("text", config=words)
+            return_memory()
         if rows >= limits.vector_index_rows and "vector" in table.schema.names and "vector" not in indexes:
             table.create_index("vector", config=IvfRq(distance_type="cosine"))
     except Exception as error:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from relance.errors import RelanceError
 from relance.store import schemas
+from relance.store.allocators import return_memory
 from relance.store.connection import Store, store_error
 from relance.store.frame import Frame
 from relance.store.key_set import KeySet, column_prefixes, prefixes
@@ -132,6 +133,7 @@ class VectorTable:
         except Exception as error:
             raise store_error(error, f"writing {self.name}") from error
         self.refresh()
+        return_memory()
 
     def _batches(self, frames: Iterable[Frame]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa

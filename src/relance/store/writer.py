@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from relance.config import IndexSpec
 from relance.documents import Item, document_id
 from relance.store import Store, schemas
+from relance.store.allocators import return_memory
 from relance.store.cache_spaces import prune
 from relance.store.ids import IdSet
 from relance.store.index_tables import IndexTables
@@ -103,6 +104,8 @@ class Writer:
         self._half_done.difference_update(ids)
         self._rows += chunks.num_rows + documents.num_rows
         self._new.clear()
+        del chunks, documents
+        return_memory()
 
     def _replace(self) -> None:
         """Commit changed documents, and the rows of touched ones."""
@@ -115,6 +118,8 @@ class Writer:
         self.tables.manifest.upsert(self._stamped(documents, ids, now))
         self._half_done -= ids
         self._changed.clear()
+        del chunks, documents
+        return_memory()
 
     def remove(self, doc_ids: Sequence[str]) -> int:
         """Delete documents and collections; returns how many documents that were."""
@@ -141,8 +146,14 @@ class Writer:
              "title": None, "chunks": 0, "tokens": 0, **versions(item)}
             for item in items
         )  # fmt: skip
-        written = set(rows["doc_id"].to_pylist())
-        self.tables.manifest.upsert(self._stamped(rows, written, datetime.now(UTC)))
+        written = rows["doc_id"].to_pylist()
+        known = list(self.tables.manifest.rows(written))
+        rows = self._stamped(rows, set(written), datetime.now(UTC))
+        # A merge reads the ids of all documents: 60 MB in a million.
+        self.tables.manifest.append(without(rows, known))
+        if known:
+            self.tables.manifest.upsert(without(rows, [each for each in written if each not in known]))
+        return_memory()
 
     def tidy(self, *, bought: int) -> None:
         """Commit what waits, sweep tombstones, refresh indexes, compact, and keep the cache within its size."""
