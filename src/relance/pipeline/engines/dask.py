@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.errors import ConfigurationError, MissingExtraError, RetryableError
-from relance.pipeline.engines.errand import run
 
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
@@ -33,7 +32,7 @@ class Dask:
         """Have a stage executed by the cluster."""
         # Results and not futures: a batch lies in the staging area, and is there when the worker that made it is lost.
         made = [each.result() if isinstance(each, _Future) else each for each in values]
-        return _Future(self._client.submit(run, stage, *made, pure=False))  # the same batch again is a try of its own
+        return _Future(self._client.submit(stage, *made, pure=False))  # the same batch again is a try of its own
 
     def __enter__(self) -> Self:
         try:
