@@ -10,9 +10,9 @@ from relance.pipeline import stages
 from relance.pipeline.batch import Batch
 from relance.pipeline.context import Context
 from relance.pipeline.engines import Engine
-from relance.pipeline.engines.errand import charged
 from relance.pipeline.grant import Grant
 from relance.pipeline.runtime import runtime_of
+from relance.pipeline.sent_error import charged
 from relance_tasks.retries import BATCH
 from relance_tasks.shared_limits import share_of_rates
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from batch_emulator import Service, embedding_for, emulating
 from files import fill
 from rows import rows
 
@@ -16,6 +17,7 @@ from relance import chunkers
 from relance.documents import Content, Document, Item
 from relance.errors import DocumentError
 from relance.index import Index
+from relance.media.loader import MediaLoader
 from relance.pipeline.run_handle import RunHandle
 from relance.pipeline.text_reader import TextReader
 from relance.sources.files import Files
@@ -173,3 +175,39 @@ def test_a_run_that_was_killed_while_a_person_was_asked_is_repaired(
     fresh = make_index(store={"uri": str(docs.parent / "fresh")})
     fresh.ingest()
     assert rows(index) == rows(fresh)
+
+
+@pytest.mark.parametrize("limits", [{}, {"approve_above_usd": 0.0}, {"max_cost_usd": 100}])
+def test_media_are_listed_and_fetched_once(
+    gallery: Any, counted: Counted, monkeypatch: pytest.MonkeyPatch, limits: dict[str, float]
+) -> None:
+    for i in range(6):
+        gallery.paint(f"pics/{i}.png", f"rgb({i},0,0)")
+        gallery.write(f"docs/{i}.md", f"Words of note {i}.")
+    loaded: Counter[str] = Counter()
+    real = MediaLoader.load
+
+    def load(self: MediaLoader, requests: list[Any]) -> Any:
+        loaded.update(each.uri for each in requests)
+        return real(self, requests)
+
+    monkeypatch.setattr(MediaLoader, "load", load)
+    index = gallery.index(limits=limits)
+    sources = len(index.spec.sources)
+    report = index.ingest(approved=True)
+    assert (report.added, report.media.added) == (6, 6)
+    assert counted.listings == 2 * sources, "by the texts and by the media"
+    assert set(counted.parses.values()) == set(counted.splits.values()) == {1}
+    assert loaded == Counter({f"pics/{i}.png": 1 for i in range(6)})
+
+
+@pytest.mark.parametrize("limits", [{}, {"max_cost_usd": 100}])
+def test_a_run_that_orders_batches_looks_at_each_document_once(
+    make_index: Make, docs: Path, counted: Counted, limits: dict[str, float]
+) -> None:
+    fill(docs, 30)
+    with emulating() as url:
+        index = make_index(embedding=embedding_for(Service(url)), limits={"batch_documents": 7, **limits})
+        report = index.ingest()
+    assert (report.status, report.added) == ("completed", 30)
+    counted.check(EACH)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from relance.errors import RetryableError, StoppedError
 from relance.pipeline import stages
 from relance.pipeline.coordinator import STOPPED
-from relance.pipeline.engines.errand import charged
+from relance.pipeline.sent_error import charged
 
 if TYPE_CHECKING:
     from relance.pipeline import engines

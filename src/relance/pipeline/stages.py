@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from relance.pipeline import vectors
 from relance.pipeline.parts import PARTS
 from relance.pipeline.runtime import runtime_of
+from relance.pipeline.sent_error import sent
 from relance.telemetry.spans import span
 
 if TYPE_CHECKING:
@@ -41,11 +42,18 @@ def embed(context: Context, batch: Batch, grant: Grant) -> Batch:
 
 
 def _measured(name: str, context: Context, work: Callable[[Runtime], Batch]) -> Batch:
-    runtime, began = runtime_of(context), time.perf_counter()
-    labels = {"index": context.spec.name, "part": context.part}
+    try:
+        runtime = runtime_of(context)
+    except Exception as error:  # only where it is opened: in another process
+        raise sent(error, {}) from None
+    began, labels = time.perf_counter(), {"index": context.spec.name, "part": context.part}
     try:
         with span(name, labels, carried=context.trace):
             made = work(runtime)
+    except Exception as error:
+        if runtime.meter is not None:
+            raise
+        raise sent(error, runtime.ledger.take()) from None
     finally:
         runtime.ledger.add(**{f"seconds.{name}": time.perf_counter() - began})
     amounts = {**made.counts.amounts, **runtime.ledger.take()}

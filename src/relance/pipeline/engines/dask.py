@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.errors import ConfigurationError, MissingExtraError, RetryableError
-from relance.pipeline.engines.errand import run
 
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
@@ -49,7 +48,7 @@ class Dask:
         made = [each.result() if isinstance(each, _Future) else each for each in values]
         with _went_away():
             # Not pure: the same batch again is a try of its own.
-            return _Future(self, self._client.submit(run, stage, *made, pure=False))
+            return _Future(self, self._client.submit(stage, *made, pure=False))
 
     def check(self) -> None:
         """Raise RetryableError where nobody has worked for too long: Dask itself waits for ever."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relance.errors import RetryableError
-from relance.pipeline.engines.errand import run
 
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
@@ -90,7 +89,7 @@ class Exchange:
         with self._alive(path):
             try:
                 stage, values = pickle.loads(path.read_bytes())  # noqa: S301  # the coordinator's, see above
-                outcome = True, run(stage, *values)
+                outcome = True, stage(*values)
                 data = pickle.dumps(outcome)
             except Exception as error:  # raised where the result is wanted
                 outcome = False, error

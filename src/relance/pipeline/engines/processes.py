@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.errors import RetryableError
-from relance.pipeline.engines.errand import run
 
 if TYPE_CHECKING:
     from loky.process_executor import ProcessPoolExecutor
@@ -79,13 +78,14 @@ class _Trying:
 
     def result(self) -> Batch:
         """Wait for the outcome; RetryableError where the workers die over it again and again."""
-        for _ in range(_TRIES):
+        for tried in range(1, _TRIES + 1):
             if self._done is not None:
                 return self._done
             try:
                 self._done = self._future.result()
             except BrokenProcessPool:
-                self._start(self._pool)
+                if tried < _TRIES:
+                    self._start(self._pool)
         if self._done is not None:
             return self._done
         workers = self._engine.workers
@@ -95,10 +95,10 @@ class _Trying:
     def _start(self, broken: ProcessPoolExecutor | None = None) -> None:
         self._pool = self._engine.pool(broken)
         try:
-            self._future: Future[Batch] = self._pool.submit(run, self._stage, *self._values)
+            self._future: Future[Batch] = self._pool.submit(self._stage, *self._values)
         except BrokenProcessPool:  # another batch's worker died a moment ago
             self._pool = self._engine.pool(self._pool)
-            self._future = self._pool.submit(run, self._stage, *self._values)
+            self._future = self._pool.submit(self._stage, *self._values)
 
 
 def _begin(coordinator: int) -> None:

@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.errors import ConfigurationError, MissingExtraError, RetryableError
-from relance.pipeline.engines.errand import run
 
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
@@ -47,14 +46,16 @@ class Ray:
         self.workers = workers
         self._address = address
         self._ray: Any = None
-        self._remote: Any = None
+        self._remotes: dict[Callable[..., Batch], Any] = {}
         self._exits = contextlib.ExitStack()
 
     def submit(self, stage: Callable[..., Batch], /, *values: Any) -> _Future:
         """Have a stage executed by the cluster."""
+        if stage not in self._remotes:
+            self._remotes[stage] = self._ray.remote(num_cpus=1, max_retries=_TRIES)(stage)
         # Results and not references: a batch lies in the staging area, and is there when its worker is lost.
         made = [each.result() if isinstance(each, _Future) else each for each in values]
-        return _Future(self._ray, self._remote.remote(stage, *made))
+        return _Future(self._ray, self._remotes[stage].remote(*made))
 
     def __enter__(self) -> Self:
         for name, value in _ENVIRONMENT.items():  # Ray reads them when it is imported
@@ -68,7 +69,6 @@ class Ray:
         self._ray = ray
         with contextlib.ExitStack() as exits:
             self._start(exits)
-            self._remote = ray.remote(num_cpus=1, max_retries=_TRIES)(run)
             self.workers = self.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
             self._exits = exits.pop_all()
         return self
