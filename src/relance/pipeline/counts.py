@@ -40,7 +40,7 @@ class Ledger:
     def add(self, **amounts: float) -> None:
         """Note amounts by the report's names."""
         with self._lock:
-            self._amounts.update(amounts)  # ty: ignore[no-matching-overload]  # a Counter adds what it is given
+            self._amounts.update(amounts)
 
     def take(self) -> dict[str, float]:
         """Return everything that was noted since the last time."""

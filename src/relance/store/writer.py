@@ -198,11 +198,11 @@ class Writer:
         ids = documents["doc_id"]
         touched = [doc_id for doc_id in ids.to_pylist() if doc_id not in written]
         before = self.tables.manifest.select(touched, ["doc_id", "run_id", "updated_at"])
-        places = pc.index_in(ids, before["doc_id"])  # ty: ignore[missing-attribute]  # made at run time
+        places = pc.index_in(ids, before["doc_id"])
         columns = dict(zip(documents.column_names, documents.columns, strict=True))
         for name, value in (("run_id", self._run_id), ("updated_at", now)):
             mine = pa.scalar(value, schemas.DOCUMENTS.field(name).type)
-            columns[name] = pc.coalesce(before[name].take(places), mine)  # ty: ignore[missing-attribute]
+            columns[name] = pc.coalesce(before[name].take(places), mine)
         return pa.table(columns).select(schemas.DOCUMENTS.names).cast(schemas.DOCUMENTS)
 
     def _begin(self) -> None:
