@@ -85,7 +85,7 @@ class LiveRuns:
         self._handle.stop.set()
 
     def _warm(self) -> None:
-        """Load what every run needs: the first change took 2.0 s, the others 0.6."""
+        """Load what every run needs, while the first change is waited for: without, it took a second longer."""
         with contextlib.suppress(Exception):  # a run meets it, too, and says so
             provider, text = open_provider(self._spec.embedding, self._spec.plugins), self._spec.name
             provider.tokenizer.count([text])
