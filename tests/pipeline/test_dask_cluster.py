@@ -135,3 +135,13 @@ def test_a_scheduler_that_goes_away_ends_the_wait(
         with pytest.raises(RetryableError, match="scheduler"):
             submit_to(engine)(time.sleep, 0).result()
     assert capfd.readouterr().err == ""
+
+
+def test_a_stage_that_raises_its_own_timeout_ends_with_it(start: Start, scheduler: tuple[object, str]) -> None:
+    def late() -> None:
+        time.sleep(1.5)  # longer than a look
+        raise TimeoutError("the source is slow")
+
+    start("worker", *WORKER)
+    with Dask(address=scheduler[1]) as engine, pytest.raises(TimeoutError, match="the source is slow"):
+        submit_to(engine)(late).result()
