@@ -180,5 +180,8 @@ def test_an_engine_without_its_extra_or_prefect_is_one_sentence(
             index.ingest(engine=engine)
     with pytest.raises(ConfigurationError, match="start it with `relance ingest`"):
         index.ingest(engine="work-pool")
-    with pytest.raises(ConfigurationError, match="workers must be 0 or more"):
-        index.ingest(workers=-1)
+    for count in (-1, 1025):
+        with pytest.raises(ConfigurationError, match=f"workers must be from 0 to 1024, got {count}"):
+            index.ingest(workers=count)
+    with pytest.raises(ConfigurationError, match=r"at most \d+ workers on this machine of \d+ cores, got 1024"):
+        index.ingest(engine="processes", workers=1024)

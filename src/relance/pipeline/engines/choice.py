@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relance.config.engine import EngineName, EngineSpec
+from relance.config.engine import MOST_WORKERS, EngineName, EngineSpec
 from relance.errors import ConfigurationError
 from relance.pipeline.engines.read_here import read_here
 from relance.pipeline.engines.threads import Threads
@@ -18,8 +18,8 @@ __all__ = ["choose", "open_engine"]
 
 def choose(spec: EngineSpec, name: EngineName = "", workers: int = 0) -> EngineSpec:
     """Say which engine a run uses; another one than the spec's has not the spec's address."""
-    if workers < 0:
-        msg = f"workers must be 0 or more, got {workers}"
+    if not 0 <= workers <= MOST_WORKERS:
+        msg = f"workers must be from 0 to {MOST_WORKERS}, got {workers}"
         raise ConfigurationError(msg)
     if name and name != spec.name:
         spec = EngineSpec(name=name)

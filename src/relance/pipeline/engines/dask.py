@@ -120,9 +120,9 @@ class _Future:
                 try:
                     self._done = self._future.result(timeout=_LOOK_S)
                 except TimeoutError:
-                    if self._future.done():  # the stage's own
-                        raise
-                    self._engine.check()
+                    if self._future.status == "error":  # the stage's own, or it failed at this moment
+                        raise self._future.exception() from None
+                    self._engine.check()  # it may have ended at this moment, too: the next look finds that
         return self._done
 
 

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from relance.errors import RetryableError
+from relance.errors import ConfigurationError, RetryableError
 
 if TYPE_CHECKING:
     from loky.process_executor import ProcessPoolExecutor
@@ -24,6 +24,8 @@ __all__ = ["Processes"]
 # A batch that has taken so many pools with it is what kills them: out of memory, say.
 _TRIES = 3
 _LOOK_S = 0.2  # between two looks of a worker at its coordinator
+# Each takes 150 MB or more, and all start at once: a thousand end the machine.
+_MOST_A_CORE = 16
 
 
 class Processes:
@@ -36,7 +38,10 @@ class Processes:
     shares_disk = True
 
     def __init__(self, workers: int = 0) -> None:
-        self.workers = workers or _cores()
+        self.workers, most = workers or _cores(), _MOST_A_CORE * _cores()
+        if self.workers > most:
+            msg = f"engine processes: at most {most} workers on this machine of {_cores()} cores, got {workers}"
+            raise ConfigurationError(msg)
         self._pool: ProcessPoolExecutor | None = None
         self._opening = threading.Lock()
 
