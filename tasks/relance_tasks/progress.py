@@ -15,7 +15,7 @@ from relance_tasks.log import run_log
 __all__ = ["Progress"]
 
 EVERY_S = 5.0
-# In a thread of an async flow Prefect takes them for async, unless it is told otherwise; its types do not know that.
+# In a thread of an async flow Prefect takes them for async, unless a call says otherwise; its types do not know that.
 _create: Any = create_progress_artifact
 _update: Any = update_progress_artifact
 

@@ -1,4 +1,4 @@
-"""A Dask cluster of other people: what is asked of it, and what becomes of a run when parts of it die."""
+"""A Dask cluster of other people: what runs there, and what becomes of a run when parts of it die."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every stage is told about its run: small, frozen, the same in every process."""
+"""What every stage gets with its batch: small, frozen, the same in every process."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ __all__ = ["check_stop", "make_plan", "outline"]
 def outline(run: Coordinator) -> Plan:
     """Compare the sources with the index without reading a document: nothing is counted or priced.
 
-    `changed` are those that may have changed. Of an index that is not there yet nothing is known: it has nothing to
+    `changed` are those that may have changed. An index that is not there yet gets an empty outline: it has nothing to
     lose, and listing may take long where documents are asked for their pictures.
     """
     if not run.serves:
