@@ -21,6 +21,7 @@ from relance.config.engine import EngineName
 from relance.errors import RejectedError
 from relance.index import Index
 from relance.pipeline.coordinator import Coordinator
+from relance.pipeline.engines import value_of
 from relance.pipeline.report import Report, combine
 from relance.pipeline.run import Run, current_run
 from relance.telemetry.start import start_telemetry
@@ -32,7 +33,7 @@ from relance_flows.work_pool import engine_of
 from relance_tasks.approve import approve
 from relance_tasks.commit import commit
 from relance_tasks.discover import discover
-from relance_tasks.engine import PrefectEngine, batch_of
+from relance_tasks.engine import PrefectEngine
 from relance_tasks.fill import fill
 from relance_tasks.progress import Progress
 from relance_tasks.report import finish, show_plan, show_report
@@ -113,7 +114,7 @@ def all_parts(run: Run) -> None:
         progress = Progress(part)
 
         def write(embedded: Any, part: Coordinator = part, progress: Progress = progress) -> int:
-            written = commit(part, batch_of(embedded), after=embedded)
+            written = commit(part, value_of(embedded), after=embedded)
             progress.show()
             return written
 

@@ -18,7 +18,7 @@ from relance.config import IndexSpec
 from relance.config.engine import EngineName
 from relance.errors import ConfigurationError, RetryableError
 from relance.pipeline.batch import Batch
-from relance.pipeline.engines import Engine
+from relance.pipeline.engines import Engine, value_of
 from relance.pipeline.engines.choice import choose, open_engine
 from relance.pipeline.engines.exchange import Exchange, Order
 from relance.pipeline.engines.read_here import read_here
@@ -65,7 +65,7 @@ class WorkPool:
 
     def submit(self, stage: Callable[..., Batch], /, *values: Any) -> _Waiting:
         """Leave a stage to the workers, which are started by the first."""
-        made = tuple(each.result() if isinstance(each, _Waiting) else each for each in values)
+        made = tuple(map(value_of, values))
         return _Waiting(self, self._open(made[0].staging).put(stage, made))
 
     def check(self) -> None:

@@ -51,9 +51,9 @@ class Batch:
 
     @property
     def tables(self) -> Mapping[str, pa.Table]:
-        """All its tables."""
+        """All its tables; those in the staging area are read once, until they are spooled or released."""
         if self._tables is None:
-            return self._staging.read(self._address)
+            self._tables = self._staging.read(self._address)
         return self._tables
 
     def becomes(self, tables: Mapping[str, pa.Table], counts: Counts) -> Batch:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from relance.store import Store
     from relance.store.index_tables import IndexTables
 
-__all__ = ["Commits"]
+__all__ = ["Commits", "count_changed"]
 
 
 class Commits:
@@ -68,7 +68,7 @@ class Commits:
         if documents.num_rows or touched.num_rows:
             self._writer.write(_rows(chunks, self._tables), pa.concat_tables([documents, touched]),
                                known=known.to_pylist())  # fmt: skip
-        changed = int(pc.sum(pc.is_in(documents["doc_id"], known)).as_py() or 0)
+        changed = count_changed(documents, known)
         for name, amount in {
             "chunks": chunks.num_rows, "changed": changed, "added": documents.num_rows - changed,
             "touched": touched.num_rows, "unchanged": touched.num_rows,
@@ -146,3 +146,8 @@ def _rows(chunks: pa.Table, tables: IndexTables) -> pa.Table:
     columns = {name: chunks[name] for name in schema.names if name in chunks.column_names}
     columns["metadata"] = schemas.json_column(chunks["metadata"])
     return pa.table([columns[name] for name in schema.names], names=schema.names)
+
+
+def count_changed(documents: pa.Table, known: pa.Array) -> int:
+    """Count the documents that the index may hold already, of which `known` are the ids."""
+    return int(pc.sum(pc.is_in(documents["doc_id"], known)).as_py() or 0)

@@ -15,7 +15,7 @@ from relance.embedding.budget import Budget, CostMeter
 from relance.errors import RelanceError, RetryableError, StoppedError
 from relance.pipeline.allowance import Allowance
 from relance.pipeline.batch import Batch
-from relance.pipeline.commits import Commits
+from relance.pipeline.commits import Commits, count_changed
 from relance.pipeline.context import Context
 from relance.pipeline.counts import Counts
 from relance.pipeline.engines import Engine
@@ -215,9 +215,7 @@ class Coordinator:
 
     def count_known(self, batch: Batch) -> int:
         """Count the documents of a batch that the index may hold already."""
-        handed = self._handed[batch.number]
-        known = handed.filter(handed["known"])["doc_id"].combine_chunks()
-        return int(pc.sum(pc.is_in(batch["documents"]["doc_id"], known)).as_py() or 0)
+        return count_changed(batch["documents"], self._known(batch))
 
     def claim(self, batch: Batch) -> Grant:
         """Claim the vectors that nobody has or is buying: across the batches, runs and indexes of one store.
@@ -267,10 +265,8 @@ class Coordinator:
     def commit(self, batch: Batch) -> int:
         """Replace the batch's documents in the table, then in the manifest; returns the chunks written."""
         with self.report.stage("commit"):
-            handed = self._handed[batch.number]
-            written = self._commits.commit(batch, handed.filter(handed["known"])["doc_id"].combine_chunks())
-            del self._handed[batch.number]
-        self._done += handed.num_rows
+            written = self._commits.commit(batch, self._known(batch))
+            self._done += self._handed.pop(batch.number).num_rows
         self.progress("ingesting")
         return written
 
@@ -309,6 +305,11 @@ class Coordinator:
         self.handle.on_progress(Progress(stage, self._done, total, report.chunks, report.reused, report.failed))
 
     # -- details -----------------------------------------------------------------------------------------------
+
+    def _known(self, batch: Batch) -> pa.Array:
+        """Return the ids of a batch's items that the index may hold rows of."""
+        handed = self._handed[batch.number]
+        return handed.filter(handed["known"])["doc_id"].combine_chunks()
 
     def _settle_accounts(self) -> None:
         """Count what was bought by tries that failed, and what of a free quota is used up."""

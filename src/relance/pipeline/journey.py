@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from relance.errors import RetryableError, StoppedError
 from relance.pipeline import stages
 from relance.pipeline.coordinator import STOPPED
+from relance.pipeline.engines import value_of
 from relance.pipeline.sent_error import charged
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Journeys:
         self._run = run
         self._engine = engine
         self._found: tuple[Any, ...] = ()
-        self._commit: Commit = lambda embedded: run.commit(_value(embedded))
+        self._commit: Commit = lambda embedded: run.commit(value_of(embedded))
         least = 1 if engine.shares_memory else 2 * engine.workers
         self._window = max(run.spec.limits.batches_in_flight, least)
         self._kept: list[_Prepared] | None = None
@@ -74,6 +75,7 @@ class Journeys:
             return
         for each in self._kept:
             yield each.batch
+            each.batch.spool()
 
     def go(self, *found: Any, commit: Commit | None = None) -> None:
         """Take all batches through the stages; the first fatal error ends it, when those under way have ended.
@@ -126,11 +128,11 @@ class Journeys:
         try:
             return _submit(committing, self._commit, embedded).result()
         except RetryableError as error:
-            self._run.lose(_value(embedded), error)
+            self._run.lose(value_of(embedded), error)
             return 0
         finally:
             batch.release()
-            _value(embedded).release()
+            value_of(embedded).release()
 
     def _begin(self, batch: Batch) -> _Prepared:
         if self._run.handle.stop.is_set():  # while it queued
@@ -172,10 +174,6 @@ class Journeys:
             if batch is not chunked:  # that one is still wanted if embedding fails
                 batch.result().release()
             batch = embedded
-
-
-def _value(embedded: Any) -> Batch:
-    return embedded.result() if hasattr(embedded, "result") else embedded
 
 
 def _submit(pool: ThreadPoolExecutor, work: Callable[..., Any], *values: Any) -> Future[Any]:

@@ -122,11 +122,11 @@ def _with_vectors(runtime: Runtime, chunks: pa.Table, has: NDArray[np.bool_], pl
             if has.any():
                 matrix[has] = dense_matrix(chunks["vector"])[has]
             matrix[places] = result.vectors
-        mask = pa.array(~(has | found))
+        lacks = ~(has | found)
         columns["vector"] = pa.FixedSizeListArray.from_arrays(
             pa.array(np.ascontiguousarray(matrix).reshape(-1)),
             info.dimension,
-            mask=mask if (~(has | found)).any() else None,
+            mask=pa.array(lacks) if lacks.any() else None,
         )
     if info.sparse:
         from relance.embedding.sparse import from_arrow, to_arrow

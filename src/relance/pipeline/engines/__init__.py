@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
 
-__all__ = ["Engine", "Future"]
+__all__ = ["Engine", "Future", "value_of"]
 
 
 class Future(Protocol):
@@ -51,3 +51,8 @@ class Engine(Protocol):
     ) -> None:
         """Let go of it."""
         ...
+
+
+def value_of(value: Any) -> Any:
+    """Return what was submitted, or wait for it where a future stands for it."""
+    return value.result() if hasattr(value, "result") else value

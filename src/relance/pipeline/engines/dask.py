@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.errors import ConfigurationError, MissingExtraError, RetryableError
+from relance.pipeline.engines import value_of
 
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
@@ -45,7 +46,7 @@ class Dask:
     def submit(self, stage: Callable[..., Batch], /, *values: Any) -> _Future:
         """Have a stage executed by the cluster."""
         # Results and not futures: a batch lies in the staging area, and is there when the worker that made it is lost.
-        made = [each.result() if isinstance(each, _Future) else each for each in values]
+        made = [value_of(each) for each in values]
         with _went_away():
             # Not pure: the same batch again is a try of its own.
             return _Future(self, self._client.submit(stage, *made, pure=False))

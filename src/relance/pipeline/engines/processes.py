@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.errors import ConfigurationError, RetryableError
+from relance.pipeline.engines import value_of
 
 if TYPE_CHECKING:
     from loky.process_executor import ProcessPoolExecutor
@@ -47,8 +48,7 @@ class Processes:
 
     def submit(self, stage: Callable[..., Batch], /, *values: Any) -> _Trying:
         """Run a stage in a worker."""
-        made = [each.result() if isinstance(each, _Trying) else each for each in values]
-        return _Trying(self, stage, made)
+        return _Trying(self, stage, [value_of(each) for each in values])
 
     def pool(self, broken: ProcessPoolExecutor | None = None) -> ProcessPoolExecutor:
         """Return the pool, a new one in place of a broken one."""

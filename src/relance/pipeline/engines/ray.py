@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.errors import ConfigurationError, MissingExtraError, RetryableError
+from relance.pipeline.engines import value_of
 
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
@@ -54,7 +55,7 @@ class Ray:
         if stage not in self._remotes:
             self._remotes[stage] = self._ray.remote(num_cpus=1, max_retries=_TRIES)(stage)
         # Results and not references: a batch lies in the staging area, and is there when its worker is lost.
-        made = [each.result() if isinstance(each, _Future) else each for each in values]
+        made = [value_of(each) for each in values]
         return _Future(self._ray, self._remotes[stage].remote(*made))
 
     def __enter__(self) -> Self:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from relance.pipeline import stages
+from relance.pipeline.engines import value_of
+from relance.pipeline.engines.around import Around
 from relance.pipeline.engines.threads import Threads
 from relance.sources import open_sources
 
@@ -26,32 +27,14 @@ def read_here(engine: Engine, spec: IndexSpec) -> Engine:
     return ReadHere(engine)
 
 
-class ReadHere:
+class ReadHere(Around):
     """Loads in the thread of the batch; everything else is the engine's."""
 
-    shares_memory = False
-    shares_disk = False
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, inner: Engine) -> None:
+        super().__init__(inner)
         self._here = Threads()
-
-    @property
-    def workers(self) -> int:
-        """Those of the engine."""
-        return self._engine.workers
 
     def submit(self, stage: Callable[..., Batch], /, *values: Any) -> Future:
         """Run a stage here or there."""
-        if stage is stages.load:
-            return self._here.submit(stage, *values)
-        return self._engine.submit(stage, *(each.result() if hasattr(each, "result") else each for each in values))
-
-    def __enter__(self) -> Self:
-        self._engine.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        self._engine.__exit__(kind, error, trace)
+        engine = self._here if stage is stages.load else self.inner
+        return engine.submit(stage, *map(value_of, values))

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from relance.pipeline.engines import value_of
+
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
 
@@ -27,7 +29,7 @@ class Threads:
         """Run a stage; the future has its outcome already."""
         done: Future[Batch] = Future()
         try:
-            done.set_result(stage(*(each.result() if isinstance(each, Future) else each for each in values)))
+            done.set_result(stage(*map(value_of, values)))
         except BaseException as error:  # raised to whoever wants the result
             done.set_exception(error)
         return done
