@@ -195,7 +195,7 @@ def ask(index: Index, questions: Questions, mode: Any, condition: str | None = N
 
 
 def take_turns(ways: dict[str, Callable[..., Any]], questions: Questions) -> tuple[Times, Times, list[set[str]]]:
-    """Ask every question in each way, twice, of which the second time counts."""
+    """Run every question twice in each way; only the second run is timed."""
     times: Times = defaultdict(list)
     cpu: Times = defaultdict(list)
     found = []

@@ -292,7 +292,7 @@ class _Teller:
         self.say(f"{change}")
 
     def end(self) -> None:
-        """Do nothing: what was collected is told at the end."""
+        """Do nothing, since nothing is left to be sent: `take` sends each change at once."""
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ class MetadataValue:
     """
 
     def __init__(self, path: Sequence[str], only: Only | None = None) -> None:
-        """Address a value; `only` tells of what kind all values are, where that is known of the table."""
+        """Address a value; `only`, if given, says whether all values of a path are of one kind in the table."""
         inside = _get(path[:-1])
         self._path = path
         self._only = only
