@@ -1,5 +1,6 @@
 """Bytes become the text that was written, whatever the encoding."""
 
+import time
 import unicodedata
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relance.errors import DocumentError
-from relance.parsers.decoding import clean, codec, decode, detect
+from relance.parsers.decoding import clean, clean_all, codec, decode, detect
 
 SIMPLIFIED = (
     "图书馆的开放时间是上午九点到下午五点，周末和国家法定假日不开放。读者可以在网上预约座位，也可以借阅十本书。"
@@ -19,6 +20,13 @@ FRENCH = "L'été dernier, nous avons visité un château près de la forêt ; c
 GERMAN = "Die Straße führt über die Brücke zum schönen Schloß, wo früher Könige lebten."
 POLISH = "Wszystkie miasta leżą nad rzeką, a mieszkańcy łowią ryby każdego ranka. Źródło jest czyste."
 RUSSIAN = "Каждое утро жители города выходят на берег реки и ловят рыбу."
+UKRAINIAN = "Щоранку мешканці міста виходять на берег річки й ловлять рибу, а їхні діти граються."
+HEBREW = "בכל בוקר יוצאים תושבי העיר אל גדת הנהר ודגים דגים. המקום שקט מאוד."
+ARABIC = "كل صباح يخرج سكان المدينة إلى ضفة النهر ويصطادون السمك في هدوء."
+GREEK = "Κάθε πρωί οι κάτοικοι της πόλης βγαίνουν στην όχθη του ποταμού και ψαρεύουν."
+TURKISH = "Her sabah şehrin sakinleri nehir kıyısına çıkar ve balık tutar. Çok güzel, ağaçlı bir yer."
+THAI = "ทุกเช้าชาวเมืองออกไปที่ริมแม่น้ำและจับปลา เป็นสถานที่ที่เงียบสงบมาก"
+LITHUANIAN = "Kiekvieną rytą miesto gyventojai išeina prie upės ir gaudo žuvį. Čia labai gražu ir ramu, šviečia saulė."
 
 WRITTEN = [
     *[(SIMPLIFIED, name) for name in ("utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16", "utf-16-le", "utf-16-be")],
@@ -28,7 +36,18 @@ WRITTEN = [
     *[(FRENCH, name) for name in ("latin-1", "cp1252", "utf-16-le", "utf-16-be", "utf-32-be")],
     (GERMAN, "latin-1"),
     *[(POLISH, name) for name in ("cp1250", "iso8859-2")],
-    *[(RUSSIAN, name) for name in ("cp1251", "koi8-r", "utf-16-le")],
+    *[(RUSSIAN, name) for name in ("cp1251", "koi8-r", "cp866", "iso8859-5", "utf-16-le")],
+    (UKRAINIAN, "cp1251"),
+    (HEBREW, "cp1255"),
+    *[(ARABIC, name) for name in ("cp1256", "iso8859-6")],
+    (GREEK, "cp1253"),
+    (TURKISH, "cp1254"),
+    (THAI, "cp874"),
+    (LITHUANIAN, "cp1257"),
+    *[(JAPANESE, name) for name in ("iso2022-jp", "iso2022-jp-2")],
+    (KOREAN, "iso2022-kr"),
+    (GERMAN, "cp850"),
+    (FRENCH, "mac-roman"),
 ]
 
 
@@ -69,9 +88,77 @@ def test_clean_text_can_be_stored_as_utf8(text):
     clean(text + "\ud83d").encode("utf-8")
 
 
-def test_one_damaged_byte_costs_one_character_not_the_document():
-    data = (SIMPLIFIED * 5).encode() + b"\xff" + SIMPLIFIED.encode()
-    assert decode(data, "a.txt") == SIMPLIFIED * 5 + "\ufffd" + SIMPLIFIED
+@pytest.mark.parametrize(
+    ("text", "damage"),
+    [
+        (SIMPLIFIED, b"\xff"),
+        ("It’s the operator’s job. The “red” lamp – and only that one – means stop.", b"\x92"),
+        ("The pump costs 500 € and the café is open.", b"\xe9"),
+        ("Ein schöner Tag", b"\x80"),
+        (RUSSIAN, b"\xd0"),
+    ],
+)
+def test_a_damaged_byte_costs_a_character_not_the_document(text, damage):
+    warnings = []
+    data = text.encode() + damage + b" and so on. " + text.encode()
+    assert decode(data, "a.txt", warnings=warnings) == f"{text}\ufffd and so on. {text}"
+    assert warnings == ["1 damaged character (\ufffd in the text): it is not quite UTF-8"]
+
+
+def test_a_replacement_character_that_was_written_is_no_damage():
+    warnings = []
+    assert decode("a \ufffd b".encode(), "a.txt", warnings=warnings) == "a \ufffd b"
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [("שלום עולם", "cp1255"), ("中文", "gbk"), ("naïve", "cp1252"), ("日本語", "shift_jis")]
+)
+def test_of_a_few_words_the_encoding_is_said_to_be_a_guess(text, encoding):
+    warnings = []
+    assert decode(text.encode(encoding), "a.txt", warnings=warnings) == text
+    (warning,) = warnings
+    assert warning.startswith("its encoding is a guess: ")
+    assert decode(text.encode(encoding), "a.txt", encoding=encoding, warnings=warnings) == text
+    assert len(warnings) == 1, "what the user says is no guess"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [(text * 4, name) for text, name in WRITTEN if name not in {"latin-1", "iso8859-2"}],
+    ids=[f"{name}-{text[:6]}" for text, name in WRITTEN if name not in {"latin-1", "iso8859-2"}],
+)
+def test_of_a_long_text_it_is_none(text, encoding):
+    warnings = []
+    assert decode(text.encode(encoding), "a.txt", warnings=warnings) == text
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("da\u00adta\u200bba\u2060se\ufeff", "database"),
+        ("\x1b[1;31merror\x1b[0m: \x1b]8;;http://a.test\x07link\x1b]8;;\x07", "error: link"),
+        ("N\x08NA\x08AM\x08ME\x08E _\x08x", "NAME x"),
+        ("a\x00b\x7fc\x93d", "abcd"),
+        ("one\u2028two\u2029three\x85four\rfive", "one\ntwo\nthree\nfour\nfive"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("क्\u200dष 👩\u200d🔬 ❤\ufe0f", "क्\u200dष 👩\u200d🔬 ❤\ufe0f"),
+        ("שלום\u200f!", "שלום\u200f!"),
+        ("cafe\u200b\u0301", "café"),
+    ],
+)
+def test_what_nobody_sees_leaves_the_text_and_what_spells_stays(written, text):
+    assert clean(written) == text
+    assert clean_all(["plain", written]) == ["plain", text]
+    assert clean(clean(written)) == text
+
+
+@pytest.mark.parametrize("unit", ["\x1b[", "\x1b]", "\x08", "a\x08", "\x1b", "\u200b", "\xad", "\x9b0"])
+def test_cleaning_takes_linear_time(unit):
+    began = time.process_time()
+    clean(unit * (500_000 // len(unit)))
+    assert time.process_time() - began < 3
 
 
 def test_what_the_user_says_wins_over_what_the_bytes_look_like():

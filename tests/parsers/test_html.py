@@ -66,6 +66,15 @@ def test_xhtml_with_an_encoding_declaration_is_read():
     assert BODY in read("a.xhtml", page).text
 
 
+def test_empty_elements_of_xhtml_end_where_they_begin():
+    page = (
+        '<html xmlns="http://www.w3.org/1999/xhtml"><head><title/><script src="a.js"/></head><body>'
+        f'<h1><a id="x"/>Pumpe</h1><div class="line"/><p>{BODY}<br/>Ende</p></body></html>'
+    )
+    parsed = read("a.xhtml", page)
+    assert (parsed.title, parsed.text) == ("Pumpe", f"# Pumpe\n\n{BODY}\nEnde")
+
+
 @pytest.mark.parametrize("page", ["<html></html>", "<!-- nothing -->", "<html><body><script>1</script></body></html>"])
 def test_html_without_text_is_a_failure(page):
     assert reason("a.html", page) in {"no text in it", "no HTML in it"}

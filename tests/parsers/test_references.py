@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -143,12 +144,12 @@ def test_html_images_and_videos_come_in_order_with_what_is_said_about_them():
     assert html(text) == [
         Reference("logo.png", "Logo"),
         Reference("boat.jpg", "A boat", "At noon", heading_path=("The coast",)),
+        Reference("sun.mp4", "The sun rises", caption="Sunrise & sea", heading_path=film, kind_hint="video"),
         Reference("first.jpg", "The sun rises", caption="Sunrise & sea", heading_path=film),
-        Reference("sun.mp4", caption="Sunrise & sea", heading_path=film, kind_hint="video"),
         Reference("waves.mov", "Waves", "Waves", heading_path=film, kind_hint="video"),
         Reference("detail.png", heading_path=("The coast", "Film", "Detail")),
         Reference("lazy.png", heading_path=lazy),
-        Reference("small.png", heading_path=lazy),
+        Reference("large.png", heading_path=lazy),
         Reference("wide.jpg", "wide", heading_path=lazy),
         Reference("only.webp", "only", heading_path=lazy),
         Reference("noscript.png", heading_path=lazy),
@@ -207,7 +208,7 @@ def test_other_documents_have_none():
     )
 )
 def test_any_markup_is_survived_and_no_address_comes_twice(pieces):
-    for found in (markdown("".join(pieces)), html("".join(pieces))):
+    for found in (markdown("".join(pieces)), html("".join(pieces))):  # no nesting is that deep
         assert all(urls(found))
         assert len(set(urls(found))) == len(found)
 
@@ -225,8 +226,9 @@ def test_any_markup_is_survived_and_no_address_comes_twice(pieces):
 )
 def test_hostile_pages_take_no_more_time_than_others(text):
     began = time.perf_counter()
-    html(text)
-    markdown(text)
+    for read in (html, markdown):
+        with suppress(DocumentError):  # nested too deep
+            read(text)
     assert time.perf_counter() - began < 6  # quadratic work would take minutes
 
 

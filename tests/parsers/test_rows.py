@@ -133,7 +133,7 @@ def test_a_bad_row_stops_nothing_else_and_says_where_it_is(load):
         '{"id": "a", "text": "again"}',
         "[1]",
         '{"id": "c", "text": "  "}',
-        '{"id": "d", "text": ["x"]}',
+        '{"id": "d", "text": {"en": "x"}}',
         '{"id": "e"}',
         '{"id": true, "text": "x"}',
         '{"id": "z", "text": 7}',
@@ -147,7 +147,7 @@ def test_a_bad_row_stops_nothing_else_and_says_where_it_is(load):
         ("t.jsonl#line-5", "the id 'a' was already used in line 1"),
         ("t.jsonl#line-6", "a JSON array, not an object"),
         ("t.jsonl#c", "no text in text"),
-        ("t.jsonl#d", "column 'text' holds a list, not text"),
+        ("t.jsonl#d", "column 'text' holds an object, not text; text.en would be a text in it"),
         ("t.jsonl#e", "no text column text; this row has: id"),
         ("t.jsonl#line-10", "the id in column 'id' is a bool, not text or a whole number"),
     ]
@@ -254,7 +254,7 @@ def test_bare_quotes_in_tsv_are_text(load):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_file_that_is_no_table_is_one_failure(load, form):
-    for data in (b"", b"\x89PNG\r\n\x1a\n" + bytes(300)):
+    for data in (b"\0", b"\x89PNG\r\n\x1a\n" + bytes(300)):
         _, found = load(data, form)
         ((uri, reason),) = reasons(found)
         assert uri == f"t.{form}"

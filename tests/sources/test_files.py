@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.config import FilesSource
+from relance.documents import Item
 from relance.errors import ConfigurationError, DocumentError
 from relance.parsers import installed_parsers
 from relance.pipeline.text_reader import TextReader
@@ -126,10 +127,12 @@ def test_equal_bytes_have_equal_hashes_and_a_touch_changes_nothing(root):
     assert read(root, "a.md").content_hash != before.content_hash
 
 
-def test_an_empty_file_is_a_failure(root):
+def test_an_empty_file_is_ignored_and_one_that_was_emptied_meanwhile_is_a_failure(root):
     put(root / "a.md", "")
+    (found,) = source(root).list()
+    assert (found.uri, found.reason) == ("docs/a.md", "empty")
     with pytest.raises(DocumentError) as caught:
-        read(root, "a.md")
+        source(root).read(Item("docs/a.md", "1-1", "text/markdown"))
     assert caught.value.reason == "empty file"
 
 

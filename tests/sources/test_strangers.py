@@ -92,7 +92,7 @@ def test_documents_and_rows_are_read_by_the_parsers() -> None:
     assert [(row.uri, row.parent, row.source) for row in rows] == [
         (f"mem://b/rows.jsonl#{name}", "mem://b/rows.jsonl", 2) for name in (1, 2)]  # fmt: skip
     assert reader.parse(reader.read(rows[1])).text == "two"
-    assert reader.parser_version("text/markdown") == "bucket-1/markdown-1"
+    assert reader.parser_version("text/markdown") == "bucket-1/markdown-3"
 
 
 def test_pictures_are_found_beside_the_page_or_table_that_names_them() -> None:

@@ -181,7 +181,7 @@ def only_another_and_stopped_at_once(index: Index, _: Path) -> None:
 
 def one_is_bad_for_a_while(index: Index, docs: Path) -> None:
     good = (docs / "1.md").read_bytes()
-    (docs / "1.md").write_bytes(b"")
+    (docs / "1.md").write_bytes(bytes(range(256)))
     assert index.ingest().failed == 1
     (docs / "1.md").write_bytes(good)
 

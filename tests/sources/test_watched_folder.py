@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relance.config import IndexSpec
+from relance.documents import Ignored
 from relance.events.watched import watched_folders
 from relance.pipeline.media_reader import open_media_reader
 from relance.pipeline.text_reader import open_text_reader
@@ -52,7 +53,7 @@ def declare(folder: Path, media: bool = False, **section: Any) -> IndexSpec:
 
 
 def listed(spec: IndexSpec) -> set[str]:
-    found = {item.uri for item in open_text_reader(spec, 0).list()}
+    found = {item.uri for item in open_text_reader(spec, 0).list() if not isinstance(item, Ignored)}
     return found | ({item.uri for item in open_media_reader(spec, 0).list()} if spec.media else set())
 
 

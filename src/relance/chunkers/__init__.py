@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from relance.chunkers.ahead import TokenizedAhead
+from relance.chunkers.bare import Bare, bare
 from relance.chunkers.context import context_prefix, embedding_text
 from relance.config.plugin_section import read_section
 from relance.config.plugins import Plugins
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Chunker",
+    "bare",
     "chunk_document",
     "chunk_documents",
     "chunker_version",
@@ -81,15 +84,23 @@ def chunk_documents(
 ) -> Iterator[list[Chunk] | DocumentError]:
     """Split documents, each as `chunk_document` does; a DocumentError in place of the chunks of one that cannot be.
 
+    Addresses of pictures are no part of what is embedded, so they do not count against the limits, but in `tokens`.
     For many short documents this takes half the time: they are tokenised together, and the chunker is opened once.
     """
-    for some in _groups(documents):
+    for whole in _groups(documents):
+        shortened = [Bare(document) for document in whole]
+        some = [each.document for each in shortened]
         texts = [document.text.rstrip() for document in some] if len(some) > 1 else []
         ahead = TokenizedAhead(tokenizer, texts) if texts else tokenizer
         opened = cache(partial(open_chunker, spec, ahead, plugins=plugins))
-        for document in some:
+        for document, short in zip(whole, shortened, strict=True):
             try:
-                yield _chunk(document, spec, tokenizer, limit, opened)
+                chunks = short.back(_chunk(short.document, spec, tokenizer, limit, opened))
+                if chunks is None:  # as it is written, then
+                    chunks = _chunk(
+                        document, spec, tokenizer, limit, partial(open_chunker, spec, tokenizer, plugins=plugins)
+                    )
+                yield chunks if short.document is document else _counted(document, chunks, tokenizer)
             except DocumentError as error:
                 yield error
 
@@ -105,6 +116,12 @@ def chunk_document(
     if isinstance(found, DocumentError):
         raise found
     return found
+
+
+def _counted(document: Document, chunks: list[Chunk], tokenizer: Tokenizer) -> list[Chunk]:
+    """Count the tokens of chunks again, with the addresses of pictures."""
+    counts = tokenizer.count([document.text[chunk.start : chunk.end] for chunk in chunks]).tolist()
+    return [replace(chunk, tokens=tokens) for chunk, tokens in zip(chunks, counts, strict=True)]
 
 
 def _groups(documents: Sequence[Document]) -> Iterator[list[Document]]:
@@ -125,14 +142,25 @@ def _chunk(
     document: Document, spec: ChunkingSpec, tokenizer: Tokenizer, limit: int, opened: Callable[[int], Chunker]
 ) -> list[Chunk]:
     most = limit or spec.max_tokens
+    least = max(min(most, spec.max_tokens) // 2, SMALLEST)
     while True:
         chunks = _split(opened(most), document)
-        if not (spec.context and limit) or not chunks:
+        over = _excess(document, chunks, spec, tokenizer, limit)
+        room = min(most, spec.max_tokens) - max(over, default=0)
+        if room < least or most <= SMALLEST:  # a lead is worth half a chunk, but not more
+            chunks = [replace(chunk, lead="") if more > 0 else chunk for chunk, more in zip(chunks, over, strict=True)]
+            over = _excess(document, chunks, spec, tokenizer, limit)
+            room = min(most, spec.max_tokens) - max(over, default=0)
+        if max(over, default=0) <= 0 or most <= SMALLEST:
             return chunks
-        longest = int(tokenizer.count([embedding_text(document, chunk, spec) for chunk in chunks]).max())
-        if longest <= limit or most <= SMALLEST:
-            return chunks
-        most = max(min(most, spec.max_tokens) - (longest - limit), SMALLEST)
+        most = max(room, SMALLEST)
+
+
+def _excess(document: Document, chunks: list[Chunk], spec: ChunkingSpec, tokenizer: Tokenizer, limit: int) -> list[int]:
+    """Count by how many tokens each chunk, with what is put before it, is longer than the model's limit."""
+    if not limit or not (spec.context or any(chunk.lead for chunk in chunks)):
+        return [0] * len(chunks)
+    return (tokenizer.count([embedding_text(document, chunk, spec) for chunk in chunks]) - limit).tolist()
 
 
 def _split(chunker: Chunker, document: Document) -> list[Chunk]:

@@ -12,9 +12,11 @@ import numpy as np
 from relance.chunkers.characters import WINDOW, Kind, code_points, kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["Boundaries", "Level", "find_boundaries", "first_line"]
+__all__ = ["TITLE", "Boundaries", "Level", "find_boundaries", "first_line"]
 
 WORD = re.compile(r"\S")
 # Blanks before the first word of a line that belong to a chunk which begins there: list and code keep their shape.
@@ -24,6 +26,8 @@ CONTEXT = 64
 NO_BLOCKS = np.zeros((0, 2), np.int64)
 # A line that long without a full stop was probably broken by an editor, in the middle of a sentence.
 WRAPPED = 40
+# A short line between blank ones that is no sentence, or a question: what plain text has for headings.
+TITLE = re.compile(r"(?:\A|(?<=\n\n))(?=[^\W_])[^\n]{1,48}(?<![.!…。！,;，；\s])(?=[ \t]{0,9}\n[ \t]{0,9}\n)")
 
 
 class Level(IntEnum):
@@ -82,6 +86,25 @@ class Boundaries:
         found = self.first_from(at)
         known = found < len(self.positions)
         self.levels[found[known]] = level[known]
+
+    def hold(self, lines: Sequence[tuple[int, int]], following: Sequence[int] = ()) -> None:
+        """Let lines that introduce what follows end no chunk, if possible; but for one above another one.
+
+        Args:
+            lines: (start, end) of each, ascending, disjoint.
+            following: offsets of what is introduced by none, either; ascending.
+        """
+        if not lines:
+            return
+        spans = np.array(lines, np.int64)
+        after = self.first_from(spans[:, 1])
+        after = after[after < len(self.positions)]
+        held = self.inside(spans)
+        held[after] = True
+        held &= ~self.among(spans[:, 0])
+        if len(following):
+            held &= ~self.among(np.array(following, np.int64))
+        self.levels[held] = Level.GLUE
 
     def drop(self, unwanted: NDArray[np.bool_]) -> None:
         """Take positions out."""

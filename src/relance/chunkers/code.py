@@ -10,6 +10,7 @@ import numpy as np
 
 from relance.chunkers.boundaries import Boundaries, Level, find_boundaries
 from relance.chunkers.characters import line_starts
+from relance.chunkers.leads import COMMENT, enclosing, longest_lead
 from relance.chunkers.packing import pack
 from relance.documents import Chunk
 from relance.errors import MissingExtraError
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
     from relance.documents import Document
     from relance.embedding.tokenizers import Tokenizer
 
-__all__ = ["CodeChunker", "SyntaxChunker"]
+__all__ = ["CodeChunker", "SyntaxChunker", "line_boundaries"]
 
 # A line's indentation, whether a blank line is above it, and whether it only ends what is above.
 LINE = re.compile(r"(?:\A|(?<=\n))(?P<indent>[ \t]*+)(?P<ends>[\])}]|(?:end|else|elif|except|finally|catch)\b)?[^\n]*+")
-COMMENT = ("#", "//", "/*", "*", "--", ";", "@", '"""', "'''")
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,10 +44,11 @@ def _split(
     document: Document, boundaries: Callable[[str], Boundaries], chunker: CodeChunker | SyntaxChunker
 ) -> list[Chunk]:
     spans = pack(document.text, boundaries, chunker.tokenizer, chunker.max_tokens, chunker.overlap_tokens)
-    return [Chunk(span.start, span.end, span.tokens) for span in spans]
+    leads = enclosing(document.text, [span.start for span in spans], longest_lead(chunker.max_tokens))
+    return [Chunk(*span, lead=lead) for span, lead in zip(spans, leads, strict=True)]
 
 
-def _lines(text: str) -> Boundaries:
+def line_boundaries(text: str) -> Boundaries:
     """Give line starts as lines and every other place as glue."""
     found = find_boundaries(text)
     starts = found.among(line_starts(text))
@@ -57,7 +58,7 @@ def _lines(text: str) -> Boundaries:
 
 def layout_boundaries(text: str) -> Boundaries:
     """Rank line starts: after a blank line before any other, and the less indented the better."""
-    found = _lines(text)
+    found = line_boundaries(text)
     starts, levels = [], []
     blank, above = True, ""
     for match in LINE.finditer(text):
@@ -116,7 +117,7 @@ class SyntaxChunker:
         return _split(document, self._boundaries, self)
 
     def _boundaries(self, text: str) -> Boundaries:
-        found = _lines(text)
+        found = line_boundaries(text)
         data = text.encode("utf-8", "replace")
         begun = np.cumsum((np.frombuffer(data, np.uint8) & 0xC0) != 0x80)  # byte → characters begun
         at: list[int] = []

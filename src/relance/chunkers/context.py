@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from relance.chunkers.bare import bare
+
 if TYPE_CHECKING:
     from relance.config import ChunkingSpec
     from relance.documents import Chunk, Document
@@ -36,5 +38,9 @@ def context_prefix(document: Document, chunk: Chunk, spec: ChunkingSpec) -> str:
 
 
 def embedding_text(document: Document, chunk: Chunk, spec: ChunkingSpec) -> str:
-    """Give what the model is sent for a chunk: its context, if the spec asks for any, and its span."""
-    return context_prefix(document, chunk, spec) + document.text[chunk.start : chunk.end]
+    """Give what the model is sent for a chunk: its context, if the spec asks for any, its lead, and its span.
+
+    Addresses of pictures are left out.
+    """
+    lead = f"{chunk.lead}\n" if chunk.lead else ""
+    return context_prefix(document, chunk, spec) + bare(lead) + bare(document.text[chunk.start : chunk.end])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from relance.chunkers.boundaries import Level, find_boundaries
+from relance.chunkers.boundaries import TITLE, Level, find_boundaries
 from relance.chunkers.characters import line_starts
+from relance.chunkers.leads import Block, longest_lead, markdown_leads
 from relance.chunkers.packing import pack
 from relance.documents import Chunk
 
@@ -38,6 +39,22 @@ INLINE = re.compile(r"`[^`\n]{1,200}`|\[[^\[\]\n]{0,200}\](?:\([^()\n]{0,500}\)|
 MARKUP = re.compile(r"[#{\[<*_~`]")
 NO_PARAGRAPH = re.compile(r"[ ]{4}|\t|[ ]{0,3}(?:[-*+>|#]|\d{1,9}[.)][ \t])")
 LONGEST_TITLE = 200
+# Paragraphs of one line that belong to what follows: bold words alone, and what is written above a table or listing.
+INTRODUCES = re.compile(
+    r"^[ ]{0,3}(?:"
+    r"(?P<mark>\*\*|__)(?![\s*_])[^*\n]{1,200}(?P=mark)[:：]?"
+    r"|[*_]{0,3}(?:Table|Tab\.|Listing|Exhibit|表|清单)[ \t]*[\dA-ZIVX一二三四五六七八九十][^\n]{0,300}"
+    r"|(?:Q|Question|问|問)[ \t]*\d*[.:：][^\n]{1,200}"
+    r")[ \t]*$",
+    re.MULTILINE,
+)
+# A picture alone in a line, which keeps the caption below it.
+PICTURE = re.compile(r"^[ ]{0,3}!\[[^\]\n]{0,1000}\](?:\([^\n]{0,2000}\))?[ \t]*$", re.MULTILINE)
+CAPTION = re.compile(
+    r"\s{1,8}(?:[*_]{1,3}[^*_\s][^\n]{0,1000}[*_]{1,3}[ \t]*$"
+    r"|[*_]{0,3}(?:Figure|Fig\.|Image|Photo|Chart|Diagram|图|圖)[ \t]*[\d:：.A-Z一二三四五六七八九十][^\n]{0,1000}$)",
+    re.MULTILINE,
+)
 
 
 class Heading(NamedTuple):
@@ -50,9 +67,9 @@ class Heading(NamedTuple):
 
 
 class Outline:
-    """The skeleton of a Markdown text; blocks are (start, end) of fences, tables and front matter."""
+    """The skeleton of a Markdown text: headings, and as blocks fences, tables and front matter."""
 
-    def __init__(self, headings: list[Heading], blocks: list[tuple[int, int]]) -> None:
+    def __init__(self, headings: list[Heading], blocks: list[Block]) -> None:
         self.headings = headings
         self.blocks = blocks
         self._parents: list[int] = []  # of each heading, -1 for none
@@ -77,6 +94,15 @@ class Outline:
             begin = headings[at].end
         return self._path(at)
 
+    def sections(self, text: str, depth: int) -> list[int]:
+        """Find where sections begin whose headings are that deep at most; one right below another begins no section."""
+        begins, before = [], 0
+        for heading in self.headings:
+            if heading.depth <= depth and text[before : heading.start].strip():
+                begins.append(heading.start)
+            before = heading.end
+        return begins
+
     def _path(self, at: int) -> tuple[str, ...]:
         if at not in self._paths:
             title = self.headings[at].title
@@ -91,15 +117,21 @@ class MarkdownChunker:
     tokenizer: Tokenizer
     max_tokens: int
     overlap_tokens: int = 0
+    split_at: int = 0
 
     def split(self, document: Document) -> list[Chunk]:
         """See `Chunker`."""
         text = document.text
         skeleton = outline(text)
         spans = pack(
-            text, lambda text: _boundaries(text, skeleton), self.tokenizer, self.max_tokens, self.overlap_tokens
-        )
-        return [Chunk(*span, heading_path=skeleton.path(text, span.start, span.end)) for span in spans]
+            text, lambda text: _boundaries(text, skeleton), self.tokenizer, self.max_tokens, self.overlap_tokens,
+            skeleton.sections(text, self.split_at),
+        )  # fmt: skip
+        headings = (heading[:2] for heading in skeleton.headings)
+        starts = [span.start for span in spans]
+        leads = markdown_leads(text, skeleton.blocks, headings, starts, longest_lead(self.max_tokens))
+        return [Chunk(*span, skeleton.path(text, span.start, span.end), lead)
+                for span, lead in zip(spans, leads, strict=True)]  # fmt: skip
 
 
 def outline(text: str) -> Outline:
@@ -108,11 +140,11 @@ def outline(text: str) -> Outline:
     An underlined heading is one line with a blank line above: a rule right below a paragraph is usually meant as one.
     """
     headings: list[Heading] = []
-    blocks: list[tuple[int, int]] = []
+    blocks: list[Block] = []
     front = FRONT_MATTER.match(text)
     at = 0
     if front:
-        blocks.append((front.start(), front.end()))
+        blocks.append(Block(front.start(), front.end(), front.end()))
         at = front.end()
     while mark := MARK.search(text, at):
         begin, at = mark.start(), max(mark.end(), mark.start() + 1)
@@ -122,11 +154,11 @@ def outline(text: str) -> Outline:
             close = re.compile(rf"^[ \t>]*+{mark['fence'][0]}{{{len(mark['fence'])},}}+[ \t]*+$", re.MULTILINE)
             closed = close.search(text, mark.end())
             at = closed.end() if closed else len(text)  # as CommonMark has it: it runs to the end
-            blocks.append((begin, at))
+            blocks.append(Block(begin, at, min(mark.end() + 1, at)))
         else:
             above = text.rfind("\n", 0, max(begin - 1, 0)) + 1
             line = text[above : max(begin - 1, above)]
-            taken = max(headings[-1].end if headings else 0, blocks[-1][1] if blocks else 0)
+            taken = max(headings[-1].end if headings else 0, blocks[-1].end if blocks else 0)
             if above < taken or not line.strip():
                 continue
             underline = mark["setext"]
@@ -137,7 +169,7 @@ def outline(text: str) -> Outline:
                     headings.append(Heading(above, mark.end(), 1 if underline[0] == "=" else 2, _title(line)))
             elif "|" in mark["table"] and "|" in line:
                 at = _table_end(text, mark.end())
-                blocks.append((above, at))
+                blocks.append(Block(above, at, min(mark.end() + 1, at)))
     return Outline(headings, blocks)
 
 
@@ -170,7 +202,8 @@ def _boundaries(text: str, skeleton: Outline) -> Boundaries:
     if len(inline):
         found.levels[found.inside(inline.reshape(-1, 2))] = Level.GLUE
 
-    blocks = np.array(skeleton.blocks, np.int64).reshape(-1, 2)
+    blocks = np.array(sorted([block[:2] for block in skeleton.blocks] + _pictures(text, skeleton)), np.int64)
+    blocks = blocks.reshape(-1, 2)
     if len(blocks):
         # A block too long for a chunk is split at its blank lines, else lines; places around it are better.
         within = found.inside(blocks)
@@ -185,6 +218,7 @@ def _boundaries(text: str, skeleton: Outline) -> Boundaries:
         found.set_level(blocks[:, 1], np.full(len(blocks), Level.PARAGRAPH, np.int8))
         found.blocks = blocks
 
+    found.hold(_introductions(text, skeleton), [heading.start for heading in skeleton.headings])
     if skeleton.headings:
         lines = np.array([heading[:3] for heading in skeleton.headings], np.int64)
         found.levels[found.inside(lines[:, :2])] = Level.GLUE
@@ -196,4 +230,29 @@ def _boundaries(text: str, skeleton: Outline) -> Boundaries:
         unwanted = np.zeros(len(found.positions) + 1, bool)
         unwanted[body[:-1][~bare]] = unwanted[body[-1]] = True
         found.drop(unwanted[:-1])
+    return found
+
+
+def _pictures(text: str, skeleton: Outline) -> list[tuple[int, int]]:
+    """Find pictures that have a caption below them, outside other blocks: start of the one, end of the other."""
+    found = []
+    begins = [block.start for block in skeleton.blocks]
+    for picture in PICTURE.finditer(text):
+        if caption := CAPTION.match(text, picture.end()):
+            at = bisect_right(begins, picture.start()) - 1
+            apart = at < 0 or skeleton.blocks[at].end <= picture.start()
+            if apart and (at + 1 == len(begins) or begins[at + 1] >= caption.end()):
+                found.append((picture.start(), caption.end()))
+    return found
+
+
+def _introductions(text: str, skeleton: Outline) -> list[tuple[int, int]]:
+    """Find lines outside blocks that introduce what follows: start and end, ascending, disjoint."""
+    found: list[tuple[int, int]] = []
+    begins = [block.start for block in skeleton.blocks]
+    matches = chain(INTRODUCES.finditer(text), TITLE.finditer(text))
+    for start, end in sorted(match.span() for match in matches):
+        at = bisect_right(begins, start) - 1
+        if (at < 0 or skeleton.blocks[at].end <= start) and (not found or found[-1][1] <= start):
+            found.append((start, end))
     return found

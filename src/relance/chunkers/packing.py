@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,7 +15,7 @@ from relance.chunkers.characters import whole_character
 from relance.chunkers.tokenized import Part, TokenizedText
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from relance.chunkers.boundaries import Boundaries
     from relance.embedding.tokenizers import Tokenizer
@@ -42,8 +43,9 @@ def pack(
     tokenizer: Tokenizer,
     max_tokens: int,
     overlap_tokens: int = 0,
+    begins: Sequence[int] = (),
 ) -> list[Span]:
-    """Split a text into spans of at most `max_tokens`.
+    """Split a text into spans of at most `max_tokens`; at the offsets `begins` in any case, ascending.
 
     Spans have neither blank lines at their ends nor blanks at the last one; what no span covers is blank. Each repeats
     at most `overlap_tokens` of the one before. Blocks that fit into a span are never divided.
@@ -53,11 +55,11 @@ def pack(
         return []
     tokenized = TokenizedText(text, tokenizer)
     stop = tokenized.stop
-    if len(tokenized.ends) <= max_tokens:
+    if len(tokenized.ends) <= max_tokens and not begins:
         tokens = tokenized.count(start, stop)
         if tokens <= max_tokens:
             return [Span(start, stop, tokens)]
-    packing = _Packing(text, stop, tokenized, boundaries(text), max_tokens, overlap_tokens)
+    packing = _Packing(text, stop, tokenized, boundaries(text), max_tokens, overlap_tokens, begins)
     found = packing.run(start)
     spans: list[Span] = []
     while some := list(islice(found, TOGETHER)):
@@ -89,6 +91,7 @@ class _Packing:
     boundaries: Boundaries
     limit: int
     overlap: int
+    begins: Sequence[int]
 
     def run(self, start: int) -> Iterator[_Fitted]:
         done = start  # everything before is in a span
@@ -108,7 +111,7 @@ class _Packing:
         """Take the best span from `start` that ends after `done` and is within the limit."""
         reach = self._reach(start)
         while reach > done:
-            place = self._choose(start, done, reach)
+            place = self._section(done, reach) or self._choose(start, done, reach)
             if place is None:
                 return None
             piece = self.text[start : place.at].rstrip()
@@ -137,6 +140,13 @@ class _Packing:
         tail = self.limit // TAIL
         tokens = min(self.limit, rest - tail)
         return max(int(self.tokenized.ends[before + tokens - 1]), start + 1)
+
+    def _section(self, done: int, reach: int) -> _Place | None:
+        """Find the next place where a span begins in any case, if it comes before the limit."""
+        at = bisect_right(self.begins, done)
+        if at < len(self.begins) and self.begins[at] <= self._after_blanks(reach):
+            return _Place(self.begins[at], Level.HEADING)
+        return None
 
     def _choose(self, start: int, done: int, reach: int) -> _Place | None:
         """Choose where to end: never later than `reach`, always after `done`."""

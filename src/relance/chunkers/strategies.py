@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from relance.chunkers.code import CodeChunker, SyntaxChunker
+from relance.chunkers.delimited import DELIMITED, DelimitedChunker
 from relance.chunkers.markdown import MarkdownChunker
 from relance.chunkers.text import TextChunker
 from relance.chunkers.whole import WholeChunker
@@ -23,7 +24,7 @@ class Auto:
     """The way that fits each document, by its syntax."""
 
     Spec: ClassVar = ChunkingSpec
-    version: ClassVar = 1
+    version: ClassVar = 2
 
     spec: ChunkingSpec
     tokenizer: Tokenizer
@@ -31,11 +32,15 @@ class Auto:
 
     def split(self, document: Document) -> list[Chunk]:
         """See `Chunker`."""
-        return self._split(document, document.syntax.partition(":")[0])
+        syntax = document.syntax.partition(":")[0]
+        return self._split(document, "delimited" if syntax == "text" and document.media_type in DELIMITED else syntax)
 
     def _split(self, document: Document, syntax: str) -> list[Chunk]:
         # Everything else, such as rows that do not fit, is text.
-        way = {"markdown": MarkdownChunker, "code": CodeChunker}.get(syntax, TextChunker)
+        ways = {"code": CodeChunker, "delimited": DelimitedChunker}
+        if syntax == "markdown":
+            return MarkdownChunker(self.tokenizer, self.max_tokens, self._overlap, self.spec.split_at).split(document)
+        way = ways.get(syntax, TextChunker)
         return way(self.tokenizer, self.max_tokens, self._overlap).split(document)
 
     @property

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from relance.chunkers.boundaries import find_boundaries
+from relance.chunkers.boundaries import TITLE, find_boundaries
 from relance.chunkers.packing import pack
 from relance.documents import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from relance.chunkers.boundaries import Boundaries
     from relance.documents import Document
     from relance.embedding.tokenizers import Tokenizer
@@ -26,9 +24,15 @@ class TextChunker:
     tokenizer: Tokenizer
     max_tokens: int
     overlap_tokens: int = 0
-    boundaries: Callable[[str], Boundaries] = find_boundaries
 
     def split(self, document: Document) -> list[Chunk]:
         """See `Chunker`."""
-        spans = pack(document.text, self.boundaries, self.tokenizer, self.max_tokens, self.overlap_tokens)
+        spans = pack(document.text, text_boundaries, self.tokenizer, self.max_tokens, self.overlap_tokens)
         return [Chunk(span.start, span.end, span.tokens) for span in spans]
+
+
+def text_boundaries(text: str) -> Boundaries:
+    """Find boundaries, of which none is between a title and what it is the title of."""
+    found = find_boundaries(text)
+    found.hold([match.span() for match in TITLE.finditer(text)])
+    return found

@@ -32,6 +32,21 @@ _SUPERSETS = {
 _SAMPLE = 64 * 1024
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+# What nobody sees, and nobody types into a search: zero-width blanks, word joiners and marks of byte order within the
+# text, soft hyphens, invisible operators, controls. Joiners (U+200C, U+200D) spell Persian and emoji: they stay.
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060-\u2064\ufeff\x80-\x84\x86-\x9f]")
+_OTHER_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+_LINE_ENDS = str.maketrans({"\x85": "\n", "\u2028": "\n", "\u2029": "\n"})
+# Colours and cursors of a terminal, and letters that a line printer strikes twice.
+_TERMINAL = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]|\x1b\][^\x07\x1b\n]*+(?:\x07|\x1b\\)"
+    r"|\x1b[ -/]++[0-~]|\x1b[@-Z\\^_=>78c]|[^\n\x08]\x08"
+)
+# Escape sequences that switch to Japanese or Korean in encodings of seven bits.
+_SEVEN_BITS = {
+    "iso2022_jp_2": (b"\x1b$B", b"\x1b$@", b"\x1b(J", b"\x1b$(D"),
+    "iso2022_kr": (b"\x1b$)C",),
+}
 _UNCLEAN = bytes(code for code in range(128) if _UNSTORABLE.match(chr(code)) or chr(code) == "\r")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 # What `errors="surrogateescape"` makes of a byte that does not fit.
@@ -53,20 +68,19 @@ def detect(data: bytes, *, declared: str = "", complete: bool = True) -> str | N
         declared: what the text says about itself (HTML, XML); believed if it decodes and UTF-8 does not.
         complete: False if `data` may end inside a character.
     """
-    for mark, name in _MARKS:
-        if data.startswith(mark):
-            return name
-    if b"\0" in data:
-        return _detect_wide(data)
-    if _decodes(data, "utf-8", complete=complete):
-        return "utf-8"
-    if declared and _decodes(data, declared, complete=complete):
-        return declared
-    return "utf-8" if _is_damaged_utf8(data) else guess(data)
+    return _detect(data, declared=declared, complete=complete)[0]
 
 
-def decode(data: bytes, uri: str, *, encoding: str = "", declared: str = "") -> str:
-    """Decode a text file; raises DocumentError where it is no text or the encoding cannot be told."""
+def decode(data: bytes, uri: str, *, encoding: str = "", declared: str = "", warnings: list[str] | None = None) -> str:
+    """Decode a text file; raises DocumentError where it is no text or the encoding cannot be told.
+
+    Args:
+        data: the text.
+        uri: its document, for errors.
+        encoding: what the user says.
+        declared: what the text says about itself.
+        warnings: where a sentence is added if the encoding is a guess or bytes are damaged.
+    """
     marked = any(data.startswith(mark) for mark, _ in _MARKS)
     if encoding and not marked:
         try:
@@ -74,7 +88,7 @@ def decode(data: bytes, uri: str, *, encoding: str = "", declared: str = "") -> 
         except UnicodeDecodeError as error:
             reason = f"not valid {encoding} at byte {error.start}; correct `encoding` of this source or the file"
             raise DocumentError(uri, reason) from None
-    name = detect(data, declared=declared)
+    name, sure = _detect(data, declared=declared)
     if name is None and b"\0" in data:
         raise DocumentError(uri, _binary(uri))
     if name is None:
@@ -83,6 +97,12 @@ def decode(data: bytes, uri: str, *, encoding: str = "", declared: str = "") -> 
     text = data.decode(name, "replace")
     if len(_CONTROLS.findall(text[:_SAMPLE])) * 200 > min(len(text), _SAMPLE):
         raise DocumentError(uri, _binary(uri))
+    if warnings is not None:
+        if not sure:
+            warnings.append(f"its encoding is a guess: {name}; set `encoding` of this source if that is wrong")
+        elif name.startswith("utf-8") and (damaged := text.count("\ufffd") - data.count("\ufffd".encode())):
+            plural = "s" if damaged > 1 else ""
+            warnings.append(f"{damaged:,} damaged character{plural} (\ufffd in the text): it is not quite UTF-8")
     return clean(text)
 
 
@@ -90,10 +110,14 @@ def clean(text: str) -> str:
     r"""Normalise to NFC with `\n` line ends, without byte-order mark, control characters or lone surrogates."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _UNSTORABLE.sub("", text.removeprefix("\ufeff"))
+    if "\x1b" in text or "\x08" in text or "\x9b" in text:
+        text = _TERMINAL.sub("", text)
+    text = _UNSTORABLE.sub("", text)
     if text.isascii():
         return text
-    return unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", text))
+    if _OTHER_LINE_ENDS.search(text):
+        text = text.translate(_LINE_ENDS)
+    return unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text)))
 
 
 def clean_all(texts: list[str]) -> list[str]:
@@ -103,10 +127,28 @@ def clean_all(texts: list[str]) -> list[str]:
         data = joined.encode()
     except UnicodeEncodeError:  # lone surrogates
         return [clean(text) for text in texts]
-    plain = joined.isascii() or ("\ufeff" not in joined and unicodedata.is_normalized("NFC", joined))
+    plain = joined.isascii() or (
+        not _INVISIBLE.search(joined)
+        and not _OTHER_LINE_ENDS.search(joined)
+        and unicodedata.is_normalized("NFC", joined)
+    )
     if plain and len(data.translate(None, _UNCLEAN)) == len(data):
         return texts
     return [clean(text) for text in texts]
+
+
+def _detect(data: bytes, *, declared: str = "", complete: bool = True) -> tuple[str | None, bool]:
+    """Name an encoding, and say whether it is more than a guess."""
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return name, True
+    if b"\0" in data:
+        return _detect_wide(data), True
+    seven = [name for name, escapes in _SEVEN_BITS.items() if any(escape in data for escape in escapes)]
+    for name in [*(seven if data.isascii() else []), "utf-8", *([declared] if declared else [])]:
+        if _decodes(data, name, complete=complete):
+            return name, True
+    return ("utf-8", True) if _is_damaged_utf8(data) else guess(data)
 
 
 def _binary(uri: str) -> str:
@@ -147,7 +189,10 @@ def _reads_well(text: str) -> bool:
 
 
 def _is_damaged_utf8(data: bytes) -> bool:
-    """Whether nearly all non-ASCII bytes form valid UTF-8: no other encoding does that by accident."""
+    """Whether at least as many characters are valid UTF-8 as bytes fit nowhere.
+
+    In other encodings one character is valid by accident for ten bytes that fit nowhere (GBK, Big5), or for hundreds.
+    """
     text = data[: 16 * _SAMPLE].decode("utf-8", "replace")
     damaged = text.count("\ufffd")
-    return sum(character > "\x7f" for character in text) >= damaged * 20
+    return sum(character > "\x7f" for character in text) >= damaged * 2

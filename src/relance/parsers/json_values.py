@@ -15,14 +15,21 @@ __all__ = ["json_value"]
 
 # More values than that are data, not metadata; the bound also stops YAML aliases that unfold without end.
 _MOST = 10_000
+# 1e999999 as a whole number would be a megabyte.
+_DIGITS = 300
 
 
 def json_value(value: Any) -> Any:
     """Return the value as JSON has it: dates as ISO 8601, durations as seconds, NaN as None.
 
+    A decimal that no float is equal to stays what was written, as text.
+
     Raises ValueError, with a reason that follows the column's name, for bytes and for what JSON has no form for.
     """
-    return _convert(value, [_MOST])
+    try:
+        return _convert(value, [_MOST])
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
 
 
 def _convert(value: Any, left: list[int]) -> Any:  # noqa: PLR0911  # a table of types
@@ -38,8 +45,7 @@ def _convert(value: Any, left: list[int]) -> Any:  # noqa: PLR0911  # a table of
         case float():
             return value if math.isfinite(value) else None
         case Decimal():
-            whole = value.is_finite() and value == value.to_integral_value()
-            return int(value) if whole else _convert(float(value), left)
+            return _number(value)
         case datetime() | date() | time():
             return value.isoformat()
         case timedelta():
@@ -56,3 +62,14 @@ def _convert(value: Any, left: list[int]) -> Any:  # noqa: PLR0911  # a table of
         case _:
             msg = f"holds a {type(value).__name__}, which metadata cannot keep"
             raise ValueError(msg)
+
+
+def _number(value: Decimal) -> float | int | str | None:
+    if not value.is_finite():
+        return None
+    if abs(value.adjusted()) > _DIGITS:
+        return str(value)
+    if value == value.to_integral_value():
+        return int(value)
+    near = float(value)
+    return near if Decimal(repr(near)) == value else str(value)

@@ -7,16 +7,52 @@ from functools import cache, lru_cache
 
 from relance.config.plugins import loaded_plugins
 
-__all__ = ["CSV", "JSONL", "PARQUET", "TABLES", "TSV", "UNKNOWN", "is_media", "language_of", "media_type_of"]
+__all__ = [
+    "BIBTEX",
+    "CALENDAR",
+    "CONTACTS",
+    "CSV",
+    "JSON",
+    "JSONL",
+    "MAIL",
+    "MBOX",
+    "MSG",
+    "ODS",
+    "PARQUET",
+    "RIS",
+    "TABLES",
+    "TSV",
+    "UNKNOWN",
+    "UNNAMED",
+    "XLSM",
+    "XLSX",
+    "is_media",
+    "language_of",
+    "media_type_of",
+]
 
 UNKNOWN = "application/octet-stream"
+# Of a file whose name has no extension: it is a text or a program, and only its bytes say which.
+UNNAMED = "application/x-unnamed"
 CSV = "text/csv"
 TSV = "text/tab-separated-values"
 JSONL = "application/x-ndjson"
 PARQUET = "application/vnd.apache.parquet"
+JSON = "application/json"
+_OPEN_XML = "application/vnd.openxmlformats-officedocument"
+XLSX = f"{_OPEN_XML}.spreadsheetml.sheet"
+CALENDAR = "text/calendar"
+CONTACTS = "text/vcard"
+BIBTEX = "application/x-bibtex"
+RIS = "application/x-research-info-systems"
+MAIL = "message/rfc822"
+MSG = "application/vnd.ms-outlook"
+MBOX = "application/mbox"
+XLSM = "application/vnd.ms-excel.sheet.macroEnabled.12"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
 TABLES = frozenset({CSV, TSV, JSONL, PARQUET})
 
-_OPEN_XML = "application/vnd.openxmlformats-officedocument"
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument"
 _TYPES = {
     # Python's own table has no name for these, or another one than `relance.media.sniff`.
     "ico": "image/x-icon",
@@ -36,38 +72,82 @@ _TYPES = {
     "cfg": "text/plain",
     "conf": "text/plain",
     "properties": "text/plain",
-    "adoc": "text/plain",
-    "org": "text/plain",
-    "srt": "text/plain",
+    **dict.fromkeys(("adoc", "asciidoc", "asc"), "text/asciidoc"),
+    "org": "text/org",
+    "srt": "application/x-subrip",
     "vtt": "text/vtt",
-    "tex": "text/x-tex",
-    "rst": "text/x-rst",
+    **dict.fromkeys(("po", "pot"), "text/x-gettext-translation"),
+    **dict.fromkeys(("tex", "ltx", "latex"), "text/x-tex"),
+    **dict.fromkeys(("rst", "rest"), "text/x-rst"),
+    **dict.fromkeys(("wiki", "mediawiki"), "text/x-mediawiki"),
+    **dict.fromkeys(("man", "mdoc", "roff", "troff"), "text/troff"),
+    "ipynb": "application/x-ipynb+json",
     "md": "text/markdown",
     "markdown": "text/markdown",
     "mdx": "text/markdown",
     "qmd": "text/markdown",
     "rmd": "text/markdown",
+    "mkd": "text/markdown",
+    "mdown": "text/markdown",
     "html": "text/html",
     "htm": "text/html",
     "xhtml": "application/xhtml+xml",
+    "mht": "multipart/related",
+    "mhtml": "multipart/related",
     "pdf": "application/pdf",
     "docx": f"{_OPEN_XML}.wordprocessingml.document",
     "pptx": f"{_OPEN_XML}.presentationml.presentation",
-    "xlsx": f"{_OPEN_XML}.spreadsheetml.sheet",
+    "docm": "application/vnd.ms-word.document.macroEnabled.12",
+    "dotx": f"{_OPEN_XML}.wordprocessingml.template",
+    "dotm": "application/vnd.ms-word.template.macroEnabled.12",
+    "pptm": "application/vnd.ms-powerpoint.presentation.macroEnabled.12",
+    "ppsx": f"{_OPEN_XML}.presentationml.slideshow",
+    "ppsm": "application/vnd.ms-powerpoint.slideshow.macroEnabled.12",
+    "potx": f"{_OPEN_XML}.presentationml.template",
+    "potm": "application/vnd.ms-powerpoint.template.macroEnabled.12",
+    "xltx": f"{_OPEN_XML}.spreadsheetml.template",
+    "xltm": "application/vnd.ms-excel.template.macroEnabled.12",
+    "xlsb": "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
+    "odt": f"{_OPEN_DOCUMENT}.text",
+    "ott": f"{_OPEN_DOCUMENT}.text-template",
+    "fodt": f"{_OPEN_DOCUMENT}.text-flat-xml",
+    "ots": f"{_OPEN_DOCUMENT}.spreadsheet-template",
+    "fods": f"{_OPEN_DOCUMENT}.spreadsheet-flat-xml",
+    "odp": f"{_OPEN_DOCUMENT}.presentation",
+    "otp": f"{_OPEN_DOCUMENT}.presentation-template",
+    "fodp": f"{_OPEN_DOCUMENT}.presentation-flat-xml",
+    "odg": f"{_OPEN_DOCUMENT}.graphics",
+    "rtf": "application/rtf",
+    "xlsx": XLSX,
+    "xlsm": XLSM,
+    "ods": ODS,
     "epub": "application/epub+zip",
+    "mobi": "application/x-mobipocket-ebook",
+    "azw3": "application/x-mobipocket-ebook",
     "doc": "application/msword",
     "ppt": "application/vnd.ms-powerpoint",
     "xls": "application/vnd.ms-excel",
+    "ics": CALENDAR,
+    "vcf": CONTACTS,
+    "bib": BIBTEX,
+    "ris": RIS,
+    "eml": MAIL,
+    "msg": MSG,
+    "mbox": MBOX,
     "csv": CSV,
     "tsv": TSV,
     "jsonl": JSONL,
     "ndjson": JSONL,
     "parquet": PARQUET,
-    "json": "application/json",
+    "json": JSON,
     "yaml": "application/yaml",
     "yml": "application/yaml",
     "toml": "application/toml",
-    "xml": "application/xml",
+    **dict.fromkeys(
+        ("xml", "xsd", "xsl", "xslt", "dbk", "docbook", "dita", "ditamap", "tei", "rdf"), "application/xml"
+    ),
+    "rss": "application/rss+xml",
+    "atom": "application/atom+xml",
 }
 
 # Extension → language as tree-sitter names it; the media type is text/x-LANGUAGE.
@@ -131,8 +211,14 @@ _NAMES = {
         ("readme", "license", "licence", "notice", "copying", "authors", "changelog", "changes"), "text/plain"
     ),
     **dict.fromkeys(("contributing", "install", "news", "todo", "thanks"), "text/plain"),
-    **dict.fromkeys(("makefile", "gnumakefile"), "text/x-make"),
+    **dict.fromkeys(("copyright", "maintainers", "contributors", "credits", "security", "support"), "text/plain"),
+    **dict.fromkeys(("history", "version", "codeowners", "owners", "procfile", "manifest.in"), "text/plain"),
+    **dict.fromkeys(("makefile", "gnumakefile", "kbuild", "justfile"), "text/x-make"),
     **dict.fromkeys(("dockerfile", "containerfile"), "text/x-dockerfile"),
+    "jenkinsfile": "text/x-groovy",
+    **dict.fromkeys(("vagrantfile", "gemfile", "rakefile", "podfile", "brewfile", "fastfile"), "text/x-ruby"),
+    **dict.fromkeys(("build", "workspace", "sconstruct", "sconscript", "wscript", "tiltfile"), "text/x-python"),
+    **dict.fromkeys(("go.mod", "go.sum", "pipfile"), "text/plain"),
     "cmakelists.txt": "text/x-cmake",
 }
 _LANGUAGES["text/x-dockerfile"] = "dockerfile"
@@ -165,7 +251,14 @@ def media_type_of(path: str) -> str:
     if name in _NAMES:
         return _NAMES[name]
     stem, dot, extension = name.rpartition(".")
-    return _by_extension(extension) if dot and stem else UNKNOWN
+    if not dot:
+        return UNNAMED
+    if not stem:
+        return UNKNOWN
+    found = _by_extension(extension)
+    # Dockerfile.dev, Makefile.am, README.de, LICENSE-MIT.
+    first = stem.partition(".")[0]
+    return _NAMES[first] if found == UNKNOWN and first in _NAMES else found
 
 
 def is_media(media_type: str) -> bool:

@@ -27,6 +27,8 @@ class Row:
         text: of media: what the image or video shows, empty where nothing says so.
         metadata: JSON values.
         urls: where its images or videos are, as written; several are views of one thing.
+        syntax: as in `Document`, as `pages` and `warnings`.
+        media_type: its own; empty where it is that of the collection.
     """
 
     name: str
@@ -34,6 +36,15 @@ class Row:
     title: str
     metadata: dict[str, Any]
     urls: tuple[str, ...] = ()
+    syntax: str = "row"
+    pages: tuple[int, ...] = ()
+    media_type: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a text with a title and metadata and nothing else."""
+        return self.syntax == "row" and not (self.pages or self.media_type or self.warnings)
 
 
 @dataclass(slots=True)
@@ -43,6 +54,7 @@ class Rows:
     Attributes:
         metadata: JSON objects as text.
         canonical: the same with sorted keys, which decides whether a row has changed.
+        documents: those that have more than that, such as a syntax or pages.
     """
 
     names: list[str] = field(default_factory=list)
@@ -52,6 +64,7 @@ class Rows:
     canonical: list[str] = field(default_factory=list)
     urls: list[tuple[str, ...]] = field(default_factory=list)
     errors: list[DocumentError] = field(default_factory=list)
+    documents: list[Row] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Row | DocumentError]:
         """Stream the documents one by one, then the errors."""
@@ -59,6 +72,7 @@ class Rows:
             self.names, self.texts, self.titles, self.metadata, self.urls, strict=True
         ):
             yield Row(name, text, title, json.loads(metadata), urls)
+        yield from self.documents
         yield from self.errors
 
 
@@ -101,6 +115,9 @@ def _add(block: Rows, row: Row, uri: str) -> None:
     except UnicodeEncodeError as error:
         name = f"{uri}#{row.name}".encode("utf-8", "backslashreplace").decode()
         block.errors.append(DocumentError(name, f"its text is not valid Unicode: {error.reason}"))
+        return
+    if not row.is_plain:
+        block.documents.append(row)
         return
     block.names.append(row.name)
     block.texts.append(row.text)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from relance.config.sources import FilesSource
-from relance.documents import Content, Item
+from relance.documents import Content, Ignored, Item
 from relance.errors import ConfigurationError, DocumentError
 from relance.sources.ignore import Rules
 from relance.sources.local_file import open_file, read_file
@@ -47,10 +47,10 @@ class Files(Source):
         self._include = None if spec.include == _EVERYTHING else Rules(spec.include, strict=True)
         Rules(spec.exclude, strict=True)
 
-    def list(self) -> Iterator[Item | DocumentError]:
+    def list(self) -> Iterator[Item | DocumentError | Ignored]:
         """Stream the files that patterns, ignore files and policies let through, in ascending order of uri.
 
-        With the default `include`, files that nothing reads (archives, unknown types) are passed over.
+        With the default `include`, files that nothing reads (archives, unknown types) are ignored.
         """
         if not self._root.exists():
             raise ConfigurationError(f"the folder {self._root} does not exist; is it mounted, is `root` right?")
@@ -59,8 +59,8 @@ class Files(Source):
                 f"{self._root} is a file; set `root` to its folder and `include` to [{self._root.name}]"
             )
         media_type_of, position = self.context.media_type_of, self.context.position
-        for found in walk(self._root, self._prefix, self.spec, self._wanted):
-            if isinstance(found, DocumentError):
+        for found in walk(self._root, self._prefix, self.spec, self._verdict, self.context.own):
+            if not isinstance(found, tuple):
                 yield found
                 continue
             path, status = found
@@ -97,15 +97,22 @@ class Files(Source):
 
     def watched(self, *, shown: bool = False) -> WatchedFolder:
         """Return the folder, whose changes can be watched."""
-        return WatchedFolder(self.spec, self._root, self._prefix, self._wanted, self.context.media_type_of, shown=shown)
+        return WatchedFolder(
+            self.spec, self._root, self._prefix, self._wanted, self.context.media_type_of,
+            own=self.context.own, shown=shown,
+        )  # fmt: skip
 
     def _path(self, uri: str) -> Path:
         return self._root / uri.removeprefix(self._prefix)
 
     def _wanted(self, path: str) -> bool:
+        return not self._verdict(path)
+
+    def _verdict(self, path: str) -> str:
+        """Say why a file is not read; empty if it is."""
         if self._include is None:
-            return self.context.wanted(self.context.media_type_of(path))
-        return bool(self._include.verdict(path))
+            return "" if self.context.wanted(self.context.media_type_of(path)) else "type that is not read"
+        return "" if self._include.verdict(path) else "not in include"
 
 
 def _modified(version: str) -> str:

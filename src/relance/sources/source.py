@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from relance.config.sources import SourceSpec
-from relance.documents import Content, Item
+from relance.documents import Content, Ignored, Item
 from relance.errors import DocumentError
 from relance.parsers.media_types import media_type_of
 from relance.sources.watched_folder import WatchedFolder
@@ -47,13 +47,15 @@ class SourceContext:
         folder: the folder of the spec, absolute; what relative paths are relative to.
         position: of the section in the spec; each item carries it.
         media_type_of: names the media type of a file by its name.
-        wanted: whether anything reads files of a media type; what is not need not be listed.
+        wanted: whether anything reads files of a media type; others are `Ignored`.
+        own: files and folders of the index itself, absolute: its spec and its store are never documents.
     """
 
     folder: Path
     position: int = 0
     media_type_of: Callable[[str], str] = media_type_of
     wanted: Callable[[str], bool] = anything
+    own: tuple[Path, ...] = ()
 
 
 class Source(ABC):
@@ -73,8 +75,10 @@ class Source(ABC):
         self.spec, self.context = spec, context
 
     @abstractmethod
-    def list(self) -> Iterator[Item | DocumentError]:
+    def list(self) -> Iterator[Item | DocumentError | Ignored]:
         """Stream what is there, cheaply and in a stable order, without reading content.
+
+        What is there and no item, for a reason that the spec or the place gives, is `Ignored`, so that it is counted.
 
         A uri is a path from the spec's folder, or an address such as `s3://bucket/key`; the index has each once. A
         thing that cannot even be listed is an error with its uri, which ends with `/` if it stands for all below it.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from relance.config.sources import FilesSource
 from relance.parsers.media_types import is_media
 from relance.sources.ignore import Rules
-from relance.sources.walk import VERSION_CONTROL, inside
+from relance.sources.walk import VERSION_CONTROL, inside, is_table
 
 __all__ = ["WatchedFolder"]
 
@@ -38,6 +38,7 @@ class WatchedFolder:
         wanted: Callable[[str], bool],
         media_type_of: Callable[[str], str],
         *,
+        own: Sequence[Path] = (),
         shown: bool = False,
     ) -> None:
         """Look where the folder is.
@@ -48,12 +49,14 @@ class WatchedFolder:
             prefix: what uris begin with: empty, or a path that ends with `/`.
             wanted: whether a path below the folder is a document if no rule takes it out.
             media_type_of: names the media type of a path.
+            own: files and folders of the index itself, absolute; they are no documents.
             shown: whether documents may show images and videos of this folder.
         """
         self._section, self._place, self._prefix = section, place, prefix
         self._wanted, self._media_type_of = wanted, media_type_of
         self._exclude = Rules(section.exclude, strict=True)
         self._shown = shown
+        self._own = {os.path.realpath(path) for path in own}
         self.root, self.identity = "", None
         self.folders: set[str] = set()
         self._rules = lru_cache(maxsize=4096)(self._read_rules)
@@ -112,6 +115,8 @@ class WatchedFolder:
         relative = self._relative(path)
         if not relative or not self._passes(relative) or not self._wanted(relative):
             return ""
+        if not self._passes(relative + "/") and not os.path.lexists(path):
+            return ""  # gone, and perhaps a folder that was ignored: a name without a suffix does not tell
         return (self._prefix + relative).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
     def enters(self, path: str) -> bool:
@@ -147,6 +152,8 @@ class WatchedFolder:
             end = length if slash < 0 else slash
             name, here = path[start:end], path[: end + 1]
             if not name or (name[0] == "." and not self._section.hidden) or name in VERSION_CONTROL:
+                return False
+            if f"{self.root}/{path[:end]}" in self._own or (slash >= 0 and is_table(name)):
                 return False
             if (self._exclude and self._exclude.verdict(here)) or self._ignored(here, path[:start]):
                 return False
