@@ -63,10 +63,10 @@ def test_what_cannot_be_had_in_batches_is_said_before_anything_is_sent(spec, wor
 @pytest.mark.parametrize(
     ("fields", "url", "price", "dimensions"),
     [
-        (BEIJING, "https://dashscope.aliyuncs.com/compatible-mode/v1", 0.036, 1024),
-        (BEIJING | {"dimension": 64}, "https://dashscope.aliyuncs.com/compatible-mode/v1", 0.036, 64),
+        (BEIJING, "https://dashscope.aliyuncs.com/compatible-mode/v1", 0.0345, 1024),
+        (BEIJING | {"dimension": 64}, "https://dashscope.aliyuncs.com/compatible-mode/v1", 0.0345, 64),
         (BEIJING | {"price_per_million_tokens": 0.1}, "https://dashscope.aliyuncs.com/compatible-mode/v1", 0.05, 1024),
-        (BEIJING | {"model": "dashscope/text-embedding-v2"}, "https://dashscope.aliyuncs.com/compatible-mode/v1", 0.0504, 0),
+        (BEIJING | {"model": "dashscope/text-embedding-v2"}, "https://dashscope.aliyuncs.com/compatible-mode/v1", 0.0483, 0),
         (
             BEIJING | {"base_url": "http://127.0.0.1:8080", "region": "singapore"},
             "http://127.0.0.1:8080/compatible-mode/v1",

@@ -11,11 +11,13 @@ from relance.embedding.providers.refusals import Refusal, read_refusal
 from relance.errors import (
     AccountError,
     ConfigurationError,
+    DeniedError,
     InputError,
     RateLimitedError,
     RelanceError,
     RetryableError,
     SuspectInputError,
+    UnfetchedError,
 )
 from relance.http.client import Response as HTTPResponse
 from relance_emulator.problems import DOCUMENTED, named
@@ -27,6 +29,7 @@ CLASSES = {
     "suspect": SuspectInputError,
     "rate": RateLimitedError,
     "input": InputError,
+    "fetch": UnfetchedError,
     "configuration": ConfigurationError,
     "account": AccountError,
 }
@@ -142,7 +145,7 @@ def test_everything_the_emulator_may_say_is_in_the_table(name):
             400,
             "InvalidParameter",
             "<400> InternalError.Algo.InvalidParameter: The image format is illegal and cannot be opened",
-            InputError,
+            UnfetchedError,
         ),
         (400, "InvalidParameter", "Exceeded limit on max bytes per data-uri item : 10485760", InputError),
         (400, "InvalidParameter", "something nobody has seen yet", InputError),
@@ -174,9 +177,9 @@ def test_everything_the_emulator_may_say_is_in_the_table(name):
         (200, "SomethingNew", "never seen", RetryableError),
         # Codes nobody has documented go by the status.
         (400, "InvalidFile.Duration", "too long", InputError),
-        (403, "Something.Denied", "no", AccountError),
+        (403, "Something.Denied", "no", DeniedError),
         (404, "Nowhere", "no", ConfigurationError),
-        (418, "Teapot", "no", ConfigurationError),
+        (418, "Teapot", "no", InputError),
         (429, "Throttling.New", "no", RateLimitedError),
         (502, "BadGateway", "no", RetryableError),
     ],

@@ -36,6 +36,20 @@ CAPTIONED = Media("image", urls=("https://x.test/1.png",), caption="a red square
         ),
         ("tongyi-embedding-vision-plus", {"fps": 0.5}, [IMAGE], [{"image": "https://x.test/1.png"}], {}),
         (
+            "tongyi-embedding-vision-plus-2026-03-06",
+            {"max_video_frames": 3, "res_level": 2, "dimension": 64, "region": "beijing"},
+            [VIDEO],
+            [{"video": "https://x.test/1.mp4"}],
+            {"max_video_frames": 3, "res_level": 2, "dimension": 64},
+        ),
+        (
+            "tongyi-embedding-vision-plus-2026-03-06",
+            {"max_video_frames": 3, "res_level": 0, "dimension": 64, "region": "beijing"},
+            [IMAGE, "hi"],
+            [{"image": "https://x.test/1.png"}, {"text": "hi"}],
+            {"res_level": 0, "dimension": 64},
+        ),
+        (
             "tongyi-embedding-vision-plus",
             {},
             [Media("image", data=(PNG,), media_types=("image/png",))],

@@ -1,5 +1,6 @@
 """The table of DashScope's models, the regions they are in, and what may be asked of each before any request."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ from hypothesis import strategies as st
 
 from relance.config import EmbeddingSpec, MediaEmbeddingSpec
 from relance.config.settings import read_settings
+from relance.embedding.budget import stale_price
 from relance.embedding.providers import open_provider
 from relance.embedding.providers.dashscope import DashScopeSpec
 from relance.embedding.providers.dashscope.models import MODELS
+from relance.embedding.providers.dashscope.pages import READ
 from relance.embedding.providers.dashscope.regions import (
     REGIONS,
     address_of,
@@ -148,8 +151,8 @@ def test_the_rules_for_media_hold_on_both_sides_of_every_limit(name):
 
 def test_prices_given_in_yuan_follow_the_vendors_own_pair():
     beijing = MODELS["text-embedding-v4"].offers["beijing"]
-    assert (beijing.price, beijing.batch_price) == (0.072, 0.036)  # ¥0.5 and ¥0.25
-    assert MODELS["text-embedding-v1"].offers["beijing"].price == pytest.approx(0.7 / 0.5 * 0.072)
+    assert (beijing.price, beijing.batch_price) == (0.069, 0.0345)  # ¥0.5 and ¥0.25
+    assert MODELS["text-embedding-v1"].offers["beijing"].price == pytest.approx(0.7 / 0.5 * 0.069)
 
 
 def test_the_spec_sets_another_price():
@@ -257,7 +260,7 @@ def test_loopback_is_told_from_other_addresses():
 def test_the_address_decides_the_region_its_prices_and_what_is_served():
     host = "https://ws.cn-beijing.maas.aliyuncs.com"
     assert info_of("text-embedding-v4", base_url=host).region == "beijing"
-    assert info_of("text-embedding-v4", base_url=host).price_per_million_tokens == 0.072
+    assert info_of("text-embedding-v4", base_url=host).price_per_million_tokens == 0.069
     with pytest.raises(ConfigurationError, match=r"not in Singapore"):
         info_of("qwen3-vl-embedding", region="beijing", base_url="https://dashscope-intl.aliyuncs.com/api/v1")
 
@@ -307,3 +310,40 @@ def test_the_key_is_in_no_repr():
     provider = DashScopeText(spec_of("text-embedding-v4"), read_settings())
     for thing in (provider, provider.info, provider._connection, provider._connection.service):
         assert KEY not in repr(thing)
+
+
+@pytest.mark.parametrize(("name", "region"), OFFERS)
+def test_each_price_says_which_page_it_is_from(name, region):
+    page = MODELS[name].offers[region].page
+    assert page is not None
+    assert page.url.startswith(("https://help.aliyun.com/", "https://www.alibabacloud.com/help/"))
+
+
+def test_a_price_says_when_it_was_read_and_is_warned_of_half_a_year_later():
+    info = info_of("text-embedding-v4")
+    assert info.priced_on == READ
+    assert stale_price(info, READ + timedelta(days=180)) == []
+    (note,) = stale_price(info, READ + timedelta(days=181))
+    assert "the price of dashscope/text-embedding-v4 was read on 28 November 2026, more than 180 days ago" in note
+    assert stale_price(info_of("text-embedding-v4", price_per_million_tokens=1.0), date(2040, 1, 1)) == []
+
+
+def test_a_workspace_has_a_host_of_its_own():
+    provider: Any = open_provider(
+        spec_of("text-embedding-v4", region="beijing", host="workspace", workspace="ws-1a2b3c")
+    )
+    assert provider._connection.service.url == "https://ws-1a2b3c.cn-beijing.maas.aliyuncs.com/api/v1"
+    assert (provider.info.region, provider.info.price_per_million_tokens) == ("beijing", 0.069)
+    for workspace in ("", "a.evil.example/", "-x"):
+        with pytest.raises(ConfigurationError, match=r"embedding\.host: workspace needs embedding\.workspace"):
+            open_provider(spec_of("text-embedding-v4", host="workspace", workspace=workspace))
+
+
+@pytest.mark.parametrize("field", ["max_video_frames", "res_level"])
+def test_only_the_newest_models_take_frames_and_resolutions(field):
+    with pytest.raises(ConfigurationError, match=rf"{field}: dashscope/tongyi-embedding-vision-plus "):
+        info_of("tongyi-embedding-vision-plus", **{field: 2})
+    newest = {"name": "tongyi-embedding-vision-plus-2026-03-06", "region": "beijing"}
+    plain, other = info_of(**newest), info_of(**newest, **{field: 2})
+    assert plain.space != other.space, "other vectors"
+    assert plain.media_tokens["video"] != other.media_tokens["video"]

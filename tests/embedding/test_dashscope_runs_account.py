@@ -61,7 +61,7 @@ def test_a_key_of_another_region_is_refused_once_per_request_in_flight_and_the_r
         monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-beijing")
         report = Index(spec).ingest()
         assert (report.embedded, report.reused, service.stats()["duplicates"]) == (100, 0, 0)
-        assert report.cost_usd == pytest.approx(report.tokens * 0.072e-6), "the price in Beijing"
+        assert report.cost_usd == pytest.approx(report.tokens * 0.069e-6), "the price in Beijing"
 
 
 def test_no_key_at_all_is_said_before_anything_is_read_or_sent(declare, docs, service, run, monkeypatch) -> None:

@@ -64,7 +64,8 @@ def endure(declare: Callable[..., Path], *, seed: int, **fields: Any) -> dict[st
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["cranfield"], indirect=True)
 def test_a_real_set_is_complete_though_every_fifth_request_fails(declare, docs, dataset, impatient) -> None:
-    (docs / "corpus.jsonl").write_bytes((dataset / "corpus.jsonl").read_bytes())
+    lines = (dataset / "corpus.jsonl").read_bytes().splitlines(keepends=True)
+    (docs / "corpus.jsonl").write_bytes(b"".join(lines[:500]))  # with one row that is blank
     stats = endure(declare, seed=1, max_concurrency=32)
     failed = stats["requests"] - stats["texts"] / 10
     assert 0.1 < failed / stats["requests"] < 0.35
@@ -74,7 +75,7 @@ def test_a_real_set_is_complete_though_every_fifth_request_fails(declare, docs, 
 def test_a_run_is_complete_though_every_fifth_request_fails(declare, docs, seed, impatient) -> None:
     write_corpus(docs, notes(400))
     stats = endure(declare, seed=seed, max_concurrency=16, batch_texts=4)
-    assert 105 < stats["requests"] < 160
+    assert 105 < stats["requests"] < 260  # some batches fail twice in a row, and go through by halves
     assert set(stats["by_status"]) > {"200", "429", "500"}
 
 
@@ -90,7 +91,8 @@ def test_what_fails_is_waited_for_with_pauses_and_not_asked_for_at_once(declare,
         assert time.monotonic() - began > 0.5
         assert (report.status, report.embedded) == ("completed", 160)
         stats = service.stats()
-        assert (stats["requests"], stats["rejected"], stats["duplicates"]) == (16 + 6, 3, 0)
+        assert (stats["rejected"], stats["duplicates"]) == (3, 0)
+        assert 16 + 6 <= stats["requests"] <= 16 + 6 + 4, "a batch that is cut off twice goes through by halves"
 
 
 # -- texts and sizes the service does not take ------------------------------------------------------------------
@@ -108,7 +110,8 @@ def test_a_text_the_moderation_refuses_fails_with_its_reason_and_all_others_are_
     assert sorted(texts_of(index)) == sorted(text for name, text in texts.items() if name != "bad")
     check_vectors(index)
     stats = service.stats()
-    assert (stats["texts"], stats["duplicates"]) == (45, 0)
+    assert stats["texts"] - 45 in {0, 1}, "one more asks whether it is the request that is wrong"
+    assert stats["duplicates"] == 0
     assert stats["by_status"]["400"] <= 5, "found by halves: 10, 5, 2 or 3, 1"
 
     service.faults()

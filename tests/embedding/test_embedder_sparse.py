@@ -60,7 +60,7 @@ def test_a_call_that_waits_for_another_gets_its_sparse_vectors_too():
 
 
 @pytest.mark.parametrize("info", [BOTH, ONLY])
-@pytest.mark.parametrize("sparse", [None, [], [sparse_of("a")], [sparse_of("a")] * 3])
+@pytest.mark.parametrize("sparse", [None, [], [sparse_of("a")] * 3])
 def test_a_reply_with_too_few_or_too_many_sparse_vectors_is_asked_for_again(info, sparse):
     def wrong(texts, call):
         dense = np.array([vector_of(text) for text in texts])[:, : info.get("dimension", DIMENSION)]
@@ -74,7 +74,7 @@ def test_a_reply_with_too_few_or_too_many_sparse_vectors_is_asked_for_again(info
             with pytest.raises(ConfigurationError, match=f"{len(sparse or [])} sparse vectors for 2 texts"):
                 embed(embedder, ["a", "b"])
             assert len(store) == 0
-        assert len(provider.requests) == 2
+        assert len(provider.requests) == (2 if times == 1 else 3)
 
 
 def test_a_text_whose_dense_vector_is_none_leaves_the_others_their_own_sparse_ones():

@@ -14,7 +14,7 @@ from relance.config import EmbeddingSpec
 from relance.embedding.providers import open_provider
 from relance.embedding.providers.openai_errors import error_for
 from relance.embedding.providers.refusals import Refusal
-from relance.errors import AccountError, ConfigurationError, InputError, RateLimitedError, RetryableError
+from relance.errors import AccountError, ConfigurationError, DeniedError, InputError, RateLimitedError, RetryableError
 from relance.http.client import retry_after_s
 
 SERVICE = "openai_service"
@@ -31,6 +31,7 @@ SERVICE = "openai_service"
         error(500),
         error(503, "overloaded", {"Retry-After": "0"}),
         error(408),
+        error(424, "Inference failed: backend error", error_type="Backend"),
         Response("<html><body>Bad Gateway</body></html>", 502, mimetype="text/html"),
         Response("", 504),
         error(200, "try later", code=503),
@@ -129,7 +130,7 @@ def test_retry_after_is_read_in_all_its_forms(headers, seconds):
     [
         (error(401, "Incorrect API key"), AccountError),
         (error(402, "pay"), AccountError),
-        (error(403, "forbidden"), AccountError),
+        (error(403, "forbidden"), DeniedError),
         (error(400, "API key not valid. Please pass a valid API key."), AccountError),
         (error(400, "Access denied", code="Arrearage"), AccountError),
         (error(200, "who are you", code=401), AccountError),
@@ -137,7 +138,7 @@ def test_retry_after_is_read_in_all_its_forms(headers, seconds):
         (error(400, "no such model", code="model_not_found"), ConfigurationError),
         (Response("Not Found", 404), ConfigurationError),
         (Response("", 307, {"Location": "https://elsewhere.example/"}), ConfigurationError),
-        (error(405), ConfigurationError),
+        (error(405), InputError),  # a firewall, or an address that is none: then every text is refused
         (error(400, "maximum context length is 8192 tokens"), InputError),
         (error(413, "too large"), InputError),
         (error(422, "validation"), InputError),
@@ -146,7 +147,7 @@ def test_retry_after_is_read_in_all_its_forms(headers, seconds):
     ids=lambda value: value.get_data(as_text=True)[:40] if isinstance(value, Response) else "",
 )
 def test_trouble_that_does_not_pass_is_named_for_what_it_is(service, response, kind):
-    service.script = [response]
+    service.always = response
     with pytest.raises(kind) as caught:
         ask(spec_for(service), TEXTS)
     assert type(caught.value) is kind
@@ -155,8 +156,8 @@ def test_trouble_that_does_not_pass_is_named_for_what_it_is(service, response, k
 
 def test_an_empty_account_is_told_from_a_rate_only_at_openai_itself():
     no = Refusal(429, "You exceeded your current quota", ("insufficient_quota",))
-    assert type(error_for(no, "m", openai=True)) is AccountError
-    assert type(error_for(no, "m", openai=False)) is RateLimitedError
+    assert type(error_for(no, "m", host="api.openai.com", advice="")) is AccountError
+    assert type(error_for(no, "m", host="localhost", advice="")) is RateLimitedError
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_an_empty_account_is_told_from_a_rate_only_at_openai_itself():
     ],
 )
 def test_the_services_own_words_are_passed_on(service, body, said):
-    service.script = [Response(body, 400)]
+    service.always = Response(body, 400)
     with pytest.raises(InputError, match=said):
         ask(spec_for(service), TEXTS)
 

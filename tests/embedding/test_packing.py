@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_provider import NAMES, embed, setup
 
-from relance.embedding.dispatch import pack
+from relance.embedding.packing import pack
 
 # Packing
 

@@ -101,13 +101,13 @@ def test_thousands_of_rechecks_share_their_connections():
         routes = {"/a": reply(304, content_length=None), "/b": reply(302, b"moved", location="/a"), "/c": reply(404)}
         async with serving(routes) as server, fetching(connections=4) as fetcher:
 
-            async def recheck(path):
+            async def recheck(path, n):
                 try:
-                    await fetcher.fetch(server.url + path, etag='"v1"')
+                    await fetcher.fetch(f"{server.url}{path}?{n}", etag='"v1"')
                 except InputError:
                     assert path == "/c"
 
-            await asyncio.gather(*(recheck(path) for path in ["/a", "/b", "/c"] * 50))
+            await asyncio.gather(*(recheck(path, n) for n in range(50) for path in ["/a", "/b", "/c"]))
             assert len(server.requests) == 200
             assert server.connections <= 4
 

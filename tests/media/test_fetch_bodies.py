@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from media_servers import PICTURE, get, reply
 
-from relance.errors import InputError, RetryableError
+from relance.errors import RetryableError
+from relance.media.fetch import RefusedBodyError
 from relance.media.fetch.body import read_body
 
 
@@ -34,7 +35,7 @@ def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_is_refused(framing
     policy = {"max_bytes": 1000}
     assert get({"/a": framed(b"x" * 1000)}, policy=policy)[1].size == 1000
     server, got = get({"/a": framed(b"x" * 1001)}, policy=policy)
-    assert type(got) is InputError
+    assert type(got) is RefusedBodyError
     assert "more than the limit of 1000B" in str(got)
     assert len(server.requests) == 1
     assert get({"/a": framed(b"x" * 1001)}, policy=policy, max_bytes=1001)[1].size == 1001
@@ -48,7 +49,7 @@ def test_a_declared_length_over_the_limit_is_refused_before_the_body_comes():
 
     started = time.monotonic()
     _, got = get({"/a": slow}, policy={"max_bytes": 1000})
-    assert type(got) is InputError
+    assert type(got) is RefusedBodyError
     assert time.monotonic() - started < 5
 
 
@@ -64,7 +65,7 @@ def test_an_endless_body_is_cut_off_at_the_limit():
             await writer.drain()
 
     _, got = get({"/a": endless}, policy={"max_bytes": 1 << 20})
-    assert type(got) is InputError
+    assert type(got) is RefusedBodyError
     assert sent < 32 << 20  # what fits into socket buffers
 
 
@@ -84,7 +85,7 @@ def test_a_decompression_bomb_is_defused_within_a_mebibyte(encoding):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert type(got) is InputError
+    assert type(got) is RefusedBodyError
     assert "more than the limit of 1.0MiB once unpacked" in str(got)
     assert peak < 8 << 20
 
@@ -93,7 +94,7 @@ def test_a_stream_that_unpacks_to_nothing_counts_as_sent():
     empty = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     blocks = empty.compress(b"") + empty.flush(zlib.Z_FULL_FLUSH) + b"\x00\x00\x00\xff\xff" * 1000
     _, got = get({"/a": reply(body=blocks, content_length=None, content_encoding="gzip")}, policy={"max_bytes": 1000})
-    assert type(got) is InputError
+    assert type(got) is RefusedBodyError
     assert str(got).endswith("it is more than the limit of 1000B.")
 
 
@@ -116,7 +117,7 @@ def test_a_body_compressed_unasked_is_unpacked(encoding, packed):
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "compress", "nonsense"])
 def test_a_compression_we_did_not_ask_for_and_cannot_bound_is_refused(encoding):
     server, got = get({"/a": reply(body=PICTURE, content_encoding=encoding)})
-    assert type(got) is InputError
+    assert type(got) is RefusedBodyError
     assert f"compressed by '{encoding}', which was not asked for" in str(got)
     assert len(server.requests) == 1
 
@@ -124,7 +125,7 @@ def test_a_compression_we_did_not_ask_for_and_cannot_bound_is_refused(encoding):
 def test_a_broken_compression_is_the_documents_fault_and_a_short_one_the_connections():
     packed = gzip.compress(random.Random(0).randbytes(5000))
     _, got = get({"/a": reply(body=b"not gzip at all", content_encoding="gzip")})
-    assert (type(got), "its compression is broken" in str(got)) == (InputError, True)
+    assert (type(got), "its compression is broken" in str(got)) == (RefusedBodyError, True)
     server, got = get({"/a": reply(body=packed[:3000], content_encoding="gzip")})
     assert (type(got), "cut short" in str(got)) == (RetryableError, True)
     assert len(server.requests) == 3

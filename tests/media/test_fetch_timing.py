@@ -46,7 +46,7 @@ def test_the_time_spent_waiting_for_a_turn_does_not_count():
 
     async def main():
         async with serving({"/a": slow}) as server, fetching(timeout_s=1.0, connections=1) as fetcher:
-            got = await asyncio.gather(*(fetcher.fetch(f"{server.url}/a") for _ in range(8)))
+            got = await asyncio.gather(*(fetcher.fetch(f"{server.url}/a?{n}") for n in range(8)))
             assert [one.data for one in got] == [PICTURE] * 8
 
     asyncio.run(main())
@@ -66,7 +66,7 @@ def test_no_more_connections_are_open_than_allowed():
 
     async def main():
         async with serving({"/a": slow}) as server, fetching(connections=3) as fetcher:
-            await asyncio.gather(*(fetcher.fetch(f"{server.url}/a") for _ in range(12)))
+            await asyncio.gather(*(fetcher.fetch(f"{server.url}/a?{n}") for n in range(24)))
 
     asyncio.run(main())
     assert peak == 3

@@ -2,9 +2,9 @@
 
 import asyncio
 import ssl
-from datetime import UTC, datetime, timedelta
 
 import pytest
+from certificates import make_authority
 from media_servers import PICTURE, fetching, reply, serving
 
 from relance.errors import InputError
@@ -13,35 +13,7 @@ from relance.media.fetch import UnsafeURLError
 
 @pytest.fixture(scope="module")
 def authority():
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    def certify(name, issuer=None):
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        now = datetime.now(UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer[0].subject if issuer else subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        )
-        if issuer:
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        return builder.sign(issuer[1] if issuer else key, SHA256()), key
-
-    def pem(certificate, key):
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return certificate.public_bytes(Encoding.PEM), private
-
-    root = certify("test authority")
-    return pem(*root)[0], lambda name: pem(*certify(name, root))
+    return make_authority()
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_pictures_that_are_known_cost_nothing_in_a_plan(filled: Any) -> None:
 
 
 def test_planning_asks_no_address_and_writes_nothing(filled: Any, web: Any, emulator: Any) -> None:
-    filled.write("docs/inline.md", "# Inline\n\n![dot](data:image/png;base64,iVBORw0KGgo=)\n")
+    filled.write("docs/inline.md", "# Inline\n\n![dot](data:image/jpeg;base64,/9j/AA==)\n")
     index = filled.index()
     plan = index.plan().media
     assert (plan.added, plan.failed) == (8, 1), "the dot is damaged, and no address is needed to see that"

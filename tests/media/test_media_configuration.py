@@ -43,6 +43,7 @@ def _index(
         ),
         ({"embedding": {"dimension": 512}}, r"media\.embedding\.dimension: "),
         ({"fetch": {"allow": ["http://x"]}}, r"media\.fetch\.allow: 'http://x' is no host"),
+        ({"fetch": {"hosts": {"http://x": {}}}}, r"media\.fetch\.hosts: 'http://x' is no host"),
     ],
 )
 def test_a_wrong_media_section_is_refused_before_the_texts_are_bought(
@@ -73,3 +74,35 @@ def test_a_missing_media_section_is_named_in_the_message(tmp_path: Path) -> None
     spec.write_text("name: a\nsources: [{type: files, root: ., rows: {url: u}}]\n", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"media: is missing, but sources\[0\]\.rows\.url names media"):
         load_spec(spec)
+
+
+@pytest.mark.parametrize(
+    ("fetch", "said"),
+    [
+        ("hosts: {x.example: {headers: {Host: other.example}}}", "'Host' is no header that can be set"),
+        ('hosts: {x.example: {headers: {A: "b\\nS3CRET"}}}', "the value of A has a line break"),
+        ("hosts: {x.example: {headers: {A: '${NOT_SET_HERE}'}}}", "NOT_SET_HERE is not set"),
+        ("recheck: weekly", "recheck"),
+    ],
+)
+def test_what_is_wrong_with_a_host_is_said_by_line_without_secrets(tmp_path: Path, fetch: str, said: str) -> None:
+    spec = tmp_path / "index.yaml"
+    spec.write_text(f"name: a\nsources: [{{type: files, root: .}}]\nmedia:\n  fetch:\n    {fetch}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"index\.yaml:5: media\.fetch\.") as refused:
+        load_spec(spec)
+    assert said in str(refused.value)
+    assert "S3CRET" not in str(refused.value)
+
+
+def test_headers_may_be_secrets_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMG_TOKEN", "S3CRET")
+    spec = tmp_path / "index.yaml"
+    hosts = "{'*.x.example': {headers: {Authorization: 'Bearer ${IMG_TOKEN}'}, per_second: 5}}"
+    spec.write_text(
+        f"name: a\nsources: [{{type: files, root: .}}]\nmedia: {{fetch: {{hosts: {hosts}}}}}\n", encoding="utf-8"
+    )
+    loaded = load_spec(spec)
+    assert loaded.media is not None
+    header = loaded.media.fetch.hosts["*.x.example"].headers["Authorization"]
+    assert header.get_secret_value() == "Bearer S3CRET"
+    assert "S3CRET" not in repr(loaded)

@@ -146,7 +146,7 @@ def test_a_picture_counts_as_what_it_is_under_another_name():
     [
         (b"", "empty file"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'><rect/></svg>", "convert it to PNG"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "convert it to JPEG"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "cut off or damaged"),
         (b"\0\0\0\x18ftypM4A \0\0\0\0isomM4A ", "audio/mp4"),
         (b'{"error": "gone"}', "application/json"),
         (b"hello", "no image or video of a known format"),

@@ -9,6 +9,7 @@ from media_rows import media_rows, reasons
 from rows import rows
 
 from relance.errors import BudgetError, ConfigurationError, InputError
+from relance.reembed import reembed
 
 
 def test_a_rollback_puts_both_parts_back_whichever_of_them_had_changed(filled: Any) -> None:
@@ -40,6 +41,20 @@ def test_a_rollback_puts_both_parts_back_whichever_of_them_had_changed(filled: A
     assert state() == states[2], "the next run is in sync again"
 
 
+def test_a_rollback_to_a_switch_of_the_texts_puts_the_media_back_to_that_moment(filled: Any) -> None:
+    filled.index().ingest()
+    other = filled.index(embedding={"model": "fake/hash", "dimension": 24})
+    reembed(other.spec, approved=True)
+    switched = other.runs(1)[0].run_id
+    before = rows(other, vectors=True), media_rows(other)
+    filled.paint("pics/a.png", "black")
+    filled.write("docs/l.txt", "Words without a picture.")
+    other.ingest()
+    assert media_rows(other) != before[1]
+    assert other.rollback().run_id == switched
+    assert (rows(other, vectors=True), media_rows(other)) == before
+
+
 def test_a_run_that_left_a_part_incomplete_cannot_be_gone_back_to(filled: Any) -> None:
     index = filled.index()
     with pytest.MonkeyPatch.context() as patch, pytest.raises(BudgetError):
@@ -57,7 +72,7 @@ def test_a_run_that_left_a_part_incomplete_cannot_be_gone_back_to(filled: Any) -
 
 def test_status_failures_and_runs_tell_of_both_parts(filled: Any) -> None:
     filled.write("pics/bad.png", b"no picture")
-    filled.write("docs/bad.md", b"")
+    filled.write("docs/bad.md", b"![\xff\xfe\x00 \x81\x8d" * 9)
     index = filled.index()
     report = index.ingest()
     status = index.status()

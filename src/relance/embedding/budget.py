@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
 
 from relance.embedding.providers import ModelInfo
 from relance.errors import BudgetError, ConfigurationError
 
-__all__ = ["Budget", "CostMeter", "cost_usd"]
+__all__ = ["Budget", "CostMeter", "cost_usd", "stale_price"]
+
+_OLD_DAYS = 180
 
 
 def cost_usd(tokens: int, price_per_million: float | None, *, free: int = 0) -> float | None:
@@ -15,6 +18,17 @@ def cost_usd(tokens: int, price_per_million: float | None, *, free: int = 0) -> 
     if price_per_million is None:
         return None
     return max(0, tokens - free) * price_per_million / 1e6
+
+
+def stale_price(info: ModelInfo, today: date) -> list[str]:
+    """Warn, in one sentence or none, of a price that was read half a year ago: vendors change them."""
+    if info.priced_on is None or (today - info.priced_on).days <= _OLD_DAYS:
+        return []
+    note = (
+        f"the price of {info.name} was read on {info.priced_on:%d %B %Y}, more than {_OLD_DAYS} days ago: compare it "
+        "with the vendor's page, and set price_per_million_tokens if it has changed"
+    )
+    return [note]
 
 
 class Budget:

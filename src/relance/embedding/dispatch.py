@@ -4,129 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relance.config import EmbeddingSpec
-from relance.documents import Media
-from relance.embedding.budget import CostMeter, cost_usd
-from relance.embedding.providers import BadReplyError, Input, InputType, Provider, Reply
+from relance.embedding.budget import cost_usd
+from relance.embedding.halving import Halving
+from relance.embedding.job import STOPPED, Job
+from relance.embedding.packing import load_of, pack
+from relance.embedding.providers import BadReplyError, Input, Provider, Reply
 from relance.embedding.rate_limits import Limits, shared_limits
 from relance.embedding.traffic import Traffic
-from relance.embedding.vectors import check_vectors
+from relance.embedding.vectors import check_vectors, repeated_vector, unfit_vectors
 from relance.errors import (
+    AccountError,
     BudgetError,
     ConfigurationError,
     InputError,
     RateLimitedError,
+    RelanceError,
     RetryableError,
-    SuspectInputError,
+    UnreachableError,
 )
 
-if TYPE_CHECKING:
-    from relance.embedding.sparse import Sparse
-
-__all__ = ["Dispatcher", "Job", "load_of", "pack"]
+__all__ = ["Dispatcher"]
 
 # A service that asks for a longer pause is not waited for here: the batch is left to the next run.
 PATIENCE_S = 300.0
-STOPPED = "Embedding was stopped; the next run goes on from here."
 POLL_S = 0.2
-# Before a refused batch is searched for the guilty text, this many single texts must show that it is not the request
-# itself that is wrong; else a wrong setting would turn every text into a failure, at two requests a text.
-PROBES = 5
-# So often a service may fall over an input before the input is blamed for it.
-FALLS = 2
-
-
-def pack(
-    tokens: NDArray[np.int64],
-    *,
-    max_texts: int,
-    max_tokens: int,
-    loads: Sequence[Mapping[str, int]] = (),
-    most: Mapping[str, int] | None = None,
-) -> Iterator[list[int]]:
-    """Group positions in order into requests of at most so many inputs and tokens; 0 is no limit.
-
-    An input that is over a limit alone gets a request of its own. Where `loads` says what each input weighs (such as
-    one `image` and one of the `pictures`), a request holds at most `most` of each.
-    """
-    batch: list[int] = []
-    total = 0
-    held: Counter[str] = Counter()
-    for position, count in enumerate(tokens.tolist()):
-        load = loads[position] if loads else {}
-        over = any(limit and held[name] + load.get(name, 0) > limit for name, limit in (most or {}).items())
-        if batch and (over or (max_texts and len(batch) >= max_texts) or (max_tokens and total + count > max_tokens)):
-            yield batch
-            batch, total = [], 0
-            held.clear()
-        batch.append(position)
-        held.update(load)
-        total += count
-    if batch:
-        yield batch
-
-
-def load_of(value: Input) -> dict[str, int]:
-    """Say what an input weighs in a request: one of its kind, and so many pictures."""
-    if not isinstance(value, Media):
-        return {}
-    pictures = 0 if value.kind == "video" else max(1, len(value.urls) + len(value.data))
-    return {value.kind: 1, "pictures": pictures}
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """The inputs of one call, and what has come of them so far.
-
-    Attributes:
-        inputs: what to embed, none blank or too long.
-        tokens: count per input, shape (len(inputs),); an estimate where the tokenizer is one.
-        input_type: what the inputs are.
-        done: called with positions, their checked vectors and sparse vectors as soon as a reply is in.
-        failed: called with a position and the reason why this input has no vector.
-        meter: pays each request before it is sent, or stops the job with BudgetError.
-        stop: asked before each request; true ends the job with RetryableError.
-        billed: tokens as billed, or as counted where the provider does not say.
-        cost_usd: of what was billed, by the provider's price; 0.0 where none is known.
-        requests: made, including refused and repeated ones.
-        ended: whether no further request may be sent.
-        error: why, if it is for an error.
-        sending: tasks with a request in flight.
-    """
-
-    inputs: list[Input]
-    tokens: NDArray[np.int64]
-    input_type: InputType
-    done: Callable[[list[int], NDArray[np.float32], list[Sparse] | None], None]
-    failed: Callable[[int, str], None]
-    meter: CostMeter | None = None
-    stop: Callable[[], bool] | None = None
-    billed: int = 0
-    cost_usd: float = 0.0
-    requests: int = 0
-    ended: bool = False
-    error: Exception | None = None
-    sending: set[asyncio.Task[Any] | None] = field(default_factory=set)
-
-    def check(self) -> None:
-        """Raise RetryableError when no further request may be sent."""
-        self.ended = self.ended or bool(self.stop and self.stop())
-        if self.ended:
-            raise RetryableError(STOPPED)
-
-    def end(self, error: Exception) -> None:
-        """Send nothing more; the first error that waiting does not cure, else the first, is the one to raise."""
-        self.ended = True
-        if self.error is None or (isinstance(self.error, RetryableError) and not isinstance(error, RetryableError)):
-            self.error = error
+# No service refuses this text: where it gets no vector either, something else is wrong than what was sent.
+PROBE = "relance"
+# So often batches that a service fell over may pass by halves before it is sent smaller ones.
+CROWDED = 2
 
 
 class Dispatcher:
@@ -139,7 +51,6 @@ class Dispatcher:
     def __init__(self, provider: Provider, spec: EmbeddingSpec, *, shared: bool = False) -> None:
         info = provider.info
         self._provider = provider
-        self._attempts = spec.max_attempts
         self.max_texts = spec.batch_texts or info.batch_texts
         self.max_tokens = spec.batch_tokens or info.batch_tokens
         rates = {
@@ -151,7 +62,14 @@ class Dispatcher:
         limits = shared_limits((info.name, info.region, spec.base_url), **rates) if shared else Limits.of(**rates)
         self.concurrency, self.request_rate, self.token_rate = limits.concurrency, limits.requests, limits.tokens
         self._traffic = Traffic(info, self.concurrency)
-        self._accepted = False
+        self.attempts = spec.max_attempts
+        self.answered = 0  # requests that brought vectors
+        self.outages = 0  # times that nothing was answered at all
+        self.recovered = 0  # requests that brought vectors for what the service had fallen over before
+        self._probing = asyncio.Lock()
+        self._crowded = 0
+        self._alone: tuple[Input, NDArray[np.float32]] | None = None  # what was last sent alone, and its vector
+        self._vouched: set[bytes] = set()  # vectors that different texts may share
         self._refused: Exception | None = None
         self._jobs: set[Job] = set()
 
@@ -197,7 +115,7 @@ class Dispatcher:
                 job.check()
                 size = self.max_texts or len(batch)  # less than when it was packed, where the service took fewer
                 for at in range(0, len(batch), size):
-                    await self._search(job, batch[at : at + size])
+                    await Halving(self, job, batch[at : at + size]).run()
             except Exception as error:
                 # Here and not in `run`: the next in line gets this slot before `run` hears of it.
                 for each in (job,) if isinstance(error, RetryableError) else tuple(self._jobs):
@@ -206,64 +124,72 @@ class Dispatcher:
                     self._refused = self._refused or error
                 raise
 
-    async def _search(self, job: Job, batch: list[int]) -> None:
-        """Send a batch; if it is refused, search it by halves, so that only the guilty texts fail."""
-        parts = deque([batch])
-        refused = 0
-        probing = len(batch) > 2 * PROBES and not self._accepted
-        while parts:
-            part = parts.popleft()
-            try:
-                reply = await self._send(job, part)
-            except (InputError, SuspectInputError) as error:
-                if len(part) == 1:
-                    job.failed(part[0], str(error))
-                    refused += 1
-                    if probing and refused == PROBES and not self._accepted:
-                        if isinstance(error, SuspectInputError):
-                            raise  # it falls over everything: it is the service, and waiting helps
-                        msg = f"Every text is refused, so it must be the request that is wrong. {error}"
-                        raise ConfigurationError(msg) from error
-                else:
-                    parts.extend(_halves(part, probes=PROBES if probing and part is batch else 0))
-            else:
-                self._accepted = True
-                self._keep(job, part, reply)
-        if not refused and len(part) < len(batch) and all(isinstance(job.inputs[position], str) for position in batch):
-            # Nothing was wrong with the texts: the service takes fewer at once than we thought. Of media that says
-            # nothing: the service fetches them itself, which may fail once.
-            self.max_texts = min(self.max_texts or len(batch), len(part))
+    async def send(self, job: Job, part: list[int], *, again: Callable[[RelanceError], bool]) -> Reply:
+        """Make one request, again while the service is not there or busy; return vectors (len(part), dimension).
 
-    async def _send(self, job: Job, part: list[int]) -> Reply:
-        """Make one request, again if need be; return a reply with vectors of shape (len(part), dimension)."""
-        import stamina
+        Args:
+            job: whose inputs.
+            part: their positions.
+            again: asked after each other error that may pass, whether to try once more.
+        """
 
-        bad_replies = falls = 0
-
-        def again(error: Exception) -> bool | float:
-            nonlocal bad_replies, falls
-            bad_replies += isinstance(error, BadReplyError)
-            falls += isinstance(error, SuspectInputError)
-            if job.ended or not isinstance(error, RetryableError) or bad_replies > 1 or falls > FALLS:
+        def wait(error: Exception) -> bool | float:
+            if job.ended or not isinstance(error, RetryableError):
                 return False
             if isinstance(error, RateLimitedError) and (pause := error.retry_after_s) is not None:
                 # A little more, and not the same for all: clocks differ, and so should the moments of the next tries.
                 return pause <= PATIENCE_S and pause + random.uniform(0.0, 0.1 + 0.1 * pause)  # noqa: S311  # jitter
-            return True
+            return isinstance(error, RateLimitedError | UnreachableError) or again(error)
 
-        attempts = stamina.retry_context(
-            on=again, attempts=self._attempts, timeout=None, wait_initial=0.5, wait_max=30.0, wait_jitter=0.5
-        )
-        try:
-            async for attempt in attempts:
-                with attempt:
-                    return await self._attempt(job, part)
-        except BadReplyError as error:
-            if bad_replies > 1:
-                msg = f"{error} It did so twice: check embedding.model, embedding.dimension and embedding.base_url."
-                raise ConfigurationError(msg) from error
-            raise
+        async for attempt in self._tries(wait, self.attempts, wait_initial=0.5):
+            with attempt:
+                return await self._attempt(job, part)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def prove(self, job: Job, error: RelanceError) -> None:
+        """Wait until the service is known to be well, after it gave this error.
+
+        A text no service refuses is sent until it gets its vector, or anything else of ours does. Raises
+        ConfigurationError where that is refused, too, and `error` where it is the account or nothing is answered.
+        """
+        before = self.answered
+        if "text" not in self._provider.info.modalities:
+            if isinstance(error, InputError):
+                return
+            raise error
+
+        def wait(trouble: Exception) -> bool:
+            if job.ended or not isinstance(trouble, RetryableError):
+                return False
+            self.outages += 1
+            return not (isinstance(trouble, BadReplyError) and isinstance(error, BadReplyError))
+
+        try:
+            async with self._probing:
+                async for attempt in self._tries(wait, max(1, self.attempts - 1), wait_initial=1.0):
+                    with attempt:
+                        if self.answered == before:
+                            await self._probe(job)
+        except RelanceError as trouble:
+            raise _verdict(error, trouble) from error
+
+    async def _probe(self, job: Job) -> NDArray[np.float32]:
+        """Ask for the vector of a text no service refuses, on the account of a job."""
+        tokens = np.array([len(PROBE) + self._provider.info.tokens_per_text], dtype=np.int64)
+        probe = Job([PROBE], tokens, job.input_type, lambda *_: None, lambda *_: None, job.meter, job.stop)
+        try:
+            reply = await self._attempt(probe, [0])
+        finally:
+            job.billed, job.cost_usd = job.billed + probe.billed, job.cost_usd + probe.cost_usd
+            job.requests += probe.requests
+        return np.asarray(reply.vectors, dtype=np.float32)
+
+    def _tries(self, on: Callable[[Exception], bool | float], attempts: int, *, wait_initial: float) -> Any:
+        import stamina
+
+        return stamina.retry_context(
+            on=on, attempts=attempts, timeout=None, wait_initial=wait_initial, wait_max=30.0, wait_jitter=0.5
+        )
 
     async def _attempt(self, job: Job, part: list[int]) -> Reply:
         count = int(job.tokens[part].sum())
@@ -294,17 +220,53 @@ class Dispatcher:
         info = self._provider.info
         job.billed += billed
         job.cost_usd += (cost_usd(billed, info.price_per_million_tokens) or 0.0) if paid is None else paid
-        expected = (len(part), info.dimension)
-        if reply.vectors.shape != expected:
-            raise BadReplyError(
-                f"{info.name} answered with vectors of shape {reply.vectors.shape} instead of {expected}."
-            )
+        if (found := len(reply.vectors)) != len(part):
+            raise BadReplyError(f"{info.name} answered with {found} vectors for {len(part)} inputs.")
+        if reply.vectors.shape[1:] != (info.dimension,):
+            dimension = reply.vectors.size // found
+            msg = f"{info.name} answered with vectors of dimension {dimension} instead of {info.dimension}"
+            raise BadReplyError(f"{msg}; set dimension: {dimension} beside the model, or name another model.")
         if info.sparse and len(reply.sparse or ()) != len(part):
             msg = f"{info.name} answered with {len(reply.sparse or ())} sparse vectors for {len(part)} texts."
             raise BadReplyError(msg)
+        if info.dimension:
+            await self._doubt(job, part, np.asarray(reply.vectors, dtype=np.float32))
+        self.answered += 1
         return reply
 
-    def _keep(self, job: Job, part: list[int], reply: Reply) -> None:
+    async def _doubt(self, job: Job, part: list[int], vectors: NDArray[np.float32]) -> None:
+        """Raise where vectors have nothing to do with what was sent: none is fit to be stored, or all are the same."""
+        inputs, name = [job.inputs[position] for position in part], self._provider.info.name
+        unfit = unfit_vectors(vectors)
+        if len(unfit) == len(part) and (len(part) > 1 or inputs == [PROBE]):
+            raise BadReplyError(f"{name} answered with vectors {unfit[0]}.")
+        if unfit or inputs == [PROBE] or self._provider.info.local:
+            return
+        shared = repeated_vector(inputs, vectors)
+        if len(part) == 1:
+            if self._alone is not None and vectors[0].tobytes() not in self._vouched:
+                shared = repeated_vector([self._alone[0], *inputs], np.stack([self._alone[1], vectors[0]]))
+            self._alone = inputs[0], vectors[0]
+        if shared is None:
+            return
+        if "text" in self._provider.info.modalities and np.array_equal((await self._probe(job))[0], shared):
+            msg = f"{name} answers different texts with one and the same vector: check embedding.model and the service."
+            raise ConfigurationError(msg)
+        self._vouched.add(shared.tobytes())
+        if len(part) > 1:  # alone they may share it, such as signs that the model has no tokens for
+            raise BadReplyError(f"{name} answered with the same vector for different texts.")
+
+    def shrink(self, most: int, *, sure: bool) -> None:
+        """Send fewer texts at once from now on: larger batches passed only by halves.
+
+        Unless `sure` (the service has refused them), that has to happen twice: it may have been chance.
+        """
+        self._crowded += 1
+        if sure or self._crowded >= CROWDED:
+            self._crowded = 0
+            self.max_texts = min(self.max_texts or most, most)
+
+    def deliver(self, job: Job, part: list[int], reply: Reply) -> None:
         """Hand on the vectors that are fit to be stored, the rest as failures."""
         info = self._provider.info
         vectors, sparse = np.asarray(reply.vectors, dtype=np.float32), reply.sparse
@@ -323,9 +285,14 @@ class Dispatcher:
             job.done([part[at] for at in good], vectors[good], kept)
 
 
-def _halves(part: list[int], *, probes: int) -> list[list[int]]:
-    """Split a refused part in two, after so many single texts from all over it."""
-    singles = part[:: len(part) // probes][:probes] if probes else []
-    rest = [position for position in part if position not in singles]
-    half = len(rest) // 2
-    return [*([position] for position in singles), rest[:half], rest[half:]]
+def _verdict(error: RelanceError, trouble: RelanceError) -> RelanceError:
+    """Say what is wrong with a service that gave an error, and then another for a text nobody can refuse."""
+    if isinstance(error, AccountError) or isinstance(trouble, AccountError | BudgetError | ConfigurationError):
+        return error if isinstance(error, AccountError) else trouble
+    if isinstance(error, BadReplyError) and isinstance(trouble, BadReplyError):
+        return ConfigurationError(
+            f"{error} It did so again: check embedding.model, embedding.dimension and embedding.base_url."
+        )
+    if isinstance(trouble, InputError):
+        return ConfigurationError(f"Every text is refused, so it must be the request that is wrong. {trouble}")
+    return trouble if isinstance(error, InputError) else error

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from relance.config import EmbeddingSpec
 from relance.documents import Media, digest
 from relance.embedding.budget import CostMeter
-from relance.embedding.dispatch import Dispatcher, Job
+from relance.embedding.dispatch import Dispatcher
+from relance.embedding.job import Instead, Job
 from relance.embedding.providers import Input, InputType, Provider
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Embedder:
         meter: CostMeter | None = None,
         account: Callable[[Embedded], None] | None = None,
         stop: Callable[[], bool] | None = None,
+        instead: Instead | None = None,
     ) -> Embedded:
         """Embed texts and Media; those that cannot be are reported in `failures`, never raised.
 
@@ -111,6 +113,7 @@ class Embedder:
             meter: pays each request before it is sent; may raise BudgetError.
             account: called with the result when the call ends, also with an error: what was bought is bought.
             stop: asked before each request; true ends the call with RetryableError.
+            instead: gives the file of an image or video whose address the service could not fetch.
 
         Raises RetryableError (service away or attempts used up), ConfigurationError, AccountError, or what
         `meter` raised. What was embedded until then is in the store.
@@ -138,7 +141,8 @@ class Embedder:
                 wanted = [_sendable(inputs[position]) for position in first]
                 counts = None if tokens is None else tokens[first]
                 try:
-                    await self._obtain(claims, wanted, counts, result, input_type=input_type, meter=meter, stop=stop)
+                    await self._obtain(claims, wanted, counts, result, input_type=input_type, meter=meter, stop=stop,
+                                       instead=instead)  # fmt: skip
                 finally:
                     for key, claim in claims.items():
                         del self._pending[key]
@@ -162,6 +166,7 @@ class Embedder:
         input_type: InputType,
         meter: CostMeter | None,
         stop: Callable[[], bool] | None,
+        instead: Instead | None,
     ) -> None:
         """Settle claims (in the order of their inputs) from the store, then from the provider; count into result."""
         keys = list(claims)
@@ -202,7 +207,8 @@ class Embedder:
 
         extra = [0 if isinstance(value, Media) else self.provider.info.tokens_per_text for value in inputs]
         counts = counts + np.array(extra, dtype=np.int64)
-        job = Job(inputs, counts, input_type, done=done, failed=failed, meter=meter, stop=stop)
+        job = Job(inputs, counts, input_type, done=done, failed=failed, meter=meter, stop=stop,
+                  instead=instead)  # fmt: skip
         try:
             await self.dispatcher.run(job)
         finally:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from relance.embedding.budget import CostMeter
     from relance.embedding.embedder import Embedded, Embedder, VectorStore
+    from relance.embedding.job import Instead
     from relance.embedding.rate_limits import RateLimit
 
 __all__ = ["EmbeddingLoop"]
@@ -57,15 +58,17 @@ class EmbeddingLoop:
         self._exits.close()
 
     def call(self, inputs: list[Any], tokens: NDArray[np.int64] | None = None, *, input_type: InputType = "document",
-             keys: Sequence[str] = (), meter: CostMeter | None = None) -> Embedded:  # fmt: skip
+             keys: Sequence[str] = (), meter: CostMeter | None = None,
+             instead: Instead | None = None) -> Embedded:  # fmt: skip
         """Embed texts or Media and wait for the result; `meter` pays for this call in place of the one for all.
 
-        `keys` are what `vector_key` names each input, where that is known.
+        `keys` are what `vector_key` names each input, where that is known; `instead` gives the file of an image or
+        video whose address the service could not fetch.
         """
         assert self._portal is not None  # noqa: S101  # used inside the with block
         assert self._embedder is not None  # noqa: S101
         hooks = self._hooks if meter is None else self._hooks | {"meter": meter}
-        options = {"input_type": input_type, "tokens": tokens, "keys": keys}
+        options = {"input_type": input_type, "tokens": tokens, "keys": keys, "instead": instead}
         return self._portal.call(partial(self._embedder.embed, inputs, **options, **hooks))
 
     @property

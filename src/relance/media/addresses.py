@@ -11,7 +11,7 @@ from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 from relance.errors import InputError
 from relance.parsers.references import tidy
 
-__all__ = ["data_url", "resolve"]
+__all__ = ["data_url", "resolve", "separator_in"]
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*/", re.IGNORECASE)
@@ -19,13 +19,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_DATA_URL = 10_485_760  # characters; what DashScope takes of one, see MediaRules.max_data_uri
 
 
-def resolve(url: str, document_uri: str, root: str = "") -> str:
+def resolve(url: str, document_uri: str, root: str = "", *, prefix: str = "") -> str:
     """Make a document's reference usable: an http(s) address, a path relative to the spec folder, or `data:image/…`.
 
     Args:
         url: as a document has it; `//host/…` becomes https, query and fragment of a path are dropped.
         document_uri: path of the document relative to the spec folder, or its address.
         root: the folder a path may not leave, relative to the spec folder, which it is by default; `/…` begins there.
+        prefix: an address that relative ones begin with, in place of where the document is.
 
     Returns:
         Empty for what cannot be fetched or must not be: other schemes, paths that lead out of `root`.
@@ -38,6 +39,8 @@ def resolve(url: str, document_uri: str, root: str = "") -> str:
     try:
         if url.startswith("//"):
             return urljoin("https:", url) if urlsplit(url).hostname else ""
+        if prefix:
+            return prefix + "/" * (prefix[-1] not in "/=") + url.lstrip("/") if url.strip("/") else ""
         if document_uri.lower().startswith(("http://", "https://")):
             return urljoin(document_uri, url) if url else ""
     except ValueError:  # an unfinished IPv6 address
@@ -75,3 +78,16 @@ def data_url(url: str, max_length: int = _LONGEST_DATA_URL) -> bytes:
         return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise InputError("a data: URL whose Base64 is damaged; write the content again") from None
+
+
+_SEPARATORS = ("|", ";", ",", " ")
+_ONE = re.compile(r"https?://\S+|\S[^|;,]*\.[a-z0-9]{3,4}(?:\?\S*)?", re.IGNORECASE)
+
+
+def separator_in(place: str) -> str:
+    """Say what seems to stand between several addresses in what should be one; empty where it looks like one."""
+    for separator in _SEPARATORS:
+        parts = [part.strip() for part in place.split(separator)]
+        if len(parts) > 1 and all(map(_ONE.fullmatch, filter(None, parts))):
+            return separator
+    return ""

@@ -12,7 +12,7 @@ from relance.media import Facts
 from relance.media.sniff import sniff
 from relance.parsers.media_types import media_type_of
 
-__all__ = ["MAX_PIXELS", "inspect", "open_image"]
+__all__ = ["MAX_PIXELS", "inspect", "open_film", "open_image"]
 
 # Where Pillow begins to warn: a quarter of a gibibyte of RGB.
 MAX_PIXELS = 89_478_485
@@ -31,6 +31,7 @@ _PLUGINS = {
     "image/icns": ("IcnsImagePlugin", "IcnsImageFile"),
     "image/avif": ("AvifImagePlugin", "AvifImageFile"),
     "image/sgi": ("SgiImagePlugin", "SgiImageFile"),
+    "image/heic": ("pillow_heif.as_plugin", "HeifImageFile"),
 }
 # The FFmpeg demuxer for a type: left to guess, it would also take playlists that name other files and addresses.
 _DEMUXERS = {
@@ -61,7 +62,6 @@ _MAX_ICON_SIDE = 1024
 _ORIENTATION = 0x0112
 _REMEDIES = {
     "image/svg+xml": "SVG is a drawing without pixels; convert it to PNG",
-    "image/heic": "HEIC is not read; convert it to JPEG",
     "": "its content is no image or video of a known format",
 }
 
@@ -92,10 +92,25 @@ def open_image(data: bytes, media_type: str) -> Any:
     """
     module, plugin = _PLUGINS[media_type]
     try:
-        opener = getattr(import_module(f"PIL.{module}"), plugin)
+        opener = getattr(import_module(module if "." in module else f"PIL.{module}"), plugin)
     except ImportError:
+        if media_type == "image/heic":
+            raise MissingExtraError("Reading HEIC", "heic") from None
         raise MissingExtraError("Reading images", "media") from None
     return opener(BytesIO(data))
+
+
+def open_film(data: bytes, media_type: str) -> Any:
+    """Open a film without decoding it: a container of PyAV, to be closed.
+
+    Raises whatever PyAV raises, and MissingExtraError.
+    """
+    try:
+        import av
+    except ImportError:
+        raise MissingExtraError("Reading films", "media") from None
+    demuxer = "mpegvideo" if data.startswith(b"\0\0\x01\xb3") else _DEMUXERS[media_type]
+    return av.open(BytesIO(data), mode="r", format=demuxer, options=_PROBE)
 
 
 def _image(data: bytes, media_type: str, uri: str) -> Facts:
@@ -161,14 +176,9 @@ def _decode(image: Any, media_type: str) -> None:
 
 def _video(data: bytes, media_type: str, uri: str) -> Facts:
     try:
-        import av
-    except ImportError:
-        raise MissingExtraError("Inspecting videos", "media") from None
-    demuxer = "mpegvideo" if data.startswith(b"\0\0\x01\xb3") else _DEMUXERS[media_type]
-    try:
-        with av.open(BytesIO(data), mode="r", format=demuxer, options=_PROBE) as container:
+        with open_film(data, media_type) as container:
             stream = next(iter(container.streams.video), None)
-            seconds = (container.duration or 0) / av.time_base
+            seconds = (container.duration or 0) / 1_000_000
             if stream is None:
                 width = height = frames = 0
                 codec = ""
@@ -177,6 +187,8 @@ def _video(data: bytes, media_type: str, uri: str) -> Facts:
                 frames = max(0, stream.frames)
                 if seconds <= 0 and stream.duration and stream.time_base:
                     seconds = float(stream.duration * stream.time_base)
+    except MissingExtraError:
+        raise
     except Exception as error:  # FFmpeg's errors are of many classes, some of them OSError and ValueError
         raise DocumentError(uri, _damaged(media_type, error)) from None
     if width <= 0 or height <= 0:

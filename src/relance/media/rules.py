@@ -23,6 +23,7 @@ _NAMES = {
     "video/x-ms-wmv": "WMV",
     "image/webp": "WebP",
 }
+_KEY_FRAMES = ", or set media.oversize: scale, which sends key frames where the model takes sets of pictures"
 _SMALLER = "scale it down, or set media.oversize: scale"
 
 
@@ -37,6 +38,7 @@ class MediaRules:
         max_data_uri: characters of one image as a `data:` URI; the service's "max bytes per data-uri item".
         max_pixels: width times height; 0 is no limit.
         video_codecs: as FFmpeg names them; empty is any.
+        views: pictures that become one vector together; 1 where the model takes no sets.
     """
 
     image_formats: frozenset[str]
@@ -48,6 +50,7 @@ class MediaRules:
     max_data_uri: int = 10_485_760
     max_pixels: int = 0
     video_codecs: frozenset[str] = frozenset()
+    views: int = 1
 
     def max_inline_bytes(self, media_type: str) -> int:
         """Bytes an image of this type may have to be sent within a request."""
@@ -108,7 +111,7 @@ def _check_format(facts: Facts, rules: MediaRules) -> None:
     if not allowed:
         raise InputError(f"{facts.media_type}: the model takes no {facts.kind}s; choose one that does")
     if facts.media_type not in allowed:
-        remedy = "convert it" if facts.kind == "image" else "convert it, for example to MP4"
+        remedy = "convert it, or let media.send be auto" if facts.kind == "image" else "convert it, for example to MP4"
         raise InputError(f"{_name(facts.media_type)}: the model takes {format_names(allowed)}; {remedy}")
 
 
@@ -117,10 +120,14 @@ def _check_video(facts: Facts, rules: MediaRules, *, inline: bool) -> None:
         raise InputError("a video is taken by its public address only, never as bytes; give its http(s) address")
     if facts.size > rules.max_video_bytes:
         limit = megabytes(rules.max_video_bytes)
-        raise InputError(f"video of {megabytes(facts.size)}: the model takes {limit}; shorten or compress it")
+        raise InputError(
+            f"video of {megabytes(facts.size)}: the model takes {limit}; shorten or compress it{_KEY_FRAMES}"
+        )
     if rules.video_codecs and facts.codec not in rules.video_codecs:
         codecs = " or ".join(sorted(rules.video_codecs))
-        raise InputError(f"video coded as {facts.codec or 'unknown'}: the model takes {codecs}; convert it")
+        raise InputError(
+            f"video coded as {facts.codec or 'unknown'}: the model takes {codecs}; convert it{_KEY_FRAMES}"
+        )
 
 
 def _name(media_type: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -54,6 +55,7 @@ class ModelInfo:
         media_tokens: what one of a kind is billed as, roughly.
         tokens_per_text: billed for each text beyond what the tokenizer counts.
         region: where the service is, for messages and prices; empty where there is only one place.
+        priced_on: when the price was read from the vendor's pages; None where the spec says it, or it is not known.
     """
 
     name: str
@@ -75,6 +77,7 @@ class ModelInfo:
     media_tokens: Mapping[str, int] = field(default_factory=dict)
     tokens_per_text: int = 0
     region: str = ""
+    priced_on: date | None = None
 
 
 @dataclass(slots=True, frozen=True)

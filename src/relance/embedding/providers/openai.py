@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from relance.config.embedding import EmbeddingSpec, Mode
 from relance.config.settings import Settings, read_settings
-from relance.embedding.providers import BadReplyError, InputType, ModelInfo, Reply, dashscope
+from relance.embedding.providers import InputType, ModelInfo, Reply, dashscope
 from relance.embedding.providers.dashscope.compatible import compatible_info, compatible_model
 from relance.embedding.providers.dashscope.connection import EMULATOR_KEY
 from relance.embedding.providers.dashscope.regions import is_loopback, region_of
 from relance.embedding.providers.dashscope.spec import RegionName
 from relance.embedding.providers.models import MODELS, HostedModel
+from relance.embedding.providers.openai_address import OPENAI_URL, OpenAIAddress
 from relance.embedding.providers.openai_errors import error_for
+from relance.embedding.providers.openai_habits import Form, habits_of
+from relance.embedding.providers.openai_reply import read_reply
 from relance.embedding.providers.refusals import Refusal, refusal
-from relance.embedding.providers.service import Service, check_address, check_key
+from relance.embedding.providers.service import Service, check_key
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
-from relance.errors import ConfigurationError, RelanceError
+from relance.errors import ConfigurationError, InputError, RelanceError, RetryableError
 
 __all__ = ["OpenAI", "OpenAISpec"]
 
-OPENAI_URL = "https://api.openai.com/v1"
 # Texts per request for models relance does not know: what the strictest common server (TEI) takes as it comes.
 UNKNOWN_BATCH_TEXTS = 32
 
@@ -35,8 +34,10 @@ UNKNOWN_BATCH_TEXTS = 32
 class OpenAISpec(EmbeddingSpec, title="Embedding by OpenAI's protocol"):
     """Which model of an OpenAI-compatible service turns text into vectors, and how hard it may be pushed."""
 
-    decisive: ClassVar[tuple[str, ...]] = (*EmbeddingSpec.decisive, "region")
+    decisive: ClassVar[tuple[str, ...]] = (*EmbeddingSpec.decisive, "region", "revision")
 
+    revision: str = Field(default="", title="Revision", examples=["2026-11"])
+    """Any name. Another one makes all vectors anew: where a service has put other weights behind a model's name."""
     region: RegionName = Field(default="singapore", title="Region")
     """Of DashScope, if its models are called by this protocol at an address that does not tell: prices differ."""
     mode: Mode = Field(default="online", title="Mode")
@@ -57,20 +58,31 @@ class OpenAI:
     def __init__(self, spec: OpenAISpec) -> None:
         settings = read_settings()
         self._model = spec.model.partition("/")[2]
-        url = (spec.base_url or settings.openai_base_url or OPENAI_URL).rstrip("/")
-        self._host = check_address(url, example="http://localhost:8000/v1")
-        key = _key(spec, settings, self._host)
+        field = "embedding.base_url" if spec.base_url or not settings.openai_base_url else "OPENAI_BASE_URL"
+        self._address = address = OpenAIAddress.read(
+            spec.base_url or settings.openai_base_url or OPENAI_URL, field=field
+        )
+        self.address = address.url
+        key = _key(spec, settings, address)
         known, theirs = MODELS.get(spec.model), compatible_model(spec)
         self.info = (
-            compatible_info(spec, theirs, region_of(self._host) or spec.region) if theirs else _info(spec, known)
+            compatible_info(spec, theirs, region_of(address.host) or spec.region) if theirs else _info(spec, known)
         )
+        if spec.revision:
+            self.info = replace(self.info, space=f"{self.info.space}@{spec.revision}")
         self._service = Service(
-            f"{spec.model} at {url}", url, key, timeout_s=spec.timeout_s, connections=spec.max_concurrency
+            f"{spec.model} at {address.url}",
+            address.url,
+            key,
+            timeout_s=spec.timeout_s,
+            connections=spec.max_concurrency,
+            query=address.query,
+            key_header="api-key" if address.azure else "",
         )
-        self._encoding = "base64"
         # A model's own dimension is not asked for: servers refuse the parameter for models that cannot shorten.
         own = theirs.dimensions[0] if theirs else known.dimension if known else 0
         self._dimensions = 0 if spec.dimension == own else spec.dimension
+        self._habits = habits_of(address.url, self._model)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -83,83 +95,52 @@ class OpenAI:
     async def embed(self, texts: list[str], *, input_type: InputType) -> Reply:
         """Embed texts in one request; this protocol does not tell questions from documents."""
         del input_type
+        form, first = self._habits.form, None
         while True:
-            sent = (self._encoding, self._dimensions)
-            answer = await self._post(texts)
+            answer = await self._post(texts, form)
             if not isinstance(answer, Refusal):
+                self._habits.learn(form)
                 return answer
             # What a service does not understand is left out from then on; the check of the vectors' length stays.
-            message = answer.message.lower()
-            if (
-                answer.status in {400, 422}
-                and sent[0] == "base64"
-                and ("encoding_format" in message or sent[0] in message)
-            ):
-                self._encoding = "float"
-            elif answer.status in {400, 422} and sent[1] and ("dimensions" in message or "matryoshka" in message):
-                self._dimensions = 0
-            else:
-                raise self._error(answer)
+            error = self._error(first := first or answer)
+            simpler = self._habits.next(form, answer, of_request=isinstance(error, InputError | RetryableError))
+            if simpler is None:
+                raise error
+            form = simpler
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._service.aclose()
 
-    async def _post(self, texts: list[str]) -> Reply | Refusal:
-        body: dict[str, Any] = {"model": self._model, "input": texts, "encoding_format": self._encoding}
-        if self._dimensions:
+    async def _post(self, texts: list[str], form: Form) -> Reply | Refusal:
+        body: dict[str, Any] = {"model": self._model, "input": texts}
+        if form.encoding:
+            body["encoding_format"] = form.encoding
+        if form.dimensions and self._dimensions:
             body["dimensions"] = self._dimensions
         response = await self._service.post("/embeddings", body)
-        return refusal(response) or self._parse(response.content, texts)
-
-    def _parse(self, content: bytes, texts: list[str]) -> Reply:
-        from pydantic_core import from_json
-
-        name = self._service.name
-        try:
-            answer = from_json(content)
-            items = sorted(answer["data"], key=lambda item: item["index"])
-            indexes = [item["index"] for item in items]
-            vectors = [_vector(item["embedding"]) for item in items]
-        except (ValueError, KeyError, TypeError, binascii.Error) as error:
-            msg = f"{name} answered with something that is not a list of embeddings; is the address right?"
-            raise BadReplyError(msg) from error
-        if indexes != list(range(len(texts))) or len({vector.shape for vector in vectors}) != 1:
-            msg = f"{name} answered with {len(items)} vectors for {len(texts)} texts, or not all of one length."
-            raise BadReplyError(msg)
-        usage = answer.get("usage")
-        tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
-        return Reply(np.stack(vectors), tokens=tokens if isinstance(tokens, int) else None)
+        return refusal(response) or read_reply(response.content, len(texts), self._service.name, self._address.advice)
 
     def _error(self, no: Refusal) -> RelanceError:
         no = self._service.cleaned(no)
-        if dashscope.is_dashscope(self._host):
+        if dashscope.is_dashscope(self._address.host):
             return dashscope.error_for(no, model=self.info.name, url=self._service.url)
-        return error_for(no, self._service.name, openai=self._host == "api.openai.com")
+        return error_for(no, self._service.name, host=self._address.host, advice=self._address.advice)
 
 
-def _key(spec: EmbeddingSpec, settings: Settings, host: str) -> str:
-    """Find the key: at a host of DashScope's that service's own, if there is one."""
-    there = dashscope.is_dashscope(host)
-    keys = [spec.api_key, *([settings.dashscope_api_key] if there else []), settings.openai_api_key]
+def _key(spec: EmbeddingSpec, settings: Settings, address: OpenAIAddress) -> str:
+    """Find the key: at DashScope's and Azure's hosts that service's own, if there is one."""
+    there = dashscope.is_dashscope(address.host)
+    own = [settings.dashscope_api_key] * there + [settings.azure_openai_api_key] * address.azure
+    keys = [spec.api_key, *own, settings.openai_api_key]
     key = next((text for secret in keys if (text := secret.get_secret_value().strip())), "")
-    if not key and compatible_model(spec) and is_loopback(host):
+    if not key and compatible_model(spec) and is_loopback(address.host):
         return EMULATOR_KEY
-    if not key and (there or host == "api.openai.com"):
+    if not key and (there or address.host == "api.openai.com"):
         name = "DASHSCOPE_API_KEY" if there else "OPENAI_API_KEY"
         raise ConfigurationError(f"{spec.model} needs a key: set {name}, or embedding.base_url for another service.")
     check_key(key, spec.model)
     return key
-
-
-def _vector(value: str | list[float]) -> NDArray[np.float32]:
-    """Decode an embedding; a service may send floats although base64 was asked for."""
-    if isinstance(value, str):
-        return np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4").astype(np.float32)
-    vector = np.array(value, dtype=np.float32)
-    if vector.ndim != 1:
-        raise ValueError("not a flat list of numbers")
-    return vector
 
 
 def _info(spec: EmbeddingSpec, known: HostedModel | None) -> ModelInfo:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from relance.errors import (
     AccountError,
     ConfigurationError,
+    DeniedError,
     InputError,
     RateLimitedError,
     RelanceError,
     RetryableError,
     SuspectInputError,
+    UnfetchedError,
 )
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Kind", "Refusal", "error_of", "kind_of", "read_refusal", "refusal"]
 
 # What the caller does next: try again, do so later and less, do so and then blame the input, let the input go, change
-# the settings, see to the bill.
-Kind = Literal["retry", "rate", "suspect", "input", "configuration", "account"]
+# the settings, see to the bill, do that unless other inputs go through; `fetch`: send the file instead of its address.
+Kind = Literal["retry", "rate", "suspect", "input", "fetch", "configuration", "account", "denied"]
 
 # Short names by which services that answer with status 200 say what went wrong.
 STATUS_OF = {"rate_limit": 429, "insufficient_quota": 429, "invalid_request": 400, "authentication": 401}
@@ -88,32 +90,34 @@ def read_refusal(response: Response, body: Any) -> Refusal:
 def kind_of(no: Refusal) -> Kind:
     """Say what a refusal means by its status alone."""
     status = no.status
-    if status in {401, 402, 403}:
+    if status in {401, 402}:
         return "account"
-    if status in {400, 413, 422}:
-        return "input"
+    if status == 403:
+        return "denied"
     if status == 429 or (status >= 500 and no.retry_after_s is not None):  # a 503 may say when to come back
         return "rate"
-    if status in {200, 408, 409, 425} or status >= 500:
+    if status in {200, 408, 409, 424, 425} or status >= 500:
         return "retry"
-    return "configuration"
+    # Firewalls refuse texts with 405, 406 and others; where it is the request, every text is refused.
+    return "configuration" if status < 400 or status in {404, 407} else "input"
 
 
 def error_of(kind: Kind, text: str, no: Refusal) -> RelanceError:
     """Make the error of a kind."""
-    match kind:
-        case "account":
-            return AccountError(text)
-        case "configuration":
-            return ConfigurationError(text)
-        case "input":
-            return InputError(text)
-        case "rate":
-            return RateLimitedError(text, retry_after_s=no.retry_after_s)
-        case "suspect":
-            return SuspectInputError(text)
-        case "retry":
-            return RetryableError(text)
+    if kind == "rate":
+        return RateLimitedError(text, retry_after_s=no.retry_after_s)
+    return _ERRORS[kind](text)
+
+
+_ERRORS: dict[Kind, type[RelanceError]] = {
+    "account": AccountError,
+    "configuration": ConfigurationError,
+    "denied": DeniedError,
+    "fetch": UnfetchedError,
+    "input": InputError,
+    "retry": RetryableError,
+    "suspect": SuspectInputError,
+}
 
 
 def _words(body: Any) -> tuple[str, tuple[str, ...]]:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from relance.embedding.providers.refusals import Refusal
-from relance.errors import ConfigurationError, RetryableError
+from relance.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from relance.http.client import Response
@@ -21,16 +21,27 @@ __all__ = ["Service", "check_address", "check_key"]
 QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
 
 
+USER = re.compile(r"[^/\s]*@")
+# What a query may hold beside them, such as `api-version=2024-10-21`, is short.
+SECRET = re.compile(r"key|token|secret|pass|pwd|auth|sig|credential|code|^se$|^sv$|^sp$|session|user", re.IGNORECASE)
+LONG = 24
+
+
 def check_address(url: str, *, field: str = "embedding.base_url", example: str) -> str:
     """Return the host of a service's address; raises ConfigurationError where it is none, or holds a secret."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError(f"{field}: {url!r} is not an address; write it like {example}")
-    if parts.username or parts.password or parts.query:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise ConfigurationError(f"{field}: {USER.sub('…@', url)!r} is not an address; write it like {example}")
+    secret = any(SECRET.search(name) or len(value) > LONG for name, value in parse_qsl(parts.query, True))
+    if parts.username or parts.password or secret:
         # It would end up in error messages and logs.
         where = field.replace("base_url", "api_key")
         raise ConfigurationError(f"{field}: keep keys and passwords out of the address; use {where}.")
-    return parts.hostname
+    return parts.hostname or ""
 
 
 def check_key(key: str, model: str) -> None:
@@ -50,6 +61,8 @@ class Service:
         timeout_s: seconds without progress after which a request fails.
         connections: requests that may be open at once.
         headers: sent with every request.
+        query: sent with every request, without a question mark.
+        key_header: what the key is sent in instead of a bearer token.
     """
 
     def __init__(
@@ -61,40 +74,41 @@ class Service:
         timeout_s: float,
         connections: int,
         headers: Mapping[str, str] | None = None,
+        query: str = "",
+        key_header: str = "",
     ) -> None:
         self.name = name
         self.url = url
         self._key = key
         self._timeout_s = timeout_s
         self._connections = connections
-        self._headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._query = f"?{query}" if query else ""
+        self._headers = {}
+        if key:
+            self._headers = {key_header: key} if key_header else {"authorization": f"Bearer {key}"}
         self._headers |= headers or {}
 
     async def post(self, path: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Response:
-        """Send a body as JSON and return whatever is answered; raises RetryableError where nothing is."""
+        """Send a body as JSON and return whatever is answered; raises what `unanswered` says where nothing is."""
         from pydantic_core import to_json
 
         sent = {"content-type": "application/json", **(headers or {})}
-        return await self.request("POST", self.url + path, content=to_json(body), headers=sent)
+        return await self.request("POST", self.url + path + self._query, content=to_json(body), headers=sent)
 
     async def get(self, path: str, params: Mapping[str, str]) -> Response:
-        """Ask for something and return whatever is answered; raises RetryableError where nothing is."""
+        """Ask for something and return whatever is answered; raises what `unanswered` says where nothing is."""
         return await self.request("GET", self.url + path, params=params)
 
     async def request(self, method: str, url: str, **options: Any) -> Response:
         """Make any request; see `httpx.AsyncClient.request`."""
-        from relance.http.client import ConnectError, RequestError, TimeoutException
+        from relance.http.client import RequestError
 
         try:
             return await self._client.request(method, url, **options)
-        except TimeoutException as error:
-            raise RetryableError(f"{self.name} did not answer within {self._timeout_s:g} s.") from error
-        except ConnectError as error:
-            msg = f"Cannot reach {self.name}: {self.clean(str(error)) or 'connection failed'}."
-            raise RetryableError(msg) from error
         except RequestError as error:
-            why = self.clean(str(error)) or type(error).__name__
-            raise RetryableError(f"The connection to {self.name} broke: {why}.") from error
+            from relance.http.unanswered import unanswered
+
+            raise unanswered(error, self.name, url, timeout_s=self._timeout_s, clean=self.clean) from error
 
     def beside(self, name: str, url: str) -> Service:
         """Return another service that is called the same way, but without the key."""

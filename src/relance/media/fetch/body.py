@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 
 from relance.errors import InputError, RetryableError
 
 __all__ = ["read_body"]
 
+# What is smaller is read whole at no cost. The pixels of a picture stand in its first 64 KiB unless much EXIF is there.
+_LARGE = 256 * 1024
+_HEAD = 64 * 1024
 # Unpacked at a time, so that a bomb is noticed this soon after the limit.
 _STEP = 1 << 20
 
 
-async def read_body(stream: AsyncIterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
+async def read_body(
+    stream: AsyncIterable[bytes], headers: Mapping[str, str], limit: int,
+    look: Callable[[bytes], None] | None = None,
+) -> bytes:  # fmt: skip
     """Read a body to its end.
 
     Args:
         stream: parts of the body as sent; their framing has been checked.
         headers: the response's; keys lower case or case-insensitive.
         limit: bytes, for the body as sent and for what it unpacks to.
+        look: is shown the first 64 KiB of a large body, once.
 
     Raises:
-        InputError: it is too large, in an encoding that was not asked for, or broken; the text is the reason alone.
+        InputError: it is too large, in an encoding that was not asked for, or broken, or `look` refuses it; the text
+            is the reason alone.
         RetryableError: it was cut short.
     """
     declared = headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise InputError(f"{_readable(int(declared))} is more than the limit of {_readable(limit)}.")
+    length = int(declared) if declared.isdecimal() else 0
+    if length > limit:
+        raise InputError(f"{_readable(length)} is more than the limit of {_readable(limit)}.")
     unpack = _unpacker(headers.get("content-encoding", ""))
     parts: list[bytes] = []
+    if unpack or 0 < length < _LARGE:
+        look = None
     sent = size = 0
     async for part in stream:
         sent += len(part)
@@ -40,6 +51,9 @@ async def read_body(stream: AsyncIterable[bytes], headers: Mapping[str, str], li
                 break
         if max(sent, size) > limit:
             raise InputError(f"it is more than the limit of {_readable(limit)}{' once unpacked' * (sent <= limit)}.")
+        if look is not None and size >= _HEAD:
+            look(b"".join(parts)[:_HEAD])
+            look = None
     if unpack and not unpack.complete:
         raise RetryableError("the body was cut short.")
     return b"".join(parts)

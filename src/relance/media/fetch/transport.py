@@ -1,17 +1,13 @@
-"""A connection pool that connects to public addresses only, whatever a name resolves to at that moment."""
+"""A network that connects to public addresses only, whatever a name resolves to at that moment."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from functools import cache
 
 import httpcore
-import httpx
 
 from relance.errors import InputError
 from relance.media.fetch.addresses import literal, why_inward
@@ -19,7 +15,7 @@ from relance.media.fetch.policy import FetchPolicy
 from relance.media.fetch.syntax import UnsafeURLError
 from relance.media.fetch.urls import inward
 
-__all__ = ["GuardedBackend", "Resolver", "drain", "look_up", "open_pool"]
+__all__ = ["GuardedBackend", "Resolver", "drain", "look_up"]
 
 # Host and port to addresses, best first; OSError where there are none.
 Resolver = Callable[[str, int], Awaitable[list[str]]]
@@ -29,7 +25,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects by TCP after looking at the address.
 
     A name is looked up once and the connection goes to the very address that was checked, so a name that changes its
-    answer (DNS rebinding) gains nothing. TLS is unaffected: the pool verifies the certificate by the URL's host.
+    answer (DNS rebinding) gains nothing. TLS is unaffected: httpcore verifies the certificate by the URL's host.
     """
 
     def __init__(self, policy: FetchPolicy, resolve: Resolver) -> None:
@@ -91,25 +87,6 @@ async def look_up(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def open_pool(
-    policy: FetchPolicy, resolve: Resolver, trusted: ssl.SSLContext | None = None
-) -> httpcore.AsyncConnectionPool:
-    """Open the pool all of a fetcher's requests go through; close it with `aclose()`.
-
-    httpcore's pool and not httpx's client: the client's proxies from the environment (they would resolve names for us,
-    out of our sight), cookies, passwords from .netrc, redirects and unbounded decompression are all unwanted here.
-    """
-    # It would write whole URLs, with what is secret in their queries, at level DEBUG.
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
-    return httpcore.AsyncConnectionPool(
-        ssl_context=trusted or _trusted(),
-        max_connections=policy.connections,
-        max_keepalive_connections=policy.connections,
-        keepalive_expiry=30.0,
-        network_backend=GuardedBackend(policy, resolve),
-    )
-
-
 async def drain(response: httpcore.Response) -> None:
     """Read a body nobody wants if it is small and quick: closing it unread would close the connection as well."""
     read = 0
@@ -119,9 +96,3 @@ async def drain(response: httpcore.Response) -> None:
                 read += len(part)
                 if read > 16 * 1024:
                     return
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Load the certificates servers are trusted by, once: it takes a tenth of a second."""
-    return httpx.create_ssl_context()

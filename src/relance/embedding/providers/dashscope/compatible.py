@@ -7,6 +7,7 @@ from relance.embedding.providers import ModelInfo
 from relance.embedding.providers.dashscope.choice import find_offer
 from relance.embedding.providers.dashscope.model import Model, Offer
 from relance.embedding.providers.dashscope.models import MODELS
+from relance.embedding.providers.dashscope.pages import READ
 from relance.embedding.providers.dashscope.spec import DashScopeSpec
 
 __all__ = ["compatible_info", "compatible_model", "text_info"]
@@ -44,4 +45,5 @@ def text_info(spec: EmbeddingSpec, model: Model, offer: Offer, region: str) -> M
         tokenizer=spec.tokenizer or "qwen",
         sparse=output_type != "dense",
         region=region,
+        priced_on=READ if offer.price is not None and spec.price_per_million_tokens is None else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,7 +16,7 @@ from relance.embedding.providers import BadReplyError
 from relance.embedding.providers.dashscope.choice import find_model, find_offer
 from relance.embedding.providers.dashscope.errors import error_for
 from relance.embedding.providers.dashscope.model import Model, Offer
-from relance.embedding.providers.dashscope.regions import REGIONS, address_of, is_loopback, region_of
+from relance.embedding.providers.dashscope.regions import REGIONS, address_of, is_loopback, region_of, workspace_url
 from relance.embedding.providers.dashscope.spec import DashScopeSpec
 from relance.embedding.providers.refusals import read_refusal
 from relance.embedding.providers.service import Service, check_key
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Connection", "Endpoint", "Place", "stack_vectors"]
 
+WORKSPACE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # a part of a host's name
 # The emulator takes any key, but, like the service, not none.
 EMULATOR_KEY = "sk-emulator"
 
@@ -56,6 +58,7 @@ class Place:
         api_key: empty is the environment's.
         timeout_s: seconds without progress after which a request fails.
         connections: requests that may be open at once.
+        own_host: whether the workspace's own host is called.
     """
 
     model: str
@@ -66,6 +69,7 @@ class Place:
     api_key: str = ""
     timeout_s: float
     connections: int
+    own_host: bool = False
 
 
 class Endpoint:
@@ -84,14 +88,19 @@ class Endpoint:
     """
 
     def __init__(self, place: Place, settings: Settings, offered: Callable[[str, bool], Offer]) -> None:
+        workspace = (place.workspace or settings.dashscope_workspace_id).strip()
+        check_key(workspace, f"the workspace of {place.model}")
         base_url = place.base_url or settings.dashscope_base_url
+        if place.own_host and not base_url:
+            if not WORKSPACE.fullmatch(workspace):
+                msg = f"{place.section}.host: workspace needs {place.section}.workspace (or DASHSCOPE_WORKSPACE_ID), "
+                raise ConfigurationError(msg + "a name such as ws-1a2b3c")
+            base_url = workspace_url(workspace, place.region)
         field = f"{place.section}.base_url" if place.base_url else "DASHSCOPE_BASE_URL"
         url = address_of(base_url, place.region, field=field)
         host = urlsplit(url).hostname or ""
         self.region = region_of(host) or place.region
-        self.offer = offered(self.region, bool(base_url))
-        workspace = (place.workspace or settings.dashscope_workspace_id).strip()
-        check_key(workspace, f"the workspace of {place.model}")
+        self.offer = offered(self.region, bool(base_url) and not place.own_host)
         self._model = place.model
         self.key_name = f"{place.section}.api_key" if place.api_key.strip() else "DASHSCOPE_API_KEY"
         self.service = Service(
@@ -147,6 +156,7 @@ class Connection(Endpoint):
                 api_key=spec.api_key.get_secret_value(),
                 timeout_s=spec.timeout_s,
                 connections=spec.max_concurrency,
+                own_host=spec.host == "workspace",
             ),
             settings,
             lambda region, addressed: find_offer(self.model, spec, region, addressed=addressed),

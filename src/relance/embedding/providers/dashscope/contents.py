@@ -98,11 +98,11 @@ def _address(url: str) -> str:
 
 
 def _data(value: Media) -> list[str]:
-    if value.data and value.kind == "video":
+    if (value.data or value.files) and value.kind == "video":
         raise InputError("A video is sent by its address only; give a public one.")
     return [
         f"data:{DATA_TYPES.get(media_type, media_type)};base64,{base64.b64encode(data).decode()}"
-        for data, media_type in zip(value.data, value.media_types, strict=True)
+        for data, media_type in zip(value.contents(), value.media_types, strict=True)
     ]
 
 

@@ -12,14 +12,47 @@ from relance.embedding.providers import BadReplyError, Input, InputType, ModelIn
 from relance.embedding.providers.dashscope.bill import read_bill
 from relance.embedding.providers.dashscope.connection import Connection, stack_vectors
 from relance.embedding.providers.dashscope.contents import check_contents, contents_of, fits, has_uploads
+from relance.embedding.providers.dashscope.model import MediaSide
+from relance.embedding.providers.dashscope.pages import READ
 from relance.embedding.providers.dashscope.spec import DashScopeMediaSpec, DashScopeSpec
 from relance.embedding.providers.dashscope.upload import upload
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
 from relance.errors import ConfigurationError
+from relance.http.byte_gate import ByteGate
 
 __all__ = ["DashScopeMedia"]
 
+NEWER = "the tongyi-embedding-vision models of 2026-03-06"
+# Bytes of pictures in the requests that are under way, and in one of them. They are four times as much in memory: the
+# files, Base64 of them, the body as text and as bytes.
+MOST_SENT, MOST_A_REQUEST = 12 << 20, 6 << 20
 RESOLVE = {"x-dashscope-ossresourceresolve": "enable"}
+
+
+def frames_of(spec: DashScopeMediaSpec, side: MediaSide) -> dict[str, float]:
+    """Return the parameters that say which frames of a video are looked at; ConfigurationError where it has none."""
+    if spec.max_video_frames and not side.levels:
+        raise ConfigurationError(f"{spec.section}.max_video_frames: {spec.model} takes fps only; {NEWER} do.")
+    return ({"fps": spec.fps} if spec.fps else {}) | (
+        {"max_video_frames": spec.max_video_frames} if spec.max_video_frames else {}
+    )
+
+
+def picture_of(spec: DashScopeMediaSpec, side: MediaSide) -> dict[str, int]:
+    """Return the parameter for the resolution; ConfigurationError for a model that has one only."""
+    if spec.res_level is None:
+        return {}
+    if not side.levels:
+        raise ConfigurationError(
+            f"{spec.section}.res_level: {spec.model} has one resolution only; {NEWER} have several."
+        )
+    return {"res_level": spec.res_level}
+
+
+def media_tokens(side: MediaSide, level: int, frames: int) -> dict[str, int]:
+    """Estimate what an image, a set and a video are billed as."""
+    image = side.levels[level] if side.levels else side.image_tokens
+    return {"image": image, "images": image, "video": frames * image if side.levels else side.video_tokens}
 
 
 class DashScopeMedia:
@@ -31,10 +64,12 @@ class DashScopeMedia:
         if model.media is None:
             raise ConfigurationError(f"{spec.section}.model: {spec.model} embeds texts only.")
         side = self._side = model.media
-        self._fuse, fps = (spec.fuse, spec.fps) if isinstance(spec, DashScopeMediaSpec) else (False, 0.0)
+        seeing = spec if isinstance(spec, DashScopeMediaSpec) else DashScopeMediaSpec()
+        self._fuse, self._frames = (seeing.fuse, frames_of(seeing, side)) if spec is seeing else (False, {})
+        self._sending = ByteGate(MOST_SENT)
         self._upload = isinstance(spec, DashScopeMediaSpec) and spec.upload
         self._instruct = spec.instruct
-        self._fps = {"fps": fps} if fps else {}
+        self._pictures = picture_of(seeing, side) if spec is seeing else {}
         dimension = spec.dimension or model.dimensions[0]
         self._parameters: dict[str, Any] = {"dimension": dimension} if len(model.dimensions) > 1 else {}
         price, self._prices = spec.price_per_million_tokens, None
@@ -54,13 +89,18 @@ class DashScopeMedia:
             requests_per_minute=offer.requests_per_minute,
             tokens_per_minute=offer.tokens_per_minute,
             price_per_million_tokens=price,
-            space=f"{spec.model}:{dimension}" + (f":fps={fps:g}" if fps else "") + (":fused" if self._fuse else ""),
+            space=f"{spec.model}:{dimension}"
+            + "".join(f":{name}={value:g}" for name, value in (self._frames | self._pictures).items())
+            + (":fused" if self._fuse else ""),
             tokenizer=spec.tokenizer or "qwen",
             modalities=frozenset({"text", "image", "video"} | ({"images"} if side.sets or whole else set())),
-            media_per_request={**side.per_request, "pictures": side.images},
-            media_rules=side.rules,
-            media_tokens={"image": side.image_tokens, "images": side.image_tokens, "video": side.video_tokens},
+            media_per_request={**side.per_request, "pictures": side.images, "bytes": MOST_A_REQUEST},
+            media_rules=replace(side.rules, views=side.images if side.sets or whole else 1),
+            media_tokens=media_tokens(
+                side, self._pictures.get("res_level", 1), int(self._frames.get("max_video_frames", 8))
+            ),
             region=self._connection.region,
+            priced_on=READ if price is not None and spec.price_per_million_tokens is None else None,
         )
 
     @cached_property
@@ -70,11 +110,19 @@ class DashScopeMedia:
 
     async def embed(self, inputs: list[Input], /, *, input_type: InputType) -> Reply:
         """Embed texts, images and videos in one request."""
+        async with self._sending.hold(sum(value.size for value in inputs if isinstance(value, Media))):
+            return await self._embed(inputs, input_type)
+
+    async def _embed(self, inputs: list[Input], input_type: InputType) -> Reply:
         inputs = [await self._lend(value) for value in inputs]
         each = [contents_of(value, self._side, fuse=self._fuse) for value in inputs]
         contents = [content for parts in each for content in parts]
         check_contents(contents, self._side)
-        parameters = {**self._parameters, **(self._fps if any("video" in content for content in contents) else {})}
+        parameters = dict(self._parameters)
+        if any("video" in content for content in contents):
+            parameters |= self._frames
+        if any(set(content) - {"text"} for content in contents):
+            parameters |= self._pictures
         if self._instruct and input_type == "query":
             parameters["instruct"] = self._instruct
         if self._side.fusion == "parameter" and len(contents) > len(inputs):
@@ -102,10 +150,11 @@ class DashScopeMedia:
 
     async def _lend(self, value: Input) -> Input:
         """Upload a local video: the service takes those by address only."""
-        if not (self._upload and isinstance(value, Media) and value.kind == "video" and value.data):
+        if not (self._upload and isinstance(value, Media) and value.kind == "video" and not value.urls):
             return value
-        address = await self.upload(value.data[0], f"{value.content_hash}.mp4", value.media_types[0])
-        return replace(value, urls=(address,), data=(), media_types=())
+        (data,) = value.contents()
+        address = await self.upload(data, f"{value.content_hash}.mp4", value.media_types[0])
+        return replace(value, urls=(address,), data=(), files=(), media_types=())
 
     async def aclose(self) -> None:
         """Close the connections."""

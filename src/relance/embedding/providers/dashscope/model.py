@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from relance.embedding.providers.dashscope.pages import Page
 from relance.media.rules import MediaRules
 
 __all__ = ["Fusion", "MediaSide", "Model", "Offer"]
@@ -23,6 +24,7 @@ class Offer:
         batch_price: US dollars per million tokens by the Batch file API, where that is published.
         free_tokens: given once to a new account, for 90 days.
         dimensions: where fewer can be had than elsewhere.
+        page: of the vendor, that the price is from; the limits, where another page has them, are from `pages.LIMITS`.
     """
 
     price: float | None
@@ -32,6 +34,7 @@ class Offer:
     batch_price: float | None = None
     free_tokens: int = 0
     dimensions: tuple[int, ...] = ()
+    page: Page | None = None
 
 
 # How an image and its caption become one vector: not at all; in one object of `contents`; by `enable_fusion`, which
@@ -50,6 +53,8 @@ class MediaSide:
         fusion: how picture and caption become one vector.
         sets: whether it takes `multi_images`.
         image_tokens: an image is billed as, roughly: the vendor's sample replies.
+        levels: what an image is billed as at each `res_level`, 1 the default; empty where there are none. With them
+            goes `max_video_frames`.
         video_tokens: the same of a video; no page says, so it is taken as the eight frames that are the default of
             the models that have one.
     """
@@ -61,6 +66,7 @@ class MediaSide:
     sets: bool = False
     image_tokens: int = 896
     video_tokens: int = 8 * 896
+    levels: tuple[int, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)

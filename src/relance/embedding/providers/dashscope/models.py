@@ -1,8 +1,7 @@
 """What is known about DashScope's embedding models, as data.
 
-Sources: the vendor's page "Embedding" (27 November 2025), "Multimodal-Embedding API" and "Rate limits" (2026). Where
-they disagree the stricter value is taken and the row says so. Some prices are published in yuan only; they are
-converted at the rate of the one pair the vendor publishes in both, ¥0.5 = $0.072.
+Each price has its page (`pages.py`). Where pages disagree the stricter value is taken and the row says so. The vendor
+has no `text-embedding-v5` (list of embedding models, read in November 2026).
 """
 
 from __future__ import annotations
@@ -10,16 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from relance.embedding.providers.dashscope.model import MediaSide, Model, Offer
+from relance.embedding.providers.dashscope.pages import BATCH, COMPATIBLE, EMBEDDING, FLASH, MULTIMODAL, SYNC, yuan
 from relance.media.rules import MediaRules
 
 __all__ = ["MODELS"]
 
 MIB = 1 << 20
-
-
-def yuan(price: float) -> float:
-    """Convert a price to US dollars."""
-    return round(price * 0.072 / 0.5, 6)
 
 
 V4 = Model(
@@ -33,9 +28,10 @@ V4 = Model(
     sparse=True,
     instruct=True,
     offers={
-        "singapore": Offer(0.07, 1_800, 1_000_000, free_tokens=1_000_000),
-        "beijing": Offer(0.072, 1_800, 1_200_000, batch_price=yuan(0.25)),  # 30 requests per second
-        "hongkong": Offer(0.07, 1_800, 1_000_000),
+        "singapore": Offer(0.07, 1_800, 1_000_000, free_tokens=1_000_000, page=SYNC),
+        # 30 requests per second. The Batch file API is Beijing's only.
+        "beijing": Offer(yuan(0.5), 1_800, 1_200_000, batch_price=yuan(0.25), free_tokens=1_000_000, page=COMPATIBLE),
+        "hongkong": Offer(0.07, 1_800, 1_000_000, page=EMBEDDING),
     },
 )
 V3 = Model(
@@ -46,8 +42,8 @@ V3 = Model(
     batch_tokens=8192,  # see v4
     sparse=True,
     offers={
-        "singapore": Offer(0.07, 6_000, 24_000_000, free_tokens=500_000, dimensions=(1024, 768, 512)),
-        "beijing": Offer(0.072, 1_800, 1_200_000, batch_price=yuan(0.25)),
+        "singapore": Offer(0.07, 6_000, 24_000_000, free_tokens=500_000, dimensions=(1024, 768, 512), page=EMBEDDING),
+        "beijing": Offer(yuan(0.5), 1_800, 1_200_000, batch_price=yuan(0.25), page=COMPATIBLE),
     },
 )
 V2 = Model(
@@ -55,7 +51,7 @@ V2 = Model(
     (1536,),
     max_tokens=2048,
     batch_inputs=25,
-    offers={"beijing": Offer(yuan(0.7), 1_800, 1_200_000, batch_price=yuan(0.35))},
+    offers={"beijing": Offer(yuan(0.7), 1_800, 1_200_000, batch_price=yuan(0.35), page=BATCH)},
 )
 QWEN37 = Model(
     "qwen3.7-text-embedding",
@@ -67,8 +63,8 @@ QWEN37 = Model(
     sparse=True,
     instruct=True,
     offers={  # limits not published: as v4's
-        "beijing": Offer(yuan(0.5), 1_800, 1_200_000, batch_price=yuan(0.25)),
-        "singapore": Offer(yuan(0.525), 1_800, 1_000_000),
+        "beijing": Offer(yuan(0.5), 1_800, 1_200_000, batch_price=yuan(0.25), free_tokens=1_000_000, page=COMPATIBLE),
+        "singapore": Offer(0.07, 1_800, 1_000_000, free_tokens=1_000_000, page=SYNC),
     },
 )
 
@@ -88,8 +84,8 @@ TONGYI_PLUS = Model(
     instruct=True,
     offers={
         # $0.09 in 2025, ¥0.5 in 2026. Singapore's limits are not published: Beijing's.
-        "singapore": Offer(0.09, 600, 200_000, free_tokens=1_000_000),
-        "beijing": Offer(yuan(0.5), 600, 200_000, free_tokens=1_000_000),
+        "singapore": Offer(0.09, 600, 200_000, free_tokens=1_000_000, page=EMBEDDING),
+        "beijing": Offer(yuan(0.5), 600, 200_000, free_tokens=1_000_000, page=MULTIMODAL),
     },
     media=MediaSide(
         # 3 MB; one page has 10 and 5.
@@ -105,8 +101,8 @@ TONGYI_FLASH = replace(
     name="tongyi-embedding-vision-flash",
     dimensions=(768,),
     offers={
-        "singapore": Offer(0.09, 600, 200_000, media_price=0.03, free_tokens=1_000_000),
-        "beijing": Offer(yuan(0.15), 600, 200_000, free_tokens=1_000_000),
+        "singapore": Offer(0.09, 600, 200_000, media_price=0.03, free_tokens=1_000_000, page=EMBEDDING),
+        "beijing": Offer(yuan(0.15), 600, 200_000, free_tokens=1_000_000, page=MULTIMODAL),
     },
 )
 TONGYI_PLUS_2026 = Model(
@@ -116,7 +112,7 @@ TONGYI_PLUS_2026 = Model(
     batch_inputs=20,
     instruct=True,
     # Limits not published: as its predecessor's.
-    offers={"beijing": Offer(yuan(0.5), 600, 200_000, free_tokens=1_000_000)},
+    offers={"beijing": Offer(yuan(0.5), 600, 200_000, free_tokens=1_000_000, page=MULTIMODAL)},
     media=MediaSide(
         # 5 MB are recommended, 10 the limit; beyond 7 an image cannot be sent as Base64.
         MediaRules(
@@ -132,13 +128,14 @@ TONGYI_PLUS_2026 = Model(
         sets=True,
         image_tokens=402,  # at the default resolution
         video_tokens=8 * 402,
+        levels=(127, 402, 578, 1026),
     ),
 )
 TONGYI_FLASH_2026 = replace(
     TONGYI_PLUS_2026,
     name="tongyi-embedding-vision-flash-2026-03-06",
     dimensions=(768, 512, 256, 128, 64),
-    offers={"beijing": Offer(yuan(0.15), 600, 200_000, free_tokens=1_000_000)},
+    offers={"beijing": Offer(yuan(0.15), 600, 200_000, free_tokens=1_000_000, page=MULTIMODAL)},
 )
 MULTIMODAL_V1 = Model(
     "multimodal-embedding-v1",
@@ -147,7 +144,7 @@ MULTIMODAL_V1 = Model(
     batch_inputs=20,
     instruct=True,
     # A free trial in 2025; priced on the page of 2026.
-    offers={"beijing": Offer(yuan(0.7), 120, 200_000, media_price=yuan(0.9), free_tokens=1_000_000)},
+    offers={"beijing": Offer(yuan(0.7), 120, 200_000, media_price=yuan(0.9), free_tokens=1_000_000, page=MULTIMODAL)},
     media=MediaSide(
         MediaRules(COMMON_IMAGES, MANY_VIDEOS, max_image_bytes=3 * MIB, max_video_bytes=10 * MIB),
         per_request={"image": 1, "video": 1},  # some pages have eight images
@@ -161,7 +158,7 @@ QWEN3_VL = Model(
     batch_inputs=20,
     instruct=True,
     # Another page doubles both limits.
-    offers={"beijing": Offer(yuan(0.7), 1_200, 600_000, media_price=yuan(1.8), free_tokens=1_000_000)},
+    offers={"beijing": Offer(yuan(0.7), 1_200, 600_000, media_price=yuan(1.8), free_tokens=1_000_000, page=MULTIMODAL)},
     media=MediaSide(
         # 5 MB on the older page, 10 on the newer.
         MediaRules(MANY_IMAGES, SOME_VIDEOS, max_image_bytes=5 * MIB, max_video_bytes=50 * MIB),
@@ -179,7 +176,7 @@ QWEN25_VL = Model(
     max_tokens=32_000,
     batch_inputs=1,  # whatever a request holds becomes one vector
     instruct=True,
-    offers={"beijing": Offer(yuan(0.7), 1_200, 600_000, media_price=yuan(1.8), free_tokens=1_000_000)},
+    offers={"beijing": Offer(yuan(0.7), 1_200, 600_000, media_price=yuan(1.8), free_tokens=1_000_000, page=MULTIMODAL)},
     media=MediaSide(
         MediaRules(MANY_IMAGES, SOME_VIDEOS, max_image_bytes=5 * MIB, max_video_bytes=50 * MIB),
         per_request={"image": 1, "video": 1},
@@ -199,7 +196,7 @@ MODELS: dict[str, Model] = {
             QWEN37,
             name="qwen3.7-text-embedding-flash",
             dimensions=(1024, 768, 512, 256),
-            offers={"beijing": Offer(yuan(0.125), 1_800, 1_200_000, batch_price=yuan(0.063))},
+            offers={"beijing": Offer(yuan(0.125), 1_800, 1_200_000, batch_price=yuan(0.063), page=FLASH)},
         ),
         *(TONGYI_PLUS, TONGYI_FLASH, TONGYI_PLUS_2026, TONGYI_FLASH_2026),
         *(MULTIMODAL_V1, QWEN3_VL, QWEN25_VL),

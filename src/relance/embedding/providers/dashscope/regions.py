@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from relance.embedding.providers.service import check_address
 from relance.errors import ConfigurationError
 
-__all__ = ["REGIONS", "Region", "address_of", "is_dashscope", "is_loopback", "place_of", "region_of"]
+__all__ = ["REGIONS", "Region", "address_of", "is_dashscope", "is_loopback", "place_of", "region_of", "workspace_url"]
 
 NATIVE = "/api/v1"
 COMPATIBLE = "/compatible-mode/v1"
@@ -75,6 +75,11 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def workspace_url(workspace: str, region: str) -> str:
+    """Return the address of a workspace's own host."""
+    return f"https://{workspace}.{REGIONS[region].code}.maas.aliyuncs.com{NATIVE}"
 
 
 def address_of(base_url: str, region: str, *, field: str) -> str:

@@ -23,6 +23,9 @@ class DashScopeSpec(EmbeddingSpec, title="Embedding by DashScope"):
     """Where DashScope is called; a key works in its own region only, and prices and limits differ."""
     workspace: str = Field(default="", title="Workspace", json_schema_extra=ENV, examples=["ws-1a2b3c"])
     """DashScope workspace that is billed; empty is the key's own (or DASHSCOPE_WORKSPACE_ID)."""
+    host: Literal["public", "workspace"] = Field(default="public", title="Host")
+    """`workspace` calls the host of `workspace` itself, `{workspace}.{region}.maas.aliyuncs.com`, which the vendor now
+    recommends; the public hosts go on working."""
     output_type: OutputType = Field(default="dense", title="Vectors")
     """Which vectors are stored: `dense`, `sparse` (weighted terms), or both (DashScope v3, v4, qwen3.7)."""
     instruct: str = Field(
@@ -36,9 +39,15 @@ class DashScopeSpec(EmbeddingSpec, title="Embedding by DashScope"):
 class DashScopeMediaSpec(MediaEmbeddingSpec, DashScopeSpec, title="Media embedding by DashScope"):
     """Which multimodal model of Alibaba Cloud Model Studio turns images and videos into vectors."""
 
-    decisive: ClassVar[tuple[str, ...]] = (*DashScopeSpec.decisive, "fuse", "fps")
+    decisive: ClassVar[tuple[str, ...]] = (*DashScopeSpec.decisive, "fuse", "fps", "max_video_frames", "res_level")
 
     fps: float = Field(default=0.0, title="Frames", ge=0, le=1)
     """Share of a video's frames that is looked at; 0 is the model's default."""
+    max_video_frames: int = Field(default=0, title="Most frames", ge=0, le=64)
+    """At most so many frames of a video are looked at, each billed as an image; 0 is the model's default, 8. Only the
+    models of 2026-03-06."""
+    res_level: Literal[0, 1, 2, 3] | None = Field(default=None, title="Resolution")
+    """How closely images and frames are looked at: 127, 402, 578 or 1,026 tokens for each; empty is the default, 1.
+    Only the models of 2026-03-06."""
     upload: bool = Field(default=False, title="Upload")
     """Lend local videos to the service for 48 hours; Beijing only, and not meant for production, says the vendor."""

@@ -28,6 +28,7 @@ class DashScopeText:
 
     def __init__(self, spec: DashScopeSpec, settings: Settings) -> None:
         self._connection = Connection(spec, settings)
+        self.address = self._connection.service.url
         model = self._connection.model
         self.info = text_info(spec, model, self._connection.offer, self._connection.region)
         self._instruct = spec.instruct

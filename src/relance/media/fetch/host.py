@@ -1,0 +1,202 @@
+"""What is known of one host in this run, shared by all who want something from it: pace, pauses, whether it lives."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from relance.errors import RateLimitedError, RetryableError
+from relance.media.fetch.clock import Clock
+from relance.media.fetch.fetched import copied
+
+__all__ = ["Host", "HostGivenUpError", "HostRules", "duration"]
+
+# A host is asked for two things at once, and for one more after every eight good answers. Whatever is in flight when a
+# limit is met is refused as well: of 200 pictures at a host that allows 10 a second, 16 at once made 62 % refusals.
+_FIRST = 2
+_GROWTH = 8
+# Failures in a row after which a host is given up, by requests that began one after the other. From the third on there
+# are shared pauses between them, 4 s in all, so that a restart of the host is survived.
+_FAILURES = 7
+_FREE_FAILURES = 3
+_LONGEST_FAILURE_PAUSE = 2.0
+# Silence costs 10 to 15 s a request; each counts twice, and those in flight together count each.
+_SILENCE = 2
+# Pauses where a host does not say how long: 1 s, 2 s, 4 s and so on to a minute.
+_LONGEST_OWN_PAUSE = 60.0
+# After so many seconds without a refusal the pace grows by a tenth: at a fixed limit that is a refusal in 300.
+_CALM_S = 30.0
+_FASTER = 1.1
+_SLOWEST = 0.1  # requests a second
+# What was measured is a little too much where the host counts in whole seconds.
+_CAUTION = 0.97
+
+
+class HostGivenUpError(RetryableError):
+    """A host does not live or answers nobody; in this run it is not asked any more."""
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class HostRules:
+    """What the spec says of a host.
+
+    Attributes:
+        headers: sent to it and to no other, names as written; they replace ours of the same name.
+        per_second: requests begun in a second at most; 0 is found out.
+        connections: requests in flight at most; 0 is the policy's.
+    """
+
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    per_second: float = 0.0
+    connections: int = 0
+
+
+class Host:
+    """The state of one host; belongs to one event loop.
+
+    Everybody enters before a request, says how it went, and leaves. A refusal (429, or 503 with a date) is a pause for
+    all and nobody's failure.
+
+    Attributes:
+        rules: what the spec says of it.
+        good: whether it has answered well in this run.
+    """
+
+    __slots__ = (
+        *("rules", "good", "_name", "_clock", "_patience_s", "_most", "_allowed", "_fastest", "_pace", "_gate"),
+        *("_freed", "_busy", "_next", "_resume", "_given_up", "_answers", "_since", "_streak", "_slowing"),
+        *("_refusals", "_refused_at", "_refusing_since", "_failures", "_failed_at"),
+    )
+
+    def __init__(self, name: str, rules: HostRules, clock: Clock, *, connections: int, patience_s: float) -> None:
+        """Know nothing yet; `connections` and `patience_s` as in `FetchPolicy`."""
+        self.rules = rules
+        self.good = False
+        self._name, self._clock, self._patience_s = name, clock, patience_s
+        self._most = rules.connections or connections
+        self._allowed = min(_FIRST, self._most)
+        self._fastest = rules.per_second
+        self._pace = rules.per_second  # 0: none
+        self._gate = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self._busy = 0
+        self._next = self._resume = 0.0
+        self._given_up: RetryableError | None = None
+        # What was answered since the last change of pace.
+        self._answers = 0
+        self._since = clock.now()
+        self._slowing = False
+        self._streak = 0
+        self._refusals = 0
+        self._refused_at = self._refusing_since = -1.0
+        self._failures = 0
+        self._failed_at = -1.0
+
+    async def enter(self) -> float:
+        """Wait for a turn; returns when it began, to be given back with the outcome.
+
+        Raises RetryableError, RateLimitedError too, where the host was given up.
+        """
+        async with self._gate:  # who waits first goes first, and one of them looks at the clock
+            while True:
+                if self._given_up is not None:
+                    raise copied(self._given_up)
+                if self._busy >= self._allowed:
+                    self._freed.clear()
+                    await self._freed.wait()
+                    continue
+                now = self._clock.now()
+                wait = max(self._resume, self._next) - now
+                if wait <= 0:
+                    break
+                await self._clock.sleep(wait)
+            if self._slowing:
+                self._slow_down(now)
+            self._busy += 1
+            if self._pace:
+                self._next = now + 1 / self._pace
+            return now
+
+    def leave(self) -> None:
+        """Give the turn to the next."""
+        self._busy -= 1
+        self._freed.set()
+
+    def answered(self) -> None:
+        """Note an answer, also that something is not there: the host lives."""
+        self.good = True
+        self._refusals = self._failures = 0
+        self._answers += 1
+        self._streak += 1
+        if self._streak >= _GROWTH:
+            self._streak = 0
+            self._allowed = min(self._allowed + 1, self._most)
+            self._freed.set()
+        if self._pace and self._pace != self._fastest and (now := self._clock.now()) - self._since > _CALM_S:
+            faster = self._pace * _FASTER
+            self._pace = min(faster, self._fastest) if self._fastest else faster
+            self._since, self._answers = now, 0
+
+    def refused(self, began: float, status: int, pause_s: float | None) -> None:
+        """Pause for all: the host asked for fewer requests; `pause_s` as it said, None where it did not."""
+        now = self._clock.now()
+        if began <= self._refused_at:  # in flight with the one that was refused first
+            self._resume = max(self._resume, now + min(pause_s or 0.0, self._patience_s))
+            return
+        if not self._refusals:
+            self._refusing_since = now
+        own = min(2.0**self._refusals, _LONGEST_OWN_PAUSE)
+        self._refusals += 1
+        pause = own if pause_s is None else max(pause_s, own if self._refusals > 2 else 0.0)
+        self._refused_at = now
+        if now + pause - self._refusing_since > self._patience_s:
+            what = f"still refuses after {duration(now - self._refusing_since)} of pauses ({status})"
+            if self._refusals == 1:
+                limit = f"media.fetch.patience_s ({self._patience_s:g} s)"
+                what = f"asks to come back in {duration(pause)} ({status}), more than {limit}"
+            msg = f"{self._name} {what}; the rest of it is left to the next run."
+            self._given_up = RateLimitedError(msg, retry_after_s=pause)
+            self._freed.set()
+            return
+        self._resume = now + pause
+        self._slowing = True
+        self._streak = 0
+        self._allowed = max(1, min(self._allowed, self._busy) // 2)
+
+    def failed(self, began: float, reason: str, *, silent: bool) -> None:
+        """Note that there was no answer, or one of a server in trouble; `reason` is a sentence."""
+        self._streak = 0
+        now = self._clock.now()
+        if not silent and began <= self._failed_at:
+            return  # it was in flight with the one that failed first
+        self._failed_at = now
+        self._failures += _SILENCE if silent else 1
+        self._allowed = min(self._allowed, _FIRST)
+        if self._failures >= _FAILURES:
+            if self._given_up is None:
+                msg = f"{self._name} was given up for this run after failures in a row, the last: {reason}"
+                self._given_up = HostGivenUpError(msg)
+            self._freed.set()
+        elif self._failures >= _FREE_FAILURES:
+            pause = min(0.25 * 2.0 ** (self._failures - _FREE_FAILURES), _LONGEST_FAILURE_PAUSE)
+            self._resume = max(self._resume, now + pause)
+
+    def _slow_down(self, now: float) -> None:
+        """Ask as often as the host has answered since the last change, the pause that ends now included."""
+        self._slowing = False
+        if self._answers:
+            measured = _CAUTION * self._answers / (now - self._since)
+            slower = min(measured, 0.9 * self._pace) if self._pace else measured
+        else:
+            slower = self._pace / 2
+        if slower:
+            self._pace = max(slower, min(self._pace or _SLOWEST, _SLOWEST))
+        self._since, self._answers = now, 0
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people do: `1 h`, `2 min`, `3 s`."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -1,0 +1,102 @@
+"""What is sent of a file where the file itself is not what a model should see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from relance.errors import InputError
+from relance.media import Facts
+from relance.media.pixel_gate import PixelGate
+from relance.media.plain import is_plain
+from relance.media.rules import MediaRules
+from relance.media.scale import copy, fits
+
+__all__ = ["Animated", "Copies", "evenly", "film_copies", "picture_copies"]
+
+Animated = Literal["first", "frames"]
+
+# Pixels that are decoded at once: two photographs of 12 megapixels, each of which takes up to 120 MB as a copy of full
+# size. More cores get their work from smaller pictures, or from processes (`engine: processes`).
+_decoders = PixelGate(25_000_000)
+_FRAMES = 8  # of what moves, at most; models look at as many of a film
+
+
+@dataclass(slots=True, frozen=True)
+class Copies:
+    """Pictures that are sent in place of a file.
+
+    Attributes:
+        data: the pictures.
+        media_types: of each.
+        mark: what tells their vector from that of the file; empty where it is meant to be the same.
+        warning: what of the file they do not show; empty where they show all of it.
+    """
+
+    data: tuple[bytes, ...]
+    media_types: tuple[str, ...]
+    mark: str = ""
+    warning: str = ""
+
+
+def picture_copies(
+    data: bytes, facts: Facts, rules: MediaRules, *, scale: bool = False, animated: Animated = "first"
+) -> Copies | None:
+    """Make what is sent of a picture; None where it can be sent as it is, or only `check` can say why not.
+
+    A copy is made of formats that the model does not take, of pictures that a camera turned, that have colours of
+    another profile, or that something shows through, and with `scale` of those over the limits.
+
+    Args:
+        data: the file.
+        facts: what `inspect` found.
+        rules: what the model takes.
+        scale: whether the spec lets it become smaller.
+        animated: whether several frames of what moves are sent, where the model takes several pictures.
+
+    Raises InputError and MissingExtraError as `scale.copy`.
+    """
+    with _decoders.decoding(facts.width * facts.height):
+        return _picture_copies(data, facts, rules, scale=scale, animated=animated)
+
+
+def _picture_copies(data: bytes, facts: Facts, rules: MediaRules, *, scale: bool, animated: Animated) -> Copies | None:
+    moves = facts.frames > 1
+    if moves and animated == "frames" and rules.views > 1:
+        places = evenly(facts.frames, min(_FRAMES, rules.views))
+        made = [copy(data, facts, rules, shrink=scale, frame=place) for place in places]
+        warning = f"it moves: {len(places)} of {facts.frames} frames are embedded" if len(places) < facts.frames else ""
+        return _copies(made, f"frames:{len(places)}", warning)
+    warning = f"it moves: the first of {facts.frames} frames is embedded" if moves else ""
+    if facts.media_type in rules.image_formats and is_plain(data, facts) and (fits(facts, rules) or not scale):
+        return Copies((), (), warning=warning) if warning else None
+    if not rules.image_formats:
+        return None
+    return _copies([copy(data, facts, rules, shrink=scale)], "", warning)
+
+
+def film_copies(data: bytes, facts: Facts, rules: MediaRules) -> Copies:
+    """Make pictures of key frames of a film, evenly spread, for a model that takes several pictures as one thing.
+
+    Raises InputError where the model does not, or the film cannot be decoded; MissingExtraError.
+    """
+    if rules.views < 2:
+        raise InputError("the model takes no sets of pictures, so that key frames cannot stand for a film")
+    from relance.media.films import key_frames
+    from relance.media.inspect import inspect
+
+    frames = key_frames(data, facts, min(_FRAMES, rules.views))
+    with _decoders.decoding(facts.width * facts.height):
+        made = [copy(frame, inspect(frame, "a frame"), rules, shrink=True) for frame in frames]
+    length = f" of {facts.duration_s:g} s" if facts.duration_s else ""
+    return _copies(made, f"key-frames:{len(made)}", f"a film{length}: {len(made)} of its key frames are embedded")
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Choose places among so many, from the first on, evenly spread."""
+    wanted = min(count, most)
+    return [place * count // wanted for place in range(wanted)]
+
+
+def _copies(made: list[tuple[bytes, Facts]], mark: str, warning: str) -> Copies:
+    return Copies(tuple(data for data, _ in made), tuple(facts.media_type for _, facts in made), mark, warning)

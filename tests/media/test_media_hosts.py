@@ -1,0 +1,108 @@
+"""Hosts that are down, busy, or of no use: requests that a run makes, and rows that stay in the index."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from media_rows import media_rows, reasons, versions
+
+
+def table(gallery: Any, urls: list[str]) -> None:
+    gallery.write("m.csv", "id,url,caption\n" + "".join(f"{n},{url},\n" for n, url in enumerate(urls)))
+
+
+def test_rows_of_a_host_that_is_down_stay_and_it_is_asked_a_few_times(gallery: Any, web: Any) -> None:
+    urls = [web.put(f"/{n}.png", gallery.png("red", size=(20 + n, 20))) for n in range(100)]
+    table(gallery, urls)
+    index = gallery.index()
+    assert index.ingest().media.added == 100
+    before = media_rows(index)
+    web.take()
+    for n in range(100):
+        web.put(f"/{n}.png", b"", status=500)
+    report = index.ingest()
+    assert (report.media.removed, report.media.failed) == (0, 100)
+    assert len(web.take()) <= 50
+    assert media_rows(index) == before
+    assert any("was given up for this run after failures in a row" in reason for reason in reasons(index).values())
+
+
+def test_many_rows_of_one_address_are_one_request(gallery: Any, web: Any, emulator: Any) -> None:
+    url = web.put("/1.png", gallery.png("red"))
+    table(gallery, [url] * 150)
+    index = gallery.index()
+    assert index.ingest().media.added == 150
+    assert web.take() == [("/1.png", 200)]
+    assert emulator.stats()["texts"] == 1
+    assert index.ingest().media.unchanged == 150
+    assert web.take() == [("/1.png", 304)]
+
+
+def test_what_was_refused_for_good_is_asked_for_conditionally_until_it_changes(gallery: Any, web: Any) -> None:
+    table(gallery, [web.put("/small.png", gallery.png(size=(5, 5))), web.put("/page.png", b"<html>Log in</html>")])
+    index = gallery.index()
+    assert index.ingest().media.failed == 2
+    told, was = reasons(index), versions(index)
+    web.take()
+    report = index.ingest()
+    assert (report.media.failed, reasons(index)) == (2, told)
+    assert web.take() == [("/page.png", 304), ("/small.png", 304)]
+    assert versions(index) == was, "nothing is written"
+
+    web.put("/small.png", gallery.png(size=(50, 50)))
+    assert index.ingest().media.added == 1
+    assert list(reasons(index)) == ["m.csv#1"]
+
+    other = gallery.index(media=gallery.media(oversize="scale"))
+    web.take()
+    other.ingest()
+    assert ("/page.png", 200) in web.take(), "under other rules it is looked at again"
+
+
+def test_what_is_too_large_is_not_downloaded_again(gallery: Any, web: Any) -> None:
+    table(gallery, [web.put("/large.png", bytes(300_000))])
+    index = gallery.index(media=gallery.media(fetch={"max_size": 200_000}))
+    index.ingest()
+    web.take()
+    index.ingest()
+    assert web.take() == [("/large.png", 304)]
+    assert "more than the limit" in reasons(index)["m.csv#0"]
+    assert gallery.index(media=gallery.media(fetch={"max_size": 400_000})).ingest().media.failed == 1
+    assert web.take() == [("/large.png", 200)]
+
+
+def test_a_large_picture_over_the_limits_of_pixels_is_refused_by_its_beginning(gallery: Any, web: Any) -> None:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.effect_noise((6000, 20), 90).save(stream, "PNG")  # one side is 300 times the other
+    picture = stream.getvalue() + bytes(1 << 20)
+    table(gallery, [web.put("/long.png", picture)])
+    index = gallery.index()
+    assert index.ingest().media.failed == 1
+    assert "one side may be 200 times the other" in reasons(index)["m.csv#0"]
+
+
+def test_what_is_fresh_is_not_asked_for_and_a_full_run_asks(gallery: Any, web: Any) -> None:
+    table(gallery, [web.put(f"/{n}.png", gallery.png("red", size=(20 + n, 20))) for n in range(3)])
+    index = gallery.index(media=gallery.media(fetch={"recheck": "7d"}))
+    index.ingest()
+    web.take()
+    was = versions(index)
+    assert index.ingest().media.unchanged == 3
+    assert (web.take(), versions(index)) == ([], was)
+    index.ingest(full=True)
+    assert len(web.take()) == 3
+    assert gallery.index(media=gallery.media(fetch={"recheck": "always"})).ingest().media.unchanged == 3
+    assert len(web.take()) == 3
+
+
+def test_a_new_promise_is_written_down(gallery: Any, web: Any) -> None:
+    table(gallery, [web.put("/1.png", gallery.png())])
+    gallery.index(media=gallery.media(fetch={"recheck": "always"})).ingest()
+    index = gallery.index(media=gallery.media(fetch={"recheck": "2d"}))
+    web.take()
+    report = index.ingest()
+    assert (report.media.unchanged, web.take()) == (1, [("/1.png", 304)])
+    assert (index.ingest().media.unchanged, web.take()) == (1, [])
