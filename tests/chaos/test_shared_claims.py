@@ -100,12 +100,18 @@ def test_what_a_killed_run_had_claimed_is_bought_by_the_others(specs: list[Path]
     log = tmp_path / "log.jsonl"
     victims = [start(spec, log) for spec in specs]
     say(victims)
-    while not (mine := bought(log)[1])[victims[0].pid] and sum(mine.values()) < TEXTS:
+    while not (mine := bought(log)[1]):
         time.sleep(0.005)
-    victims[0].send_signal(signal.SIGKILL)
-    assert [end(victim) for victim in victims] == [-signal.SIGKILL, 0, 0]
+    # Whichever came first: on a busy machine one of them may come when all is bought.
+    killed = next(victim for victim in victims if mine[victim.pid])
+    killed.send_signal(signal.SIGKILL)
+    assert [end(victim) for victim in victims] == [-signal.SIGKILL if each is killed else 0 for each in victims]
+    specs = [
+        specs[victims.index(killed)],
+        *(spec for spec, each in zip(specs, victims, strict=True) if each is not killed),
+    ]
     texts, buyers = bought(log)
-    assert buyers[victims[0].pid] > 0, "it was killed in the middle"
+    assert buyers[killed.pid] > 0, "it was killed in the middle"
     assert len(texts) == TEXTS
     assert sum(texts.values()) - TEXTS <= IN_FLIGHT
     two, three = (rows(Index(spec), vectors=True) for spec in specs[1:])

@@ -19,7 +19,7 @@ from rows import rows
 
 from relance.index import Index
 
-KILLS = 30
+KILLS = 10
 SEED = int(os.environ.get("RELANCE_CHAOS_SEED", "20261122"))
 # A reply's vectors are on disk before the next request is sent: only what was in flight is bought again.
 IN_FLIGHT = 8 * 64

@@ -23,15 +23,18 @@ SPAN = pa.list_(pa.int64(), 2)
 # What docs/search.md says of the columns: programs of other people rely on it.
 TEXTS = {
     "uri": pa.string(), "title": pa.string(), "heading_path": pa.list_(pa.string()), "text": pa.string(),
-    "start": pa.int64(), "end": pa.int64(), "score": pa.float64(), "page": pa.int64(), "seq": pa.int64(),
-    "media_type": pa.string(), "metadata": pa.string(), "id": pa.string(), "highlights": pa.list_(SPAN),
-    "snippet": SPAN, "further": pa.int64(), "chunks": pa.string(), "explained": pa.string(),
+    "start": pa.int64(), "end": pa.int64(), "score": pa.float64(), "page": pa.int64(),
+    "page_end": pa.int64(), "seq": pa.int64(),
+    "media_type": pa.string(), "metadata": pa.string(), "lead": pa.string(), "id": pa.string(), "highlights": pa.list_(SPAN),
+    "snippet": SPAN, "further": pa.int64(), "chunks": pa.string(), "found_by": pa.list_(pa.string()),
+    "explained": pa.string(),
 }  # fmt: skip
 MEDIA = {
     "uri": pa.string(), "url": pa.string(), "kind": pa.string(), "title": pa.string(), "caption": pa.string(),
     "heading_path": pa.list_(pa.string()), "width": pa.int64(), "height": pa.int64(), "duration_s": pa.float64(),
     "score": pa.float64(), "media_type": pa.string(), "metadata": pa.string(), "also": pa.list_(pa.string()),
-    "id": pa.string(), "highlights": pa.list_(SPAN), "explained": pa.string(),
+    "id": pa.string(), "last_seen": pa.string(), "start_s": pa.float64(), "end_s": pa.float64(),
+    "highlights": pa.list_(SPAN), "found_by": pa.list_(pa.string()), "explained": pa.string(),
 }  # fmt: skip
 
 

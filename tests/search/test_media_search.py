@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from relance.errors import ConfigurationError, DocumentError, InputError
+from relance.errors import BudgetError, ConfigurationError, DocumentError, InputError
 from relance.index import Index
+from relance.search.rerankers import Reranker, RerankerInfo
+from relance.search.reranking import shares
 
 COLOURS = {"a": "red", "b": "green", "c": "blue", "d": "yellow"}
 
@@ -141,8 +144,6 @@ def test_questions_go_to_the_model_that_made_the_table_while_another_is_being_bu
 
 
 def test_an_instruction_is_for_questions_only(four_colours: Any, emulator: Any) -> None:
-    import json
-
     index = four_colours.index(media=four_colours.media(embedding={"instruct": "Find the painting"}))
     index.ingest()
     index.search_media("red", mode="dense")
@@ -152,8 +153,97 @@ def test_an_instruction_is_for_questions_only(four_colours: Any, emulator: Any) 
 
 
 def test_hits_are_plain_values(index: Index) -> None:
-    import json
-
     for hit in index.search_media("red"):
         assert json.loads(json.dumps(hit.as_dict())) == hit.as_dict()
     assert Path(index.search_media("blue", k=1, mode="dense")[0].url) == Path("pics/c.png")
+
+
+@pytest.fixture
+def shop(gallery: Any, web: Any, monkeypatch: pytest.MonkeyPatch) -> Index:
+    """Pictures on the web whose captions say nothing of what they show; red and blue only differ to who looks."""
+    monkeypatch.setenv("DASHSCOPE_BASE_URL", f"{gallery.embed_url}/api/v1")
+    rows = [f"{colour},{web.put(f'/{colour}.png', gallery.png(colour))},lot 7" for colour in COLOURS.values()]
+    gallery.write("m.csv", "\n".join(["id,url,caption", *rows, ""]))
+    index = gallery.index(search={"rerank": {"model": "dashscope/qwen3-vl-rerank", "region": "beijing"}})
+    index.ingest()
+    return index
+
+
+def test_a_reranker_that_sees_sorts_pictures(shop: Index, emulator: Any) -> None:
+    hits = shop.search_media("blue", k=2, mode="hybrid", explain=True)
+    assert hits[0].uri == "m.csv#blue"
+    assert hits.explanation is not None
+    assert (hits.explanation.rerank, hits.explanation.reranked) == ("dashscope/qwen3-vl-rerank", len(COLOURS))
+    assert hits.explanation.tokens == emulator.stats()["tokens_by_model"]["qwen3-vl-rerank"] > 0
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert hits[0].score != shop.search_media("blue", k=2, rerank="none")[0].score
+    _, media = shop.search_both("blue", k=1, explain=True)
+    assert media.explanation is not None
+    assert media.explanation.reranked == len(COLOURS)
+
+
+def test_a_reranker_that_reads_texts_only_is_for_texts(shop: Index) -> None:
+    with pytest.raises(InputError, match="sees no images and videos; dashscope/qwen3-vl-rerank does"):
+        shop.search_media("blue", rerank="dashscope/gte-rerank-v2")
+    _, media = shop.search_both("blue", k=1, rerank="dashscope/gte-rerank-v2", explain=True)
+    assert media[0].uri == "m.csv#blue"
+    assert media.explanation is not None
+    assert media.explanation.rerank == ""
+    with pytest.raises(InputError, match="rerank needs a query"):
+        shop.search_media(image="m.png", rerank="dashscope/qwen3-vl-rerank")
+
+
+def test_texts_and_pictures_are_reranked_in_one_request(shop: Index, gallery: Any, emulator: Any) -> None:
+    gallery.write("docs/j.md", "The sky was blue that morning.\n")
+    gallery.write("docs/k.md", "Nothing but invoices and receipts.\n")
+    shop.ingest()
+    before = emulator.stats()["tokens_by_model"].get("qwen3-vl-rerank", 0)
+    texts, media = shop.search_both("blue sky", k=4, explain=True, floor=0)
+    (body,) = [json.loads(each["body"]) for each in emulator.requests() if b"vl-rerank" in each["body"].encode()]
+    kinds = [kind for document in body["input"]["documents"] for kind in document]
+    assert (kinds.count("text"), kinds.count("image")) == (2, len(COLOURS))
+    assert texts.together
+    assert media.together
+    ranked = sorted([*texts, *media], key=lambda hit: -hit.score)
+    assert [hit.uri for hit in ranked[:2]] in (["docs/j.md", "m.csv#blue"], ["m.csv#blue", "docs/j.md"])
+    assert ranked[-1].uri != "m.csv#blue"
+    assert texts.explanation is not None
+    assert media.explanation is not None
+    assert (texts.explanation.reranked, media.explanation.reranked) == (2, len(COLOURS))
+    assert texts.explanation.together
+    spent = emulator.stats()["tokens_by_model"]["qwen3-vl-rerank"] - before
+    assert (texts.explanation.tokens, media.explanation.tokens) == (spent, 0)
+    plain = shop.search_both("blue sky", k=4, rerank="none")
+    assert not plain[0].together
+
+
+def test_a_budget_counts_texts_and_pictures_together(shop: Index, gallery: Any, emulator: Any) -> None:
+    gallery.write("docs/j.md", "The sky was blue that morning.\n")
+    shop.ingest()
+    # A picture is estimated at 1,247 tokens of $0.2484 a million: four of them are $0.00124.
+    section = {"model": "dashscope/qwen3-vl-rerank", "region": "beijing", "max_cost_usd": 0.0012}
+    poor = gallery.index(search={"rerank": section})
+    with pytest.raises(BudgetError, match="nothing was sent"):
+        poor.search_both("blue sky", floor=0)
+    assert "qwen3-vl-rerank" not in emulator.stats()["tokens_by_model"]
+    with pytest.raises(BudgetError, match="nothing was sent"):
+        poor.search_media("blue sky", floor=0)
+    assert poor.search("blue sky")
+
+
+def test_what_only_one_of_the_two_tables_can_be_filtered_by_is_reranked_alone(shop: Index, gallery: Any) -> None:
+    gallery.write("docs/j.md", "The sky was blue that morning.\n")
+    shop.ingest()
+    texts, media = shop.search_both("blue sky", filter="kind = 'image'", floor=0)
+    assert (len(texts), len(media)) == (0, len(COLOURS))
+    texts, media = shop.search_both("blue sky", filter="page = 1 or seq = 0")
+    assert [hit.uri for hit in texts] == ["docs/j.md"]
+
+
+@pytest.mark.parametrize(("k", "candidates", "wanted"), [(5, 50, (50, 40)), (5, 100, (60, 40)), (45, 20, (45, 45)),
+                                                         (3, 10, (10, 10))])  # fmt: skip
+def test_so_many_are_looked_at_that_one_request_takes_them(k: int, candidates: int, wanted: tuple[int, int]) -> None:
+    class Seeing:
+        info = RerankerInfo("x/y", max_documents=100, max_media=40, sees=True)
+
+    assert shares(cast("Reranker", Seeing()), candidates, k) == wanted

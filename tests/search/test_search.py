@@ -237,7 +237,7 @@ def many(make_index: Make, docs: Path) -> Index:
 
 
 def test_the_vector_index_finds_what_an_exact_search_finds(many: Index) -> None:
-    assert {"text_idx", "vector_idx"} <= set(many.status().indexes)
+    assert {"words_idx", "vector_idx"} <= set(many.status().indexes)
     table: Any = many.table()
     k, found = 10, 0
     rng = np.random.default_rng(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import example, given
@@ -27,6 +28,15 @@ from relance.search import best_passage, highlights
         ("LanceDB的索引", "用LanceDB建索引。", ["LanceDB", "索引"]),
         ("ｆｕｌｌ　ｗｉｄｔｈ", "full width", ["full", "width"]),
         ("42 km", "It is 42 km, not 420.", ["42", "km"]),
+        ("zeros", "Call numpy.zeros now.", ["zeros"]),
+        ("open_valve", "valve.open_valve(30)", ["open_valve"]),
+        ("max_tokens", "self.max_tokens, max", ["max_tokens"]),
+        ("tokens", "self.max_tokens", ["tokens"]),
+        ("1.2.3", "v1.2.3, 2 and 11.2.3", ["1.2.3"]),
+        ("user", "getUserName USER_ID", ["User", "USER"]),
+        ("getusername user", "getUserName", ["getUserName"]),
+        ("3.14", "3.14, 3, 14", ["3.14"]),
+        ("Größe", "GRÖSSE_MAX", ["GRÖSSE"]),
         ("", "text", []),
         ("🦀 +++", "a 🦀 +++", []),
         ("word", "", []),
@@ -78,3 +88,12 @@ def test_without_a_word_of_the_question_it_is_the_beginning(text: str) -> None:
     assert start == 0
     assert end <= 300
     assert end == len(text) or end >= 280
+
+
+def test_many_searches_at_once_find_the_endings_of_words() -> None:
+    words = [f"{stem}{number}ization{ending}" for number in range(400) for stem in ("gauge", "river")
+             for ending in ("", "s", "al")]  # fmt: skip
+    texts = [" ".join(words[at : at + 12]) for at in range(0, len(words), 12)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda text: best_passage(text, text, "english")[0], texts * 4))
+    assert all(found)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -198,3 +199,104 @@ def test_the_catalog_is_read_again_when_another_index_of_the_store_changes_it(
     assert texts(index) == {"A ferry."}
     make_index(name="more").ingest()
     assert texts(make_index(name="more")) == {"A ferry."} == texts(index)
+
+
+def paused(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Let runs stop after their second commit, before anything is tidied; returns when one did, and what lets it go on."""
+    from relance.store.writer import Writer
+
+    there, go_on, tidy = threading.Event(), threading.Event(), Writer.tidy
+
+    def wait(self: Writer, *, bought: int) -> None:
+        self.flush()
+        there.set()
+        assert go_on.wait(30)
+        tidy(self, bought=bought)
+
+    monkeypatch.setattr(Writer, "tidy", wait)
+    return there, go_on
+
+
+def test_no_search_sees_half_of_a_run_and_the_first_after_its_end_sees_all_of_it(
+    make_index: Callable[..., Index], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (docs / "a.md").write_text("A ferry.\n", encoding="utf-8")
+    index = make_index()
+    index.ingest()
+    (docs / "a.md").write_text("Another ferry.\n", encoding="utf-8")
+    (docs / "b.md").write_text("A new ferry.\n", encoding="utf-8")
+    there, go_on = paused(monkeypatch)
+    run = threading.Thread(target=make_index().ingest)
+    run.start()
+    try:
+        assert there.wait(30)
+        assert index.table().count_rows() == 2, "all of it is written"
+        assert texts(index) == {"A ferry."} == texts(make_index())
+    finally:
+        go_on.set()
+        run.join()
+    assert texts(index) == {"Another ferry.", "A new ferry."} == texts(make_index())
+
+
+def test_a_run_that_was_cut_short_is_seen_when_the_next_one_has_finished_it(
+    make_index: Callable[..., Index], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from relance.store.writer import Writer
+
+    (docs / "a.md").write_text("A ferry.\n", encoding="utf-8")
+    index = make_index()
+    index.ingest()
+
+    def dies(self: Writer, **_: Any) -> None:
+        self.flush()
+        raise KeyboardInterrupt
+
+    for name in ("b", "c"):
+        (docs / f"{name}.md").write_text(f"A ferry {name}.\n", encoding="utf-8")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Writer, "tidy", dies)
+            make_index().ingest()
+        assert texts(index) == {"A ferry."}
+    make_index().ingest()
+    assert texts(index) == {"A ferry.", "A ferry b.", "A ferry c."}
+
+
+def test_the_first_run_is_searched_while_it_grows(
+    make_index: Callable[..., Index], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (docs / "a.md").write_text("A ferry.\n", encoding="utf-8")
+    index = make_index()
+    there, go_on = paused(monkeypatch)
+    run = threading.Thread(target=make_index().ingest)
+    run.start()
+    try:
+        assert there.wait(30)
+        assert texts(index) == texts(index, mode="dense") == {"A ferry."}
+        with pytest.raises(ConfigurationError, match="no full-text index yet"):
+            index.search("ferry", mode="full-text")
+    finally:
+        go_on.set()
+        run.join()
+    assert texts(index, mode="full-text") == {"A ferry."}
+
+
+def test_where_what_a_run_found_is_pruned_readers_see_what_there_is(
+    make_index: Callable[..., Index], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (docs / "a.md").write_text("A ferry.\n", encoding="utf-8")
+    index = make_index()
+    index.ingest()
+    assert texts(index) == {"A ferry."}
+    (docs / "a.md").write_text("Another ferry.\n", encoding="utf-8")
+    there, go_on = paused(monkeypatch)
+    run = threading.Thread(target=make_index().ingest)
+    run.start()
+    try:
+        assert there.wait(30)
+        time.sleep(0.05)
+        index.table().optimize(cleanup_older_than=timedelta(milliseconds=1), delete_unverified=True)
+        assert texts(index) == {"Another ferry."} == texts(make_index())
+    finally:
+        go_on.set()
+        run.join()
+    assert texts(index) == {"Another ferry."}

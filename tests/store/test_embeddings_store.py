@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from relance.documents import digest
 from relance.embedding.sparse import Sparse
-from relance.errors import ConfigurationError, RelanceError
+from relance.errors import RelanceError, StoreError
 from relance.store import Store
 from relance.store.cache_spaces import describe, prune
 from relance.store.embeddings import EmbeddingStore
@@ -324,7 +324,7 @@ def test_an_error_in_the_background_is_raised_where_the_next_vectors_are_put(ope
         while time.monotonic() < deadline:
             store.put(keys(2, 3), vectors(2, 3))
             time.sleep(0.05)
-    with pytest.raises(ConfigurationError, match="relance__vectors__s"):
+    with pytest.raises(StoreError, match="relance__vectors__s"):
         store.close()
     freed.set()
     store.close()

@@ -61,7 +61,7 @@ def test_many_small_files_become_few_and_a_tidy_index_gets_no_new_version(make_i
     assert compacted["__documents"] == (6, 1)
     assert (compacted[""][0], compacted[""][1] <= 2) == (6, True), "rows that are indexed and rows that are not yet"
     assert rows(index) == before
-    assert "text_idx" in done.indexes
+    assert "words_idx" in done.indexes
     assert done.versions == 0, "a week of versions is kept"
     versions = tables(index).versions
     assert tidy(index, FEW_FILES).compacted == {}
@@ -164,7 +164,7 @@ def test_tables_that_are_being_built_stay(short: Make, docs: Path) -> None:
 def test_vectors_over_the_limit_are_pruned_and_failures_counted(make_index: Make, docs: Path, tmp_path: Path) -> None:
     for i in range(20):
         put(docs / f"{i}.md", f"Note {i}.")
-    put(docs / "empty.md", "")
+    put(docs / "broken.pdf", "no PDF")
     make_index().ingest()
     index = make_index(store={"uri": str(tmp_path / "db"), "cache_max_bytes": 2000})
     done = index.maintain()

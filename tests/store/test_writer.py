@@ -234,14 +234,17 @@ def test_the_next_run_heals_tables_that_do_not_fit_together(uri: str, hurt: str,
 def test_of_many_documents_those_are_found_that_do_not_fit(uri: str) -> None:
     store = Store(uri, storage_options={}, api_key="")
     documents = {f"{n}": [f"text {n} {part}" for part in range(1 + n % 3)] for n in range(3000)}
-    ingest(store, documents)
+    ingest(store, documents, limits=CommitLimits())
     tables = tables_of(store)
     assert find_torn(tables).num_rows == 0
     tables.chunks.table.delete("uri = '8' and seq = 1")
     tables.chunks.table.update(where="uri = '77'", values={"run_id": "other"})
     tables.manifest.table.delete("uri = '1234'")
-    assert dict(zip(*find_torn(tables).to_pydict().values(), strict=True)) == {
-        document_id(name): name for name in ("8", "77", "1234")
+    tables.chunks.table.add(tables.chunks.table.search().where("uri = '500' and seq = 0").to_arrow())
+    tables.manifest.table.add(tables.manifest.table.search().where("uri = '600'").to_arrow())
+    torn = find_torn(tables)
+    assert dict(zip(torn["doc_id"].to_pylist(), torn["uri"].to_pylist(), strict=True)) == {
+        document_id(name): name for name in ("8", "77", "1234", "500", "600")
     }
 
 

@@ -6,7 +6,7 @@ from relance.search.hit import Explained, Explanation, Hit
 from relance.search.hits import Hits
 from relance.search.instructions import PRESETS
 from relance.search.mode import Mode
-from relance.search.table import MAX_HITS, find_rows, search_table
+from relance.search.table import MAX_HITS, TextSearch, find_rows
 
 __all__ = [
     "MAX_HITS",
@@ -17,10 +17,10 @@ __all__ = [
     "Hit",
     "Hits",
     "Mode",
+    "TextSearch",
     "best_passage",
     "compile_filter",
     "find_rows",
     "highlights",
     "parse_filter",
-    "search_table",
 ]

@@ -9,6 +9,8 @@ from relance.search.hit import Explained
 
 __all__ = ["Candidate"]
 
+STANDS_OUT = 1.0  # standard deviations above the mean of a list
+
 
 @dataclass(slots=True)
 class Candidate:
@@ -18,7 +20,7 @@ class Candidate:
         id: of the row.
         row: its columns, as far as they have been read.
         score: what it is ranked by.
-        ranks: its place in each list; as in `Explained`, as are `scores`.
+        ranks: its place in each list; as in `Explained`, as are `scores` and `deviations`.
     """
 
     id: str
@@ -26,8 +28,25 @@ class Candidate:
     score: float = 0.0
     ranks: dict[str, int] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
+    deviations: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """What there is to read of it: its lead, and its text."""
+        lead, text = self.row.get("lead"), self.row["text"] or ""
+        return f"{lead}\n{text}" if lead else text
+
+    @property
+    def found_by(self) -> list[str]:
+        """Name the lists that it stands out of, most of all first; where it does of none, the one it does most."""
+        best = sorted(self.ranks, key=lambda mode: (-self.deviations.get(mode, 0.0), mode))
+        return [mode for at, mode in enumerate(best) if not at or self.deviations.get(mode, 0.0) >= STANDS_OUT]
 
     def explained(self) -> Explained:
         """Tell where its place comes from."""
         names = {"dense": "cosine", "full-text": "bm25"}
-        return Explained(dict(self.ranks), **{names.get(mode, mode): score for mode, score in self.scores.items()})
+        return Explained(
+            dict(self.ranks),
+            dict(self.deviations),
+            **{names.get(mode, mode): score for mode, score in self.scores.items()},
+        )

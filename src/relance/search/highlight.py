@@ -8,8 +8,11 @@ each other.
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
+from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 __all__ = ["best_passage", "highlights"]
@@ -19,7 +22,13 @@ Span = tuple[int, int]
 _WINDOW = 300  # characters of a passage
 _LEAD = 40  # of them before its first word
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|[^\W{_UNSPACED}]+")
+# 1.2.3 is one word, and the end of v1.2.3; max_tokens is one, too, and has two.
+_WORD = re.compile(
+    rf"(?P<unspaced>[{_UNSPACED}]+)|(?<!\w)[a-z]{{0,3}}(?P<number>\d+(?:\.\d+)+)(?!\w)|[^\W{_UNSPACED}]+"
+)
+_PART = re.compile(r"[^\W_]+")
+_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\da-zA-Z_]+")
+_CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
 # In nearly every text; marking them would hide the others.
 _COMMON = set(
     re.findall(
@@ -50,8 +59,11 @@ def _marked(query: str, text: str, language: str) -> list[tuple[Span, str]]:
     found: list[tuple[Span, str]] = []
     for match in _WORD.finditer(folded):
         if match["unspaced"] is None:
-            if (word := _stem(match[0], language)) in words:
-                found.append(((match.start(), match.end()), word))
+            end = 0  # of what is marked
+            for span in chain([match.span("number" if match["number"] else 0)], _parts(match, text, places)):
+                if span[0] >= end and (word := _stem(folded[slice(*span)], language)) in words:
+                    found.append((span, word))
+                    end = span[1]
             continue
         # Pairs that overlap are one span: of 每小时 both 每小 and 小时 are in the question.
         for start in range(match.start(), match.end()):
@@ -62,6 +74,21 @@ def _marked(query: str, text: str, language: str) -> list[tuple[Span, str]]:
                 else:
                     found.append(((start, start + len(pair)), pair))
     return [((places[start], _end(text, places[end - 1])), word) for (start, end), word in found]
+
+
+def _parts(match: re.Match[str], text: str, places: range | list[int]) -> Iterator[Span]:
+    """Take an identifier apart, by its underscores, and each part of it by its capitals; what is none has no parts."""
+    start, end = match.span()
+    written = text[places[start] : places[end - 1] + 1]
+    if len(written) != end - start:  # ß is two letters
+        written = match[0]
+    if not ("_" in written or _CAMEL.search(written)):
+        return
+    for part in _PART.finditer(written):
+        yield start + part.start(), start + part.end()
+        if _CAMEL.search(part[0]):
+            for hump in _HUMP.finditer(written, *part.span()):
+                yield start + hump.start(), start + hump.end()
 
 
 def _end(text: str, last: int) -> int:
@@ -77,7 +104,7 @@ def _asked(query: str, language: str) -> tuple[frozenset[str], frozenset[str]]:
     """Split a query into words, and into pairs of letters where there are no spaces (single ones alone)."""
     words, pairs = set(), set()
     for match in _WORD.finditer(_folded(query)[0]):
-        word = match[0]
+        word = match["number"] or match[0]
         if match["unspaced"] is None:
             words.add(word)
         else:
@@ -89,7 +116,14 @@ def _asked(query: str, language: str) -> tuple[frozenset[str], frozenset[str]]:
 
 @lru_cache(maxsize=65_536)
 def _stem(word: str, language: str) -> str:
-    return word if language == "none" else _stemmer(language).stemWord(word)
+    if language == "none":
+        return word
+    with _stemming:
+        return _stemmer(language).stemWord(word)
+
+
+# A stemmer keeps the word in itself: of two searches at the same moment one failed with an IndexError.
+_stemming = threading.Lock()
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Explained", "Explanation", "Hit", "Span", "plain"]
+__all__ = ["Explained", "Explanation", "Hit", "Span", "moment", "pages", "plain"]
 
 Span = tuple[int, int]
 
@@ -16,6 +16,7 @@ class Explained:
 
     Attributes:
         ranks: its place in each list (`dense`, `full-text`, `sparse`); the best is 1.
+        deviations: standard deviations above the mean of each list; only where several lists, or a floor, need them.
         cosine: similarity of its vector with the question's, -1 to 1; LanceDB's distance is 1 - cosine.
         bm25: score of the full-text search.
         sparse: inner product of the sparse vectors.
@@ -24,6 +25,7 @@ class Explained:
     """
 
     ranks: dict[str, int]
+    deviations: dict[str, float] = field(default_factory=dict)
     cosine: float | None = None
     bm25: float | None = None
     sparse: float | None = None
@@ -40,11 +42,16 @@ class Hit:
             out in these lists (hybrid; see `relance.search.fusion`), or what the reranker says.
         start: character offset in the document's text, as `end`.
         page: page it begins on, for paged documents.
+        page_end: page it ends on.
+        lead: what the text needs before it to be read alone, and does not hold: the header of a table that it
+            continues. No part of `text`, and of no span.
         id: of the chunk.
         highlights: spans of `text` that are words of the question, in order, not overlapping.
         snippet: the span of `text` around its best passage.
         further: where hits are grouped: how many more chunks of the document were found.
         chunks: the best of those.
+        found_by: the lists that it stands out of (`dense`, `full-text`, `sparse`), most of all first: one standard
+            deviation or more, or the one that it does most.
         explained: only where asked for.
     """
 
@@ -56,14 +63,17 @@ class Hit:
     end: int
     score: float
     page: int | None
+    page_end: int | None
     seq: int
     media_type: str
     metadata: dict[str, Any]
+    lead: str = ""
     id: str = ""
     highlights: list[Span] = field(default_factory=list)
     snippet: Span = (0, 0)
     further: int = 0
     chunks: list[Hit] = field(default_factory=list)
+    found_by: list[str] = field(default_factory=list)
     explained: Explained | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,8 +96,12 @@ class Explanation:
         instruct: sent with the question.
         rerank: model that sorted the best hits once more.
         reranked: how many.
+        together: whether texts and media were reranked in the same requests; `tokens` and `cost_usd` of both are
+            with the texts then.
         tokens: billed for reranking.
         cost_usd: for reranking; None where no price is known.
+        floor: standard deviations that a hit has to stand out of a list; 0 where it need not.
+        cut: how many of the list did not, and are no hits.
         seconds: of each step.
     """
 
@@ -101,13 +115,35 @@ class Explanation:
     instruct: str = ""
     rerank: str = ""
     reranked: int = 0
+    together: bool = False
     tokens: int = 0
     cost_usd: float | None = 0.0
+    floor: float = 0.0
+    cut: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
+
+
+def pages(first: int | None, last: int | None) -> str:
+    """Say for people on which pages a chunk stands: `page 3`, `pages 1–3`, or nothing where there are none."""
+    if not first:
+        return ""
+    return f"pages {first}–{last}" if last and last != first else f"page {first}"
+
+
+def moment(start: float | None, end: float | None = None) -> str:
+    """Say for people where in a film something is: `at 0:42`, `0:42–1:05`, or nothing where nobody knows."""
+    if start is None:
+        return ""
+    return f"{_clock(start)}–{_clock(end)}" if end is not None and int(end) > int(start) else f"at {_clock(start)}"
+
+
+def _clock(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def plain(value: Any) -> Any:

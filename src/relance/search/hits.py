@@ -37,14 +37,18 @@ class Hits(list[T]):
         kind: class of the hits, which also an empty page has.
         more: whether there are others after them.
         explanation: only where asked for.
+        together: whether a reranker sorted them together with the hits of the other kind: the scores can be compared.
+        cut: of media: how many did not stand out of any list, and are no hits (`search.media_floor`).
     """
 
     def __init__(self, kind: type[T], hits: Iterable[T] = (), *, more: bool = False,
-                 explanation: Explanation | None = None) -> None:  # fmt: skip
+                 explanation: Explanation | None = None, cut: int = 0) -> None:  # fmt: skip
         super().__init__(hits)
         self.kind = kind
         self.more = more
         self.explanation = explanation
+        self.cut = cut
+        self.together = False
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return plain dictionaries, ready for JSON."""

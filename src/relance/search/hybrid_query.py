@@ -12,7 +12,7 @@ import numpy as np
 from relance.errors import ConfigurationError
 from relance.search.candidate import Candidate
 from relance.search.filters import FilterError
-from relance.search.fusion import DEPTH, fused
+from relance.search.fusion import DEPTH, Usual, fused, usual
 from relance.search.mode import COLUMNS, Mode
 from relance.search.rows import PLACE, taken
 from relance.store.maintenance import stemmed
@@ -32,6 +32,8 @@ _AT_LEAST = 3
 # Of the thousand of a list to be merged, as many are compared, and the others are where the index estimates them: what
 # stands out is far above its end. Of the ten best of two exact lists merged it found 0.999 in 12 CPU-ms; with all
 # thousand compared 0.999 in 34, with none 0.986. At 20,000 × 256 it found 0.990, with all thousand 0.963.
+# Of fewer nobody can say what is usual: they are all shown.
+_ENOUGH = 30
 _MISSING = {
     "full-text": "this index has no full-text index yet; run `relance ingest`, or search with mode dense",
     "dense": "this index has sparse vectors only (embedding.output_type: sparse); search with mode sparse or full-text",
@@ -51,11 +53,26 @@ class HybridQuery:
     Attributes:
         indexes: how each list is made, by mode.
         language: whose word endings do not matter to a full-text search; `none` where all do.
+        cut: how many rows of the lists were left out by the floor.
     """
 
     def __init__(self, table: Any, query: str, vector: Vector | None, *, mode: Mode, first: int,
-                 where: str | None = None) -> None:  # fmt: skip
+                 where: str | None = None, same: str = "", floor: float = 0.0) -> None:  # fmt: skip
+        """Prepare a question.
+
+        Args:
+            table: that is asked.
+            query: in words.
+            vector: of it.
+            mode: which lists are made.
+            first: how deep a single list is read at first.
+            where: SQL condition.
+            same: column whose value is the same in copies: only the best of each is in a list.
+            floor: standard deviations above the mean of a list that a hit has, in one of them at least; 0 for none.
+        """
         self._table = table
+        self._same, self._floor = same, floor
+        self.cut = 0
         self._text = query
         self._dense, self._sparse = vector or (None, None)
         self._where = f"({where}) AND active" if where else None
@@ -63,27 +80,31 @@ class HybridQuery:
         self._first = first
         found = {index.columns[0]: index for index in table.list_indices()}
         indexed = {column: index.index_type for column, index in found.items()}
-        self.language = (stemmed(found["text"]) if "text" in found else "") or "none"
+        words = next((column for column in ("words", "text") if column in found), "words")  # earlier versions: text
+        self._columns = COLUMNS | {"full-text": words}
+        self.language = (stemmed(found[words]) if words in found else "") or "none"
         self._indexed = "vector" in indexed
-        has = {mode for mode, column in COLUMNS.items()
+        has = {mode for mode, column in self._columns.items()
                if column in (indexed if mode == "full-text" else self._names)}  # fmt: skip
         self._wanted = has if mode == "hybrid" else {mode}
-        if missing := ({"full-text"} if mode == "hybrid" else self._wanted) - has:
+        growing = isinstance(table, TableVersion) and table.growing
+        if missing := ({"full-text"} if mode == "hybrid" and not growing else self._wanted) - has:
             if table.count_rows("active"):
                 raise ConfigurationError(_MISSING[missing.pop()])
             self._wanted = set()  # an empty index has not been indexed, and nothing is found in it
-        if len(self._wanted) > 1:
+        if len(self._wanted) > 1 or same:
             self._first = DEPTH
         # A row keeps its place in one version, and LanceDB finds a thousand places 3 ms sooner than their ids.
         by_place = isinstance(table, TableVersion) and table.has_places and "sparse" not in self._wanted
         self._key = PLACE if by_place else "id"
         self._places: dict[str, int] = {}
-        self.indexes = {each: str(indexed.get(COLUMNS[each], "exact")) for each in sorted(self._wanted)}
+        self._shown: dict[Any, Any] = {}  # of copies, the row that is shown
+        self.indexes = {each: str(indexed.get(self._columns[each], "exact")) for each in sorted(self._wanted)}
 
     @property
     def alone(self) -> bool:
         """Whether there is a single list, and one that LanceDB makes: all columns are read at once then."""
-        return len(self._wanted) == 1 and "sparse" not in self._wanted
+        return len(self._wanted) == 1 and "sparse" not in self._wanted and not self._same
 
     def best(self, n: int, columns: Sequence[str] = ()) -> list[Candidate]:
         """Find the `n` best rows, best first.
@@ -116,18 +137,35 @@ class HybridQuery:
     def _found(self, depth: int, n: int, columns: Sequence[str],
                known: Mapping[Any, Candidate]) -> tuple[list[tuple[Any, Candidate]], bool]:  # fmt: skip
         """Find what comes behind the known ones, until there are `n`, and whether that is all there is."""
-        if len(self._wanted) == 1:
+        if len(self._wanted) == 1 and not self._same:
             (mode,) = self._wanted
             single = self._single(mode, depth, columns)
             return [(each.id, each) for each in single], len(single) < depth
         lists = self._lists(depth)
         whole = all(len(found) < depth for found in lists.values())
-        merged = [each for each in fused(lists) if each[0] not in known]
+        known_of = usual(lists)
+        merged = [each for each in self._merged(lists, known_of) if each[0] not in known]
+        if self._floor and max((each.count for each in known_of.values()), default=0) >= _ENOUGH:
+            # What is further down a list stands out less: there is no second look.
+            left, whole = self._outstanding(merged, lists, known_of), True
+            self.cut, merged = len(merged) - len(left), left
         if not merged:
             return [], whole
         # All that score the same are read, for of these the ids decide.
         last = merged[min(n - len(known), len(merged)) - 1][1]
-        return self._named([each for each in merged if each[1] >= last], lists, columns), whole
+        return self._named([each for each in merged if each[1] >= last], lists, known_of, columns), whole
+
+    def _merged(self, lists: Mapping[str, Sequence[Scored]], known: Mapping[str, Usual]) -> list[Scored]:
+        return fused(lists, known) if len(lists) > 1 else list(*lists.values())
+
+    def _outstanding(self, found: Sequence[Scored], lists: Mapping[str, Sequence[Scored]],
+                     known: Mapping[str, Usual]) -> list[Scored]:  # fmt: skip
+        """Take what stands out of a list; with words alone, everything has some of them."""
+        if set(lists) == {"full-text"}:
+            return list(found)
+        out = {key for mode, each in lists.items() for key, score in each
+               if known[mode].deviations(score) >= self._floor}  # fmt: skip
+        return [each for each in found if each[0] in out]
 
     def _single(self, mode: str, n: int, columns: Sequence[str]) -> list[Candidate]:
         """Make the only list, with its columns."""
@@ -144,16 +182,43 @@ class HybridQuery:
     def _lists(self, n: int) -> dict[str, list[Scored]]:
         """Make all lists, at the same time: with a filter on metadata that takes 136 ms for two instead of 176."""
         first, *others = sorted(self._wanted)
+        if not others:
+            return {first: self._list(first, n)}
         with ThreadPoolExecutor(len(others), "relance-search") as threads:
             made = {mode: threads.submit(self._list, mode, n) for mode in others}
             return {first: self._list(first, n)} | {mode: each.result() for mode, each in made.items()}
 
     def _list(self, mode: str, n: int) -> list[Scored]:
-        """Make a list to be merged."""
+        """Make a list to be merged: of `n` rows, or of `n` that are no copies of others."""
         if mode == "sparse":
             return [(name, round(score, 6)) for name, score in self._sparse_list(n)]
+        rows = n
+        while True:
+            table, found = self._rows(mode, rows)
+            if not self._same:
+                return found
+            of_row = dict(zip(table[self._key].to_pylist(), table[self._same].to_pylist(), strict=True))
+            best: dict[Any, Scored] = {}
+            for row, score in found:
+                best.setdefault(of_row[row], (row, score))
+            if len(best) >= n or len(found) < rows:
+                return self._copies(mode, list(best.items())[:n])
+            rows *= 4
+
+    def _copies(self, mode: str, found: list[tuple[Any, Scored]]) -> list[Scored]:
+        """Let what is the same stand for its rows; the one whose words answer is shown, else the nearest."""
+        for same, (row, _) in found:
+            if mode == "full-text":
+                self._shown[same] = row
+            else:
+                self._shown.setdefault(same, row)
+        return [(same, score) for same, (_, score) in found]
+
+    def _rows(self, mode: str, n: int) -> tuple[Any, list[Scored]]:
+        """Ask for a list; returns what LanceDB does, and its scores, best first."""
         by_place, estimated = self._key == PLACE, mode == "dense" and self._indexed
-        rows = self._query(mode, n, [] if by_place else ["id"])
+        columns = ([] if by_place else ["id"]) + ([self._same] if self._same else [])
+        rows = self._query(mode, n, columns)
         table = (rows.refine_factor(1) if estimated and not by_place else rows).to_arrow()
         keys, scores = table[self._key].to_pylist(), table[_SCORE[mode]].to_numpy().astype(np.float64)
         scores = 1 - scores if mode == "dense" else scores
@@ -162,7 +227,7 @@ class HybridQuery:
         if not by_place:
             self._places.update(zip(keys, table[PLACE].to_pylist(), strict=True))
         found = zip(keys, scores.round(6).tolist(), strict=True)
-        return sorted(found, key=lambda each: (-each[1], each[0]))
+        return table, sorted(found, key=lambda each: (-each[1], each[0]))
 
     def _query(self, mode: str, n: int, columns: Sequence[str]) -> Any:
         """Ask LanceDB for a list; `columns` come with the score."""
@@ -170,7 +235,7 @@ class HybridQuery:
             rows = self._table.search(self._dense, vector_column_name="vector", query_type="vector")
             rows = rows.distance_type("cosine")
         else:
-            rows = self._table.search(_words(self._text), query_type="fts")
+            rows = self._table.search(_words(self._text, self._columns["full-text"]), query_type="fts")
         rows = rows.limit(n).select([*columns, _SCORE[mode]]).with_row_id(True)
         return rows.where(self._where) if self._where else rows
 
@@ -193,23 +258,28 @@ class HybridQuery:
         scaled[rows] = known
         return scaled
 
-    def _named(self, found: Sequence[Scored], lists: Mapping[str, Sequence[Scored]],
+    def _named(self, found: Sequence[Scored], lists: Mapping[str, Sequence[Scored]], known: Mapping[str, Usual],
                columns: Sequence[str]) -> list[tuple[Any, Candidate]]:  # fmt: skip
         """Read the ids of merged rows, with columns, and say where they stand in the lists; equals by id."""
         rows: dict[Any, dict[str, Any]]
+        at = {key: self._shown.get(key, key) for key, _ in found}
         if self._key == PLACE:
-            table = taken(self._table, [key for key, _ in found], ["id", *columns])
-            rows = {row[PLACE]: row for row in table.to_pylist()}
+            table = taken(self._table, list(at.values()), ["id", *columns])
+            by_place = {row[PLACE]: row for row in table.to_pylist()}
+            rows = {key: by_place[place] for key, place in at.items()}
         else:
-            rows = {key: {"id": key} | ({PLACE: self._places[key]} if key in self._places else {}) for key, _ in found}
+            rows = {key: {"id": name} | ({PLACE: self._places[name]} if name in self._places else {})
+                    for key, name in at.items()}  # fmt: skip
         ranks = {mode: {key: rank for rank, (key, _) in enumerate(each, start=1)} for mode, each in lists.items()}
         named = []
         for key, score in sorted(found, key=lambda each: (-each[1], rows[each[0]]["id"])):
-            candidate = Candidate(rows[key]["id"], rows[key], round(score, 6), scores={"fused": round(score, 6)})
+            scores = {"fused": round(score, 6)} if len(lists) > 1 else {}
+            candidate = Candidate(rows[key]["id"], rows[key], round(score, 6), scores=scores)
             for mode, each in lists.items():
                 if (rank := ranks[mode].get(key)) is not None:
                     candidate.ranks[mode] = rank
                     candidate.scores[mode] = each[rank - 1][1]
+                    candidate.deviations[mode] = round(known[mode].deviations(each[rank - 1][1]), 3)
             named.append((key, candidate))
         return named
 
@@ -226,8 +296,8 @@ def refine_factor(n: int) -> int:
     return max(_AT_LEAST, _EXACT // n)
 
 
-def _words(query: str) -> Any:
+def _words(query: str, column: str) -> Any:
     """Match any of the words, taken literally: a question is not a query language."""
     from lancedb.query import MatchQuery
 
-    return MatchQuery(query.encode("utf-8", "replace").decode(), "text")  # a terminal may hand over half a character
+    return MatchQuery(query.encode("utf-8", "replace").decode(), column)  # a terminal may hand over half a character

@@ -8,23 +8,21 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from relance.search.candidate import Candidate
-from relance.search.grouping import grouped
 from relance.search.highlight import highlights
 from relance.search.hit import Explained, Explanation, Span, plain
 from relance.search.hits import Hits
 from relance.search.hybrid_query import HybridQuery
 from relance.search.mode import Mode
-from relance.search.rows import read_rows
+from relance.search.rows import held, read_rows
+from relance.store.schemas import in_lists
 
 if TYPE_CHECKING:
     from relance.embedding.embedder import Vector
 
-__all__ = ["MediaHit", "search_media"]
+__all__ = ["MediaHit", "MediaSearch"]
 
 _COLUMNS = ["uri", "url", "kind", "title", "heading_path", "text", "width", "height", "duration_s", "content_hash",
-            "media_type", "metadata"]  # fmt: skip
-# The same picture may stand in a folder, a table and three documents: so many rows are read for each hit at first.
-_SPARE = 3
+            "media_type", "metadata", "last_seen"]  # fmt: skip
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,7 +39,10 @@ class MediaHit:
         score: higher is better; as in `Hit`.
         also: uris of further places with the same content.
         id: of its row.
+        last_seen: ISO time of the last run that found it, where it is gone since; empty where it is there.
+        start_s: where in a film the moment is that was found, as `end_s`: seconds; None where the film is one whole.
         highlights: spans of `caption` that are words of the question.
+        found_by: the lists that it stands out of; as in `Hit`.
         explained: only where asked for.
     """
 
@@ -59,7 +60,11 @@ class MediaHit:
     metadata: dict[str, Any]
     also: list[str]
     id: str = ""
+    last_seen: str = ""
+    start_s: float | None = None
+    end_s: float | None = None
     highlights: list[Span] = field(default_factory=list)
+    found_by: list[str] = field(default_factory=list)
     explained: Explained | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,40 +72,67 @@ class MediaHit:
         return plain(asdict(self))
 
 
-def search_media(table: Any, query: str, vector: Vector | None, *, mode: Mode, k: int, offset: int = 0,
-                 where: str | None = None, explain: Explanation | None = None) -> Hits[MediaHit]:  # fmt: skip
-    """Search a media table; the same content in several places is one hit. Arguments: see `search_table`."""
-    began = time.perf_counter()
-    hybrid = HybridQuery(table, query, vector, mode=mode, first=(k + 1) * _SPARE, where=where)
+class MediaSearch:
+    """A question to a media table: the best rows, and hits made of them. The same content is one hit.
 
-    def best(n: int) -> list[Candidate]:
-        columns = _COLUMNS if hybrid.alone else ["content_hash"]
-        return read_rows(table, hybrid.best(n, columns), columns)
+    Arguments: see `TextSearch`, and `floor` of `HybridQuery`.
+    """
 
-    groups = grouped(best, offset + k + 1, key="content_hash", rows_each=_SPARE)
-    page = groups[offset : offset + k]
-    there = {each.id for each in read_rows(table, [each for rows in page for each in rows], _COLUMNS)}
-    shown = [[each for each in rows if each.id in there] for rows in page]
-    hits = [_hit(rows, query, hybrid.language, explained=explain is not None) for rows in shown if rows]
-    if explain is not None:
-        explain.indexes = hybrid.indexes
-        explain.seconds["search"] = time.perf_counter() - began
-    return Hits(MediaHit, hits, more=len(groups) > offset + k, explanation=explain)
+    def __init__(self, table: Any, query: str, vector: Vector | None, *, mode: Mode, where: str | None = None,
+                 floor: float = 0.0, explain: Explanation | None = None) -> None:  # fmt: skip
+        self._began = time.perf_counter()
+        self._table, self._query, self._where, self._explain = table, query, where, explain
+        self._notes, self._columns = explain or Explanation(mode), held(table, _COLUMNS)
+        self._hybrid = HybridQuery(table, query, vector, mode=mode, first=1, where=where, same="content_hash",
+                                   floor=floor)  # fmt: skip
+        self._notes.indexes, self._notes.floor = self._hybrid.indexes, floor
+
+    def best(self, n: int) -> list[Candidate]:
+        """Find the `n` best, with what a hit has to say."""
+        return read_rows(self._table, self._hybrid.best(n, self._columns), self._columns)
+
+    def page(self, ranked: list[Candidate], *, k: int, offset: int) -> Hits[MediaHit]:
+        """Make the hits of a page."""
+        shown = ranked[offset : offset + k]
+        places = self._places([each.row["content_hash"] for each in shown])
+        hits = [_hit(each, places[each.row["content_hash"]], self._query, self._hybrid.language,
+                     explained=self._explain is not None) for each in shown]  # fmt: skip
+        self._notes.cut = self._hybrid.cut
+        self._notes.seconds["search"] = time.perf_counter() - self._began - self._notes.seconds.get("rerank", 0.0)
+        return Hits(MediaHit, hits, more=len(ranked) > offset + k, explanation=self._explain, cut=self._hybrid.cut)
+
+    def _places(self, contents: list[str]) -> dict[str, list[str]]:
+        """Say at which uris contents are."""
+        found: dict[str, list[str]] = {content: [] for content in contents}
+        for some in in_lists("content_hash", list(found)):
+            condition = f"({some.to_sql()}) AND active" + (f" AND ({self._where})" if self._where else "")
+            rows = self._table.search().where(condition).select(["uri", "content_hash"]).limit(None).to_list()
+            for row in rows:
+                found[row["content_hash"]].append(row["uri"])
+        return {content: sorted(uris) for content, uris in found.items()}
 
 
-def _hit(found: list[Candidate], query: str, language: str, *, explained: bool) -> MediaHit:
-    best, *others = found
-    row = best.row
+def _hit(found: Candidate, places: list[str], query: str, language: str, *, explained: bool) -> MediaHit:
+    row = found.row
     same = ("uri", "url", "kind", "width", "height", "duration_s", "media_type")
+    metadata = json.loads(row["metadata"] or "{}")
     return MediaHit(
         **{name: row[name] for name in same},
         title=row["title"] or "",
         caption=row["text"] or "",
         heading_path=list(row["heading_path"] or []),
-        score=best.score,
-        metadata=json.loads(row["metadata"] or "{}"),
-        also=[other.row["uri"] for other in others],
-        id=best.id,
+        score=found.score,
+        metadata=metadata,
+        also=[uri for uri in places if uri != row["uri"]],
+        id=found.id,
+        last_seen=row["last_seen"].isoformat(timespec="seconds") if row.get("last_seen") else "",
+        start_s=_seconds(metadata.get("moment_s")),
+        end_s=_seconds(metadata.get("moment_end_s")),
         highlights=highlights(query, row["text"] or "", language),
-        explained=best.explained() if explained else None,
+        found_by=found.found_by,
+        explained=found.explained() if explained else None,
     )
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

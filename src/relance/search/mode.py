@@ -11,7 +11,7 @@ __all__ = ["COLUMNS", "Mode", "check_mode"]
 Mode = Literal["dense", "full-text", "sparse", "hybrid"]
 
 # The column that each list is made from; `hybrid` merges the lists.
-COLUMNS = {"dense": "vector", "full-text": "text", "sparse": "sparse"}
+COLUMNS = {"dense": "vector", "full-text": "words", "sparse": "sparse"}
 _EARLIER = {"vector": "dense", "text": "full-text"}
 
 

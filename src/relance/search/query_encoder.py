@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import threading
 from collections import OrderedDict
@@ -12,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import SecretStr
-
 from relance.config import EmbeddingSpec, IndexSpec
 from relance.documents import Media, digest
 from relance.errors import ConfigurationError, DocumentError, InputError, RelanceError
-from relance.store.index_tables import space_of
+from relance.store.index_tables import section_of, space_of
 
 if TYPE_CHECKING:
     from relance.embedding.embedder import Vector
@@ -181,11 +178,8 @@ def open_model(spec: IndexSpec, table: Any, *, instruct: str = "") -> tuple[Prov
     media = "url" in table.schema.names
     section = spec.media.embedding if media and spec.media else spec.embedding
     if space_of(open_provider(section, spec.plugins).info) != table.name.rpartition("__")[2]:
-        # Another model is being built beside: questions go to the one that serves, and no key to a strange address.
-        made_by = json.loads((table.schema.metadata or {}).get(b"relance.embedding", b"{}"))
-        if made_by.get("base_url") != section.base_url:
-            made_by["api_key"] = SecretStr("")
-        section = section.changed(made_by, spec.plugins)
+        # Another model is being built beside: questions go to the one that serves.
+        section = section_of(section, table, spec.plugins)
     if instruct:
         if "instruct" not in type(section).model_fields:
             msg = f"{section.model} takes no instruction; leave `instruct` out, or use a model that does, such as "
@@ -198,15 +192,15 @@ def read_picture(spec: IndexSpec, image: str) -> Media:
     """Read or fetch an image to ask with; one that is too large is scaled down."""
     from relance.embedding.providers import open_provider
     from relance.media.loader import open_media_loader
-    from relance.media.request import MediaRequest
+    from relance.media.request import MediaInfo, MediaRequest
 
     assert spec.media is not None  # noqa: S101  # there is a table of media, so they were declared
     info = open_provider(spec.media.embedding, spec.plugins).info
     request = MediaRequest(image, (image,), _read, lambda _: "", {})
     with open_media_loader(spec.media, info.media_rules, scale=True) as loader:
         found = loader.load([request])[0]
-    if found is None or isinstance(found, RelanceError):
-        raise found or InputError(f"{image}: it cannot be read")
+    if not isinstance(found, MediaInfo):
+        raise found if isinstance(found, RelanceError) else InputError(f"{image}: it cannot be read")
     tokens = info.media_tokens.get(found.kind, 0)
     return Media(found.kind, found.urls, found.data, found.media_types, found.content_hash, tokens=tokens)
 

@@ -8,9 +8,15 @@ from typing import Any
 from relance.search.candidate import Candidate
 from relance.store.schemas import in_lists
 
-__all__ = ["PLACE", "read_rows", "taken"]
+__all__ = ["PLACE", "held", "read_rows", "taken"]
 
 PLACE = "_rowid"
+
+
+def held(table: Any, columns: Sequence[str]) -> list[str]:
+    """Name those of the columns that a table has: one that an earlier version wrote lacks some until the next run."""
+    names = set(table.schema.names)
+    return [each for each in columns if each in names]
 
 
 def read_rows(table: Any, candidates: Sequence[Candidate], columns: Sequence[str]) -> list[Candidate]:

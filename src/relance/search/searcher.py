@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from relance.config import IndexSpec, RerankSpec
 from relance.errors import InputError
@@ -18,11 +18,13 @@ from relance.search.filters.metadata import holds_only
 from relance.search.hit import Explanation, Hit
 from relance.search.hits import Hits
 from relance.search.instructions import instruction
-from relance.search.media import MediaHit, search_media
+from relance.search.media import MediaHit, MediaSearch
 from relance.search.mode import Mode, check_mode
 from relance.search.query_encoder import QueryEncoder, read_picture
-from relance.search.similar import except_like, has_document, vector_of
-from relance.search.table import MAX_HITS, search_table
+from relance.search.reranking import by_score, score_by, score_together, shares
+from relance.search.similar import except_like, has_document, uri_of, vector_of
+from relance.search.table import MAX_HITS, TextSearch
+from relance.store.faults import is_damage, store_error
 from relance.store.open_tables import is_gone
 
 if TYPE_CHECKING:
@@ -30,13 +32,15 @@ if TYPE_CHECKING:
     from relance.search.rerankers import Reranker
     from relance.store import Store
     from relance.store.open_tables import TableVersion
-    from relance.store.serving import ServingTables
+    from relance.store.serving import Pinned, ServingTables
 
 __all__ = ["Question", "Searcher"]
 
 T = TypeVar("T")
 
 _TRIES = 3
+MAX_FLOOR = 10
+_NO_WORDS = "rerank needs a query: what a picture finds is not sorted by words"
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -52,6 +56,7 @@ class Question:
     where: str | None = None
     filter: str | None = None
     instruct: str | None = None
+    floor: float | None = None
 
     def check(self, *, media: bool) -> None:
         """Refuse what has no answer, and what would be ignored."""
@@ -70,6 +75,9 @@ class Question:
         if not (isinstance(self.k, int) and isinstance(self.offset, int)):
             msg = f"k and offset are whole numbers, got {self.k!r} and {self.offset!r}"
             raise InputError(msg)
+        if self.floor is not None and not 0 <= self.floor <= MAX_FLOOR:
+            msg = f"floor is between 0 (every picture is a hit) and {MAX_FLOOR} standard deviations, got {self.floor}"
+            raise InputError(msg)
         if not 1 <= self.k <= MAX_HITS:
             msg = f"k must be between 1 and {MAX_HITS:,}, got {self.k}"
             raise InputError(msg)
@@ -81,13 +89,12 @@ class Question:
 class Searcher:
     """Searches the tables of one index; as a context manager it keeps open what makes questions' vectors.
 
-    The tables stay open anyway. A search sees the newest version of them, and no other.
+    The tables stay open anyway. A search pins them once, and reads nothing of any other version.
     """
 
     def __init__(self, spec: IndexSpec, store: Store, serving: ServingTables) -> None:
         self._spec = spec
         self._serving = serving
-        self._table: Callable[..., TableVersion] = serving.newest
         self._encoder = QueryEncoder(spec, store)
         self._lock = threading.Lock()
         self._exits: contextlib.ExitStack | None = None
@@ -107,76 +114,127 @@ class Searcher:
 
     def texts(self, question: Question, *, group: bool, rerank: str | None, explain: bool) -> Hits[Hit]:
         """Find chunks."""
-        return self._newest(partial(self._texts, question, group=group, rerank=rerank, explain=explain))
+        return self._pinned(partial(self._texts, question, group=group, rerank=rerank, explain=explain))
 
-    def media(self, question: Question, *, explain: bool) -> Hits[MediaHit]:
+    def media(self, question: Question, *, rerank: str | None, explain: bool) -> Hits[MediaHit]:
         """Find images and videos."""
-        return self._newest(partial(self._media, question, explain=explain))
+        return self._pinned(partial(self._media, question, rerank=rerank, explain=explain))
 
     def both(self, question: Question, *, group: bool, rerank: str | None,
              explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
         """Find chunks, and images and videos."""
-        return self._newest(partial(self._both, question, group=group, rerank=rerank, explain=explain))
+        return self._pinned(partial(self._both, question, group=group, rerank=rerank, explain=explain))
 
-    def _newest(self, search: Callable[[], T]) -> T:
+    def _pinned(self, search: Callable[[Pinned], T]) -> T:
+        """Search the tables of one version; raises StoreError where a file of them is torn or missing."""
+        try:
+            return self._repeated(search)
+        except RuntimeError as error:
+            if is_damage(error):
+                raise store_error(error, f"searching index {self._spec.name!r}") from error
+            raise
+
+    def _repeated(self, search: Callable[[Pinned], T]) -> T:
         """Search again where the version that was being read is gone: a run pruned it, or the table was dropped."""
         for _ in range(_TRIES):
             try:
-                return search()
+                return search(self._serving.pin())
             except (ValueError, RuntimeError) as error:
                 if not is_gone(error):
                     raise
                 self._serving.forget()
-        return search()
+        return search(self._serving.pin(newest=True))
 
-    def _texts(self, question: Question, *, group: bool, rerank: str | None, explain: bool) -> Hits[Hit]:
+    def _texts(self, question: Question, tables: Pinned, *, group: bool, rerank: str | None,
+               explain: bool) -> Hits[Hit]:  # fmt: skip
         question.check(media=False)
         if rerank not in {None, "none"} and question.like:
             msg = "rerank needs a query: what like finds is not sorted by words"
             raise InputError(msg)
         section = None if question.like else self._reranking(rerank)
-        table = self._table()
-        notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
-        vector = self._vector(table, question, notes)
-        where = notes.where = self._condition(table, question)
-        search = partial(search_table, table, question.query, vector, mode="dense" if question.like else question.mode,
-                         k=question.k, offset=question.offset, where=where, group=group,
-                         explain=notes if explain else None)  # fmt: skip
         if section is None:
-            return search()
+            return self._text_search(question, tables, group=group, explain=explain)[0].page(offset=question.offset)
         with self._reranker(section) as reranker:
-            if reranker.info.merges and question.mode != "hybrid":
-                if rerank is None:
-                    return search()
+            if reranker.info.merges and question.mode != "hybrid" and rerank is not None:
                 msg = f"{rerank} merges the lists of a hybrid search; search with mode hybrid, or without it"
                 raise InputError(msg)
-            return search(reranker=reranker, candidates=section.candidates)
+            search, notes = self._text_search(question, tables, group=group, explain=explain)
+            if reranker.info.merges and question.mode != "hybrid":
+                return search.page(offset=question.offset)
+            pool = search.best(max(section.candidates, question.k))
+            score_by(reranker, question.query, pool, notes)
+            return search.page(by_score(pool), offset=question.offset)
 
-    def _media(self, question: Question, *, explain: bool) -> Hits[MediaHit]:
+    def _text_search(self, question: Question, tables: Pinned, *, group: bool,
+                     explain: bool) -> tuple[TextSearch, Explanation]:  # fmt: skip
+        """Prepare a question to the texts, and what is noted of it."""
+        table = tables.table()
+        notes, vector, where = self._prepared(table, question, tables, explain=explain)
+        mode = "dense" if question.like else question.mode
+        return TextSearch(table, question.query, vector, mode=mode, k=question.k, where=where, group=group,
+                          explain=notes if explain else None), notes  # fmt: skip
+
+    def _media(self, question: Question, tables: Pinned, *, rerank: str | None, explain: bool,
+               beside: bool = False) -> Hits[MediaHit]:  # fmt: skip
+        """Search the media; `beside` texts, for which a reranker may be that sees no pictures."""
         question.check(media=True)
-        table = self._table(media=True)
-        notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
-        vector = self._vector(table, question, notes)
-        where = notes.where = self._condition(table, question)
-        mode = question.mode if question.query else "dense"
-        return search_media(table, question.query, vector, mode=mode, k=question.k, offset=question.offset,
-                            where=where, explain=notes if explain else None)  # fmt: skip
+        if rerank not in {None, "none"} and not question.query:
+            raise InputError(_NO_WORDS)
+        section = self._reranking(rerank) if question.query else None
+        if section is None:
+            return self._media_page(question, tables, explain=explain)
+        with self._reranker(section) as reranker:
+            if not reranker.info.sees:
+                if rerank is None or beside:
+                    return self._media_page(question, tables, explain=explain)
+                msg = f"{rerank} sees no images and videos; dashscope/qwen3-vl-rerank does, or search without it"
+                raise InputError(msg)
+            search, notes = self._media_search(question, tables, explain=explain)
+            pool = search.best(max(section.candidates, question.k))
+            score_by(reranker, question.query, pool, notes)
+            return search.page(by_score(pool), k=question.k, offset=question.offset)
 
-    def _both(self, question: Question, *, group: bool, rerank: str | None,
+    def _media_page(self, question: Question, tables: Pinned, *, explain: bool) -> Hits[MediaHit]:
+        search, _ = self._media_search(question, tables, explain=explain)
+        return search.page(search.best(question.offset + question.k + 1), k=question.k, offset=question.offset)
+
+    def _media_search(self, question: Question, tables: Pinned, *,
+                      explain: bool) -> tuple[MediaSearch, Explanation]:  # fmt: skip
+        """Prepare a question to the media, and what is noted of it."""
+        table = tables.table(media=True)
+        question = replace(question, like=uri_of(table, question.like)) if question.like else question
+        notes, vector, where = self._prepared(table, question, tables, explain=explain)
+        floor = self._spec.search.media_floor if question.floor is None else question.floor
+        return MediaSearch(table, question.query, vector, mode=question.mode if question.query else "dense",
+                           where=where, floor=floor, explain=notes if explain else None), notes  # fmt: skip
+
+    def _prepared(self, table: TableVersion, question: Question, tables: Pinned, *,
+                  explain: bool) -> tuple[Explanation, Vector | None, str | None]:  # fmt: skip
+        notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
+        vector = self._vector(table, question, notes, tables)
+        where = notes.where = self._condition(table, question, tables)
+        return notes, vector, where
+
+    def _both(self, question: Question, tables: Pinned, *, group: bool, rerank: str | None,
               explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
         if question.image and rerank not in {None, "none"}:
-            raise InputError("rerank needs a query: what a picture finds is not sorted by words")
+            raise InputError(_NO_WORDS)
         if question.filter and question.filter.strip():
             # What is wrong with a filter is told; what one table lacks, the other may have.
-            schemas = [self._table(media=media).schema for media in (False, True)]
+            schemas = [tables.table(media=media).schema for media in (False, True)]
             for schema, other in (schemas, schemas[::-1]):
                 compile_filter(question.filter, schema, elsewhere=other.names)
+        section = self._reranking(rerank) if question.query else None
+        if section is not None:
+            with self._reranker(section) as reranker:
+                if reranker.info.sees:
+                    return self._together(question, tables, reranker, section.candidates, group=group, explain=explain)
         texts = Hits(Hit)
         refused = False
-        like_media = bool(question.like) and self._is_media(question.like)
+        like_media = bool(question.like) and _is_media(question.like, tables)
         if not question.image and not like_media:
             try:
-                texts = self._texts(question, group=group, rerank=rerank, explain=explain)
+                texts = self._texts(question, tables, group=group, rerank=rerank, explain=explain)
             except FilterError:
                 refused = True
             if question.like:
@@ -184,21 +242,46 @@ class Searcher:
         try:
             # Pictures have no sparse vectors: a sparse search looks for them by everything they have.
             mode: Mode = "hybrid" if question.mode == "sparse" else question.mode
-            return texts, self._media(replace(question, mode=mode), explain=explain)
+            return texts, self._media(replace(question, mode=mode), tables, rerank=rerank, explain=explain, beside=True)
         except FilterError:
             if question.image or refused:
                 raise
             return texts, Hits(MediaHit)
 
-    def _is_media(self, uri: str) -> bool:
-        return not has_document(self._table(), uri) and has_document(self._table(media=True), uri)
+    def _together(self, question: Question, tables: Pinned, reranker: Reranker, candidates: int, *, group: bool,
+                  explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
+        """Let a reranker that sees sort texts and media in one go: their scores can be compared then."""
+        question.check(media=True)
+        mode: Mode = "hybrid" if question.mode == "sparse" else question.mode
+        n_texts, n_media = shares(reranker, candidates, question.k)
+        texts, pool, of_texts, refusal = None, [], Explanation(question.mode), None
+        try:
+            texts, of_texts = self._text_search(question, tables, group=group, explain=explain)
+            pool = texts.best(n_texts)
+        except FilterError as error:
+            texts, refusal = None, error
+        media, seen, of_media = None, [], Explanation(mode)
+        try:
+            media, of_media = self._media_search(replace(question, mode=mode), tables, explain=explain)
+            seen = media.best(n_media)
+        except FilterError:
+            media = None
+            if refusal is not None:
+                raise
+        score_together(reranker, question.query, pool, seen, (of_texts, of_media))
+        found = Hits(Hit) if texts is None else texts.page(by_score(pool), offset=question.offset)
+        pictures = Hits(MediaHit)
+        if media is not None:
+            pictures = media.page(by_score(seen), k=question.k, offset=question.offset)
+        found.together = pictures.together = True
+        return found, pictures
 
-    def _vector(self, table: Any, question: Question, notes: Explanation) -> Vector | None:
+    def _vector(self, table: TableVersion, question: Question, notes: Explanation, tables: Pinned) -> Vector | None:
         """Find what the question is searched by, and note where it comes from."""
         began = time.perf_counter()
         if question.like:
             notes.mode, notes.query_vector = "dense", question.like
-            vector: Vector | None = (vector_of(table, question.like, self._tables), None)
+            vector: Vector | None = (vector_of(table, question.like, tables.all), None)
         elif question.mode == "full-text" and not question.image:
             return None
         else:
@@ -211,21 +294,13 @@ class Searcher:
         notes.seconds["embed"] = time.perf_counter() - began
         return vector
 
-    def _condition(self, table: Any, question: Question) -> str | None:
+    def _condition(self, table: TableVersion, question: Question, tables: Pinned) -> str | None:
         """Put together what limits the hits."""
         others = except_like(table, question.like) if question.like else None
-        elsewhere = self._names if question.filter and self._spec.media else ()
+        several = question.filter and self._spec.media
+        elsewhere = {name for each in tables.all() for name in each.schema.names} if several else ()
         return condition(table.schema, filter=question.filter, where=question.where, others=others,
                          elsewhere=elsewhere, only=partial(holds_only, table))  # fmt: skip
-
-    @property
-    def _names(self) -> set[str]:
-        """Columns of texts and media."""
-        return {name for table in self._tables() for name in table.schema.names}
-
-    def _tables(self) -> list[Any]:
-        """Open all there are: of texts, and of media."""
-        return [self._table(), self._table(media=True)] if self._spec.media else [self._table()]
 
     def _reranking(self, name: str | None) -> RerankSpec | None:
         """Say which reranker is meant: the spec's, another one, or none."""
@@ -250,3 +325,8 @@ class Searcher:
             ours = self._exits is None
         with reranker if ours else contextlib.nullcontext():
             yield reranker
+
+
+def _is_media(uri: str, tables: Pinned) -> bool:
+    media = tables.table(media=True)
+    return not has_document(tables.table(), uri) and has_document(media, uri_of(media, uri))

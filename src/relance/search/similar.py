@@ -13,9 +13,21 @@ from relance.documents import document_id
 from relance.errors import ConfigurationError, InputError
 from relance.search.filters.literals import quoted
 
-__all__ = ["except_like", "has_document", "meant", "vector_of"]
+__all__ = ["NoSuchDocumentError", "except_like", "has_document", "meant", "uri_of", "vector_of"]
 
 _LOOKED_AT = 20_000  # rows among whose uris the one that was meant is looked for
+
+
+class NoSuchDocumentError(InputError):
+    """An index has no document of this uri."""
+
+
+def uri_of(table: Any, name: str) -> str:
+    """Find the uri of a picture or film that is named by its address; a name that is no address of any stays."""
+    if has_document(table, name):
+        return name
+    rows = table.search().where(f"url = {quoted(name)} AND active").select(["uri"]).limit(1).to_list()
+    return rows[0]["uri"] if rows else name
 
 
 def has_document(table: Any, uri: str) -> bool:
@@ -26,8 +38,8 @@ def has_document(table: Any, uri: str) -> bool:
 def vector_of(table: Any, uri: str, tables: Callable[[], Sequence[Any]]) -> NDArray[np.float32]:
     """Return a document's vector: the mean of its chunks' unit vectors, made unit length; shape (dimension,).
 
-    Raises InputError where there is no such document, with the uri that may be meant in any of the index's `tables`
-    (opened for that alone), and ConfigurationError where the table has no dense vectors.
+    Raises NoSuchDocumentError where there is no such document, with the uri that may be meant in any of the index's
+    `tables` (opened for that alone), and ConfigurationError where the table has no dense vectors.
     """
     if "vector" not in table.schema.names:
         msg = f"{table.name} has sparse vectors only; more like this needs embedding.output_type dense or dense&sparse"
@@ -38,7 +50,7 @@ def vector_of(table: Any, uri: str, tables: Callable[[], Sequence[Any]]) -> NDAr
     if not rows.num_rows:
         close = meant([uri], *tables()).get(uri)
         told = f"; did you mean {close!r}?" if close else ""
-        raise InputError(f"there is no document {uri!r} in this index{told}")
+        raise NoSuchDocumentError(f"there is no document {uri!r} in this index{told}")
     vectors = dense_matrix(rows["vector"]).astype(np.float64)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     mean = vectors.mean(axis=0)

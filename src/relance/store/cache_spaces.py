@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relance.store.connection import Store, store_error
+from relance.store.connection import Store
 from relance.store.embeddings import PREFIX, EmbeddingStore
+from relance.store.faults import store_errors
 from relance.store.journal import measure
 from relance.store.local_folder import local_folders
 from relance.store.maintenance import compact
@@ -101,10 +102,8 @@ def prune(store: Store, *, max_bytes: int) -> dict[str, int]:
     moment = datetime.fromtimestamp(cutoff / 1e6, UTC)
     dropped = {}
     for name, table in tables.items():
-        try:
+        with store_errors(f"pruning {name}"):
             result = table.delete(f"created_at <= timestamp '{moment.strftime('%Y-%m-%d %H:%M:%S.%f')}+00:00'")
-        except Exception as error:
-            raise store_error(error, f"pruning {name}") from error
         if result.num_deleted_rows:
             dropped[name] = result.num_deleted_rows
             compact(table, retention=_LEEWAY)

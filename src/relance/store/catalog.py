@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from relance.errors import RelanceError, RetryableError
+from relance.errors import RetryableError
 from relance.store import schemas
-from relance.store.connection import Store, store_error
+from relance.store.conflicts import written
+from relance.store.connection import Store
+from relance.store.faults import store_errors
 
 __all__ = ["Catalog"]
 
 NAME = "relance__catalog"
-_TRIES = 5
 _TIDY_EVERY = 100  # a run makes four versions or more, and a look-up takes 5 ms after one and 22 ms after 1,500
 _TIDY_KEEPS = timedelta(minutes=10)
 
@@ -24,7 +25,9 @@ class Catalog:
     """Keys and JSON values.
 
     index/<name>   {"table": physical table that serves the index, "previous": the one before}
-    table/<name>   {"writer": run that is writing it}; absent or null when no run was cut short
+    table/<name>   {"writer": run that is writing, or null, "found": the versions of chunks, documents and failures it
+                   found, "seal": how whole tables look from outside (`relance.store.seal`)};
+                   absent before the first run
     lock/<name>    {"holder", "expires"}: only where the store has no file locks
 
     Every `tidy_every` versions the table is compacted, and versions older than `tidy_keeps` are dropped.
@@ -47,33 +50,29 @@ class Catalog:
 
     def put(self, key: str, value: dict[str, Any], *, expected: dict[str, Any] | None) -> None:
         """Replace `expected` (None: no such key) by `value`; RetryableError if it has become something else."""
-        for attempt in range(_TRIES):
-            try:
-                written = self._put(key, value, expected)
-                break
-            except Exception as error:
-                failure = error if isinstance(error, RelanceError) else store_error(error, f"writing {key}")
-                # Every index of the store writes here, and a commit that conflicts has changed nothing.
-                if attempt + 1 == _TRIES or not isinstance(failure, RetryableError):
-                    raise failure from error
-                time.sleep(0.1 * 2**attempt)
+        count = written(lambda: self._put(key, value, expected))
         # A commit whose answer was lost is tried again and finds its own work.
-        if written != 1 and self.get(key) != value:
+        if count != 1 and self.get(key) != value:
             msg = f"{key} was changed by another process at the same moment"
             raise RetryableError(msg)
 
+    def replace(self, values: dict[str, dict[str, Any]]) -> None:
+        """Write the values of keys that nobody else writes, in one commit."""
+        written(lambda: self._merge(values, _upsert))
+
     def _put(self, key: str, value: dict[str, Any], expected: dict[str, Any] | None) -> int:
+        if expected is None:
+            return self._merge({key: value}, lambda merge: merge.when_not_matched_insert_all())
+        same = "target.value = '{}'".format(_dump(expected).replace("'", "''"))
+        return self._merge({key: value}, lambda merge: merge.when_matched_update_all(where=same))
+
+    def _merge(self, values: dict[str, dict[str, Any]], how: Callable[[Any], Any]) -> int:
         import pyarrow as pa
 
         table = self._store.create(NAME, schemas.CATALOG)
-        row = pa.table({"key": [key], "value": [_dump(value)]}, schema=schemas.CATALOG)
-        merge = table.merge_insert("key")
-        if expected is None:
-            merge = merge.when_not_matched_insert_all()
-        else:
-            quoted = _dump(expected).replace("'", "''")
-            merge = merge.when_matched_update_all(where=f"target.value = '{quoted}'")
-        result = merge.execute(row)
+        columns = {"key": list(values), "value": [_dump(each) for each in values.values()]}
+        with store_errors(f"writing {' and '.join(values)} to {NAME}"):
+            result = how(table.merge_insert("key")).execute(pa.table(columns, schema=schemas.CATALOG))
         if table.version % self._tidy_every == 0:
             with contextlib.suppress(Exception):  # somebody else's commit got in between; the next hundred will do
                 table.optimize(cleanup_older_than=self._tidy_keeps)
@@ -85,8 +84,13 @@ class Catalog:
         table = self.table
         if table is None:
             return None
-        rows = table.search().where(col("key") == key).limit(1).to_list()
+        with store_errors(f"reading {NAME}"):
+            rows = table.search().where(col("key") == key).limit(1).to_list()
         return rows[0]["value"] if rows else None
+
+
+def _upsert(merge: Any) -> Any:
+    return merge.when_matched_update_all().when_not_matched_insert_all()
 
 
 def _dump(value: dict[str, Any]) -> str:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from relance.config import IndexSpec
-from relance.errors import ConfigurationError, RelanceError, RetryableError
+from relance.errors import RelanceError, StoreError
 from relance.store.allocators import tune_allocators
+from relance.store.faults import store_error, store_errors
 from relance.store.postponed_client import postpone_client
 
-__all__ = ["Store", "open_store", "store_error"]
+__all__ = ["Store", "open_store"]
 
 # LanceDB's Rust side warns on stderr about every table it creates; set before its first import.
 os.environ.setdefault("LANCE_LOG", "error")
+os.environ.setdefault("LANCEDB_LOG", "error")
 postpone_client()
 
 # LanceDB's own bounds are gigabytes, and every commit leaves a manifest of the whole table in the cache: a run that
@@ -23,22 +27,10 @@ postpone_client()
 _INDEX_CACHE = 256 << 20
 _METADATA_CACHE = 16 << 20
 
-# Lance reports conflicts only in words (lancedb 0.40 has no exception classes).
-_CONFLICTS = (
-    "commit conflict",
-    "preempted by concurrent",
-    "incompatible with concurrent",
-    "Too many concurrent writers",
-    "timed out",
-)
 
-
-def store_error(error: Exception, doing: str) -> RelanceError:
-    """Sort an exception of LanceDB's by what to do next."""
-    text = str(error)
-    if any(words in text for words in _CONFLICTS):
-        return RetryableError(f"the store was busy while {doing}: {text[:300]}")
-    return ConfigurationError(f"the store failed while {doing}: {text[:300]}")
+# LanceDB asks an object store that does not answer six things, each ten times for 30 s: right for work, too long for
+# a look.
+_ANSWERS_WITHIN_S = 20.0
 
 
 class Store:
@@ -61,20 +53,41 @@ class Store:
             options: dict[str, Any] = {"storage_options": self._storage_options or None}
             if self.uri.startswith("db://"):
                 options = {"api_key": self._api_key or None}
-            try:
+            with store_errors(f"opening {self.uri}"):
                 # Without the interval a handle opened before another commit inserts duplicates and deletes nothing,
                 # silently (lancedb issue 3377).
                 session = lancedb.Session(_INDEX_CACHE, _METADATA_CACHE)
                 self._db = lancedb.connect(self.uri, read_consistency_interval=timedelta(0), session=session, **options)
-            except Exception as error:
-                msg = f"cannot open the store {self.uri}: {str(error)[:300]}; check store.uri and store.storage_options"
-                raise ConfigurationError(msg) from error
         return self._db
+
+    def reconnect(self) -> None:
+        """Forget what was read: the next use makes another connection."""
+        self._db = None
 
     @property
     def exists(self) -> bool:
         """Whether there is anything to open; only known without a request for a local folder."""
         return self.local is None or self.local.is_dir()
+
+    def ask(self, within_s: float = _ANSWERS_WITHIN_S) -> None:
+        """Ask an object store for its tables; StoreError if it refuses, or does not answer within these seconds."""
+        if self.local is not None or self.uri.startswith("db://"):
+            return
+        answer: Future[list[str]] = Future()
+        asked = Store(self.uri, storage_options=self._storage_options, api_key=self._api_key)
+
+        def look() -> None:
+            try:
+                answer.set_result(asked.tables())
+            except Exception as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=look, name="relance-ask", daemon=True).start()  # may wait for minutes still
+        try:
+            answer.result(within_s)
+        except TimeoutError:
+            remedy = "is the object store up? Check `store.uri` and `store.storage_options`, then run again"
+            raise StoreError(f"asking {self.uri}", f"no answer within {within_s:g} s", remedy) from None
 
     def tables(self) -> list[str]:
         """List the names of all tables."""
@@ -82,7 +95,8 @@ class Store:
             return []
         names: list[str] = []
         while True:
-            page = self.db.list_tables(page_token=names[-1] if names else None, limit=1000).tables
+            with store_errors(f"listing the tables of {self.uri}"):
+                page = self.db.list_tables(page_token=names[-1] if names else None, limit=1000).tables
             fresh = [name for name in page if name not in names]
             names += fresh
             if len(page) < 1000 or not fresh:
@@ -94,8 +108,10 @@ class Store:
             return None
         try:
             return self.db.open_table(name)
-        except (ValueError, FileNotFoundError) as error:
-            if "not found" in str(error).lower():
+        except RelanceError:
+            raise
+        except Exception as error:
+            if isinstance(error, (ValueError, FileNotFoundError)) and "not found" in str(error).lower():
                 return None
             raise store_error(error, f"opening table {name}") from error
 
@@ -103,6 +119,8 @@ class Store:
         """Create a table if it is missing, and open it."""
         try:
             return self.db.create_table(name, schema=schema, exist_ok=True)
+        except RelanceError:
+            raise
         except Exception as error:
             # Of two processes that create it at the same moment one fails in spite of exist_ok, and finds the other's.
             try:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.store.claims import Claims
-from relance.store.connection import Store, store_error
+from relance.store.connection import Store
+from relance.store.faults import store_error, store_errors
 from relance.store.frame import Frame
 from relance.store.journal import Journal
 from relance.store.key_set import prefixes
@@ -258,8 +259,7 @@ class EmbeddingStore:
             if thread is not None:
                 thread.join()
         self._thread = self._folder = None
-        whole = self._fold_s is not None or self._error is not None
-        if self._commit(least=0 if whole else _LEFT_BYTES):
+        if self._commit(least=self._least()):
             self._table.tidy()
         with self._opening:
             claims, self._claims = self._claims, None
@@ -270,14 +270,20 @@ class EmbeddingStore:
             owner.close()
         self._error = None
 
+    def _least(self) -> int:
+        """Say how many bytes are worth a commit at the end."""
+        if self._fold_s is not None or self._error is not None:
+            return 0
+        # The last one folds for all. A worker process would import lancedb for nothing else: 1.4 CPU-s each.
+        alone = self._owner is None or not self._journal.is_shared(self._owner)
+        return _LEFT_BYTES if alone else self._fold_bytes
+
     def _commit(self, *, least: int = 0) -> bool:
         """Move vectors from the journal to the table, unless there are few bytes of them; tells whether any were."""
         with self._folding:
             self._unfolded_since = None
-            try:
+            with store_errors(f"writing the journal in {self._journal.folder}"):
                 segments = self._journal.rotate()
-            except OSError as error:
-                raise store_error(error, f"writing the journal in {self._journal.folder}") from error
             with self._holding:
                 held = list(self._held)
             with contextlib.ExitStack() as locks:

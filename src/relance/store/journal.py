@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from relance.store.frame import Frame, Head, read_heads
 from relance.store.key_set import prefixes
-from relance.store.owner import Owner, succeed
+from relance.store.owner import Owner, is_alive, succeed
 from relance.store.segment import SUFFIX, Segment, SegmentWriter
 
 if TYPE_CHECKING:
@@ -80,6 +80,11 @@ class Journal:
         return own
 
     # -- folding ---------------------------------------------------------------------------------------------------
+
+    def is_shared(self, owner: Owner) -> bool:
+        """Tell whether somebody else alive uses the folder."""
+        names = {path.stem for path in self.folder.glob("*.lock")} - {owner.name}
+        return any(is_alive(self.folder, name) for name in names)
 
     @contextlib.contextmanager
     def abandoned(self, owner: Owner) -> Generator[list[Segment]]:

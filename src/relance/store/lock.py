@@ -17,8 +17,9 @@ from typing import Any
 from relance.errors import IndexBusyError, RelanceError, RetryableError
 from relance.store.catalog import Catalog
 from relance.store.connection import Store
+from relance.store.faults import store_error
 
-__all__ = ["hold"]
+__all__ = ["hold", "is_held"]
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,25 @@ def hold(store: Store, name: str, *, wait_s: float = 0.0, poll_s: float = _POLL_
             yield check
 
 
+def is_held(store: Store, name: str) -> bool:
+    """Tell whether a run has the index `name` now; writes nothing."""
+    if store.local is None:
+        lease = Catalog(store).get(f"lock/{name}")
+        return lease is not None and lease["expires"] >= time.time()
+    from filelock import FileLock, Timeout
+
+    path = _lock_path(store.local, name)
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, thread_local=False).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # of another user, or on a disk that is only read
+        return False
+
+
 def _holder() -> dict[str, str]:
     since = datetime.now(UTC).isoformat(timespec="seconds")
     return {"pid": str(os.getpid()), "host": socket.gethostname(), "since": since}
@@ -56,22 +76,28 @@ def _busy(name: str, holder: dict[str, str]) -> IndexBusyError:
     return IndexBusyError(f"index {name!r} is being written by {who}; try again when it is done, or pass --wait")
 
 
+def _lock_path(folder: Path, name: str) -> Path:
+    return folder / ".relance" / f"{name.replace('/', '__')}.lock"
+
+
 @contextlib.contextmanager
 def _file_lock(folder: Path, name: str, wait_s: float, poll_s: float) -> Generator[None]:
     from filelock import FileLock, Timeout
 
     locks = folder / ".relance"
-    locks.mkdir(parents=True, exist_ok=True)
-    file = name.replace("/", "__")
-    lock = FileLock(locks / f"{file}.lock", thread_local=False)
-    note = locks / f"{file}.holder.json"
+    path = _lock_path(folder, name)
+    lock = FileLock(path, thread_local=False)
+    note = path.with_suffix(".holder.json")
     try:
+        locks.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=max(0, wait_s), poll_interval=poll_s)
     except Timeout:
         holder = {}
         with contextlib.suppress(OSError, ValueError):
             holder = json.loads(note.read_text(encoding="utf-8"))
         raise _busy(name, holder) from None
+    except OSError as error:
+        raise store_error(error, f"locking {name}") from error
     try:
         note.write_text(json.dumps(_holder()), encoding="utf-8")
         yield

@@ -17,10 +17,11 @@ from relance.config import IndexSpec
 from relance.embedding.providers import open_provider
 from relance.errors import ConfigurationError
 from relance.store import Store
+from relance.store.beside import Beside
 from relance.store.cache_spaces import prune
 from relance.store.catalog import Catalog
-from relance.store.connection import store_error
 from relance.store.embeddings import PREFIX as VECTORS
+from relance.store.faults import store_errors
 from relance.store.index_tables import IndexTables, part_name
 from relance.store.lock import hold
 from relance.store.maintenance import (
@@ -32,10 +33,11 @@ from relance.store.maintenance import (
     reach,
     refresh_indexes,
 )
+from relance.store.mending import drop_aside
 from relance.store.runs import NAME as RUNS
 from relance.store.runs import Runs
 
-__all__ = ["Maintained", "maintain"]
+__all__ = ["Maintained", "drop_leftovers", "leftovers", "maintain"]
 
 # Shared by all indexes of a store, and nobody rolls them back: their old versions only have to outlive a reader.
 _SHARED = timedelta(hours=1)
@@ -52,7 +54,7 @@ class Maintained:
         interrupted: the run that was cut short while it wrote; the next one repairs what it left, and until then the
             tables are left as they are.
         indexes: search indexes the index has now.
-        dropped: tables of earlier models that nothing can go back to.
+        dropped: tables of earlier models that nothing can go back to, and what was set aside before the retention.
         pruned: vectors dropped because the embedding cache was over `store.cache_max_bytes`.
         failures: documents that are not in the index; every run tries them again, and for `retryable` ones that may
             help without anybody doing anything.
@@ -96,13 +98,19 @@ def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0, limits: Main
             parts = [tables for name in names if (tables := IndexTables.serving(store, name)) is not None]
             done.interrupted = next((writer for tables in parts if (writer := tables.writer)), None)
             if done.interrupted is None:
-                _tidy(store, parts, retention, done, check_lock, language=spec.search.language, limits=limits)
-            _drop_leftovers(spec, store, retention, done, check_lock)
+                whole = [tables for tables in parts if tables.is_sealed]
+                with store_errors(f"maintaining index {spec.name!r}"):
+                    _tidy(store, parts, retention, done, check_lock, language=spec.search.language, limits=limits)
+                # Else the next run would look through tables that somebody seems to have changed.
+                IndexTables.seal([tables for tables in whole if not tables.is_sealed])
+            done.dropped = drop_leftovers(spec, store, datetime.now(UTC) - retention, check_lock)
             for tables in parts:
-                rows = tables.failures.all()
+                rows = [row for row in tables.failures.all() if not row.indexed]
                 done.failures += len(rows)
                 done.retryable += sum(row.retryable for row in rows)
-        _tidy_shared(spec, store, done, limits)
+        with store_errors("maintaining the embedding cache, the catalog and the log of runs"):
+            _tidy_shared(spec, store, done, limits)
+        done.dropped += drop_aside(store, datetime.now(UTC) - retention)
     done.bytes_after = _bytes(store)
     done.seconds = round(time.perf_counter() - began, 3)
     return done
@@ -150,21 +158,24 @@ def _files(table: Any) -> int:
     return table.stats()["fragment_stats"]["num_fragments"]
 
 
-def _drop_leftovers(spec: IndexSpec, store: Store, retention: timedelta, done: Maintained,
-                    check_lock: Callable[[], None]) -> None:  # fmt: skip
-    """Drop the tables of models that neither serve nor are being built, once no rollback may go back to them."""
+def drop_leftovers(spec: IndexSpec, store: Store, since: datetime,
+                   check_lock: Callable[[], None] = lambda: None) -> list[str]:  # fmt: skip
+    """Drop what `leftovers` finds; returns the names."""
+    found = leftovers(spec, store, since)
+    for name in found:
+        check_lock()
+        with store_errors(f"dropping {name}"):
+            store.db.drop_table(name)
+    return found
+
+
+def leftovers(spec: IndexSpec, store: Store, since: datetime) -> list[str]:
+    """Name the tables of models that neither serve nor are being built, and to which no rollback since then goes."""
     media = "(?:media__)?" if spec.media else ""
-    pattern = re.compile(rf"({re.escape(spec.name)}__{media}[0-9a-f]{{8}})(__documents|__failures)?")
+    pattern = re.compile(rf"({re.escape(spec.name)}__{media}(?:2__)?[0-9a-f]{{8}})(__documents|__failures)?")
     found = [match for name in store.tables() if (match := pattern.fullmatch(name))]
-    wanted = _wanted(spec, store, datetime.now(UTC) - retention) if found else set()
-    for match in found:
-        if wanted is not None and match[1] not in wanted:
-            check_lock()
-            try:
-                store.db.drop_table(match[0])
-            except Exception as error:
-                raise store_error(error, f"dropping {match[0]}") from error
-            done.dropped.append(match[0])
+    wanted = _wanted(spec, store, since) if found else set()
+    return [match[0] for match in found if wanted is not None and match[1] not in wanted]
 
 
 def _wanted(spec: IndexSpec, store: Store, since: datetime) -> set[str] | None:
@@ -179,6 +190,9 @@ def _wanted(spec: IndexSpec, store: Store, since: datetime) -> set[str] | None:
         serving = IndexTables.serving(store, spec.name, media=media)
         if serving is not None:
             wanted.add(serving.name)
+        beside = Beside.of(store, part_name(spec.name, media=media))
+        if beside is not None and beside.waits:
+            wanted.add(beside.table)
         runs = Runs(store, part_name(spec.name, media=media)).latest(_LOGGED)
         recent = [run for run in runs if run["ended_at"] >= since]
         # The latest run before then left what readers had when the retention began.

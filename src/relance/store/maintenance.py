@@ -95,13 +95,16 @@ def refresh_indexes(table: Any, *, retention: timedelta, language: str, limits: 
     rows = table.count_rows()
     indexes = {column: index for index in table.list_indices() for column in index.columns}
     try:
-        if rows and ("text" not in indexes or stemmed(indexes["text"]) not in {language, ""}):
-            # icu splits Chinese and Japanese into words. Common words stay: some questions have no other.
-            words = FTS(base_tokenizer="icu", remove_stop_words=False, stem=language != "none")
-            if words.stem:
-                words.language = language.title()
-            table.create_index("text", config=words)
+        # icu splits Chinese and Japanese into words. Common words stay: some questions have no other.
+        words = FTS(base_tokenizer="icu", remove_stop_words=False, stem=language != "none")
+        if words.stem:
+            words.language = language.title()
+        column = "words" if "words" in table.schema.names else "text"  # that of a table by an earlier version
+        if rows and (column not in indexes or stemmed(indexes[column]) not in {language, ""}):
+            table.create_index(column, config=words)
             return_memory()
+        if column != "text" and "text" in indexes:
+            table.drop_index(indexes["text"].name)
         if rows >= limits.vector_index_rows and "vector" in table.schema.names and "vector" not in indexes:
             table.create_index("vector", config=IvfRq(distance_type="cosine"))
     except Exception as error:

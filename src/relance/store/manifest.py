@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from relance.documents import digest
 from relance.store import schemas
-from relance.store.connection import Store, store_error
+from relance.store.connection import Store
+from relance.store.faults import store_errors
 from relance.store.ids import decode, encode
 from relance.store.lazy_table import LazyTable
 
@@ -35,10 +36,8 @@ class Manifest(LazyTable):
     def table(self) -> Any | None:
         """The LanceDB table, or None before the first write."""
         if self._table is None and (table := super().table) is not None and "container" in table.schema.names:
-            try:  # what the column was called at first; renaming writes no data
+            with store_errors(f"renaming a column of {self.name}"):
                 table.alter_columns({"path": "container", "rename": "collection"})
-            except Exception as error:
-                raise store_error(error, f"renaming a column of {self.name}") from error
         return self._table
 
     def snapshot(self) -> Snapshot:
@@ -67,32 +66,23 @@ class Manifest(LazyTable):
         """Add rows of documents it has none of, with the columns of `schemas.DOCUMENTS`, in one commit."""
         if not rows.num_rows:
             return
-        try:
+        with store_errors(f"writing {self.name}"):
             self._create().add(rows)
-        except Exception as error:
-            raise store_error(error, f"writing {self.name}") from error
 
     def upsert(self, rows: pa.Table) -> None:
         """Write rows with the columns of `schemas.DOCUMENTS` in one commit."""
         if not rows.num_rows:
             return
-        try:
+        with store_errors(f"writing {self.name}"):
             merge = self._create().merge_insert("doc_id").when_matched_update_all().when_not_matched_insert_all()
             merge.use_index(False).execute(rows)
-        except Exception as error:
-            raise store_error(error, f"writing {self.name}") from error
 
     def forget_markers(self, ids: Sequence[str]) -> None:
         """Let rows look changed to the next run, whatever becomes of this one."""
         if self.table is not None and self.rows(ids):
             for condition in schemas.in_lists("doc_id", ids):
-                self.table.update(where=condition, values={"marker": 0})
-
-    def delete(self, ids: Sequence[str]) -> None:
-        """Forget documents."""
-        if self.table is not None:
-            for condition in schemas.in_lists("doc_id", ids):
-                self.table.delete(condition)
+                with store_errors(f"writing {self.name}"):
+                    self.table.update(where=condition, values={"marker": 0})
 
     def totals(self) -> tuple[int, int]:
         """Count documents (collections apart) and their tokens."""

@@ -10,7 +10,9 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from relance.store.connection import Store, store_error
+from relance.errors import RelanceError
+from relance.store.connection import Store
+from relance.store.faults import store_error
 
 __all__ = ["OpenTables", "TableVersion", "is_gone"]
 
@@ -24,9 +26,13 @@ class TableVersion:
     """A table as it was in one version: a read-only LanceDB table that remembers what was read of it.
 
     Used by several threads, of which two may read the same at once.
+
+    Attributes:
+        growing: whether the first run still writes it: its full-text index comes at the end.
     """
 
     def __init__(self, table: Any) -> None:
+        self.growing = False
         self._table = table
         self._known: dict[Hashable, Any] = {}
         self.name: str = table.name
@@ -66,6 +72,7 @@ class OpenTables:
         self._lock = threading.Lock()
         self._handles: dict[str, Any] = {}
         self._pinned: dict[str, tuple[tuple[Any, int], TableVersion]] = {}
+        self._earlier: dict[str, TableVersion] = {}
 
     def newest(self, name: str) -> TableVersion | None:
         """Return the newest version of a table, also of one that was dropped and built anew; None if there is none."""
@@ -96,11 +103,29 @@ class OpenTables:
             return version
         raise store_error(failure, f"opening table {name}")
 
+    def at(self, name: str, version: int) -> TableVersion | None:
+        """Return a table as it was in a version; None where that cannot be opened any more."""
+        with self._lock:
+            known = (self._earlier.get(name), self._pinned.get(name, (None, None))[1])
+        found = next((each for each in known if each is not None and each.version == version), None)
+        if found is None:
+            try:
+                if (table := self._store.open(name)) is None:
+                    return None
+                table.checkout(version)
+            except (RelanceError, ValueError, RuntimeError):
+                return None
+            found = TableVersion(table)
+        with self._lock:
+            self._earlier[name] = found
+        return found
+
     def forget(self, name: str) -> None:
         """Open a table anew when it is needed next."""
         with self._lock:
             self._handles.pop(name, None)
             self._pinned.pop(name, None)
+            self._earlier.pop(name, None)
 
     def _handle(self, name: str) -> Any | None:
         """Return the handle that is asked for the newest version."""

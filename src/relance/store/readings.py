@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from relance.config import IndexSpec
+from relance.store.catalog import Catalog
 from relance.store.connection import Store, open_store
 from relance.store.index_tables import IndexTables, part_name
 from relance.store.runs import NAME
-from relance.telemetry.readings import BILLED, PartReading, Sums
+from relance.telemetry.readings import BILLED, DoctorReading, PartReading, Sums
 
 __all__ = ["TableReader"]
 
@@ -42,17 +43,23 @@ class TableReader:
         tables = IndexTables.serving(self._store, self.spec.name, media=media)
         log = self._logs.setdefault(part, RunLog(self._store, part_name(self.spec.name, media=media), model))
         sums = log.read()
+        doctor = None if media else self._doctor()
         if tables is None:
-            return PartReading(part, model, 0, 0, 0, sums)
-        manifest, failures = tables.manifest.table, tables.failures.table
+            return PartReading(part, model, 0, 0, 0, sums, doctor)
+        manifest = tables.manifest.table
         return PartReading(
             part,
             model,
             manifest.count_rows("collection = false") if manifest is not None else 0,
             tables.chunks.count(),
-            failures.count_rows() if failures is not None else 0,
+            tables.failures.count(),
             sums,
+            doctor,
         )
+
+    def _doctor(self) -> DoctorReading | None:
+        found = Catalog(self._store).get(f"doctor/{self.spec.name}")
+        return None if found is None else DoctorReading(found["errors"], found["notes"], found["at"])
 
 
 class RunLog:

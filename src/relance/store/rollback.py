@@ -9,6 +9,7 @@ from typing import Any
 
 from relance.errors import ConfigurationError, InputError
 from relance.store import Store
+from relance.store.beside import Beside
 from relance.store.index_tables import IndexTables, part_name
 from relance.store.lock import hold
 from relance.store.runs import Runs
@@ -49,47 +50,64 @@ def roll_back(store: Store, index: str, run_id: str = "") -> Rollback:
         checks = [locks.enter_context(hold(store, name)) for name in serving]
         histories = {name: Runs(store, name).latest(limit=10_000) for name in serving}
         run_id = run_id or _previous(histories, serving)
-        targets = {name: target for name in serving
-                   if (target := _find(histories[name], run_id, needed=name == index)) is not None}  # fmt: skip
+        targets = _targets(histories, run_id)
+        if index not in targets:  # what the run was about was set aside
+            raise InputError(f"run {run_id!r} left no complete index behind; `relance runs` lists the latest ones")
         restored = [_Part(store, name, target) for name, target in targets.items()]
         for check_lock in checks:
             check_lock()
-        first, *others = [part.restore() for part in restored]
-        return replace(first, media=others[0]) if others else first
+        for part in restored:
+            part.restore()
+        # Readers move on to texts and media at once, also where the texts are in another table.
+        tables = [part.tables for part in restored]
+        IndexTables.seal(tables, serve=tables)
+        done = {part.tables.index: part.record() for part in restored}
+        return replace(done[index], media=next((each for name, each in done.items() if name != index), None))
 
 
 class _Part:
     """The texts or the media of an index, about to be put back; InputError if that cannot be done any more."""
 
     def __init__(self, store: Store, name: str, target: dict[str, Any]) -> None:
-        self._runs, self._name, self._target = Runs(store, name), name, target
-        tables = self._tables = IndexTables(store, name, target["table"])
+        self._store, self._runs, self._name, self._target = store, Runs(store, name), name, target
+        self._began = datetime.now(UTC)
+        tables = self.tables = IndexTables(store, name, target["table"])
+        self._left = tables.alias
         self._wanted = [target[column] for column in ("chunks_version", "documents_version", "failures_version")]
         handles = (tables.chunks.table, tables.manifest.table, tables.failures.table)
         self._versions = list(zip(handles, self._wanted, strict=True))
         for table, version in self._versions:
-            if version and (table is None or version not in {each["version"] for each in table.list_versions()}):
+            written = {} if table is None else {each["version"]: each["timestamp"] for each in table.list_versions()}
+            if version and version not in written:
                 msg = f"run {target['run_id']} is past the retention: version {version} was cleaned up"
                 raise InputError(msg)
+            if version and written[version].astimezone(UTC) > _utc(target["ended_at"]):
+                # A torn table is set aside, or its torn versions are, and the numbers are given again.
+                msg = (f"run {target['run_id']} cannot be gone back to: what it left in {name!r} was damaged and"
+                       f" written anew, version {version} is of a later run")  # fmt: skip
+                raise InputError(msg)
 
-    def restore(self) -> Rollback:
-        """Put the tables back, and record it."""
-        began, tables, run_id = datetime.now(UTC), self._tables, self._target["run_id"]
+    def restore(self) -> None:
+        """Put the tables back; readers stay where they are."""
         # A crash in between is found by the next run, which repairs what does not fit together.
-        tables.mark("rollback")
+        self.tables.mark("rollback")
         for table, version in self._versions:
             if table is not None and not version:
                 table.delete("true")  # the table did not exist yet
             elif table is not None and table.version != version:
                 table.restore(version)
-        tables.serve()
-        tables.mark(None)
+
+    def record(self) -> Rollback:
+        """Record it, when readers use the tables."""
+        tables, run_id, left = self.tables, self._target["run_id"], self._left
+        if left is not None and left["table"] != tables.name:  # else the next ingest would undo it
+            Beside(left["table"], "held", f"run {run_id} was rolled back to").put(self._store, self._name)
         done = Rollback(self._name, run_id, tables.name, tables.chunks.version, tables.chunks.count())
         self._runs.append(
             run_id=f"rollback-{run_id}",
             table=tables.name,
             status="rolled back",
-            started_at=began,
+            started_at=self._began,
             ended_at=datetime.now(UTC),
             versions=tables.versions,
             report=done.as_dict() | {"restored": self._wanted},
@@ -97,16 +115,33 @@ class _Part:
         return done
 
 
-def _find(runs: list[dict[str, Any]], run_id: str, *, needed: bool) -> dict[str, Any] | None:
-    """Find what a run left of a part; None if that part did not exist yet."""
-    run = next((run for run in runs if run["run_id"] == run_id), None)
-    if run is not None and run["report"].get("served"):
-        return run
-    if run is None and not needed:
-        return None
-    why = "left no complete index behind" if run is not None else "is not known"
-    msg = f"run {run_id!r} {why}; `relance runs` lists the latest ones"
-    raise InputError(msg)
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _targets(histories: dict[str, list[dict[str, Any]]], run_id: str) -> dict[str, dict[str, Any]]:
+    """Find the run that had left each part as it was when a run had ended; left out: parts that did not exist yet.
+
+    A reembedding and an analysis write the texts only: the media are what the run before left.
+    """
+    known = [run for history in histories.values() for run in history if run["run_id"] == run_id]
+    if not known or not all(run["report"].get("served") for run in known):
+        why = "left no complete index behind" if known else "is not known"
+        msg = f"run {run_id!r} {why}; `relance runs` lists the latest ones"
+        raise InputError(msg)
+    moment = max(run["ended_at"] for run in known)
+    found = {name: next((run for run in known if run in history), None) or _at(history, moment)
+             for name, history in histories.items()}  # fmt: skip
+    return {name: run for name, run in found.items() if run is not None}
+
+
+def _at(history: list[dict[str, Any]], moment: datetime) -> dict[str, Any] | None:
+    """Find the run that had left a part as it was at a moment; of a rollback the one that it went back to."""
+    run = next((run for run in history if run["ended_at"] <= moment
+                and (run["report"].get("served") or run["status"] == "rolled back")), None)  # fmt: skip
+    if run is not None and run["status"] == "rolled back":
+        return next((each for each in history if each["run_id"] == run["report"]["run_id"]), None)
+    return run
 
 
 def _previous(histories: dict[str, list[dict[str, Any]]], serving: dict[str, IndexTables]) -> str:

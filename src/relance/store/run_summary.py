@@ -14,7 +14,8 @@ class RunSummary:
     """A run that has ended.
 
     Attributes:
-        status: completed | completed with failures | stopped | failed | rolled back | maintained.
+        status: completed | completed with failures | stopped | failed | rolled back | maintained | switched |
+            switched back.
         part: whether it was over the texts of the index or over its media.
         table: table that it wrote, and the version it left.
         report: what it counted: of an ingestion the values of `Report`, as `added`, `tokens`, `cost_usd`, `notes`.

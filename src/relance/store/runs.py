@@ -8,6 +8,7 @@ from typing import Any
 
 from relance.store import schemas
 from relance.store.connection import Store
+from relance.store.faults import store_errors
 from relance.store.maintenance import compact
 
 __all__ = ["Runs"]
@@ -42,7 +43,8 @@ class Runs:
             "failures_version": versions[2],
             "report": json.dumps(report, ensure_ascii=False),
         }
-        runs.add(pa.Table.from_pylist([row], schema=schemas.RUNS))
+        with store_errors(f"writing {NAME}"):
+            runs.add(pa.Table.from_pylist([row], schema=schemas.RUNS))
         if runs.version % _COMPACT_AFTER == 0:
             compact(runs, retention=timedelta(days=1))
 
@@ -53,7 +55,8 @@ class Runs:
         table = self._store.open(NAME)
         if table is None:
             return []
-        rows = table.search().where(col("index") == self._index).limit(None).to_list()
+        with store_errors(f"reading {NAME}"):
+            rows = table.search().where(col("index") == self._index).limit(None).to_list()
         rows.sort(key=lambda row: row["ended_at"], reverse=True)
         for row in rows[:limit]:
             row["report"] = json.loads(row["report"])

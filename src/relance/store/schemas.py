@@ -10,9 +10,11 @@ import pyarrow as pa
 from relance.embedding.sparse import sparse_type
 
 __all__ = [
+    "ADDED_LATER",
     "CATALOG",
     "DOCUMENTS",
     "FAILURES",
+    "MADE_OF",
     "RUNS",
     "chunks",
     "in_lists",
@@ -78,6 +80,8 @@ FAILURES = pa.schema(
         pa.field("retryable", pa.bool_()),
         pa.field("run_id", pa.string()),
         pa.field("failed_at", _TIME),
+        pa.field("indexed", pa.bool_()),  # a warning
+        pa.field("memory", pa.string()),  # what the next run wants to know of it, as JSON
     ]
 )
 
@@ -91,6 +95,7 @@ MEDIA_COLUMNS = [
     pa.field("duration_s", pa.float32()),
     pa.field("bytes", pa.int64()),
     pa.field("content_hash", pa.string()),
+    pa.field("last_seen", _TIME),  # NULL: the last run that asked for it found it
 ]
 
 
@@ -111,6 +116,9 @@ def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, me
             pa.field("start_char", pa.int64()),
             pa.field("end_char", pa.int64()),
             pa.field("page", pa.int32()),
+            pa.field("page_end", pa.int32()),
+            pa.field("lead", pa.string()),  # what stands before `text` where it is embedded and shown
+            pa.field("words", pa.string()),  # what full-text search finds the row by, `text` among it
             pa.field("tokens", pa.int32()),
             pa.field("media_type", pa.string()),
             pa.field("metadata", pa.json_()),
@@ -123,6 +131,12 @@ def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, me
         metadata=metadata,
     )
 
+
+# What a column is where nothing else is known, also for rows of an earlier version, which had it not.
+MADE_OF = {"words": "text"}
+
+# Columns that tables of an earlier version may lack; of the failures, too.
+ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen")
 
 # What the writer adds to the rows of a batch: which run wrote them, when, and that readers find them.
 _OF_THE_RUN = ("run_id", "updated_at", "active")

@@ -25,6 +25,8 @@ class Status:
 
     Attributes:
         failures: documents that could not be indexed.
+        warnings: documents that are in the index, but not whole or by a guess.
+        ignored: what the sources had when the last run listed them and the index has not, on purpose, by reason.
         tokens: of the chunks there are; `billed_tokens` and `billed_usd` are of all runs.
         free_tokens_left: of the quota that the spec declares; None where it declares none.
         fingerprint: of the vector space.
@@ -38,6 +40,8 @@ class Status:
     documents: int = 0
     chunks: int = 0
     failures: int = 0
+    warnings: int = 0
+    ignored: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: int = 0
     billed_tokens: int = 0
     billed_usd: float = 0.0
@@ -77,6 +81,8 @@ def describe_index(spec: IndexSpec, store: Store, *, media: bool = False) -> Sta
         documents=documents,
         chunks=tables.chunks.count(),
         failures=tables.failures.count(),
+        warnings=tables.failures.count_warnings(),
+        ignored=next((run["report"]["ignored"] for run in runs if "ignored" in run["report"]), {}),
         tokens=tokens,
         **bill,
         fingerprint=tables.space,

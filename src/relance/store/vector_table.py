@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import chain
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from relance.errors import RelanceError
 from relance.store import schemas
 from relance.store.allocators import return_memory
-from relance.store.connection import Store, store_error
+from relance.store.columns import fit_columns
+from relance.store.connection import Store
+from relance.store.durable import sync_tables
+from relance.store.faults import is_damage, store_error, store_errors
 from relance.store.frame import Frame
 from relance.store.key_set import KeySet, column_prefixes, prefixes
 from relance.store.maintenance import MEASURED, MaintenanceLimits, compact_if_due, index_lookups
+from relance.store.mending import mend
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,8 +61,6 @@ class VectorTable:
     def refresh(self) -> None:
         """Read the keys that were added since the last time."""
         with self._lock:
-            if self._table is None and self._may_exist():
-                self._table = self._store.open(self.name)
             self._twice(self._follow, "reading")
 
     def _may_exist(self) -> bool:
@@ -66,6 +68,9 @@ class VectorTable:
         return self._store.local is None or (self._store.local / f"{self.name}.lance").is_dir()
 
     def _follow(self) -> None:
+        if self._table is None and self._may_exist():
+            self._warn(fit_columns(self._store, self.name, self._schema))
+            self._table = self._store.open(self.name)
         while self._table is not None and (version := self._table.version) != self._version:
             fresh, files = self._read_keys(self._files)
             count = self._table.count_rows()
@@ -102,6 +107,10 @@ class VectorTable:
 
     def _read(self, keys: list[str]) -> dict[str, Vector]:
         found: dict[str, Vector] = {}
+        if self._table is None:
+            self._follow()
+        if self._table is None:
+            return found
         for condition in schemas.in_lists("key", keys):
             rows = self._table.search().where(condition).select(self._columns).limit(None).to_arrow()
             names = rows["key"].to_pylist()
@@ -118,20 +127,23 @@ class VectorTable:
         return from_arrow(rows["sparse"].combine_chunks())
 
     def add(self, frames: Iterable[Frame]) -> None:
-        """Add vectors in one commit, less those that are there already: adding the same twice adds it once."""
+        """Add vectors in one commit, less those that are there already: adding the same twice adds it once.
+
+        When it returns a power cut takes none of them: the journal they came from may go.
+        """
         import pyarrow as pa
 
         self.refresh()
+        began = time.time_ns()
         batches = self._batches(frames)
         first = next(batches, None)
         if first is None:
             return
         if self._table is None:
             self._table = self._store.create(self.name, self._schema)
-        try:
+        with store_errors(f"writing {self.name}"):
             self._table.add(pa.RecordBatchReader.from_batches(self._schema, chain([first], batches)))
-        except Exception as error:
-            raise store_error(error, f"writing {self.name}") from error
+        sync_tables(self._store, [self.name], since_ns=began)
         self.refresh()
         return_memory()
 
@@ -189,12 +201,25 @@ class VectorTable:
         try:
             return action()
         except Exception:  # another process may have dropped the files of an old version meanwhile
-            if self._table is not None:
-                self._table.checkout_latest()
+            self._forget()
         try:
             return action()
         except Exception as error:
-            raise (error if isinstance(error, RelanceError) else store_error(error, f"{doing} {self.name}")) from error
+            mended = mend(self._store, self.name, ["key"]) if is_damage(error) else None
+            if mended is None:
+                raise store_error(error, f"{doing} {self.name}") from error
+        self._warn(mended.sentence)
+        self._forget()
+        with store_errors(f"{doing} {self.name}"):
+            return action()
+
+    def _forget(self) -> None:
+        """Open the table anew, and read all keys."""
+        self._table, self._version, self._keys, self._rows, self._files = None, -1, KeySet(), 0, 0
+
+    def _warn(self, mended: str | None) -> None:
+        if mended:
+            log.warning("%s; vectors that are lost by it are bought again when their texts are embedded anew", mended)
 
 
 def dense_matrix(column: Any) -> NDArray[np.float32]:

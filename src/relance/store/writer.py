@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from relance.documents import Item, document_id
 from relance.store import Store, schemas
 from relance.store.allocators import return_memory
 from relance.store.cache_spaces import prune
+from relance.store.durable import sync_tables
 from relance.store.ids import IdSet
 from relance.store.index_tables import IndexTables
 from relance.store.maintenance import compact_if_due, index_lookups, refresh_indexes
@@ -29,12 +31,13 @@ class Writer:
 
     Attributes:
         wrote: whether anything was written that `tidy` has to look after.
+        takes_over: whether readers move on to these tables from others when they are sealed, with those of the media.
     """
 
     def __init__(self, store: Store, spec: IndexSpec, tables: IndexTables, run_id: str,
                  check_lock: Callable[[], None], limits: CommitLimits = COMMIT_LIMITS) -> None:  # fmt: skip
         self.tables = tables
-        self.wrote = False
+        self.wrote = self.takes_over = False
         self._store = store
         self._spec = spec.store
         self._language = spec.search.language
@@ -47,10 +50,22 @@ class Writer:
         self._new, self._changed = Pending(limits), Pending(limits)
         self._appended = IdSet()
         self._rows = 0  # of both tables, as far as this run knows
+        self._since_ns = time.time_ns()
 
-    def repair(self) -> None:
-        """Let documents that an interrupted run left half done look changed, so that this run writes them anew."""
-        self.wrote |= repair(self.tables) or self.tables.writer is not None
+    def repair(self) -> list[str]:
+        """Mend tables that are not as the last run left them (see `relance.store.repair`); returns what was done.
+
+        Costs two counts and a look at the names and sizes of files where nothing differs.
+        """
+        tables = self.tables
+        if tables.is_sealed or not (tables.writer or any(part.exists for part in tables.parts)):
+            return []
+        notes = repair(self._store, tables)
+        if notes or tables.writer is not None:
+            self.wrote = True
+        else:
+            IndexTables.seal([tables])
+        return notes
 
     def expect(self, collections: Sequence[str]) -> None:
         """Name the files of rows (by id) whose rows will be written: from then on they count as unread until done."""
@@ -64,7 +79,7 @@ class Writer:
         Args:
             chunks: all chunks of each document, in the columns of `schemas.values`.
             documents: a row a document for the manifest, also of those that have no chunks here: they were only
-                touched, and what the index has of them stays.
+                touched, and what the index has of them stays; or they say that they have none, and it goes.
             known: ids of documents that the index may hold rows of.
         """
         self._begin()
@@ -109,9 +124,12 @@ class Writer:
 
     def _replace(self) -> None:
         """Commit changed documents, and the rows of touched ones."""
+        import pyarrow.compute as pc
+
         self._check_lock()
         (chunks, documents), now = self._changed.tables(), datetime.now(UTC)
-        ids = set(chunks["doc_id"].unique().to_pylist())
+        empty = documents.filter(pc.field("chunks") == 0)["doc_id"]
+        ids = {*chunks["doc_id"].unique().to_pylist(), *empty.to_pylist()}
         self._half_done |= ids
         if ids:
             self.tables.chunks.replace(chunks, known=list(ids), run_id=self._run_id, now=now)
@@ -156,7 +174,10 @@ class Writer:
         return_memory()
 
     def tidy(self, *, bought: int) -> None:
-        """Commit what waits, sweep tombstones, refresh indexes, compact, and keep the cache within its size."""
+        """Commit what waits, sweep tombstones, refresh indexes, compact, and keep the cache within its size.
+
+        When it returns a power cut takes nothing of it.
+        """
         self.flush()
         if not self.wrote:
             return
@@ -173,22 +194,29 @@ class Writer:
         index_lookups(tables.manifest.table, "doc_id")
         if bought:
             prune(self._store, max_bytes=int(self._spec.cache_max_bytes))
+        sync_tables(self._store, [part.name for part in tables.parts], since_ns=self._since_ns)
 
     def publish(self, *, complete: bool) -> str | None:
-        """Let readers use what was written; returns why not, if they still use the tables of another model."""
+        """Let readers use what was written once it is sealed; returns why not, if another model's tables serve on."""
         alias = self.tables.alias
         if alias is not None and alias["table"] == self.tables.name:
             return None
         if alias is not None and not complete:
             return f"readers still use {alias['table']}: {self.tables.name} (another model) is not complete; run again"
         self.tables.chunks.create()  # an empty index can be searched, too
-        self.tables.serve()
+        self.takes_over = True
+        self.wrote = True  # so that the next run finds them sealed
         return None
 
+    @property
+    def whole(self) -> bool:
+        """Whether it wrote, and no commit failed between two tables."""
+        return self.wrote and not (self._half_done or len(self._new) or len(self._changed))
+
     def close(self) -> None:
-        """Say that everything is whole, unless a commit failed between two tables."""
-        if self.wrote and not (self._half_done or len(self._new) or len(self._changed)):
-            self.tables.mark(None)
+        """Let readers move on to what was written, if that is whole."""
+        if self.whole:
+            IndexTables.seal([self.tables], serve=[self.tables] * self.takes_over)
 
     def _stamped(self, documents: pa.Table, written: set[str], now: datetime) -> pa.Table:
         """Add the run to rows of the manifest; of documents that were only touched the run that wrote their chunks."""
@@ -209,10 +237,10 @@ class Writer:
         self._check_lock()
         if self._begun:
             return
+        self.tables.mark(self._run_id)  # before anything is written: readers stay at what there is now
         self.tables.chunks.create()
         if self.tables.alias is None:
             self.tables.serve()
-        self.tables.mark(self._run_id)
         self.tables.manifest.forget_markers(self._collections)
         tables = (self.tables.chunks.table, self.tables.manifest.table)
         self._rows = sum(table.count_rows() for table in tables if table is not None)

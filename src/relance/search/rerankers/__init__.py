@@ -28,23 +28,27 @@ class RerankerInfo:
 
     Attributes:
         name: `provider/model`, as in the spec.
-        max_documents: texts in one request.
+        max_documents: texts, images and videos in one request.
+        max_media: images among them.
         max_text_tokens: of a question or a text; longer ones are cut off by the service.
         max_request_tokens: the question's once for each text, and all texts'.
         requests_per_minute: published limit.
         tokens_per_minute: published limit.
         price_per_million_tokens: US dollars; 0.0 where nothing is paid.
         merges: whether it only merges the lists of a hybrid search anew, and reads no text.
+        sees: whether it looks at images and videos, not only at their captions.
     """
 
     name: str
     max_documents: int = 0
+    max_media: int = 0
     max_text_tokens: int = 0
     max_request_tokens: int = 0
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     price_per_million_tokens: float | None = 0.0
     merges: bool = False
+    sees: bool = False
 
 
 @dataclass(slots=True, frozen=True)

@@ -77,7 +77,7 @@ def _table(candidates: Sequence[Candidate], mode: str, column: str, *, every: bo
     return pa.table(
         {
             "_rowid": pa.array(there, pa.uint64()),
-            "text": pa.array([candidates[at].row["text"] for at in there], pa.string()),
+            "text": pa.array([candidates[at].text for at in there], pa.string()),
             column: pa.array([1 - score if column == "_distance" else score for score in scores], pa.float32()),
         }
     )
