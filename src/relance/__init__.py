@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         RetryableError,
         SpecError,
         StoppedError,
+        StoreError,
     )
     from relance.index import Index
     from relance.pipeline.plan import Plan, Preview
@@ -38,7 +39,7 @@ __all__ = ["AccountError", "ApprovalNeededError", "BudgetError", "CacheSpace", "
            "FailureRow", "FilterError", "Hit", "Hits", "Index", "IndexBusyError", "IndexSpec", "InputError",
            "Maintained", "MediaHit", "MissingExtraError", "Mode", "Plan", "Preview", "Progress", "RelanceError",
            "Report", "RetryableError", "Rollback", "RunHandle", "RunSummary", "SpecError", "Status", "StoppedError",
-           "__version__", "load_spec"]  # fmt: skip
+           "StoreError", "__version__", "load_spec"]  # fmt: skip
 
 __version__ = "0.1.0"
 

@@ -6,13 +6,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import repeat
+from pathlib import Path
 from typing import Any, Literal
 
 __all__ = [
     "Chunk",
     "Content",
     "Document",
+    "Ignored",
     "Item",
     "Media",
     "MediaDocument",
@@ -91,6 +94,21 @@ class Item:
 
 
 @dataclass(slots=True, frozen=True)
+class Ignored:
+    """What a source has and the index has not, on purpose; it is counted by reason.
+
+    Attributes:
+        uri: of a file, or of a folder with all below it: then it ends with `/`.
+        reason: a few words, the same for all of a kind, such as `hidden`.
+        kind: what tells some of them from others, such as `.iso`; empty where nothing does.
+    """
+
+    uri: str
+    reason: str
+    kind: str = ""
+
+
+@dataclass(slots=True, frozen=True)
 class Media:
     """An image, a video, or several images of one thing, as it is embedded.
 
@@ -98,7 +116,8 @@ class Media:
         kind: what it is; `images` are several views of one thing that get one vector together.
         urls: addresses the service fetches itself.
         data: else the files themselves, sent as Base64.
-        media_types: of `data`, e.g. `image/png`.
+        files: paths of more of them, of the run's staging area, which are read when they are sent.
+        media_types: of `data`, then of `files`, e.g. `image/png`.
         content_hash: names the content, so that the same picture under two addresses is bought once.
         caption: fused with the picture into one vector where the spec asks for that; else empty.
         tokens: what it will probably be billed as.
@@ -111,6 +130,16 @@ class Media:
     content_hash: str = ""
     caption: str = ""
     tokens: int = 0
+    files: tuple[str, ...] = ()
+
+    def contents(self) -> list[bytes]:
+        """Return the files themselves, those that lie in the staging area included."""
+        return [*self.data, *(Path(path).read_bytes() for path in self.files)]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it brings into a request."""
+        return sum(map(len, self.data)) + sum(Path(path).stat().st_size for path in self.files)
 
     @property
     def identity(self) -> str:
@@ -145,6 +174,8 @@ class Document:
         text: Unicode in NFC with `\n` line ends; chunk offsets count its characters.
         syntax: `markdown`, `text`, `row`, or `code:LANGUAGE`; what `chunking.strategy: auto` goes by.
         pages: character offset at which each page begins, for paged formats; else empty.
+        warnings: what of it is not in the text, or is a guess: one sentence each, such as
+            `pages 2 and 3 are pictures without text`.
     """
 
     uri: str
@@ -155,6 +186,7 @@ class Document:
     syntax: str = "text"
     metadata: dict[str, Any] = field(default_factory=dict)
     pages: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -172,6 +204,7 @@ class MediaDocument(Document):
         width: pixels, 0 where unknown (several images); as `height`.
         duration_s: seconds, of videos.
         size: bytes.
+        last_seen: when it was last found, where it is gone; else None.
     """
 
     media: Media = Media("image")
@@ -181,6 +214,7 @@ class MediaDocument(Document):
     height: int = 0
     duration_s: float | None = None
     size: int = 0
+    last_seen: datetime | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -190,12 +224,15 @@ class Chunk:
     Attributes:
         tokens: exact number of tokens of that span alone, by the embedding model's tokenizer.
         heading_path: titles of the headings above the span, outermost first.
+        lead: what the span needs before it to be read alone, and does not hold: the header of the table that it
+            continues. It is embedded and shown with the span, and found by full-text search.
     """
 
     start: int
     end: int
     tokens: int
     heading_path: tuple[str, ...] = ()
+    lead: str = ""
 
 
 def chunk_ids(document: str, texts: list[str]) -> list[str]:

@@ -4,13 +4,20 @@ RelanceError
 ├── RetryableError            wait, then do the same again
 │   ├── RateLimitedError      … after `retry_after_s`, if the provider said so
 │   ├── SuspectInputError     … and if that does not help, it is one of the inputs
+│   ├── UnreachableError      … when it is there: nothing was sent
 │   └── IndexBusyError        … when the other run has ended
 ├── InputError                one document or text is at fault: it becomes a failure, the rest goes on
+│   ├── GoneError             … it is no longer where it was
+│   ├── UnfetchedError        … the service could not fetch it from its address
 │   └── DocumentError         … with the uri it came from
+│       ├── GoneDocumentError … what it is of is no longer at its address
+│       └── EmptyError        … it can be read, and has no text
 ├── ConfigurationError        fix the spec, the environment or the installation
 │   ├── SpecError             … with file, line and field
 │   └── MissingExtraError     … with the command that installs it
+├── StoreError                the disk or the object store has to change, or a table of the store is hurt
 ├── AccountError              bad key, unpaid bill, wrong region: every further call fails too, so the run stops
+│   └── DeniedError           … unless something else goes through: then it is what was sent
 ├── BudgetError               the work would cost more than `limits` allow
 ├── ApprovalNeededError       a person has to agree first: much money, or much of the index gone
 ├── RejectedError             a person was asked, and said no
@@ -22,12 +29,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from relance.safe_text import redact
+
 __all__ = [
     "AccountError",
     "ApprovalNeededError",
     "BudgetError",
     "ConfigurationError",
+    "DeniedError",
     "DocumentError",
+    "EmptyError",
+    "GoneDocumentError",
+    "GoneError",
     "IndexBusyError",
     "InputError",
     "MissingExtraError",
@@ -37,12 +50,18 @@ __all__ = [
     "RetryableError",
     "SpecError",
     "StoppedError",
+    "StoreError",
     "SuspectInputError",
+    "UnfetchedError",
+    "UnreachableError",
 ]
 
 
 class RelanceError(Exception):
-    """Anything relance raises on purpose; its text is meant for the user."""
+    """Anything relance raises on purpose; its text is meant for the user, without the passwords of addresses."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redact(each) if isinstance(each, str) else each for each in args))
 
 
 class RetryableError(RelanceError):
@@ -61,6 +80,10 @@ class SuspectInputError(RetryableError):
     """The service fell over while it worked on this input; if it does so again and again, it is the input."""
 
 
+class UnreachableError(RetryableError):
+    """There was no connection: the service, or the way to it, is not there."""
+
+
 class IndexBusyError(RetryableError):
     """Another run holds this index."""
 
@@ -69,16 +92,32 @@ class InputError(RelanceError):
     """The input itself is refused; sending it again is no use."""
 
 
+class GoneError(InputError):
+    """There is nothing at the address, and the server says so (404 or 410)."""
+
+
+class UnfetchedError(InputError):
+    """A service could not fetch what it was given the address of; it may take the content itself."""
+
+
 class DocumentError(InputError):
     """A document cannot be indexed; `reason` is one plain sentence."""
 
     def __init__(self, uri: str, reason: str) -> None:
         super().__init__(f"{uri}: {reason}")
         self.uri = uri
-        self.reason = reason
+        self.reason = redact(reason)
 
     def __reduce__(self) -> tuple[type[DocumentError], tuple[str, str]]:
         return type(self), (self.uri, self.reason)
+
+
+class GoneDocumentError(DocumentError, GoneError):
+    """What a document is of is no longer at its address."""
+
+
+class EmptyError(DocumentError):
+    """A document has no text in it, which is no failure: it is indexed as a document without chunks."""
 
 
 class ConfigurationError(RelanceError):
@@ -109,8 +148,31 @@ class MissingExtraError(ConfigurationError):
         return type(self), (self.what, self.extra)
 
 
+class StoreError(RelanceError):
+    """The store cannot be read or written.
+
+    Attributes:
+        doing: what was done, and to which table: `writing notes__0f6a1c2d`.
+        cause: the innermost one that is known.
+        remedy: what to do.
+    """
+
+    def __init__(self, doing: str, cause: str, remedy: str) -> None:
+        super().__init__(f"the store failed while {doing}: {cause}; {remedy}")
+        self.doing = doing
+        self.cause = cause
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[StoreError], tuple[str, str, str]]:
+        return type(self), (self.doing, self.cause, self.remedy)
+
+
 class AccountError(RelanceError):
     """The provider refuses this account; nothing else will succeed either."""
+
+
+class DeniedError(AccountError):
+    """A request was forbidden without a reason: the account has no right, or a firewall dislikes what was sent."""
 
 
 class BudgetError(RelanceError):

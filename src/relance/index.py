@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
     from relance.search.media import MediaHit
+    from relance.store.doctor import Examination
     from relance.store.failures import FailureRow
     from relance.store.maintain import Maintained
 
@@ -94,6 +96,9 @@ class Index:
     def ingest(self, *, full: bool = False, only: Sequence[str] = (), wait_s: float = 0.0, approved: bool = False,
                engine: EngineName = "", workers: int = 0, handle: RunHandle | None = None) -> Report:  # fmt: skip
         """Bring the index in sync with its sources, without Prefect.
+
+        With `gate` in the spec the tables in use are brought in sync by the model that made them;
+        `relance.reembed.reembed` builds new ones for another model or splitting, compares and switches.
 
         Raises ApprovalNeededError before it spends anything where it would cost more, and before it removes anything
         where it would remove more, than `limits` let it without a person's approval.
@@ -163,35 +168,48 @@ class Index:
     def search_media(self, query: str = "", *, image: str | Path = "", k: int = 10,  # noqa: PLR0913
                      mode: Mode = "hybrid", where: str | None = None,
                      filter: str | None = None, like: str = "", offset: int = 0,  # noqa: A002
-                     instruct: str | None = None, explain: bool = False) -> Hits[MediaHit]:  # fmt: skip
+                     rerank: str | None = None, instruct: str | None = None, floor: float | None = None,
+                     explain: bool = False) -> Hits[MediaHit]:  # fmt: skip
         """Find the best images and videos by words, by a picture (a file or an address), or by one of the index.
 
-        The arguments are those of `search`.
+        The arguments are those of `search`; a reranker has to see pictures, and `like` may be an address of the index.
+        `floor` is how many standard deviations a hit has to stand out of a list of the search: by default
+        `search.media_floor` of the spec; 0 takes every picture there is.
         """
         question = Question(query=query, like=like, image=str(image), k=k, offset=offset, mode=mode, where=where,
-                            filter=filter, instruct=instruct)  # fmt: skip
-        return self._searcher.media(question, explain=explain)
+                            filter=filter, instruct=instruct, floor=floor)  # fmt: skip
+        return self._searcher.media(question, rerank=rerank, explain=explain)
 
     def search_both(self, query: str = "", *, image: str | Path = "", k: int = 10,  # noqa: PLR0913
                     mode: Mode = "hybrid", where: str | None = None,
                     filter: str | None = None, like: str = "", offset: int = 0,  # noqa: A002
                     group: bool = False, rerank: str | None = None, instruct: str | None = None,
+                    floor: float | None = None,
                     explain: bool = False) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
         """Find the best chunks and the best images and videos; what is like a picture is looked for among pictures.
 
         A condition may name columns that only one of the two tables has: the other has no hits then. The arguments are
-        those of `search`.
+        those of `search`, and the `floor` of media. A reranker that sees pictures sorts both in one go: then the scores
+        of the two lists can be compared.
         """
         question = Question(query=query, like=like, image=str(image), k=k, offset=offset, mode=mode, where=where,
-                            filter=filter, instruct=instruct)  # fmt: skip
+                            filter=filter, instruct=instruct, floor=floor)  # fmt: skip
         return self._searcher.both(question, group=group, rerank=rerank, explain=explain)
 
     # The same for async callers, with the same arguments.
     asearch, asearch_media, asearch_both = awaitable(search), awaitable(search_media), awaitable(search_both)
 
-    def table(self, *, media: bool = False) -> Table:
-        """Open the LanceDB table that serves the index now, or the one with its media."""
-        return self._store.db.open_table(self._serving.newest(media=media).name)
+    def table(self, *, media: bool = False, pinned: bool = False) -> Table:
+        """Open the LanceDB table that serves the index now, or the one with its media, at its newest version.
+
+        With `pinned` it is read-only and stays at the version that searches see, which a whole run left.
+        """
+        version = self._serving.newest(media=media)
+        table = self._store.db.open_table(version.name)
+        if pinned:
+            with contextlib.suppress(ValueError):  # pruned a moment ago: then the newest is whole
+                table.checkout(version.version)
+        return table
 
     def status(self) -> Status:
         """Describe the index as it is now."""
@@ -227,6 +245,18 @@ class Index:
         from relance.store.maintain import maintain
 
         return maintain(self.spec, self._store, wait_s=wait_s)
+
+    def doctor(self, *, repair: bool = False, wait_s: float = 0.0, record: bool = False) -> Examination:
+        """Check everything the index has in its store; writes nothing unless an argument says so.
+
+        Args:
+            repair: repair what can be repaired; the findings say what was done, and what is lost.
+            wait_s: seconds to wait for a run on this index before a repair, before IndexBusyError.
+            record: note in the store how many findings there are, for the metrics; a repair always does.
+        """
+        from relance.pipeline.doctor import check_up
+
+        return check_up(self.spec, mend=repair, wait_s=wait_s, record=record)
 
     def cache(self) -> list[CacheSpace]:
         """Describe the embedding cache of the store, one entry per vector space."""

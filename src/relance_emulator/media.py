@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import lru_cache
+from ssl import SSLContext, create_default_context
 
 from relance_emulator.models import MultimodalModel
 from relance_emulator.problems import invalid, named
@@ -54,7 +56,7 @@ async def download(url: str, limit: int) -> bytes:
     content = bytearray()
     try:
         async with (
-            httpx.AsyncClient(timeout=5.0, follow_redirects=True, trust_env=False) as client,
+            httpx.AsyncClient(timeout=5.0, follow_redirects=True, trust_env=False, verify=_certificates()) as client,
             client.stream("GET", url) as response,
         ):
             if response.status_code != 200:
@@ -72,6 +74,12 @@ async def download(url: str, limit: int) -> bytes:
     except httpx.HTTPError:
         raise named("MediaDownload") from None
     return bytes(content)
+
+
+@lru_cache(maxsize=1)
+def _certificates() -> SSLContext:
+    """Read the certificates once: it takes longer than fetching a picture from this machine."""
+    return create_default_context()
 
 
 def check_shape(width: int, height: int) -> None:

@@ -260,11 +260,14 @@ class RerankModel:
         characters: of one text; a longer one is refused.
         text_tokens: of a text or the question; what is longer is cut off.
         request_tokens: the question's once for each text, and those of all texts.
+        images: per call; 0: it takes texts only. So are `videos`.
         rates: published limits by region.
     """
 
     name: str
     documents: int = 500
+    images: int = 0
+    videos: int = 0
     characters: int = 300_000
     text_tokens: int = 4000
     request_tokens: int = 120_000
@@ -275,8 +278,17 @@ class RerankModel:
 RERANKERS: dict[str, RerankModel] = {
     model.name: model
     for model in (
-        RerankModel(name="qwen3-rerank", rates={"beijing": Rate(5400, 0)}),
-        RerankModel(name="qwen3.7-text-rerank"),
+        RerankModel(name="qwen3-rerank", request_tokens=30_000, rates={"beijing": Rate(5400, 5_000_000_000)}),
+        RerankModel(name="qwen3.7-text-rerank", request_tokens=32_768, rates={"beijing": Rate(3000, 0)}),
+        RerankModel(
+            name="qwen3-vl-rerank",
+            documents=100,
+            images=40,
+            videos=4,
+            text_tokens=8000,
+            regions=BEIJING,
+            rates={"beijing": Rate(600, 9_000_000)},
+        ),
         RerankModel(name="gte-rerank-v2", request_tokens=30_000, regions=BEIJING, rates={"beijing": Rate(5040, 0)}),
     )
 }

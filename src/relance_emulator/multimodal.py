@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from relance_emulator.wire import Billing, Call, Reply, as_json
 if TYPE_CHECKING:
     from relance_emulator.service import Service
 
-__all__ = ["answer"]
+__all__ = ["Part", "answer", "see"]
 
 KINDS = ("text", "image", "video", "multi_images")
 
@@ -32,6 +32,7 @@ class Part:
         group: parts with the same number become one vector.
         weight: in that vector.
         vector: shape (the local model's dimension,).
+        words: of what is seen of a picture or film.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Part:
     media_tokens: int = 0
     seconds: float = 0.0
     vector: Matrix | None = None
+    words: set[str] = field(default_factory=set)
 
 
 async def answer(service: Service, call: Call) -> Reply:
@@ -58,12 +60,12 @@ async def answer(service: Service, call: Call) -> Reply:
     dimension = validation.dimension(parameters.get("dimension"), model)
     validation.choice(parameters, "output_type", ("dense",))
     for part in parts:
-        await _see(service, call, model, part, parameters)
+        await see(service, call, model, part, parameters)
     service.limits.tokens(model.name, sum(part.text_tokens + part.media_tokens for part in parts))
     await service.pace(len(parts))
 
     groups = [[part for part in parts if part.group == group] for group in sorted({part.group for part in parts})]
-    # `_see` has filled every vector.
+    # `see` has filled every vector.
     base = np.stack([np.sum([part.weight * part.vector for part in group], axis=0) for group in groups])  # ty: ignore
     vectors = fitted(unit(base), model.name, dimension)
     tokens, bill = _bill(model, parts, len(groups))
@@ -123,7 +125,7 @@ def _check_counts(parts: list[Part], model: MultimodalModel) -> None:
             )
 
 
-async def _see(service: Service, call: Call, model: MultimodalModel, part: Part, parameters: dict[str, Any]) -> None:
+async def see(service: Service, call: Call, model: MultimodalModel, part: Part, parameters: dict[str, Any]) -> None:
     """Fill in a part's vector, its tokens and what it is known by."""
     if part.kind == "text":
         if not isinstance(part.value, str):
@@ -145,10 +147,11 @@ async def _see(service: Service, call: Call, model: MultimodalModel, part: Part,
             part.seconds += facts.seconds
             frames = max(1, min(most, round(facts.seconds * (float(fps) or 1.0))))
         else:
-            facts, frames = await asyncio.to_thread(pictures.see_image, content, model), 1
+            facts, frames = await asyncio.to_thread(service.pictures.see, content, model), 1
         part.media_tokens += frames * _image_tokens(model, facts.width, facts.height, parameters)
         part.key = zlib.crc32(content, part.key)
         seen.append(await service.pictures.of_facts(facts, content))
+        part.words |= set(facts.words())
     part.vector = unit(np.mean(seen, axis=0)[None])[0]
     part.key = hash((part.kind, part.key))
 

@@ -1,9 +1,11 @@
-"""Vectors of pictures and videos by what anybody can see of them: colours, brightness, outline, turned into words."""
+"""Vectors of pictures and videos by what anybody can see of them: colours, brightness, outlines, turned into words."""
 
 from __future__ import annotations
 
+import hashlib
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,11 @@ from numpy.typing import NDArray
 from relance.errors import MissingExtraError
 from relance_emulator import media
 from relance_emulator.models import MultimodalModel
+from relance_emulator.outlines import CHINESE_OUTLINES, outlines
 from relance_emulator.problems import invalid
 from relance_emulator.vectors import Matrix, Vectors, noise, unit
 
-__all__ = ["Facts", "Pictures", "colours", "see_image", "see_video"]
+__all__ = ["Facts", "Pictures", "colours", "named", "see_image", "see_video"]
 
 ILLEGAL = "The image format is illegal and cannot be opened"
 MOST_PIXELS = 100_000_000
@@ -39,6 +42,7 @@ WORDS = {
 HUES = [(16, "red"), (42, "orange"), (70, "yellow"), (165, "green"), (195, "turquoise"), (255, "blue"), (290, "purple")]
 HUES += [(340, "pink")]
 CHINESE = 0.5  # weight of the Chinese words beside the English
+REMEMBERED = 5000  # images whose facts are kept: a few hundred bytes each
 OWN = 0.02  # how much of a vector is the file's own, so that no two are equal
 
 
@@ -50,6 +54,7 @@ class Facts:
         colours: name → share of the area, largest first; at least one.
         other: further words, such as `dark` or `wide`.
         seconds: a video's duration.
+        outlines: word → weight, of what stands before the background of an image.
     """
 
     width: int
@@ -57,14 +62,17 @@ class Facts:
     colours: dict[str, float]
     other: tuple[str, ...]
     seconds: float = 0.0
+    outlines: Mapping[str, float] = field(default_factory=dict)
 
     def words(self) -> dict[str, float]:
         """Return words and their weights."""
-        weights: dict[str, float] = {}
+        # The root: a small red sign on a wall is still something red.
+        seen = dict(self.outlines)
         for name, share in self.colours.items():
-            # The root: a small red sign on a wall is still something red.
-            weights[name] = share**0.5
-            weights[WORDS[name]] = CHINESE * share**0.5
+            seen[name] = max(share**0.5, seen.get(name, 0.0))
+        both = WORDS | CHINESE_OUTLINES
+        weights = {word: weight * part for name, weight in seen.items()
+                   for word, part in ((name, 1.0), (both[name], CHINESE))}  # fmt: skip
         return weights | dict.fromkeys(self.other, 0.15)
 
 
@@ -74,6 +82,17 @@ class Pictures:
     def __init__(self, vectors: Vectors) -> None:
         self._vectors = vectors
         self._words: dict[str, Matrix] = {}
+        self._looked: dict[tuple[str, bytes], Facts] = {}
+
+    def see(self, content: bytes, model: MultimodalModel) -> Facts:
+        """Look at an image as `see_image` does, once: a reranker is shown the same ones again and again."""
+        key = model.name, hashlib.blake2b(content, digest_size=16).digest()
+        facts = self._looked.get(key)
+        if facts is None:
+            facts = see_image(content, model)
+            if len(self._looked) < REMEMBERED:
+                self._looked[key] = facts
+        return facts
 
     async def of_facts(self, facts: Facts, content: bytes) -> Matrix:
         """Return a unit vector, shape (the local model's dimension,); the same content always has the same."""
@@ -108,7 +127,7 @@ def see_image(content: bytes, model: MultimodalModel) -> Facts:
             pixels = np.asarray(small.resize((GRID, GRID), Image.Resampling.BOX))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise invalid(ILLEGAL) from None
-    return _facts(pixels, width, height)
+    return _facts(pixels, width, height, outlines(named(pixels)))
 
 
 def see_video(content: bytes, model: MultimodalModel, *, fps: float, most_frames: int) -> Facts:
@@ -146,18 +165,26 @@ def _frames(container: Any, fps: float, most_frames: int) -> tuple[list[NDArray[
     return frames, seconds, (stream.width, stream.height)
 
 
-def _facts(pixels: NDArray[np.uint8], width: int, height: int, *, seconds: float = 0.0) -> Facts:
+def _facts(pixels: NDArray[np.uint8], width: int, height: int, patches: Mapping[str, float] | None = None, *,
+           seconds: float = 0.0) -> Facts:  # fmt: skip
     brightness = float(pixels.mean()) / 255
     other = ["video" if seconds else "picture"]
     if brightness < 0.3 or brightness > 0.8:
         other.append("dark" if brightness < 0.3 else "bright")
     if max(width, height) > 1.3 * min(width, height):
         other.append("wide" if width > height else "tall")
-    return Facts(width, height, colours(pixels), tuple(other), seconds)
+    return Facts(width, height, colours(pixels), tuple(other), seconds, patches or {})
 
 
 def colours(pixels: NDArray[np.uint8]) -> dict[str, float]:
     """Name the colours of RGB pixels, shape (…, 3): name → share, largest first, only those of 5 % and more."""
+    found, counts = np.unique(named(pixels), return_counts=True)
+    shares = sorted(zip((counts / counts.sum()).tolist(), found.tolist(), strict=True), reverse=True)
+    return {name: share for share, name in shares if share >= 0.05 or share == shares[0][0]}
+
+
+def named(pixels: NDArray[np.uint8]) -> NDArray[np.str_]:
+    """Name the colour of each RGB pixel, shape (…, 3)."""
     rgb = pixels.reshape(-1, 3).astype(np.float32) / 255
     value, low = rgb.max(axis=1), rgb.min(axis=1)
     spread = value - low
@@ -176,6 +203,4 @@ def colours(pixels: NDArray[np.uint8]) -> dict[str, float]:
     names[(names == "red") & (saturation < 0.55) & (value > 0.7)] = "pink"
     colourless = (saturation < 0.18) | (value < 0.18)
     names[colourless] = np.select([value < 0.25, value > 0.82], ["black", "white"], "grey")[colourless]
-    found, counts = np.unique(names, return_counts=True)
-    shares = sorted(zip((counts / counts.sum()).tolist(), found.tolist(), strict=True), reverse=True)
-    return {name: share for share, name in shares if share >= 0.05 or share == shares[0][0]}
+    return names.reshape(pixels.shape[:-1])

@@ -149,7 +149,7 @@ def test_schema_is_the_same_on_stdout_and_in_a_file(run: Run) -> None:
 
 @pytest.fixture
 def with_failures(spec: Path) -> Path:
-    (spec.parent / "docs/empty [bold].md").write_bytes(b"")
+    (spec.parent / "docs/empty [bold].pdf").write_bytes(b"no PDF")
     fine = spec.parent / "docs/fine [red]text[/red].md"  # the slash makes it a folder
     fine.parent.mkdir()
     fine.write_text("# A [link] [/]\n\nriver \\\n", encoding="utf-8")
@@ -162,19 +162,19 @@ def test_a_run_with_failures_ends_with_three_and_valid_json(run: Run, with_failu
     assert (plan.code, plan.json["failed"]) == (3, 1)
     ran = run("ingest", spec, "--direct", "--json")
     assert (ran.code, ran.json["status"], ran.json["failed"]) == (3, "completed with failures", 1)
-    assert ran.json["failures"][0]["uri"] == "docs/empty [bold].md"
+    assert ran.json["failures"][0]["uri"] == "docs/empty [bold].pdf"
     (failure,) = run("failures", spec, "--json").json
-    assert (failure["uri"], failure["stage"]) == ("docs/empty [bold].md", "load")
-    assert "empty" in failure["reason"]
+    assert (failure["uri"], failure["stage"]) == ("docs/empty [bold].pdf", "load")
+    assert "damaged" in failure["reason"]
     assert run("status", spec, "--json").json["failures"] == 1
     assert run("ingest", spec, "--direct").code == 3, "as long as it fails, every run says so"
 
 
 def test_square_brackets_in_names_and_texts_are_shown_as_they_are(run: Run, with_failures: Path) -> None:
     spec = str(with_failures)
-    assert "docs/empty [bold].md" in run("plan", spec).out
-    assert "docs/empty [bold].md" in run("ingest", spec, "--direct").out
-    assert "docs/empty [bold].md" in run("failures", spec).out
+    assert "docs/empty [bold].pdf" in run("plan", spec).out
+    assert "docs/empty [bold].pdf" in run("ingest", spec, "--direct").out
+    assert "docs/empty [bold].pdf" in run("failures", spec).out
     found = run("search", spec, "link", "-k", "1").out
     assert "docs/fine [red]text[/red].md" in found
     assert "# A [link] [/] river \\" in found

@@ -78,6 +78,53 @@ def test_a_picture_can_be_asked_with(run: Run, hung: Path) -> None:
     assert shown.startswith("1. pics/c.png  1.000  image 24×16")
 
 
+def test_like_takes_a_picture_of_the_index_and_one_from_elsewhere(run: Run, hung: Path) -> None:
+    folder = hung.parent
+    by_uri = run("search", str(hung), "--like", "pics/c.png", "--json").json["media"]
+    assert by_uri
+    assert "pics/c.png" not in {hit["uri"] for hit in by_uri}
+    by_file = run("search", str(hung), "--like", str(folder / "pics/c.png"), "--json").json
+    assert (by_file["hits"], by_file["media"][0]["url"], by_file["media"][0]["found_by"]) == (
+        [],
+        "pics/c.png",
+        ["dense"],
+    )
+    assert run("search", str(hung), "--like", str(folder / "pics/c.png"), "-k", "1").out.startswith(
+        "1. pics/c.png  1.000"
+    )
+    ran = run("search", str(hung), "--like", "pics/nothing.png")
+    assert (ran.code, "there is no document" in one_message(ran)) == (2, True)
+    ran = run("search", str(hung), "--like", str(hung))
+    assert (ran.code, "no image or video" in one_message(ran)) == (2, True)
+
+
+def test_hits_say_where_else_they_are_and_the_moment_of_a_film(run: Run, hung: Path, gallery: Any) -> None:
+    gallery.write("n.jsonl", json.dumps({"id": "f", "url": "pics/b.png", "moment_s": 42.4}))
+    declared = json.loads(hung.read_text())
+    rows = {"url": "url", "metadata": ["moment_s"]}
+    declared["sources"].append({"type": "files", "root": ".", "include": ["n.jsonl"], "rows": rows})
+    hung.write_text(json.dumps(declared))
+    assert run("ingest", str(hung), "--direct").code == 0
+    ran = run("search", str(hung), "--image", str(hung.parent / "pics/b.png"), "-k", "1")
+    assert "also" in ran.out
+    found = run("search", str(hung), "green", "--mode", "dense", "--where", "uri = 'n.jsonl#f'").out
+    assert "at 0:42" in found
+
+
+def test_texts_and_pictures_sorted_together_are_one_list(run: Run, hung: Path, gallery: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("DASHSCOPE_BASE_URL", f"{gallery.embed_url}/api/v1")
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")
+    declared = json.loads(hung.read_text())
+    declared["search"] = {"rerank": {"model": "dashscope/qwen3-vl-rerank", "region": "beijing"}}
+    hung.write_text(json.dumps(declared))
+    ran = run("search", str(hung), "calm lake", "--explain")
+    assert ran.code == 0
+    numbers = [line.partition(".")[0] for line in ran.out.splitlines() if line[:1].isdigit()]
+    assert numbers == ["1", "2", "3", "4"]
+    assert ran.out.startswith("1. docs/j.md")
+    assert "texts and media together" in ran.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(("--image", "gone.png"), "gone.png: no such file"), (("red", "--image", "a.png"), "one of them"),

@@ -19,8 +19,20 @@ column = words.filter(bool)
 pattern = st.from_regex(r"[a-z*?é手][a-z0-9*? é手]{0,8}(/[a-z*]{1,3})?", fullmatch=True)
 path = st.from_regex(r"(\.|\.\./)?[a-zé手 ]{0,5}[a-z](/[a-z0-9]{1,3}){0,2}", fullmatch=True)
 count = st.integers(0, 10_000)
+no_brace = words.filter(lambda text: not {"{", "}"} & set(text))
+template = no_brace | st.tuples(no_brace, no_brace.filter(str.strip)).map(lambda parts: f"{parts[0]}{{{parts[1]}}}")
 rows = st.fixed_dictionaries(
-    {}, optional={"id": column, "text": st.lists(column, min_size=1), "title": words, "metadata": st.lists(column)}
+    {},
+    optional={
+        "id": st.none() | words,
+        "text": st.lists(template.filter(bool), min_size=1),
+        "title": template,
+        "metadata": st.lists(column),
+        "labels": st.booleans(),
+        "path": words,
+        "sheet": words,
+        "header": count,
+    },
 )
 source = st.fixed_dictionaries(
     {"type": st.just("files"), "root": path},

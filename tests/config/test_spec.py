@@ -67,7 +67,7 @@ def test_examples_of_a_field_are_valid_values(model):
         ({"root": " "}, "is empty"),
         ({"max_size": "1,000"}, "size such as 20MB"),
         ({"max_size": "20MB please"}, "size such as 20MB"),
-        ({"rows": {"id": ""}}, "at least 1 character"),
+        ({"rows": {"text": [""]}}, "at least 1 character"),
         ({"rows": {"text": []}}, "at least 1 item"),
     ],
 )

@@ -1,26 +1,24 @@
-"""Every reranker behaves alike; the emulator's endpoint answers DashScope's official clients as the service does."""
+"""Every reranker behaves alike, and a search uses it as its spec says."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
-import dashscope
+import dashscope_clients
 import numpy as np
 import pytest
-from dashscope.v2.errors import APIStatusError
 
 from relance.config import EmbeddingSpec, RerankSpec
-from relance.errors import AccountError, ConfigurationError, InputError, RetryableError
+from relance.errors import AccountError, BudgetError, ConfigurationError, InputError, RetryableError
 from relance.index import Index
+from relance.search.candidate import Candidate
 from relance.search.rerankers import Reranker, open_reranker
 from relance.search.rerankers.models import MAX_CHARACTERS, MODELS, REQUEST_TOKENS
 from relance.testing.rerankers import TEXTS, RerankerContract, candidates
-from relance_emulator import EmulatorConfig, running
 from relance_emulator.models import RERANKERS
 
 Make = Callable[..., Index]
@@ -124,7 +122,7 @@ def test_the_request_is_the_documented_one(service: Any) -> None:
     }
     assert result.scores[4] == 0, "a blank text is not sent, and answers nothing"
     assert result.tokens == service.stats()["tokens_by_model"]["qwen3-rerank"]
-    assert result.cost_usd == pytest.approx(result.tokens * 0.072 / 1e6)
+    assert result.cost_usd == pytest.approx(result.tokens * 0.069 / 1e6)
 
 
 def test_many_and_long_texts_are_sent_in_parts_that_the_model_takes(service: Any) -> None:
@@ -176,6 +174,60 @@ def test_a_refused_request_is_tried_again_and_what_stays_wrong_is_told(service: 
         assert opened.rerank("ferry", candidates(TEXTS)).tokens > 0
 
 
+def seen(*urls: str) -> list[Candidate]:
+    rows = [{"text": "a caption", "kind": "video" if url.endswith("mp4") else "image", "url": url} for url in urls]
+    return [Candidate(str(at), row) for at, row in enumerate(rows)]
+
+
+def test_pictures_and_films_are_sent_by_their_address(service: Any, httpserver: Any) -> None:
+    httpserver.expect_request("/red.png").respond_with_data(dashscope_clients.picture("red"), content_type="image/png")
+    picture = httpserver.url_for("/red.png").replace("localhost", "127.0.0.1")
+    with reranker("dashscope/qwen3-vl-rerank", instruct="Find pictures") as opened:
+        result = opened.rerank("a red square", [*seen(picture, "oss://x/1.png"), *candidates(["a text"])])
+    (body,) = bodies(service)
+    assert body == {
+        "model": "qwen3-vl-rerank",
+        "input": {
+            "query": {"text": "a red square"},
+            "documents": [{"image": picture}, {"text": "a caption"}, {"text": "a text"}],
+        },
+        "parameters": {"return_documents": False, "top_n": 3, "instruct": "Find pictures"},
+    }
+    assert result.scores.shape == (3,)
+    assert result.tokens == service.stats()["tokens_by_model"]["qwen3-vl-rerank"]
+    assert result.cost_usd is not None
+    assert result.tokens * 0.0966 / 1e6 < result.cost_usd < result.tokens * 0.2484 / 1e6, "two prices"
+
+
+def test_no_more_pictures_are_sent_at_once_than_the_model_takes(service: Any, httpserver: Any) -> None:
+    httpserver.expect_request("/red.png").respond_with_data(dashscope_clients.picture("red"), content_type="image/png")
+    picture = httpserver.url_for("/red.png").replace("localhost", "127.0.0.1")
+    with reranker("dashscope/qwen3-vl-rerank") as opened:
+        scores = opened.rerank("a red square", [*candidates(["a text"] * 3), *seen(*[picture] * 45)]).scores
+    sent = [body["input"]["documents"] for body in bodies(service)]
+    assert sorted(sum("image" in each for each in documents) for documents in sent) == [5, 40]
+    assert (scores[3:] > 0).all()
+
+
+def test_a_budget_stops_before_the_question_that_would_break_it(service: Any) -> None:
+    once = 4 * len("ferry and river and bridge and weir") * 0.069 / 1e6  # a guess, from above
+    with reranker("dashscope/qwen3-rerank", max_cost_usd=once) as opened:
+        spent = 0.0
+        with pytest.raises(BudgetError, match=r"over search\.rerank\.max_cost_usd"):
+            for _ in range(50):
+                spent += opened.rerank("ferry", candidates(TEXTS)).cost_usd or 0.0
+        sent = len(bodies(service))
+    assert 0 < spent <= once
+    assert 1 <= sent < 50
+    with pytest.raises(ConfigurationError, match=r"search\.rerank\.price_per_million_tokens"):
+        open_reranker(section("dashscope/qwen3.7-text-rerank", region="singapore", max_cost_usd=1.0))
+
+
+def test_a_model_that_will_go_is_told(service: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with reranker("dashscope/gte-rerank-v2"):
+        assert "will be withdrawn soon, says the vendor; take dashscope/qwen3-rerank" in caplog.text
+
+
 def test_both_tables_of_rerankers_say_the_same() -> None:
     """The client's and the emulator's were written down apart."""
     assert MODELS.keys() == RERANKERS.keys()
@@ -190,95 +242,6 @@ def test_both_tables_of_rerankers_say_the_same() -> None:
         assert {
             region: offer.requests_per_minute for region, offer in model.offers.items() if region in other.rates
         } == {region: rate.requests_per_minute for region, rate in other.rates.items()}
-
-
-# ── the emulator and the official clients ────────────────────────────────────────────────────────────────────────────
-
-
-def classic(url: str, **arguments: Any) -> Any:
-    return dashscope.TextReRank.call(api_key="sk-test", base_address=f"{url}/api/v1", **arguments)
-
-
-def test_the_official_client_gets_what_the_service_would_answer(emulator: Any) -> None:
-    reply = classic(
-        emulator.url,
-        model="qwen3-rerank",
-        query="when does the ferry leave",
-        documents=TEXTS[:4],
-        top_n=2,
-        return_documents=True,
-    )
-    assert (reply.status_code, reply.code) == (200, "")
-    first, second = reply.output.results
-    assert (first.index, first["document"]["text"]) == (2, TEXTS[2])
-    assert 1 > first.relevance_score > second.relevance_score > 0
-    assert reply.usage.total_tokens > 20
-    assert reply.request_id
-    plain = classic(emulator.url, model="gte-rerank-v2", query="ferry", documents=TEXTS[:4])
-    assert len(plain.output.results) == 4
-    assert plain.output.results[0]["document"] is None
-
-
-def test_the_newer_official_clients_read_it_as_well(emulator: Any) -> None:
-    asked: dict[str, Any] = {
-        "model": "qwen3-rerank",
-        "query": "ferry",
-        "documents": TEXTS[:4],
-        "instruct": "Find timetables",
-    }
-    address: dict[str, Any] = {"base_url": f"{emulator.url}/api/v1", "api_key": "sk-test", "max_retries": 0}
-    with dashscope.Client(**address) as client:
-        reply = client.rerank.create(**asked)
-    assert reply.results[0].index == 2
-    assert reply.usage.total_tokens > 0
-
-    async def once() -> Any:
-        async with dashscope.AsyncClient(**address) as client:
-            return await client.rerank.create(**asked)
-
-    assert asyncio.run(once()).results == reply.results
-    assert json.loads(emulator.requests()[0]["body"])["parameters"] == {"instruct": "Find timetables"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "code", "words"),
-    [
-        ({"model": "qwen3-rerankk"}, 404, "ModelNotFound", "Model can not be found."),
-        ({"model": "text-embedding-v4"}, 400, "InvalidParameter", "url error, please check url！"),
-        ({"documents": ["x"] * 501}, 400, "InvalidParameter", "it should not be empty or larger than 500.: input.documents"),
-        ({"documents": ["x" * 300_001]}, 400, "InvalidParameter", "document index:0 is invalid, it should not be larger than 300000"),
-        ({"documents": ["", "x"]}, 400, "InvalidParameter", "document index:0 is invalid"),
-        ({"query": " "}, 400, "InvalidParameter", "input.query"),
-        ({"top_n": 0}, 400, "InvalidParameter", "top_n"),
-        ({"documents": ["the river " * 4000] * 20, "model": "gte-rerank-v2"}, 400, "InvalidParameter", "[1, 30000]"),
-    ],
-)  # fmt: skip
-def test_what_the_service_refuses_is_refused(
-    emulator: Any, arguments: dict[str, Any], status: int, code: str, words: str
-) -> None:
-    reply = classic(emulator.url, **{"model": "qwen3-rerank", "query": "ferry", "documents": ["x"], **arguments})
-    assert (reply.status_code, reply.code) == (status, code)
-    assert words in reply.message
-
-
-def test_without_a_key_or_with_too_many_requests_it_refuses() -> None:
-    from relance_emulator.config import Rate
-
-    config = EmulatorConfig(vectors="hash", limits={"*": Rate(60, 0)}, keys={"sk-one": ""}, region="singapore")
-    with running(config) as url:
-
-        def ask(model: str, key: str) -> int:
-            with dashscope.Client(base_url=f"{url}/api/v1", api_key=key, max_retries=0) as client:
-                try:
-                    client.rerank.create(model=model, query="a", documents=["b"])
-                except APIStatusError as error:
-                    return error.status_code or 0
-            return 200
-
-        assert ask("qwen3-rerank", "sk-two") == 401
-        assert ask("qwen3-rerank", "sk-one") == 200
-        assert ask("qwen3-rerank", "sk-one") == 429
-        assert ask("gte-rerank-v2", "sk-one") == 404, "it is not served in Singapore"
 
 
 # ── in a search ──────────────────────────────────────────────────────────────────────────────────────────────────────

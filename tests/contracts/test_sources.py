@@ -7,7 +7,7 @@ import pytest
 from row_items import row_items
 
 from relance.config import IndexSpec
-from relance.documents import Content, Document, Item
+from relance.documents import Content, Document, Ignored, Item
 from relance.errors import ConfigurationError, DocumentError
 from relance.pipeline.text_reader import TextReader, open_text_reader
 from relance.sources import Source, open_source
@@ -51,6 +51,8 @@ class TestFiles(SourceContract):
 def items(source):
     """List everything, collections and what they hold."""
     for found in source.list():
+        if isinstance(found, Ignored):
+            continue
         yield found
         if isinstance(found, Item) and found.collection:
             yield from row_items(source.rows(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 import urllib.request
@@ -14,7 +15,7 @@ import pytest
 from rows import rows
 
 from relance.config import IndexSpec
-from relance.errors import ConfigurationError, IndexBusyError
+from relance.errors import IndexBusyError, RelanceError, StoreError
 from relance.index import Index
 from relance.store import Store, open_store
 from relance.store.catalog import Catalog
@@ -188,8 +189,55 @@ def test_of_many_that_come_at_once_one_gets_in(make: Make) -> None:
 def test_a_store_that_cannot_be_reached_is_a_plain_error(make_index: Make, notes: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     index = make_index(store={"uri": str(tmp_path / "file" / "db")})
-    with pytest.raises((ConfigurationError, NotADirectoryError), match="file"):
+    with pytest.raises(StoreError, match=r"file.*Not a directory; .*`store.uri`"):
         index.ingest()
+
+
+def store_at(port: int, **options: str) -> dict[str, Any]:
+    return {"uri": "s3://shelf/away", "storage_options": {
+        "endpoint": f"http://127.0.0.1:{port}", "allow_http": "true", "region": "us-east-1", "aws_access_key_id": "nobody",
+        "aws_secret_access_key": "nothing", **options}}  # fmt: skip
+
+
+def test_an_object_store_that_is_away_is_a_sentence(make_index: Make, notes: Path) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        index = make_index(store=store_at(port, client_max_retries="0"))
+        for action in (index.ingest, lambda: index.search("river")):
+            with pytest.raises(StoreError) as caught:
+                action()
+            assert (
+                f"opening s3://shelf/away: Connection refused (http://127.0.0.1:{port}); is the object store up?"
+                in str(caught.value)
+            )
+            assert ".rs" not in str(caught.value)
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_the_doctor_says_that_an_object_store_is_away(make_index: Make, *, repair: bool) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        index = make_index(store=store_at(taken.getsockname()[1], client_max_retries="0"))
+        (found,) = index.doctor(repair=repair).findings
+    assert (found.code, found.where, found.level) == ("store-unreadable", "s3://shelf/away", "error")
+    assert "cannot be listed: Connection refused (http://127.0.0.1:" in found.what
+
+
+def test_an_object_store_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        options = store_at(silent.getsockname()[1], timeout="0.2s", client_max_retries="0")["storage_options"]
+        store = Store("s3://shelf/silent", storage_options=options, api_key="")
+        began = time.monotonic()
+        with pytest.raises(
+            StoreError, match=r"asking s3://shelf/silent: no answer within 0.2 s; is the object store up"
+        ):
+            store.ask(within_s=0.2)
+        assert time.monotonic() - began < 5
+        with pytest.raises(
+            StoreError, match=r"s3://shelf/silent: no answer in time \(http://127.0.0.1:\d+\); is the obj"
+        ):
+            store.tables()
 
 
 # -- the lease that stands in for a file lock --------------------------------------------------------------------
@@ -228,7 +276,7 @@ def test_one_renewal_that_fails_does_not_lose_the_lease(
     def flaky(self: Catalog, key: str, value: dict[str, Any], *, expected: dict[str, Any] | None) -> None:
         if threading.current_thread().name == "relance-lease" and not failures:
             failures.append(key)
-            raise ConfigurationError("the network is away")
+            raise RelanceError("the network is away")
         put(self, key, value, expected=expected)
 
     monkeypatch.setattr(Catalog, "put", flaky)

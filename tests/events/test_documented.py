@@ -14,6 +14,7 @@ from relance.config import IndexSpec
 from relance.events import Change
 from relance.events.receiver import KINDS, Limits, receiver
 from relance.events.serve import running_receiver
+from relance.events.signatures import Secrets, route_secret
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
@@ -37,13 +38,14 @@ EXPECTED = [
 def test_an_example_does_what_it_says(tmp_path, number, expected):
     (tmp_path / "push.json").write_text(json.dumps(PUSH))
     spec = IndexSpec.model_validate(
-        {"name": "handbook", "sources": [{"type": "files", "root": "docs"}], "folder": tmp_path}
+        {"name": "handbook", "sources": [{"type": "files", "root": "docs"}], "folder": tmp_path, "store": {"uri": "db"}}
     )
     events = []
-    app = receiver({"handbook": spec}, SecretStr(SECRET), events.append, limits=Limits(gather_s=0.01))
+    app = receiver({"handbook": spec}, Secrets(SecretStr(SECRET)), events.append, limits=Limits(gather_s=0.01))
     with running_receiver(app) as url:
         command = EXAMPLES[number].replace("http://127.0.0.1:8080", url).replace("curl ", "curl -sS --noproxy '*' ")
-        environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "RELANCE_WEBHOOK_SECRET": SECRET}
+        kind = re.search(r"/(\w+)/handbook", command)[1]
+        environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "SECRET": route_secret(SECRET, kind, "handbook")}
         done = subprocess.run(
             ["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
         )

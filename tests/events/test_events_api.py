@@ -15,7 +15,8 @@ from werkzeug import Response
 from relance.errors import ConfigurationError, RateLimitedError, RetryableError
 from relance.events import Change
 from relance.events.events_api import EventsApi
-from relance.events.settings import ServerSettings, read_server_settings, read_webhook_secret
+from relance.events.settings import ServerSettings, read_server_settings, read_webhook_secrets
+from relance.events.signatures import route_secret
 
 CHANGE = Change("handbook", "docs", ("docs/a.md",))
 DEPLOYMENT = "/api/deployments/name/ingest-on-change/handbook"
@@ -223,16 +224,16 @@ def test_a_broken_profile_is_none(home, text):
 
 def test_the_secret_of_webhooks_is_read_and_its_absence_said(home, monkeypatch):
     with pytest.raises(ConfigurationError, match="RELANCE_WEBHOOK_SECRET is not set"):
-        read_webhook_secret()
+        read_webhook_secrets()
     monkeypatch.setenv("RELANCE_WEBHOOK_SECRET", "0123456789abcdef")
-    assert read_webhook_secret() == SecretStr("0123456789abcdef")
+    assert read_webhook_secrets().of("s3", "a").is_token(route_secret("0123456789abcdef", "s3", "a"))
 
 
 def test_importing_the_package_loads_nothing_heavy():
     heavy = "prefect lancedb pyarrow httpx starlette uvicorn watchfiles"
     code = (
         "import sys, pkgutil, importlib, relance.events as package\n"
-        "skipped = {'relance.events.connection', 'relance.events.handled'}\n"  # a subclass of uvicorn's; the store's
+        "skipped = {'relance.events.delivery_table', 'relance.events.handled'}\n"  # the store's
         "for module in pkgutil.walk_packages(package.__path__, 'relance.events.'):\n"
         "    module.name in skipped or importlib.import_module(module.name)\n"
         f"print([name for name in {heavy.split()} if name in sys.modules])"

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import logging
+import re
 import signal
 import socket
 import subprocess
@@ -12,14 +13,28 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
-from receivers import BEARER, CHANGED, JSON, OSS, OTHER, PUSH, S3, SECRET, Receiver, github, signed
+from receivers import (
+    BEARER,
+    CHANGED,
+    JSON,
+    OSS,
+    OTHER,
+    OTHER_ROUTE,
+    PUSH,
+    ROUTE,
+    S3,
+    SECRET,
+    Receiver,
+    github,
+    signed,
+    token,
+)
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from relance.errors import ConfigurationError, RetryableError
 from relance.events import Change
-from relance.events.receiver import Limits, receiver
+from relance.events.receiver import Limits
 from relance.events.serve import running_receiver, serve_receiver
 
 
@@ -35,7 +50,7 @@ from relance.events.serve import running_receiver, serve_receiver
         ("/s3/handbook?prefix=bucket/docs/&root=docs/deep", S3, JSON | BEARER, Change("handbook", "bucket", ("docs/deep/a.md",))),
         ("/s3/handbook?root=nowhere", S3, JSON | BEARER, Change("handbook", "bucket", everything=True)),
         ("/oss/handbook", OSS, JSON | BEARER, Change("handbook", "bucket", (), ("docs/b.md",))),
-        ("/oss/handbook", OSS, JSON | {"x-eventbridge-signature-token": OTHER}, Change("handbook", "bucket", (), ("docs/b.md",))),
+        ("/oss/handbook", OSS, JSON | {"x-eventbridge-signature-token": OTHER_ROUTE}, Change("handbook", "bucket", (), ("docs/b.md",))),
         ("/oss/handbook", OSS, {"content-type": "text/plain;charset=utf-8"} | BEARER, Change("handbook", "bucket", (), ("docs/b.md",))),
         ("/github/handbook", PUSH, github, Change("handbook", "relance/handbook", ("docs/a.md",), ("docs/b.md",))),
         ("/github/handbook", PUSH, lambda: github(secret=OTHER), Change("handbook", "relance/handbook", ("docs/a.md",), ("docs/b.md",))),
@@ -68,19 +83,28 @@ def test_what_concerns_no_document_is_heard_and_ignored(desk, path, content, hea
     assert desk.events == []
 
 
-WRONG = {"authorization": f"Bearer {SECRET}x"}
+LATE_PUSH = PUSH.replace(b'{"default_branch"', b'{"pushed_at": %d, "default_branch"' % (time.time() - 4 * 86400))
+WRONG = {"authorization": f"Bearer {ROUTE}x"}
 # What is sent, how it is answered, and a word of the reason.
 REFUSED: dict[str, tuple[str, Any, Any, int, str]] = {
     # forged
     "nothing that authorises": ("/generic/handbook", CHANGED, JSON, 401, "authorised"),
     "a wrong token": ("/generic/handbook", CHANGED, JSON | WRONG, 401, "authorised"),
-    "a token cut short": ("/s3/handbook", S3, JSON | {"authorization": f"Bearer {SECRET[:-1]}"}, 401, "authorised"),
+    "a token cut short": ("/s3/handbook", S3, JSON | {"authorization": f"Bearer {token('/s3/handbook')[:-1]}"}, 401, "authorised"),
     "no token": ("/s3/handbook", S3, JSON | {"authorization": "Bearer"}, 401, "authorised"),
-    "both secrets as one": ("/s3/handbook", S3, JSON | {"authorization": f"Bearer {SECRET},{OTHER}"}, 401, "authorised"),
+    "both secrets as one": ("/s3/handbook", S3, JSON | {"authorization": f"Bearer {ROUTE},{OTHER_ROUTE}"}, 401, "authorised"),
     "another scheme": ("/s3/handbook", S3, JSON | {"authorization": f"Basic {SECRET}"}, 401, "authorised"),
+    "the secret that all others come from": ("/generic/handbook", CHANGED, JSON | {"authorization": f"Bearer {SECRET}"}, 401, "authorised"),
+    "the token of another index": ("/generic/handbook", CHANGED, JSON | {"authorization": f"Bearer {token('/generic/notes')}"}, 401, "authorised"),
+    "the token of another kind of sender": ("/s3/handbook", S3, JSON | {"authorization": f"Bearer {token('/generic/handbook')}"}, 401, "authorised"),
+    "a signature for another index": ("/generic/notes", CHANGED, signed, 401, "authorised"),
+    "a signature for another index by its sender": ("/generic/notes", CHANGED, lambda: signed(path="/generic/notes", route="/generic/handbook"), 401, "authorised"),
+    "a signature for another place": ("/generic/handbook?root=secret", CHANGED, signed, 401, "authorised"),
+    "a push to another index": ("/github/notes", PUSH, github(), 401, "authorised"),
+    "a push of last week": ("/github/handbook", LATE_PUSH, lambda: github(LATE_PUSH), 401, "3 days ago"),
     "letters of another alphabet": ("/oss/handbook", OSS, JSON | {"authorization": "Bearer é\xff".encode("latin-1")}, 401, "authorised"),
-    "a token in the address": (f"/s3/handbook?token={SECRET}", S3, JSON, 401, "authorised"),
-    "the token of another kind": ("/s3/handbook", S3, JSON | {"x-eventbridge-signature-token": SECRET}, 401, "authorised"),
+    "a token in the address": (f"/s3/handbook?token={token('/s3/handbook')}", S3, JSON, 401, "authorised"),
+    "the token of another kind": ("/s3/handbook", S3, JSON | {"x-eventbridge-signature-token": ROUTE}, 401, "authorised"),
     "a token where a signature belongs": ("/github/handbook", PUSH, JSON | BEARER, 401, "authorised"),
     "a signature with another secret": ("/github/handbook", PUSH, github(secret="not the secret at all"), 401, "authorised"),
     "a signature of another body": ("/github/handbook", PUSH + b" ", github(), 401, "authorised"),
@@ -88,7 +112,7 @@ REFUSED: dict[str, tuple[str, Any, Any, int, str]] = {
     "a signature of nothing": ("/generic/handbook", CHANGED, JSON | {"x-relance-signature": ""}, 401, "authorised"),
     "a signature without mac": ("/generic/handbook", CHANGED, JSON | {"x-relance-signature": "t=1,v1="}, 401, "authorised"),
     "a signature of another moment": ("/generic/handbook", CHANGED,
-                                      lambda: JSON | {"x-relance-signature": signed()["x-relance-signature"].replace("t=1", "t=2")}, 401, "authorised"),
+                                      lambda: JSON | {"x-relance-signature": re.sub(r"t=(\d+)", lambda found: f"t={int(found[1]) + 1}", signed()["x-relance-signature"])}, 401, "authorised"),
     # old
     "a signature of long ago": ("/generic/handbook", CHANGED, lambda: signed(at=time.time() - 400), 401, "more than 300 seconds"),
     "a signature of the future": ("/generic/handbook", CHANGED, lambda: signed(at=time.time() + 400), 401, "more than 300 seconds"),
@@ -112,7 +136,7 @@ REFUSED: dict[str, tuple[str, Any, Any, int, str]] = {
     "no type": ("/s3/handbook", S3, BEARER, 415, "application/json"),
     # elsewhere
     "an index that is not here": ("/generic/other", CHANGED, JSON | BEARER, 404, "no such index"),
-    "an index that is not here, signed": ("/github/other", PUSH, github(), 404, "no such index"),
+    "an index that is not here, signed": ("/github/other", PUSH, github(index="other"), 404, "no such index"),
     "an index that is not here, without key": ("/generic/other", CHANGED, JSON, 401, "authorised"),
     "a kind that does not exist": ("/slack/handbook", CHANGED, JSON | BEARER, 404, "KIND"),
     "no index": ("/generic", CHANGED, JSON | BEARER, 404, "no such address"),
@@ -142,15 +166,26 @@ def test_only_posting_is_allowed(desk, method):
 @pytest.mark.parametrize(
     ("path", "content", "sign"), [("/generic/handbook", CHANGED, signed), ("/github/handbook", PUSH, github)]
 )
-def test_a_signed_delivery_is_taken_once(desk, path, content, sign):
+def test_a_signed_delivery_is_taken_once_also_by_another_receiver(desk, path, content, sign):
     headers = sign()  # now: what was signed when the tests were collected may be too old
     assert desk.post(path, content, headers).status_code == 202
     again = desk.post(path, content, headers | {"x-github-delivery": "another"})
     assert (again.status_code, "before" in again.json()["error"]) == (409, True)
-    assert len(desk.events) == 1
-    assert (
-        desk.post(path.replace("handbook", "notes"), content, headers).status_code == 202
-    )  # two hooks on one repository
+    twin = Receiver(desk.store)  # started later, or a replica
+    with running_receiver(twin.app()) as twin.url, twin.client:
+        assert twin.post(path, content, headers).status_code == 409
+    assert (len(desk.events), twin.events) == (1, [])
+
+
+def test_two_receivers_take_what_comes_to_both_at_once_only_once(desk):
+    twin = Receiver(desk.store)
+    with running_receiver(twin.app()) as twin.url, twin.client, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for number in range(3):
+            body = b'{"changed": ["docs/%d.md"]}' % number
+            headers = signed(body)
+            replies = pool.map(lambda each: each.post("/generic/handbook", body, headers).status_code, [desk, twin] * 4)  # noqa: B023
+            assert sorted(replies) == [202] + [409] * 7
+    assert len(desk.events) + len(twin.events) == 3
 
 
 def test_a_delivery_under_way_is_not_taken_a_second_time(desk):
@@ -211,8 +246,8 @@ def test_every_sender_hears_of_the_event_its_change_was_part_of(desk):
     assert replies == [503] * 8
 
 
-def test_a_flood_is_slowed_down_per_index():
-    desk = Receiver()
+def test_a_flood_is_slowed_down_per_index(tmp_path):
+    desk = Receiver(tmp_path)
     limits = Limits(gather_s=0.01, per_second=0.5, burst=3)
     with running_receiver(desk.app(limits=limits)) as desk.url, desk.client:
         replies = [desk.post("/generic/handbook") for _ in range(5)]
@@ -243,36 +278,37 @@ def test_neither_body_nor_secret_is_logged(desk, caplog):
     assert SECRET not in ours
 
 
-def test_a_short_secret_is_refused_before_anything_listens():
-    with pytest.raises(ConfigurationError, match="at least 16"):
-        receiver({}, SecretStr("short"), print)
-
-
-def test_a_port_that_is_taken_is_said_in_one_sentence():
+def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{port}"):
-            serve_receiver(Receiver().app(), "127.0.0.1", port)
+            serve_receiver(Receiver(tmp_path).app(), "127.0.0.1", port)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_served_receiver_stops_quietly_and_finishes_what_it_took(stop):
+def test_a_served_receiver_stops_quietly_and_finishes_what_it_took(stop, tmp_path):
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom pydantic import SecretStr\n"
         "from relance.events.receiver import receiver\nfrom relance.events.serve import serve_receiver\n"
-        "from relance.config import IndexSpec\n"
-        "spec = IndexSpec.model_validate({'name': 'n', 'sources': [{'type': 'files', 'root': 'docs'}], 'folder': Path('/srv')})\n"
+        "from relance.config import IndexSpec\nfrom relance.events.signatures import Secrets\n"
+        f"STORE = {str(tmp_path)!r}\n"
+        "spec = IndexSpec.model_validate({'name': 'n', 'sources': [{'type': 'files', 'root': 'docs'}], 'folder': Path('/srv'), 'store': {'uri': STORE}})\n"
         "def emit(change):\n    time.sleep(1)\n    print(change, flush=True)\n"
-        f"app = receiver({{'n': spec}}, SecretStr({SECRET!r}), emit)\n"
+        f"app = receiver({{'n': spec}}, Secrets(SecretStr({SECRET!r})), emit)\n"
         "serve_receiver(app, '127.0.0.1', 0, ready=lambda address: print(address, flush=True))\n"
     )
     with subprocess.Popen([sys.executable, "-W", "error", "-c", code], stdout=-1, stderr=-1, text=True) as process:
         url = process.stdout.readline().strip()
         with concurrent.futures.ThreadPoolExecutor() as pool:
             reply = pool.submit(
-                httpx.post, f"{url}/generic/n", content=CHANGED, headers=JSON | BEARER, trust_env=False, timeout=20
+                httpx.post,
+                f"{url}/generic/n",
+                content=CHANGED,
+                headers=JSON | {"authorization": f"Bearer {token('/generic/n')}"},
+                trust_env=False,
+                timeout=20,
             )
             time.sleep(0.8)  # gathered, and being sent
             process.send_signal(stop)

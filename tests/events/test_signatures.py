@@ -10,23 +10,42 @@ from pydantic import SecretStr
 
 from relance.errors import ConfigurationError
 from relance.events import signatures
-from relance.events.signatures import Secrets, sign
+from relance.events.signatures import Secrets, route_secret, sign, signed_at
 
 OLD, NEW = "an old secret of some length", "une clé toute nouvelle"
-SECRETS = Secrets(SecretStr(f"{OLD}, {NEW}"))
+SECRETS = Secrets(SecretStr(f"{OLD}, {NEW}")).of("generic", "handbook")
+PATH = "/generic/handbook?root=docs"
+
+
+def of_route(secret: str) -> str:
+    return route_secret(secret, "generic", "handbook")
+
+
+def signed(secret: str, body: bytes = b"body", at: int = 17) -> str:
+    return sign(of_route(secret), PATH, body, at)
 
 
 @pytest.mark.parametrize("secret", [OLD, NEW])
 def test_each_of_two_secrets_opens(secret):
-    github = "sha256=" + hmac.new(secret.encode(), b"body", hashlib.sha256).hexdigest()
-    assert SECRETS.is_bearer("bearer " + secret.encode().decode("latin-1"))
+    github = "sha256=" + hmac.new(of_route(secret).encode(), b"body", hashlib.sha256).hexdigest()
+    assert SECRETS.is_bearer("bearer " + of_route(secret))
     assert SECRETS.is_github(github, b"body")
-    assert SECRETS.signed_at(sign(secret, b"body", 1700000000), b"body") == 1700000000
+    assert SECRETS.is_signed(signed(secret), PATH, b"body")
+    assert not SECRETS.is_token(secret)
 
 
 def test_one_of_several_signatures_is_enough():
-    header = sign("another secret, not ours", b"body", 17) + sign(OLD, b"body", 17).removeprefix("t=17")
-    assert SECRETS.signed_at(header, b"body") == 17
+    header = signed("another secret, not ours") + signed(OLD).removeprefix("t=17")
+    assert SECRETS.is_signed(header, PATH, b"body")
+    assert signed_at(header) == 17
+
+
+def test_the_secret_of_a_route_is_what_the_docs_compute():
+    import subprocess
+
+    shell = f"printf %s generic/handbook | openssl dgst -sha256 -hmac '{OLD}' -r | cut -d' ' -f1"
+    made = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.strip()
+    assert made == of_route(OLD)
 
 
 @given(st.text(max_size=90), st.binary(max_size=20))
@@ -34,7 +53,7 @@ def test_nothing_else_opens_and_nothing_breaks(header, body):
     assert not SECRETS.is_bearer(header)
     assert not SECRETS.is_token(header)
     assert not SECRETS.is_github(header, body)
-    assert SECRETS.signed_at(header, body) is None
+    assert not SECRETS.is_signed(header, PATH, body)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +70,20 @@ def test_nothing_else_opens_and_nothing_breaks(header, body):
     ],
 )
 def test_a_signature_covers_its_moment_and_its_body(change):
-    header, body = change(sign(OLD, b"body", 17), b"body")
-    assert SECRETS.signed_at(header, body) is None
+    header, body = change(signed(OLD), b"body")
+    assert not SECRETS.is_signed(header, PATH, body)
+
+
+@pytest.mark.parametrize("path", ["/generic/notes?root=docs", "/generic/handbook", "/generic/handbook?root=docs&x", ""])
+def test_a_signature_covers_the_path_and_the_query(path):
+    assert not SECRETS.is_signed(signed(OLD), path, b"body")
+
+
+@pytest.mark.parametrize(("kind", "index"), [("github", "handbook"), ("generic", "notes"), ("generic", "handboo")])
+def test_the_secret_of_one_route_opens_no_other(kind, index):
+    others = Secrets(SecretStr(OLD)).of(kind, index)
+    assert not others.is_token(of_route(OLD))
+    assert not others.is_signed(signed(OLD), PATH, b"body")
 
 
 @pytest.mark.parametrize("secret", ["", " , ", "short", "fifteen letters", f"{OLD},short"])
@@ -63,7 +94,8 @@ def test_a_secret_that_can_be_guessed_is_refused(secret):
 
 
 def test_no_secret_is_shown():
-    assert OLD not in repr(SECRETS)
+    assert OLD not in repr(Secrets(SecretStr(OLD)))
+    assert of_route(OLD) not in repr(SECRETS)
 
 
 @pytest.mark.parametrize("secret", [OLD, NEW, "wrong"])
@@ -76,9 +108,9 @@ def test_all_secrets_are_compared_in_constant_time(monkeypatch, secret):
         return real(given, expected)
 
     monkeypatch.setattr(signatures.hmac, "compare_digest", spy)
-    SECRETS.is_token(secret)
+    SECRETS.is_token(of_route(secret))
     SECRETS.is_github(secret, b"")
-    SECRETS.signed_at(sign(secret, b"", 1), b"")
+    SECRETS.is_signed(signed(secret), PATH, b"")
     assert len(compared) == 6
 
 
@@ -88,4 +120,24 @@ def test_nothing_is_compared_but_by_compare_digest():
 
     tree = ast.parse(inspect.getsource(signatures))
     compares = sorted(ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Compare))
-    assert compares == ["min(map(len, self._secrets)) < SHORTEST", "parts is None", "scheme.lower() == 'bearer'"]
+    assert compares == [
+        "len(brought) < SHORTEST",
+        "min(map(len, self._secrets)) < SHORTEST",
+        "parts is None",
+        "parts is None",
+        "scheme.lower() == 'bearer'",
+    ]
+
+
+def test_a_route_whose_sender_brought_a_secret_is_opened_by_that_alone():
+    secrets = Secrets(SecretStr(OLD), SecretStr(" s3/handbook = the token of a bucket, github/a=sixteen letters.."))
+    assert secrets.of("s3", "handbook").is_token("the token of a bucket")
+    assert not secrets.of("s3", "handbook").is_token(route_secret(OLD, "s3", "handbook"))
+    assert secrets.of("s3", "notes").is_token(route_secret(OLD, "s3", "notes"))
+
+
+@pytest.mark.parametrize("routes", ["s3=the token of a bucket", "s3/a=short", "the token of a bucket", "s3/a/b=" + OLD])
+def test_routes_that_make_no_sense_are_refused_without_showing_them(routes):
+    with pytest.raises(ConfigurationError, match="RELANCE_WEBHOOK_ROUTES: entry 1 ") as refused:
+        Secrets(SecretStr(OLD), SecretStr(routes))
+    assert "bucket" not in str(refused.value)

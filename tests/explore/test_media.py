@@ -57,6 +57,15 @@ def test_words_find_texts_and_pictures(visitor: Visitor) -> None:
     assert all((image["src"] or "").startswith("/media/") and image["alt"] for image in page.all("img"))
 
 
+def test_a_found_picture_says_where_it_is_and_which_list_found_it(visitor: Visitor, gallery: Index) -> None:
+    (hit, *_) = gallery.search_media("a red building in white snow", k=1)
+    page = visitor.page("/?q=a red building in white snow&kind=media")
+    assert hit.caption in page.words
+    assert f"{hit.score:.3f} · {', '.join(hit.found_by)}" in page.words
+    assert hit.url in page.words
+    assert f"also in {len(hit.also)} place" in page.words
+
+
 def test_pictures_alone_are_paged(visitor: Visitor) -> None:
     first = visitor.page("/?q=snow&kind=media")
     assert not [link for link in first.links() if link.startswith("/documents/")]

@@ -213,7 +213,7 @@ def test_what_costs_little_is_not_nothing(cost: float, written: str) -> None:
 def test_failures_are_told_with_their_reason(visitor: Visitor) -> None:
     page = visitor.page("/failures")
     assert "docs/broken.docx" in page.words
-    assert "empty file" in page.words
+    assert "1 file: empty" in page.words
     assert "docs/broken.docx" not in visitor.page("/failures?find=empty").words
     assert "docs/broken.docx" not in visitor.page("/failures?stage=none").words
 

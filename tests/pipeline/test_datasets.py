@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from relance.index import Index
 from relance.search import Mode
@@ -18,6 +17,9 @@ Log = Callable[[], list[str]]
 DOCUMENTS = {"cranfield": 1400, "cmrc-zh": 848}
 # Two rows of cranfield have neither title nor text; there is nothing in them to index, and the run says so.
 BLANK = {"cranfield": {"471", "995"}, "cmrc-zh": set[str]()}
+
+# Share of questions with a known answer among the first ten, at least.
+BARS: dict[Mode, float] = {"dense": 0.5, "full-text": 0.6, "hybrid": 0.6}
 
 
 def declare(make_index: Make, docs: Path, dataset: Path, model: str) -> Index:
@@ -61,8 +63,7 @@ def test_the_whole_set_is_in_and_stays_in_sync(make_index: Make, docs: Path, dat
     assert len(log()) == paid, "a renamed file is not embedded again"
 
 
-@pytest.mark.parametrize("mode", ["dense", "full-text", "hybrid"])
-def test_known_answers_are_found(make_index: Make, docs: Path, dataset: Path, mode: Mode) -> None:
+def test_known_answers_are_found(make_index: Make, docs: Path, dataset: Path) -> None:
     """Enough of the known answers are among the first ten; the bar is well below what was measured."""
     index = declare(make_index, docs, dataset, "local/wordllama")
     index.ingest()
@@ -73,9 +74,10 @@ def test_known_answers_are_found(make_index: Make, docs: Path, dataset: Path, mo
         query, document, grade = line.split("\t")
         if int(grade) > 0:
             relevant.setdefault(query, set()).add(document)
-    found = 0
     asked = sorted(relevant)[:40]
-    for query in asked:
-        hits = {hit.uri.rpartition("#")[2] for hit in index.search(queries[query], k=10, mode=mode)}
-        found += bool(hits & relevant[query])
-    assert found / len(asked) >= {"dense": 0.5, "full-text": 0.6, "hybrid": 0.6}[mode]
+    found: Counter[Mode] = Counter()
+    for mode in BARS:
+        for query in asked:
+            hits = {hit.uri.rpartition("#")[2] for hit in index.search(queries[query], k=10, mode=mode)}
+            found[mode] += bool(hits & relevant[query])
+    assert all(found[mode] / len(asked) >= bar for mode, bar in BARS.items()), found

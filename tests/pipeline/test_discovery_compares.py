@@ -108,7 +108,7 @@ def test_a_full_run_takes_all(home: Home, rows: dict[str, str]) -> None:
 
 def test_a_row_that_cannot_be_read_keeps_what_is_indexed(home: Home, rows: dict[str, str]) -> None:
     lines = (home.docs / "t.jsonl").read_text(encoding="utf-8").splitlines()
-    lines[5], lines[1999] = '{"id": "r5", ', '{"id": "r1999", "text": ["x"]}'
+    lines[5], lines[1999] = '{"id": "r5", ', '{"id": "r1999", "text": {"x": 1}}'
     (home.docs / "t.jsonl").write_text("\n".join(lines), encoding="utf-8")
     found, items = home.discover()
     assert [failure.uri for failure in found.failures] == ["t.jsonl#line-6", "t.jsonl#r1999"]

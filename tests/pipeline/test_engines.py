@@ -107,7 +107,7 @@ def test_a_run_that_is_planned_first_embeds_what_was_planned(make_index: Make, d
     fill(docs)
     index = make_index(embedding={"model": "fake/hash", "price_per_million_tokens": 1.0},
                        limits={"max_cost_usd": 1, "batch_documents": 10})  # fmt: skip
-    report = index.ingest(engine="processes", workers=2)
+    report = index.ingest(engine="processes", workers=1)
     assert (report.status, report.added) == ("completed", 60)
     assert report.cost_usd == pytest.approx(report.tokens * 1e-6)
 

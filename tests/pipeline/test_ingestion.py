@@ -122,20 +122,20 @@ def test_a_touched_file_is_read_once_and_writes_no_chunk(make_index: Make, docs:
 
 def test_one_bad_document_stops_nothing_else(make_index: Make, docs: Path) -> None:
     fill(docs, 3)
-    (docs / "empty.md").write_bytes(b"")
+    (docs / "broken.pdf").write_bytes(b"no PDF")
     (docs / "binary.txt").write_bytes(bytes(range(256)) * 40)
     index = make_index()
     report = index.ingest()
     assert report.status == "completed with failures"
     assert (report.added, report.failed) == (3, 2)
     failures = index.failures()
-    assert {failure.uri for failure in failures} == {"docs/empty.md", "docs/binary.txt"}
+    assert {failure.uri for failure in failures} == {"docs/broken.pdf", "docs/binary.txt"}
     assert all(failure.reason for failure in failures)
     again = versions(index)
     index.ingest()
     assert versions(index) == again, "a failure that stays the same writes nothing"
-    write(docs, "empty.md", "Now there is something in it.")
-    (docs / "binary.txt").unlink()
+    (docs / "broken.pdf").unlink()
+    write(docs, "binary.txt", "Now there is something in it.")
     report = index.ingest()
     assert (report.status, report.added, index.failures()) == ("completed", 1, [])
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relance.config import IndexSpec
-from relance.documents import Item
+from relance.documents import Ignored, Item
 from relance.errors import DocumentError
 from relance.pipeline.media_reader import MediaReader, open_media_reader
 from relance.pipeline.text_reader import open_text_reader
@@ -34,9 +34,9 @@ def source(folder: Path, root: str = "data", media: dict[str, Any] | None = None
     return open_media_reader(declare(folder, root, media, **fields), 0)
 
 
-def listed(source: MediaReader) -> dict[str, Item | DocumentError]:
+def listed(source: MediaReader) -> dict[str, Item | DocumentError | Ignored]:
     """List a source with the rows of its collections."""
-    found: dict[str, Item | DocumentError] = {}
+    found: dict[str, Item | DocumentError | Ignored] = {}
     for item in source.list():
         rows = source.rows(item) if isinstance(item, Item) and item.collection else [item]
         for each in rows:
@@ -60,7 +60,7 @@ def test_every_file_belongs_to_the_texts_or_to_the_media_and_never_to_both(folde
     for name in names:
         put(folder / "data" / name, "x")
     spec = declare(folder)
-    texts = {item.uri for item in open_text_reader(spec, 0).list()}
+    texts = {item.uri for item in open_text_reader(spec, 0).list() if isinstance(item, Item)}
     media = {item.uri for item in open_media_reader(spec, 0).list()}
     assert media == {f"data/{name}" for name in ("a.png", "b.JPG", "c.mp4", "g.heic")}
     assert texts == {f"data/{name}" for name in ("d.md", "e.txt", "f.pdf", "i.csv")}
@@ -215,13 +215,9 @@ def test_pictures_are_found_in_every_encoding(folder: Path, encoding: str) -> No
 
 def test_a_document_that_cannot_be_read_is_a_fault_and_not_empty(folder: Path) -> None:
     """Its pictures would be taken for gone."""
-    put(folder / "data/j.md", "")
     put(folder / "data/big.md", "![a](a.png)" + " " * 2000)
     found = listed(source(folder, max_size="1KB"))
-    assert {uri: type(item) for uri, item in found.items()} == {
-        "data/j.md": DocumentError,
-        "data/big.md": DocumentError,
-    }
+    assert {uri: type(item) for uri, item in found.items()} == {"data/big.md": DocumentError}
 
 
 def test_what_leads_out_of_the_folder_or_nowhere_is_passed_over(folder: Path) -> None:
@@ -242,7 +238,7 @@ def test_a_source_outside_the_folder_of_the_spec_shows_what_is_in_its_own(folder
 
 
 def test_an_inline_picture_has_a_short_name_and_is_not_looked_for_elsewhere(folder: Path) -> None:
-    url = 'data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg"/>'
+    url = "data:image/png;base64," + 100 * "iVBO"
     put(folder / "data/k.html", f"<p>A page.</p><img src='{url}' alt='drawing'>")
     (item,) = listed(source(folder)).values()
     assert isinstance(item, Item)
@@ -251,6 +247,49 @@ def test_an_inline_picture_has_a_short_name_and_is_not_looked_for_elsewhere(fold
     assert item.row is not None
     assert item.row["urls"] == [url]
     assert not item.live, "it changes with the document only"
+
+
+def test_what_a_page_shows_that_is_no_picture_is_counted_also_when_the_page_is_not_parsed_again(folder: Path) -> None:
+    put(
+        folder / "data/k.html",
+        "<img src='../../out.png'><img src='logo.svg'><img src='a.png'><img src='b.png' width=1>",
+    )
+    reader = source(folder)
+    reasons = {
+        "data/k.html#../../out.png": "address in a document that leads out of the folder, or that is none of a picture",
+        "data/k.html#logo.svg": "drawing without pixels (SVG)",
+        "data/k.html#b.png": "spacer or tracking pixel of a page",
+    }
+    for _ in range(2):
+        found = listed(reader)
+        assert {uri: item.reason for uri, item in found.items() if isinstance(item, Ignored)} == reasons
+        assert set(found) - set(reasons) == {"data/k.html#a.png"}
+        reader = source(folder)
+        reader.recall([("data/k.html", *source_memory(folder))])
+
+
+def source_memory(folder: Path) -> tuple[str, str]:
+    reader = source(folder)
+    listed(reader)
+    return reader.remembered["data/k.html"]
+
+
+def test_an_embed_by_name_is_found_in_any_folder_and_looked_for_again_when_it_moves(folder: Path) -> None:
+    put(folder / "data/notes/a.md", "![[Map.png]] ![[near.png|A map]] ![[gone.png]] ![](map.png)")
+    put(folder / "data/notes/near.png", "x")
+    put(folder / "data/files/old/map.png", "x")
+    put(folder / "data/.trash/map.png", "x")
+    reader = source(folder)
+    assert [row["urls"] for row in payloads(reader).values()] == [
+        ["data/files/old/map.png"],
+        ["data/notes/near.png"],
+        ["data/notes/gone.png"],
+        ["data/notes/map.png"],
+    ]
+    put(folder / "data/files/map.png", "x")  # nearer to the top
+    again = source(folder)
+    again.recall((uri, *memory) for uri, memory in reader.remembered.items())
+    assert next(iter(payloads(again).values()))["urls"] == ["data/files/map.png"]
 
 
 # -- versions ----------------------------------------------------------------------------------------------------

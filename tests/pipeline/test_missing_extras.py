@@ -12,7 +12,7 @@ from PIL import Image
 
 from relance.errors import MissingExtraError
 from relance.index import Index
-from relance.parsers.html import Html
+from relance.parsers.text import Text
 
 Make = Callable[..., Index]
 
@@ -42,8 +42,8 @@ def test_a_parser_that_lacks_its_extra_stops_no_other_document(
     def parse(*_: Any) -> Any:
         raise MissingExtraError("Reading it", "some-plugin")
 
-    monkeypatch.setattr(Html, "parse", parse)
-    (docs / "a.html").write_text("<p>A page about rivers.</p>", encoding="utf-8")
+    monkeypatch.setattr(Text, "parse", parse)
+    (docs / "a.txt").write_text("A page about rivers.", encoding="utf-8")
     (docs / "a.md").write_text("A gauge.", encoding="utf-8")
     index = make_index()
     assert index.plan().failed == 1

@@ -14,7 +14,7 @@ from files import fill
 from rows import rows
 
 from relance import chunkers
-from relance.documents import Content, Document, Item
+from relance.documents import Content, Document, Ignored, Item
 from relance.errors import DocumentError
 from relance.index import Index
 from relance.media.loader import MediaLoader
@@ -54,7 +54,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
         with lock:
             counter.update(uris)
 
-    def count_list(self: Files) -> Iterator[Item | DocumentError]:
+    def count_list(self: Files) -> Iterator[Item | DocumentError | Ignored]:
         done.listings += 1
         return listing(self)
 
@@ -114,7 +114,7 @@ def test_a_run_that_another_one_overtakes_while_a_person_is_asked_looks_again(
     make_index: Make, docs: Path, counted: Counted
 ) -> None:
     fill(docs, 30)
-    (docs / "empty.md").write_bytes(b"")
+    (docs / "broken.md").write_bytes(bytes(range(256)))
     index = make_index(embedding=PRICED, limits={"batch_documents": 7, "approve_above_usd": 0.001})
     asked: list[int] = []
 
@@ -131,7 +131,7 @@ def test_a_run_that_another_one_overtakes_while_a_person_is_asked_looks_again(
     report = index.ingest(handle=handle)
     assert report.status == "completed with failures"
     assert (report.added, report.changed, report.unchanged, report.failed) == (0, 2, 28, 1)
-    assert [failure.uri for failure in report.failures] == ["docs/empty.md"]
+    assert [failure.uri for failure in report.failures] == ["docs/broken.md"]
     assert index.status().documents == 30
     assert len(index.failures()) == 1
 

@@ -148,14 +148,14 @@ def test_in_sync_but_for_what_was_refused(filled: Make, docs: Path) -> None:
         (docs / f"{name}.md").unlink()
     (docs / "normal03.md").write_text(sentence(101), encoding="utf-8")
     (docs / "strange.md").write_text(STRANGE, encoding="utf-8")
-    (docs / "empty.md").write_text("", encoding="utf-8")  # promise 4: another failure beside it
+    (docs / "empty.pdf").write_text("no PDF", encoding="utf-8")  # promise 4: another failure beside it
     report = index.ingest()
-    assert {failure.uri for failure in report.failures} == {"docs/strange.md", "docs/empty.md"}
+    assert {failure.uri for failure in report.failures} == {"docs/strange.md", "docs/empty.pdf"}
     sources = {f"docs/{path.name}": path.read_text(encoding="utf-8") for path in docs.iterdir()}
-    expected = {uri: text for uri, text in sources.items() if uri not in {"docs/strange.md", "docs/empty.md"}}
+    expected = {uri: text for uri, text in sources.items() if uri not in {"docs/strange.md", "docs/empty.pdf"}}
     assert texts(index) == expected
     (docs / "strange.md").unlink()
-    (docs / "empty.md").unlink()
+    (docs / "empty.pdf").unlink()
     done = index.ingest()
     assert (done.status, done.failed) == ("completed", 0)
     assert texts(index) == expected

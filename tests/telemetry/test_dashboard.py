@@ -71,6 +71,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     }
     index = Index(IndexSpec.model_validate(spec))
     index.ingest()
+    index.doctor(record=True)
     families = text_string_to_metric_families(generate_latest(registry([TableReader(index.spec)])).decode())
     return {
         sample.name: set(sample.labels) | TARGET
@@ -180,5 +181,5 @@ def test_the_provisioned_source_is_where_prometheus_is() -> None:
     (job,) = config["scrape_configs"]
     (target,) = job["static_configs"][0]["targets"]
     service, _, port = target.partition(":")
-    assert f"--port {port}" in compose[service]["command"]
+    assert f"--metrics-port {port}" in compose[service]["command"]
     assert "--web.enable-otlp-receiver" in compose["prometheus"]["command"]

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
+from pydantic import SecretStr
 
 from relance.config.schedule import ScheduleSpec
 from relance.errors import ConfigurationError
@@ -54,7 +55,7 @@ def read(*indexes: Index, open_reader: Any = TableReader, **options: Any) -> Cal
 def test_the_page_says_what_the_reports_said(make_index: Callable[..., Index], docs: Path) -> None:
     index = make_index(embedding={"model": "fake/hash", "price_per_million_tokens": 3.0})
     page = read(index, limits=AT_ONCE)
-    (docs / "bad.md").write_bytes(b"")
+    (docs / "bad.md").write_bytes(bytes(range(256)))
     reports = []
     for number in range(3):
         for name in ("a", "b", f"new{number}"):
@@ -224,6 +225,19 @@ def test_prometheus_gets_it_in_the_format_it_asks_for(make_index: Callable[..., 
     assert other.headers["content-type"].startswith("application/openmetrics-text")
     assert {family.name for family in openmetrics(other.text)} >= {"relance_index_documents", "relance_index_tokens"}
     assert "process_resident_memory_bytes" in text.text
+
+
+def test_with_a_token_the_page_is_for_who_sends_it() -> None:
+    with (
+        serving_metrics([], token=SecretStr("the token of Prometheus")) as address,
+        httpx.Client(base_url=address, trust_env=False) as client,
+    ):
+        for given in (None, "Bearer", "Bearer the token of", "the token of Prometheus", "Bearer é"):
+            headers = [] if given is None else [(b"authorization", given.encode("latin-1"))]
+            reply = client.get("/metrics", headers=headers)
+            assert (reply.status_code, "process_" in reply.text) == (401, False)
+        reply = client.get("/metrics", headers={"authorization": "Bearer the token of Prometheus"})
+        assert (reply.status_code, "process_" in reply.text) == (200, True)
 
 
 def test_a_taken_port_is_told_in_one_sentence() -> None:

@@ -32,7 +32,7 @@ def fill(docs: Path, count: int, *, words: str = "word") -> None:
 
 def test_a_run_counts_what_its_report_counts(told: Told, make_index: Callable[..., Index], docs: Path) -> None:
     fill(docs, 5)
-    (docs / "bad.md").write_bytes(b"")
+    (docs / "bad.md").write_bytes(bytes(range(256)))
     index = make_index(embedding={"model": "fake/hash", "price_per_million_tokens": 2.0})
     first = index.ingest()
     fill(docs, 2, words="another")
@@ -56,7 +56,7 @@ def test_a_run_counts_what_its_report_counts(told: Told, make_index: Callable[..
 
 def test_a_plan_counts_no_documents(told: Told, make_index: Callable[..., Index], docs: Path) -> None:
     fill(docs, 3)
-    (docs / "bad.md").write_bytes(b"")
+    (docs / "bad.md").write_bytes(bytes(range(256)))
     assert make_index().plan().failed == 1
     assert told.sums() == {}
 

@@ -80,7 +80,7 @@ class Clusters:
 
     def is_current(self, index: Index) -> bool:
         """Whether the index is as it was, and there is a map of it."""
-        table = index.table(media=self.level == "media")
+        table = index.table(media=self.level == "media", pinned=True)
         return self.projection is not None and (self.table, self.table_version) == (table.name, table.version)
 
     def as_dict(self, *, points: bool = False) -> dict[str, Any]:

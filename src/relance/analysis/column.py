@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from relance.errors import ConfigurationError, InputError
 from relance.store import open_store, schemas
-from relance.store.connection import store_error
+from relance.store.faults import store_errors
 from relance.store.index_tables import IndexTables
 from relance.store.runs import Runs
 
@@ -56,13 +56,11 @@ def write_column(index: Index, column: str, labels: Mapping[str, str], *, level:
         raise ConfigurationError(msg)
     began, before = datetime.now(UTC), tables.versions
     check_lock()
-    try:
+    with store_errors(f"writing column {column} of {table.name}"):
         _drop(table, [name for name in table.schema.names if name.startswith(f"{column}__")])  # left by a crash
         parts = _add_parts(table, column, labels, "doc_id" if level == "documents" else "id", check_lock, ids_at_once)
         _rename(table, column, parts[-1])
         _drop(table, [*parts[:-1], f"{column}__old"])
-    except Exception as error:
-        raise store_error(error, f"writing column {column} of {table.name}") from error
     Runs(store, tables.index).append(
         run_id=f"classify-{uuid.uuid4().hex[:12]}", table=tables.name, status="maintained", started_at=began,
         ended_at=datetime.now(UTC), versions=tables.versions,

@@ -26,8 +26,8 @@ _NAMED = 5  # unknown uris that are told, each with what it may have meant
 class Tables(Protocol):
     """What has the tables of an index: an `Index`, or anything else that opens them."""
 
-    def table(self, *, media: bool = False) -> Any:
-        """Open the LanceDB table of the texts, or of the media, at its latest version."""
+    def table(self, *, media: bool = False, pinned: bool = False) -> Any:
+        """Open the LanceDB table of the texts, or of the media; with `pinned` as searches see it."""
         ...
 
 
@@ -88,7 +88,7 @@ def describe_points(index: Tables, level: Level, ids: Sequence[str]) -> dict[str
     """Fetch title, text and metadata of points, by id; of a document its first chunk's."""
     from relance.store.schemas import in_lists
 
-    table = index.table(media=level == "media")
+    table = index.table(media=level == "media", pinned=True)
     columns = ["uri", "title", "text", "heading_path", "media_type", "metadata", "seq", "active"]
     columns += [ID[level]] + (["url"] if level == "media" else [])
     found: dict[str, tuple[int, Described]] = {}
@@ -103,7 +103,7 @@ def describe_points(index: Tables, level: Level, ids: Sequence[str]) -> dict[str
 @contextmanager
 def _dense_table(index: Tables, level: Level, where: str | None) -> Generator[Any]:
     """Open a table that has dense vectors; an error of the block is the condition's, if there is one."""
-    table = index.table(media=level == "media")
+    table = index.table(media=level == "media", pinned=True)
     if "vector" not in table.schema.names:
         name = table.name.partition("__")[0]
         msg = f"index {name!r} has sparse vectors only; set embedding.output_type to dense or dense&sparse"

@@ -119,7 +119,7 @@ def recommend(index: Index, history: Sequence[Liked], *, k: int = 10, level: Lev
     Raises InputError where nothing liked is in the index, and FilterError where a condition is not understood.
     """
     _check(k, level, diversity, half_life_days)
-    table = index.table(media=level == "media")
+    table = index.table(media=level == "media", pinned=True)
     seen = list(dict.fromkeys(entry.uri for entry in history if entry.uri))
     limits = condition(table.schema, filter=filter, where=where, others=except_like(table, *seen))
     liked, unknown = _known(index, history, seen, level)
@@ -221,9 +221,11 @@ def _hints(index: Index, unknown: list[str], level: Level) -> dict[str, str]:
     if not unknown:
         return {}
     media = level == "media"
-    hints = {uri: f"did you mean {close!r}?" for uri, close in meant(unknown, index.table(media=media)).items()}
+    hints = {
+        uri: f"did you mean {close!r}?" for uri, close in meant(unknown, index.table(media=media, pinned=True)).items()
+    }
     with contextlib.suppress(ConfigurationError):  # there may be no other table
-        other = index.table(media=not media)
+        other = index.table(media=not media, pinned=True)
         what = "it is a text; use level documents" if media else "it is an image or a video; use level media"
         hints |= {uri: what for uri in unknown if has_document(other, uri)}
     return hints

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from relance.store import open_store
-from relance.store.connection import store_error
+from relance.store.faults import store_errors
 
 if TYPE_CHECKING:
     from relance.index import Index
@@ -25,10 +25,8 @@ def write_results(index: Index, kind: str, rows: Any, metadata: dict[str, str] |
     """
     store, name = open_store(index.spec), result_table(index, kind)
     mode = "create" if store.open(name) is None else "overwrite"  # overwriting nothing makes Lance warn on stderr
-    try:
+    with store_errors(f"writing {name}"):
         store.db.create_table(name, rows.replace_schema_metadata(metadata or {}), mode=mode)
-    except Exception as error:
-        raise store_error(error, f"writing {name}") from error
     return name
 
 

@@ -6,6 +6,7 @@ from relance.cli.anomalies import anomalies
 from relance.cli.classify import classify
 from relance.cli.cluster import cluster
 from relance.cli.declare import init, schema
+from relance.cli.doctor import doctor
 from relance.cli.duplicates import duplicates
 from relance.cli.emulator import emulator
 from relance.cli.evaluate import evaluate
@@ -15,6 +16,7 @@ from relance.cli.map import map as draw_map
 from relance.cli.operate import deploy, emit, exporter, up, watch, webhook
 from relance.cli.plugins import plugins
 from relance.cli.recommend import recommend
+from relance.cli.reembed import reembed
 from relance.cli.search import search
 from relance.cli.state import cache, failures, maintain, rollback, runs, status
 
@@ -22,7 +24,7 @@ __all__ = ["COMMANDS"]
 
 COMMANDS = [
     *(init, schema, plugins, plan, ingest, search, explore),
-    *(status, failures, runs, rollback, cache, maintain, evaluate),
+    *(status, failures, runs, rollback, reembed, cache, maintain, doctor, evaluate),
     *(recommend, cluster, draw_map, classify, anomalies, duplicates),
     *(up, deploy, watch, emit, webhook, exporter, emulator),
 ]

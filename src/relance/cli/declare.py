@@ -11,7 +11,8 @@ from cyclopts import Parameter
 from relance.cli.operations import operations
 from relance.cli.options import DONE, AsJson
 from relance.cli.terminal import Terminal
-from relance.errors import DocumentError, InputError
+from relance.documents import Item
+from relance.errors import InputError
 
 if TYPE_CHECKING:
     from relance.config import IndexSpec
@@ -110,7 +111,7 @@ def _root_of(spec: IndexSpec) -> str:
 
     root = ""
     for item in open_text_reader(spec, 0).list():
-        if isinstance(item, DocumentError):
+        if not isinstance(item, Item):
             continue
         if item.uri.startswith("docs/"):
             root = "./docs"

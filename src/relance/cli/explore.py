@@ -40,7 +40,7 @@ def explore(
             terminal.json({"url": address})
             sys.stdout.flush()  # whoever reads it waits for it
         else:
-            terminal.say(f"open {address}")
+            terminal.say(f"open {address}", whole=True)
             terminal.note("Ctrl-C ends it")
         if open_browser:
             import webbrowser

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from relance.cli.ending import until_signalled
 from relance.cli.operations import operations
 from relance.cli.options import DONE, FAILED, WITH_FAILURES, AsJson, Spec
 from relance.cli.terminal import Terminal
@@ -16,6 +14,7 @@ from relance.errors import RejectedError
 from relance.pipeline.run_handle import RunHandle
 
 if TYPE_CHECKING:
+    from relance.config import IndexSpec
     from relance.pipeline.run import Run
 
 __all__ = ["ingest", "plan"]
@@ -25,9 +24,12 @@ Engine = Literal["threads", "processes", "dask", "ray", "work-pool"]
 
 def plan(spec: Spec, *, full: bool = False, only: list[str] | None = None, json: AsJson = False) -> int:
     """Tell what an ingest would do and cost, without doing it."""
+    from relance.config.load import load_spec
     from relance.index import Index
+    from relance.pipeline.named_documents import check_named
 
     terminal = Terminal(as_json=json)
+    check_named(load_spec(spec), only or ())
     made = Index(spec).plan(full=full, only=only or ()).as_dict()
     terminal.json(made) if json else terminal.plan(made)
     return WITH_FAILURES if made["failed"] or made.get("media", {}).get("failed") else DONE
@@ -57,36 +59,63 @@ def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wai
     """
     from relance.config.load import load_spec
     from relance.pipeline.engines.choice import choose, open_engine
+    from relance.pipeline.named_documents import check_named
     from relance.pipeline.run import Run
 
     terminal, handle = Terminal(as_json=json), RunHandle()
     declared, documents = load_spec(spec), only or []
+    check_named(declared, documents)
     if terminal.asks():
         handle.approve = lambda preview: terminal.approve(preview.reasons, preview.plan.as_dict())
     parameters: dict[str, Any] = {"index": str(spec), "mode": "full" if full else "incremental", "only": documents,
                                   "approval": "given" if yes else "refuse", "wait_s": wait,
                                   "workers": workers}  # fmt: skip
     parameters |= {"engine": engine} if engine else {}
+    runs: list[Run] = []
+
+    def work() -> dict[str, Any]:
+        if not direct and choose(declared.engine, engine or "").name == "work-pool":  # it is Prefect's own
+            return _through_prefect(parameters, handle)
+        with Run(declared, full=full, only=documents, wait_s=wait, approved=yes,
+                 engine=open_engine(declared, engine or "", workers), handle=handle) as run:  # fmt: skip
+            runs.append(run)
+            if not direct and (operations("api").configured_api() or not run.nothing_to_do()):
+                return _through_prefect(parameters, handle, run)
+            run.approve()
+            report = run.execute().as_dict()
+        if not documents and report["status"] != "stopped":
+            report["reembed"] = _past_the_gate(declared, yes=yes, handle=handle)
+        return report
+
+    def record() -> None:
+        for run in runs:
+            run.stopped()
+
     try:
-        with terminal.progress(declared.name, handle), _ctrl_c(handle, terminal):
-            if not direct and choose(declared.engine, engine or "").name == "work-pool":  # it is Prefect's own
-                report = _through_prefect(parameters, handle)
-            else:
-                with Run(declared, full=full, only=documents, wait_s=wait, approved=yes,
-                         engine=open_engine(declared, engine or "", workers), handle=handle) as run:  # fmt: skip
-                    if direct or (not operations("api").configured_api() and run.nothing_to_do()):
-                        run.approve()
-                        report = run.execute().as_dict()
-                    else:
-                        report = _through_prefect(parameters, handle, run)
+        with terminal.progress(declared.name, handle):
+            report = until_signalled(work, stop=handle.stop.set, record=record, say=terminal.alarm)
     except RejectedError as rejected:
         terminal.problem(str(rejected))
         return FAILED
+    anew = report.get("reembed")
     terminal.json(report) if json else terminal.report(report)
+    if anew and not json:
+        terminal.note(f"{declared.name} anew: {anew['status']}; {anew['told']}")
+    if anew and anew["status"] not in {"switched", "up to date"}:
+        return FAILED
     if report["status"] == "stopped":
         terminal.note("stopped before the end; run again to continue")
         return FAILED
     return WITH_FAILURES if report["status"] == "completed with failures" else DONE
+
+
+def _past_the_gate(declared: IndexSpec, *, yes: bool, handle: RunHandle) -> dict[str, Any] | None:
+    """Build the index anew where its spec has a gate and names another model or splitting; None where it does not."""
+    if declared.gate is None:
+        return None
+    from relance.reembed import is_due, reembed
+
+    return reembed(declared, approved=yes, handle=handle).as_dict() if is_due(declared) else None
 
 
 def _through_prefect(parameters: dict[str, Any], handle: RunHandle, run: Run | None = None) -> dict[str, Any]:
@@ -97,20 +126,3 @@ def _through_prefect(parameters: dict[str, Any], handle: RunHandle, run: Run | N
     report, startup = operations("launch").run_flow(parameters, handle, run)
     report["startup"] = startup
     return report
-
-
-@contextlib.contextmanager
-def _ctrl_c(handle: RunHandle, terminal: Terminal) -> Generator[None]:
-    """Let the first Ctrl-C end the run after the batches under way, the second at once."""
-    default: Callable[..., Any] | int | None = signal.getsignal(signal.SIGINT)
-
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGINT, default)
-        handle.stop.set()
-        terminal.err.print("stopping after the batches under way (Ctrl-C again: at once)")
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, default)

@@ -15,6 +15,7 @@ from relance.cli import COMMANDS
 from relance.cli.options import DONE, FAILED, USAGE
 from relance.cli.terminal import Terminal
 from relance.errors import ConfigurationError, InputError, RelanceError
+from relance.safe_text import protect_logs
 from relance.telemetry.start import start_telemetry
 
 __all__ = ["app", "main"]
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; a user's mistake is one message, never a traceback."""
     terminal = Terminal()
     logging.getLogger("stamina").setLevel(logging.ERROR)  # it would write a line for each request that is tried again
+    protect_logs()
     try:
         start_telemetry()
         code = app(arguments, exit_on_error=False, print_error=False)
@@ -50,6 +52,13 @@ def main(arguments: list[str] | None = None) -> None:
         terminal.problem("interrupted; what was committed stays, run again to continue")
         code = FAILED
     except BrokenPipeError:
+        code = FAILED
+    except RuntimeError as error:  # a table that is hurt, found while it is searched
+        if "lance" not in str(error):
+            raise
+        from relance.store.faults import store_error
+
+        terminal.problem(str(store_error(error, "reading or writing a table")))
         code = FAILED
     except OSError as error:  # a full disk, a folder that may not be written
         if error.filename is None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-import signal
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from cyclopts import Parameter
 
+from relance.cli.ending import catching
 from relance.cli.operations import operations
 from relance.cli.options import DONE, FAILED, AsJson, Host, Port, Specs
 from relance.cli.terminal import Terminal
@@ -150,11 +152,12 @@ def watch(specs: Specs, *, ingest: Annotated[bool, Parameter(negative="")] = Fal
         taking = exits.enter_context(_running(declared, terminal) if ingest else _telling(declared, terminal))
         stop = exits.enter_context(_stopping(threading.Event(), *(each.end for each in taking)))
         if metrics_port is not None:
+            from relance.config.settings import read_settings
             from relance.store.readings import TableReader
             from relance.telemetry.serve import serving_metrics
 
-            readers = map(TableReader, declared.values())
-            terminal.say(f"metrics at {exits.enter_context(serving_metrics(readers, port=metrics_port))}")
+            readers, token = map(TableReader, declared.values()), read_settings().metrics_token
+            terminal.say(f"metrics at {exits.enter_context(serving_metrics(readers, port=metrics_port, token=token))}")
 
         def keep_watching(spec: IndexSpec, taker: _Taker) -> None:
             try:
@@ -179,10 +182,12 @@ def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | N
          json: AsJson = False) -> int:  # fmt: skip
     """Tell Prefect that documents of an index have changed, from a script or CI; naming none means: look at all.
 
+    Where the spec is on this machine, documents that neither its sources nor the index have are refused.
+
     Parameters
     ----------
     index
-        Name of the index.
+        Name of a deployed index, or path of a spec.
     changed
         Uris of documents that are new or different, e.g. docs/a.md.
     removed
@@ -190,63 +195,119 @@ def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | N
     source
         Where it happened, for people.
     """
+    from relance.config.load import load_spec
     from relance.events.change import Change
     from relance.events.events_api import EventsApi
+    from relance.pipeline.named_documents import check_named
 
-    change = Change(index, source, tuple(changed or ()), tuple(removed or ()), everything=not (changed or removed))
     _use_server()
     with EventsApi(timeout_s=60.0) as api:  # a server on SQLite may answer a burst of events after a minute
-        own = api.is_deployed(index)
+        place = api.spec_of(index)
+        spec, why = None, "is not on this machine"
+        try:
+            spec = load_spec(place or index) if Path(place or index).exists() else None
+        except ConfigurationError as error:
+            if place is None:
+                raise
+            why = f"cannot be read here ({error})"
+        named = spec.name if spec is not None and place is None else index
+        own = api.is_deployed(named)
+        if spec is None and place is None and not own:
+            raise InputError(_no_index(index, api.indexes()))
+        if spec is not None:
+            check_named(spec, changed or (), gone=removed or ())
+        change = Change(named if own or place else index, source, tuple(changed or ()), tuple(removed or ()),
+                        everything=not (changed or removed))  # fmt: skip
         api.emit(change)
     terminal = Terminal(as_json=json)
     if json:
-        terminal.json({"index": index, "change": str(change), "deployed": own})
+        terminal.json({"index": index, "change": str(change), "deployed": own, "checked": spec is not None})
     else:
         terminal.say(f"told  {change}")
+        if spec is None and (changed or removed):
+            terminal.note(f"the spec of {index} {why}, so the names were not checked")
         if not own:
             terminal.note(f"{index} has no deployment of its own; `ingest-on-change` looks for it by name or path")
     return DONE
 
 
-def webhook(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 8080) -> int:
+def _no_index(index: str, deployed: Sequence[str]) -> str:
+    close = get_close_matches(index, deployed, 1, 0.6)
+    there = f"deployed are {', '.join(deployed)}" if deployed else "none is deployed"
+    hint = f"did you mean {close[0]!r}?" if close else f"{there}; `relance deploy SPEC` registers one"
+    return f"there is no index {index!r}, and no spec at that path: {hint}"
+
+
+def webhook(
+    specs: Specs,
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    metrics_port: int | None = None,
+    metrics_host: str = "127.0.0.1",
+    show_secrets: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
     """Receive notifications over HTTP and tell Prefect: S3 and MinIO, Alibaba OSS, GitHub pushes, plain JSON.
 
-    Senders prove themselves by the secret in RELANCE_WEBHOOK_SECRET. /metrics is for Prometheus.
+    Senders prove themselves by secrets derived from RELANCE_WEBHOOK_SECRET, one for each route. /metrics is served
+    where RELANCE_METRICS_TOKEN is set, to who sends it.
+
+    Parameters
+    ----------
+    metrics_port
+        Another port to serve the state of the indexes to Prometheus.
+    metrics_host
+        Address for it.
+    show_secrets
+        Print the secret of each route, for its senders, and end.
     """
     from relance.config.load import load_spec
+    from relance.config.settings import read_settings
     from relance.events.events_api import EventsApi
-    from relance.events.receiver import receiver
+    from relance.events.receiver import KINDS, receiver
     from relance.events.serve import serve_receiver
-    from relance.events.settings import read_webhook_secret
+    from relance.events.settings import read_webhook_secrets
     from relance.store.readings import TableReader
     from relance.telemetry.exporter import metrics_routes
+    from relance.telemetry.serve import serving_metrics
 
     terminal = Terminal()
     declared = {spec.name: spec for spec in map(load_spec, _named(specs))}
-    secret = read_webhook_secret()
+    secrets, token = read_webhook_secrets(), read_settings().metrics_token
+    if show_secrets:
+        for kind, name in itertools.product(KINDS, declared):
+            terminal.say(f"/{kind}/{name}  {secrets.of(kind, name).newest}")
+        return DONE
     _use_server()
 
     def ready(address: str) -> None:
         for name in declared:
             terminal.say(f"POST {address}/{{generic,s3,oss,github}}/{name}")
 
-    with EventsApi() as api:
+    with EventsApi() as api, contextlib.ExitStack() as exits:
         for name in declared:
             if not api.is_deployed(name):
                 terminal.note(f"{name} is not deployed yet; until `relance deploy` its changes set off nothing useful")
-        app = receiver(declared, secret, api.emit, routes=metrics_routes(map(TableReader, declared.values())))
+        readers = [TableReader(spec) for spec in declared.values()]
+        if metrics_port is not None:
+            page = serving_metrics(readers, metrics_host, metrics_port, token=token)
+            terminal.say(f"metrics at {exits.enter_context(page)}")
+        routes = metrics_routes(readers, token) if token.get_secret_value() else []
+        app = receiver(declared, secrets, api.emit, routes=routes)
         serve_receiver(app, host, port, ready=ready)
     return DONE
 
 
 def exporter(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 9464) -> int:
-    """Serve the state of indexes to Prometheus, at /metrics."""
+    """Serve the state of indexes to Prometheus, at /metrics; where RELANCE_METRICS_TOKEN is set, to who sends it."""
     from relance.config.load import load_spec
+    from relance.config.settings import read_settings
     from relance.store.readings import TableReader
     from relance.telemetry.serve import serve_metrics
 
     terminal = Terminal()
-    serve_metrics([TableReader(load_spec(path)) for path in _named(specs)], host, port, ready=terminal.say)
+    readers, token = [TableReader(load_spec(path)) for path in _named(specs)], read_settings().metrics_token
+    serve_metrics(readers, host, port, ready=terminal.say, token=token)
     return DONE
 
 
@@ -318,18 +379,12 @@ def _running(declared: Mapping[Path, IndexSpec], terminal: Terminal) -> Generato
 
 @contextlib.contextmanager
 def _stopping(stopped: threading.Event, *calls: Callable[[], None]) -> Generator[threading.Event]:
-    """Set an event at SIGINT and SIGTERM, and call what is given, instead of ending at once."""
+    """Set an event at a signal, and call what is given, instead of ending at once."""
 
-    def stop(*_: object) -> None:
+    def stop(_: int) -> None:
         stopped.set()
         for call in calls:
             call()
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, stop)
-    try:
+    with catching(stop):
         yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.markup import escape
 
 from relance.cli.options import DONE, AsJson, SearchMode, Spec
 from relance.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from relance.index import Index
+    from relance.search import Hits
 
 __all__ = ["search"]
 
@@ -27,6 +32,7 @@ def search(  # noqa: PLR0913  # what can be asked
     group: Annotated[bool, Parameter(negative="")] = False,
     rerank: str | None = None,
     instruct: str | None = None,
+    floor: float | None = None,
     explain: Annotated[bool, Parameter(negative="")] = False,
     json: AsJson = False,
 ) -> int:
@@ -37,7 +43,9 @@ def search(  # noqa: PLR0913  # what can be asked
     image
         Ask with a picture instead of words: a file or an address.
     like
-        Ask with a document of the index instead of words: the uri of what the hits should be like.
+        Ask with a document of the index instead of words: the uri of what the hits should be like. A picture may be
+        named by its uri or address, too, and be a file or an address that the index does not have: then the hits are
+        pictures.
     k
         Hits on a page, of texts and of media.
     page
@@ -56,11 +64,15 @@ def search(  # noqa: PLR0913  # what can be asked
     instruct
         What the question is for, for models that take an instruction: a sentence, or the name of one, such as
         retrieval, question-answering, paraphrase, classification or clustering.
+    floor
+        Standard deviations that a picture has to stand out of a list of the search, or it is no hit; 0: all are.
+        By default as the spec says (search.media_floor, 1).
     explain
         Say where each hit's place comes from, and what was done.
     """
     from relance.errors import InputError
     from relance.index import Index
+    from relance.search.similar import NoSuchDocumentError
 
     index, terminal = Index(spec), Terminal(as_json=json)
     if page < 1:
@@ -68,29 +80,57 @@ def search(  # noqa: PLR0913  # what can be asked
         raise InputError(msg)
     asked: dict[str, Any] = {"k": k, "offset": (page - 1) * k, "mode": mode, "filter": filter, "where": where,
                              "like": like, "instruct": instruct, "explain": explain}  # fmt: skip
-    if index.spec.media is None and not image:
-        texts = index.search(query, **asked, group=group, rerank=rerank)
-        found: dict[str, Any] = {"hits": [hit.as_dict() for hit in texts]}
-        told: list[Any] = [texts]
-    else:
-        texts, media = index.search_both(query, image=image, **asked, group=group, rerank=rerank)
-        found = {"hits": [hit.as_dict() for hit in texts], "media": [hit.as_dict() for hit in media]}
-        told = [texts, media]
+    ways = {"group": group, "rerank": rerank}
+    try:
+        told = _ask(index, query, image, asked | ways, floor)
+    except NoSuchDocumentError:
+        if not _outside(like):
+            raise
+        image, like, asked["like"] = like, "", ""
+        told = _ask(index, query, image, asked | ways, floor)
+    found = dict(zip(("hits", "media"), ([hit.as_dict() for hit in hits] for hits in told), strict=False))
+    texts = told[0]
     more = any(hits.more for hits in told)
     explanations = [hits.explanation.as_dict() for hits in told if hits.explanation is not None]
     if json:
         terminal.json(found | {"more": more} | ({"explanations": explanations} if explain else {}))
         return DONE
     first = asked["offset"] + 1
-    if not image and not (like and not texts and "media" in found):
+    if texts.together:
+        _merged(terminal, found["hits"], found["media"], first=1 + 2 * asked["offset"])
+    elif not image and not (like and not texts and "media" in found):
         terminal.hits(found["hits"], first=first)
-    if "media" in found and not (like and texts):
+    if "media" in found and not texts.together and not (like and texts):
         terminal.media_hits(found["media"], first=first)
+    if cut := sum(hits.cut for hits in told if len(hits) < k):
+        what = "image or video stands" if cut == 1 else "images and videos stand"
+        terminal.note(f"{cut:,} more {what} out of no list of this search: --floor 0 shows all")
     if more:
         terminal.hint(f"there are more: --page {page + 1}")
     for explanation in explanations:
         _explain(terminal, explanation)
     return DONE
+
+
+def _ask(index: Index, query: str, image: str, asked: dict[str, Any], floor: float | None) -> list[Hits[Any]]:
+    """Search the texts, or texts and media."""
+    if index.spec.media is None and not image:
+        return [index.search(query, **asked)]
+    return list(index.search_both(query, image=image, floor=floor, **asked))
+
+
+def _merged(terminal: Terminal, texts: list[dict[str, Any]], media: list[dict[str, Any]], *, first: int) -> None:
+    """Print texts and media as one list: their scores can be compared. A page has so many of each."""
+    if not texts and not media:
+        terminal.hits([])
+    ways = [(hit, terminal.hits) for hit in texts] + [(hit, terminal.media_hits) for hit in media]
+    for place, (hit, shown) in enumerate(sorted(ways, key=lambda each: -each[0]["score"]), start=first):
+        shown([hit], first=place)
+
+
+def _outside(like: str) -> bool:
+    """Whether something that the index does not have is a file or an address."""
+    return like.startswith(("http://", "https://")) or Path(like).expanduser().is_file()
 
 
 def _explain(terminal: Terminal, told: dict[str, Any]) -> None:
@@ -103,9 +143,17 @@ def _explain(terminal: Terminal, told: dict[str, Any]) -> None:
         "vector": vector or "none",
         "instruction": told["instruct"],
         "condition": told["where"],
-        "reranked": f"{told['reranked']} by {told['rerank']}, {told['tokens']:,} tokens" if told["rerank"] else "",
+        "reranked": _reranked(told) if told["rerank"] else "",
+        "floor": f"{told['floor']:g} × standard deviation, {told['cut']:,} left out" if told["floor"] else "",
         "seconds": " · ".join(f"{step} {seconds:.3f}" for step, seconds in told["seconds"].items()),
     }
-    if told["rerank"] and told["cost_usd"] is not None:
-        rows["reranked"] += f", ${told['cost_usd']:.6f}"
     terminal.pairs(f"{escape(told['mode'])} search", {name: value for name, value in rows.items() if value})
+
+
+def _reranked(told: dict[str, Any]) -> str:
+    """Say what reranking took; of texts and media together it is said with the texts."""
+    who = f"{told['reranked']} by {told['rerank']}"
+    if told["together"] and not told["tokens"]:
+        return f"{who}, together with the texts"
+    cost = "" if told["cost_usd"] is None else f", ${told['cost_usd']:.6f}"
+    return f"{who}, {told['tokens']:,} tokens{cost}{', texts and media together' if told['together'] else ''}"

@@ -11,6 +11,7 @@ __all__ = ["cache", "failures", "maintain", "rollback", "runs", "status"]
 def status(spec: Spec, *, json: AsJson = False) -> int:
     """Describe the index as it is now."""
     from relance.index import Index
+    from relance.pipeline.ignored_counts import ignored_lines
 
     terminal, described = Terminal(as_json=json), Index(spec).status().as_dict()
     if json:
@@ -19,6 +20,7 @@ def status(spec: Spec, *, json: AsJson = False) -> int:
     media = described.pop("media", None)
     for part in [described, media] if media else [described]:
         last = part.pop("last_run")
+        part["ignored"] = "\n".join(ignored_lines(part["ignored"])) or "nothing"
         part["last run"] = f"{last['run_id']}, {last['status']}, {last['ended_at']}" if last else "never"
         name = str(part.pop("index"))
         terminal.pairs(f"{name}: media" if part is media else name, part)
@@ -26,7 +28,7 @@ def status(spec: Spec, *, json: AsJson = False) -> int:
 
 
 def failures(spec: Spec, *, json: AsJson = False) -> int:
-    """List the documents that could not be indexed, with reasons; the next run tries them again."""
+    """List the documents that could not be indexed (✗), or not whole (!), with reasons; the next run tries ✗ again."""
     from relance.index import Index
 
     terminal, rows = Terminal(as_json=json), [row.as_dict() for row in Index(spec).failures()]
@@ -34,7 +36,8 @@ def failures(spec: Spec, *, json: AsJson = False) -> int:
         terminal.json(rows)
     else:
         terminal.failures(rows, len(rows))
-        terminal.out.print(f"{len(rows):,} failures")
+        warnings = sum(row["indexed"] for row in rows)
+        terminal.out.print(f"{len(rows) - warnings:,} failures, {warnings:,} warnings")
     return DONE
 
 

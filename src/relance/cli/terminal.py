@@ -10,16 +10,41 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from relance.pipeline.ignored_counts import ignored_lines
 from relance.pipeline.run_handle import Progress, RunHandle
+from relance.safe_text import redact, visible
+from relance.search.hit import moment, pages
 
 __all__ = ["Terminal"]
 
 _SHOWN_FAILURES = 10
+_SHOWN_PLACES = 3
+
+
+class SafeOutput(RenderHook):
+    """Keeps what is printed from steering the terminal, wherever a name or text came from."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Wrap what is printed."""
+        return [_Safe(each) for each in renderables]
+
+
+class _Safe:
+    def __init__(self, content: ConsoleRenderable) -> None:
+        self._content = content
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._content, options):
+            if segment.control:  # the cursor of a progress bar
+                yield segment
+            else:
+                yield Segment(visible(segment.text), segment.style)
 
 
 class Terminal:
@@ -29,24 +54,32 @@ class Terminal:
         self.as_json = as_json
         self.out = Console(highlight=False, soft_wrap=True)
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+        for console in (self.out, self.err):
+            console.push_render_hook(SafeOutput())
         self._bar: Any = None
 
     def json(self, value: Any) -> None:
         """Print a value as JSON."""
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
-    def say(self, message: str) -> None:
-        """Print one line of result."""
-        self.out.print(escape(message))
+    def say(self, message: str, *, whole: bool = False) -> None:
+        """Print one line of result; `whole` where a token in an address is meant for who reads it."""
+        self.out.print(escape(message if whole else redact(message)))
 
     def problem(self, message: str) -> None:
         """Print what went wrong."""
-        self.err.print(f"[bold red]relance:[/] {escape(message)}")
+        self.err.print(f"[bold red]relance:[/] {escape(redact(message))}")
 
     def note(self, message: str) -> None:
         """Print what is worth knowing."""
         if not self.as_json:
-            self.err.print(f"[dim]{escape(message)}[/]")
+            self.err.print(f"[dim]{escape(redact(message))}[/]")
+
+    def alarm(self, message: str) -> None:
+        """Print what a signal does, also beside JSON; the terminal may be gone, or without its cursor."""
+        with contextlib.suppress(OSError):
+            self.err.show_cursor()
+            self.err.print(escape(message))
 
     def hint(self, message: str) -> None:
         """Print what a person may do next; nothing where nobody watches."""
@@ -59,7 +92,7 @@ class Terminal:
         table.add_column(style="cyan")
         table.add_column()
         for name, value in values.items():
-            table.add_row(name, escape(str(value)))
+            table.add_row(name, escape(redact(str(value))))
         self.out.print(table)
 
     def report(self, report: dict[str, Any]) -> None:
@@ -75,13 +108,13 @@ class Terminal:
             "table": f"{report['table']} version {report['table_version']}",
             "run": report["run_id"],
         }
-        if report["failed"]:
-            rows["failures"] = f"{report['failed']:,} (relance failures)"
+        rows |= _left_out(report)
         title = f"{report['index']}: media" if report["part"] == "media" else report["index"]
         self.pairs(f"{title}: {report['status']}", rows)
         self.failures(report["failures"][:_SHOWN_FAILURES], report["failed"])
+        self.failures(report["warnings"][:_SHOWN_FAILURES], report["warned"])
         for note in report["notes"]:
-            self.err.print(f"[yellow]{escape(note)}[/]")
+            self.err.print(f"[yellow]{escape(redact(note))}[/]")
         if report.get("media"):
             self.report(report["media"])
 
@@ -93,20 +126,27 @@ class Terminal:
             if plan["cost_usd"] is None
             else f"${plan['cost_usd']:.4f}"
         )
+        if plan.get("priced_on") and plan["cost_usd"] is not None:
+            cost += f" (price of {plan['priced_on']})"
         names = ("added", "changed", "removed", "unchanged")
+        most = "up to " if plan.get("guessed") and plan["tokens"] else ""
         rows = {
             "documents": " · ".join(f"{plan[name]:,} {name}" for name in names),
             "chunks": f"{plan['chunks']:,}, {plan['reused']:,} of them with a vector already",
-            "to embed": f"{plan['tokens']:,} tokens in {plan['requests']:,} requests",
-            "cost": cost,
+            "to embed": f"{most}{plan['tokens']:,} tokens in {plan['requests']:,} requests",
+            "cost": f"{most}{cost}" if plan["cost_usd"] is not None else cost,
         }
-        if plan["failed"]:
-            rows["failures"] = f"{plan['failed']:,}"
+        if plan.get("guessed"):
+            rows["a guess"] = f"{plan['guessed']:,} pictures are at addresses that nobody has asked yet"
+        rows |= _left_out(plan, hint="")
         if plan["free_tokens"]:
             rows["free"] = f"{plan['free_tokens']:,} of the tokens are covered by {section}.free_tokens"
         title = f"{plan['index']}: {part}" + (" (rebuild: another model)" if plan["rebuild"] else "")
         self.pairs(title, rows)
         self.failures(plan["failures"][:_SHOWN_FAILURES], plan["failed"])
+        self.failures(plan["warnings"][:_SHOWN_FAILURES], plan["warned"])
+        for note in plan["notes"]:
+            self.note(note)
         if plan.get("media"):
             self.plan(plan["media"], part="plan of its media")
 
@@ -149,9 +189,12 @@ class Terminal:
         return answer.strip().lower() in {"y", "yes"}
 
     def failures(self, failures: list[dict[str, Any]], total: int) -> None:
-        """Print failures with their reasons."""
+        """Print failures and warnings with their reasons."""
         for failure in failures:
-            self.out.print(f"  [red]✗[/] {escape(failure['uri'])}: {escape(failure['reason'])}")
+            mark = "[yellow]![/]" if failure["indexed"] else "[red]✗[/]"
+            self.out.print(
+                f"  {mark} {escape(visible(failure['uri'], line=True))}: {escape(redact(failure['reason']))}"
+            )
         if total > len(failures):
             self.out.print(f"  … and {total - len(failures):,} more")
 
@@ -160,7 +203,9 @@ class Terminal:
         if not hits:
             self.out.print("no hits")
         for rank, hit in enumerate(hits, start=first):
-            where = hit["uri"] + (f", page {hit['page']}" if hit["page"] else "")
+            where = ", ".join(
+                part for part in (visible(hit["uri"], line=True), pages(hit["page"], hit["page_end"])) if part
+            )
             path = " › ".join(hit["heading_path"])
             self.out.print(
                 f"[bold]{rank}. {escape(where)}[/]  [dim]{hit['score']:.3f}[/]  {escape(path or hit['title'])}"
@@ -181,19 +226,33 @@ class Terminal:
         for rank, hit in enumerate(hits, start=first):
             size = f"{hit['width']}×{hit['height']}" if hit["width"] else ""
             length = f"{hit['duration_s']:.1f} s" if hit["duration_s"] else ""
-            what = " ".join(part for part in (hit["kind"], size, length) if part)
-            self.out.print(f"[bold]{rank}. {escape(hit['url'])}[/]  [dim]{hit['score']:.3f}[/]  {what}")
+            gone = f"[yellow]gone, last seen on {hit['last_seen'][:10]}[/]" if hit.get("last_seen") else ""
+            parts = (hit["kind"], size, length, moment(hit["start_s"], hit["end_s"]), gone)
+            what = " ".join(part for part in parts if part)
+            self.out.print(
+                f"[bold]{rank}. {escape(visible(hit['url'], line=True))}[/]  [dim]{hit['score']:.3f}[/]  {what}"
+            )
             self._explained(hit)
             words = _marked(hit["caption"], hit["highlights"]) if hit["caption"] else Text(hit["title"])
             where = " › ".join(hit["heading_path"])
             if words or where:
                 self.out.print(Text("   ") + Text(" · ").join(part for part in (words, Text(where)) if part))
+            if hit["also"]:
+                others = ", ".join(visible(uri, line=True) for uri in hit["also"][:_SHOWN_PLACES])
+                left = len(hit["also"]) - _SHOWN_PLACES
+                more = f" and {left:,} more" if left > 0 else ""
+                self.out.print(f"   [dim]also {escape(others)}{more}[/]")
+            if hit["last_seen"]:
+                self.out.print(f"   [dim]gone; last seen {escape(hit['last_seen'])}[/]")
 
     def _explained(self, hit: dict[str, Any]) -> None:
         """Print where a hit's place comes from, if it says so."""
         if told := hit["explained"]:
             named = {"dense": "cosine", "full-text": "bm25", "sparse": "sparse"}
-            parts = [f"{mode} {rank}. ({told[named[mode]]:.3f})" for mode, rank in told["ranks"].items()]
+            out = {mode: f", {value:+.1f}σ" for mode, value in told["deviations"].items()}
+            parts = [
+                f"{mode} {rank}. ({told[named[mode]]:.3f}{out.get(mode, '')})" for mode, rank in told["ranks"].items()
+            ]
             parts += [f"{name} {told[name]:.3f}" for name in ("fused", "rerank") if told[name] is not None]
             self.out.print(f"   [dim]{' · '.join(parts)}[/]")
 
@@ -228,11 +287,26 @@ class Terminal:
             yield
 
 
+def _left_out(counts: dict[str, Any], hint: str = " (relance failures)") -> dict[str, str]:
+    """Say how much of what the sources have is not in the index."""
+    rows = {}
+    if counts.get("failed"):
+        rows["failures"] = f"{counts['failed']:,}{hint}"
+    if counts.get("warned"):
+        rows["warnings"] = f"{counts['warned']:,}{hint}"
+    if counts.get("empty"):
+        rows["without text"] = f"{counts['empty']:,}"
+    if counts.get("ignored"):
+        rows["ignored"] = "\n".join(ignored_lines(counts["ignored"]))
+    return rows
+
+
 def _passage(hit: dict[str, Any]) -> Text:
-    """Show the best passage of a hit, on one line."""
+    """Show the best passage of a hit, on one line, behind what it needs to be read alone."""
     start, end = hit["snippet"]
+    lead = Text(" ".join(hit["lead"].split()) + " ", style="dim") if hit["lead"] else Text()
     text = _marked(hit["text"][start:end], [[a - start, b - start] for a, b in hit["highlights"]])
-    return Text("… " if start else "") + text + Text(" …" if end < len(hit["text"]) else "")
+    return lead + Text("… " if start else "") + text + Text(" …" if end < len(hit["text"]) else "")
 
 
 def _marked(text: str, spans: Sequence[Sequence[int]]) -> Text:

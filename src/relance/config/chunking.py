@@ -24,6 +24,8 @@ class ChunkingSpec(PluginSpec, title="Chunking"):
     """No chunk has more, counted by the embedding model's own tokenizer."""
     overlap_tokens: int = Field(default=0, title="Overlap", ge=0)
     """At most this many tokens of a chunk are repeated at the start of the next."""
+    split_at: int = Field(default=0, title="Split at headings", ge=0, le=6)
+    """Headings of this depth or less always begin a chunk, however short the section before; 0: where it fits best."""
     context: list[Literal["title", "headings"]] = Field(default=[], title="Context")
     """What is put before a chunk's text when it is embedded; the stored text stays the exact span."""
 

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, SerializeAsAny, ValidationInfo, field_v
 from relance.config.chunking import ChunkingSection, ChunkingSpec
 from relance.config.embedding import EmbeddingSection, EmbeddingSpec
 from relance.config.engine import EngineSpec
+from relance.config.gate import GateSpec
 from relance.config.limits import LimitsSpec
 from relance.config.media import MediaSpec
 from relance.config.plugin_section import PluginOptions
@@ -23,6 +24,8 @@ from relance.config.spec_model import SpecModel
 from relance.config.store import StoreSpec
 
 __all__ = ["IndexSpec"]
+
+SCHEMA_NAME = "index.schema.json"  # beside the spec, for editors
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class IndexSpec(SpecModel, title="relance index"):
     """What reads, splits and embeds the documents."""
     quality: QualitySpec = Field(default=QualitySpec(), title="Quality")
     """What incoming documents have to be like."""
+    gate: GateSpec | None = Field(default=None, title="Gate")
+    """What another model or another way to split has to prove before readers get it; off: nothing, as without it."""
     schedule: ScheduleSpec | None = Field(default=None, title="Schedule")
     """When the deployed index is brought in sync by itself (`relance deploy`)."""
     on_change: bool = Field(default=True, title="On change")
@@ -69,6 +74,7 @@ class IndexSpec(SpecModel, title="relance index"):
     """Set by the loader: what relative paths are relative to."""
     _plugins: Plugins = PrivateAttr(default_factory=Plugins)
     _written: _Written = PrivateAttr(default_factory=_Written)
+    _file: Path | None = PrivateAttr(default=None)
 
     @field_validator("sources")
     @classmethod
@@ -79,6 +85,11 @@ class IndexSpec(SpecModel, title="relance index"):
                 msg = f"sources[{first}] and sources[{position}] are the same; remove one"
                 raise ValueError(msg)
         return sources
+
+    @field_validator("gate", mode="before")
+    @classmethod
+    def _off_is_none(cls, gate: Any) -> Any:
+        return None if gate is False or gate == "off" else gate  # YAML reads a bare `off` as false
 
     @field_validator("media")
     @classmethod
@@ -104,10 +115,18 @@ class IndexSpec(SpecModel, title="relance index"):
         """The text of the file it was read from, before variables were filled in; empty if it was made in Python."""
         return self._written.text
 
-    def as_written(self, text: str) -> Self:
-        """Remember the text that the declaration was read from."""
+    def as_written(self, text: str, file: Path | None = None) -> Self:
+        """Remember the text that the declaration was read from, and the file it stands in."""
         self._written = _Written(text)
+        self._file = file
         return self
+
+    @property
+    def own(self) -> tuple[Path, ...]:
+        """Files and folders of the index itself, absolute: its spec with the schema, and its store if that is local."""
+        files = [self.folder / SCHEMA_NAME, *([self._file] if self._file is not None else [])]
+        uri = self.store.uri.removeprefix("file://")
+        return tuple(self.path(each) for each in (*files, *([] if "://" in uri else [uri])))
 
     def with_plugins(self, plugins: Plugins) -> Self:
         """Return the same declaration with other plug-ins behind its names."""

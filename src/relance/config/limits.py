@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 
-from relance.config.spec_model import SpecModel
+from relance.config.spec_model import MIB, Size, SpecModel
 
 __all__ = ["LimitsSpec"]
 
@@ -25,3 +25,9 @@ class LimitsSpec(SpecModel, title="Limits"):
     """Documents that are read, split and embedded together at most; one batch is half a megabyte of text or less."""
     batches_in_flight: int = Field(default=4, title="Batches in flight", ge=1, le=64)
     """Batches of documents between loading and writing at once; bounds memory."""
+    parse_s_per_mb: float = Field(default=20.0, title="Parsing time", gt=0)
+    """CPU seconds that parsing a document may take for each megabyte of it; a smaller one gets as much as one."""
+    parse_memory: Size = Field(default=ByteSize(512 * MIB), title="Parsing memory", ge=MIB)
+    """Memory that parsing one document may take, such as `512MiB`."""
+    parse_output: Size = Field(default=ByteSize(256 * MIB), title="Parsed text", ge=1024)
+    """Text that one document may become, such as `256MiB`."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from relance.config import IndexSpec
 from relance.config.blocks import with_blocks
+from relance.config.index import SCHEMA_NAME
 from relance.config.messages import explain, is_number, takes_variables, unknown_key, unknown_plugin
 from relance.config.plugins import GROUPS, Plugins, plugins
 from relance.config.shape import Shape
@@ -21,7 +22,6 @@ from relance.errors import SpecError
 __all__ = ["FILE_NAMES", "SCHEMA_NAME", "find_file", "json_schema", "load_spec", "parse_spec", "template"]
 
 FILE_NAMES = ("index.yaml", "index.yml")
-SCHEMA_NAME = "index.schema.json"
 # What relance writes beside documents, and what package managers put there.
 OURS = (*(f"/{name}" for name in FILE_NAMES), f"/{SCHEMA_NAME}", "/prefect.yaml", "/lancedb/", "node_modules/", "venv/")
 MAX_BYTES = 1 << 20  # nobody writes a megabyte by hand: more is the wrong file
@@ -81,7 +81,7 @@ def parse_spec(text: str, file: Path | str, folder: Path, plugins: Plugins = INS
     if problems or spec is None:
         # Outside any except block: pydantic's error, which holds the values, must not hang on to ours.
         raise SpecError(file, sorted(problems, key=lambda problem: problem[0] or 0))
-    return spec.as_written(text)
+    return spec.as_written(text, file if isinstance(file, Path) else None)
 
 
 def json_schema() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from relance.errors import ConfigurationError
 __all__ = ["SpecReference"]
 
 # Of `storage_options`, which may hold keys and are hidden as a whole, a region or an address is none.
-_SECRET = re.compile(r"key|secret|token|password|credential")
+_SECRET = re.compile(r"key|secret|token|password|credential|authorization|cookie")
 
 
 @dataclass(slots=True, frozen=True)

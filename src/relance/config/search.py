@@ -28,7 +28,7 @@ class RerankSpec(ModelSpec, title="Reranking"):
     model: str = Field(
         title="Model",
         pattern=MODEL_NAME,
-        examples=["dashscope/qwen3-rerank", "dashscope/gte-rerank-v2", "lancedb/mrr"],
+        examples=["dashscope/qwen3-rerank", "dashscope/qwen3-vl-rerank", "lancedb/mrr"],
     )
     """`provider/model`. `lancedb/…` runs in this process without key or network."""
     candidates: int = Field(default=50, title="Candidates", ge=1, le=1000)
@@ -37,6 +37,8 @@ class RerankSpec(ModelSpec, title="Reranking"):
     """Seconds one request may take."""
     max_attempts: int = Field(default=3, title="Attempts", ge=1, le=50)
     """How often one request is tried: somebody is waiting."""
+    max_cost_usd: float | None = Field(default=None, title="Budget", ge=0)
+    """Dollars that reranking may cost while the reranker is open: one search, one `with Index`, one evaluation."""
 
 
 RerankSection = Annotated[SerializeAsAny[RerankSpec], RerankSpec.plugin]
@@ -49,5 +51,8 @@ class SearchSpec(SpecModel, title="Search"):
     """Whose word endings do not matter to a full-text search: `gauges` finds `gauge`; none: words as they are written.
     Texts in other languages are found all the same. A change is applied by the next run that writes, or by
     `relance maintain`."""
+    media_floor: float = Field(default=1.0, title="Floor of media", ge=0, le=10)
+    """Standard deviations that an image or video has to stand out of a list of the search, or it is no hit; 0: all are.
+    Fewer than thirty pictures are all shown."""
     rerank: RerankSection | None = Field(default=None, title="Reranking")
     """Sort the best hits once more by a model that reads them beside the question."""

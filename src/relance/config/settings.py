@@ -1,4 +1,4 @@
-"""What the environment says (and `.env` in the working directory); what it says of Prefect: `changes/settings.py`."""
+"""What the environment says (and `.env` in the working directory); what it says of Prefect: `events/settings.py`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ class Settings(BaseSettings):
 
     Attributes:
         openai_api_key: OPENAI_API_KEY.
+        azure_openai_api_key: AZURE_OPENAI_API_KEY, for addresses of Azure OpenAI.
         openai_base_url: OPENAI_BASE_URL, used where the spec names no address.
         dashscope_api_key: DASHSCOPE_API_KEY.
         dashscope_base_url: DASHSCOPE_BASE_URL or DASHSCOPE_HTTP_BASE_URL, as the official clients know them; used
             where the spec names no address, e.g. to try everything with `relance emulator`.
         dashscope_workspace_id: DASHSCOPE_WORKSPACE_ID.
         lancedb_api_key: LANCEDB_API_KEY.
+        metrics_token: RELANCE_METRICS_TOKEN, what asks for `/metrics` has to send as `Authorization: Bearer …`.
         fake_log: RELANCE_FAKE_LOG, file the fake provider appends every request to.
         fake_delay_s: RELANCE_FAKE_DELAY_S, seconds every request to the fake provider takes.
     """
@@ -33,6 +35,7 @@ class Settings(BaseSettings):
     )
 
     openai_api_key: SecretStr = SecretStr("")
+    azure_openai_api_key: SecretStr = SecretStr("")
     openai_base_url: str = ""
     dashscope_api_key: SecretStr = SecretStr("")
     dashscope_base_url: str = Field(
@@ -40,6 +43,7 @@ class Settings(BaseSettings):
     )
     dashscope_workspace_id: str = ""
     lancedb_api_key: SecretStr = SecretStr("")
+    metrics_token: SecretStr = Field(default=SecretStr(""), validation_alias="relance_metrics_token")
     fake_log: Path | None = Field(default=None, validation_alias="relance_fake_log")
     fake_delay_s: float = Field(default=0.0, ge=0, validation_alias="relance_fake_delay_s")
 

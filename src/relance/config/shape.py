@@ -31,12 +31,14 @@ class Place:
         field: it belongs to; entries of a list or of free keys belong to the whole field's. None at the top.
         sections: models of sections that may stand here, with what gives them to a plug-in.
         options: where the keys here are names of plug-ins.
+        free: whether the keys here are anything, and the sections stand behind them.
     """
 
     value: Any
     field: FieldInfo | None = None
     sections: list[Marked] = dataclasses.field(default_factory=list)
     options: PluginOptions | None = None
+    free: bool = False
 
 
 class Shape:
@@ -61,7 +63,7 @@ class Shape:
                 if model is None:
                     return None
                 place = Place(value, place.field, [(model, None)])
-            elif isinstance(part, int) or (place.field and not place.sections):
+            elif isinstance(part, int) or place.free or (place.field and not place.sections):
                 place = Place(value, place.field, place.sections)
             else:
                 known = next(
@@ -70,9 +72,9 @@ class Shape:
                 if known is None:
                     return None
                 options = next((mark for mark in known.metadata if isinstance(mark, PluginOptions)), None)
-                place = Place(
-                    value, known, [] if options else list(_sections(known.annotation, known.metadata)), options
-                )
+                sections = [] if options else list(_sections(known.annotation, known.metadata))
+                free = bool(sections) and get_origin(known.annotation) is dict
+                place = Place(value, known, sections, options, free)
         return place
 
     def field(self, position: Position) -> FieldInfo | None:
@@ -92,6 +94,8 @@ class Shape:
             return []
         if place.options is not None:
             return self.plugins.names(place.options.group)
+        if place.free:
+            return []
         return [name for model in self._models(place) for name in model.model_fields if name != "folder"]
 
     def plugin_sections(

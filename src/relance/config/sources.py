@@ -9,28 +9,52 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ByteSize, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from relance.config.plugin_section import PluginSection, PluginSpec
+from relance.config.row_template import row_template
 from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
 
 __all__ = ["AnySource", "FilesSource", "RowsSpec", "SourceSpec"]
 
 
 class RowsSpec(SpecModel, title="Rows"):
-    """How the rows of a table (JSONL, CSV, TSV, Parquet) become documents."""
+    """How the rows of a table (JSONL, JSON, CSV, TSV, Parquet, XLSX, ODS) become documents.
 
-    id: Column = Field(default="id", title="Id column", examples=["_id"])
-    """Column whose value names a row; unique within the file."""
+    A column may be a path into nested values: `author.name`; of a list each element is taken, or one by its number.
+    """
+
+    id: str | None = Field(default="", title="Id column", examples=["_id"])
+    """Column whose value names a row; unique within the file (of a workbook: the sheet). Empty: `id`, where there is
+    such a column. With null, or where there is none, rows are named by their content: one that changes is a new one."""
     text: list[Column] = Field(default=["text"], title="Text columns", min_length=1, examples=[["title", "text"]])
-    """Columns that are joined by a blank line to the text that is indexed; empty ones are left out."""
-    title: str = Field(default="", title="Title column")
-    """Column shown as the title of a hit; without it a text column called `title`, if there is one."""
+    """Columns that are joined by a blank line to the text that is indexed; empty ones are left out, a list of texts has
+    a line for each. One with columns in braces is a template: `"{name}: {price}"`."""
+    labels: bool = Field(default=False, title="Names of columns")
+    """Whether each text column is a line that begins with its name (`price: 12`)."""
+    title: str = Field(default="", title="Title column", examples=["title", "{name} ({year})"])
+    """Column, or template, shown as the title of a hit; without it a text column called `title`, if there is one (of
+    rows that are media: any column called so)."""
     metadata: list[Column] = Field(default=[], title="Metadata columns", examples=[["year"]])
     """Columns kept beside the text, to filter by."""
     url: str = Field(default="", title="Media column", examples=["image_url"])
     """Column with the address of an image or video, or its path from the table's folder (`/…`: from the spec's);
     several in one row, as a list or as a JSON list, are views of one thing. With it and without `text`, rows are media
     and nothing else."""
-    caption: str = Field(default="", title="Caption column", examples=["caption"])
-    """Column with the words of the picture; found by full-text search, and fused with it if `media.fuse` is on."""
+    url_separator: str = Field(default="", title="Separator of addresses", examples=["|", ","])
+    """What stands between several addresses in one cell that is a text; empty: such a cell holds one."""
+    url_prefix: str = Field(default="", title="Prefix of addresses", examples=["https://img.example.com/products/"])
+    """What addresses that are relative are relative to: `a/1.jpg` becomes `https://img.example.com/products/a/1.jpg`."""
+    views: Literal["all", "any"] = Field(default="any", title="Views")
+    """Which pictures of a row with several have to be there and be taken by the model: with `any` those that are not
+    are left out with a warning, with `all` the row is a failure then."""
+    caption: list[Column] = Field(default=[], title="Caption columns", examples=[["name", "description"]])
+    """Columns, or templates, with the words of the picture, a line each; found by full-text search, and fused with it
+    if `media.embedding.fuse` is on."""
+    path: str = Field(default="", title="Path of the rows", examples=["data.items"])
+    """Where in a JSON file the array of rows is; empty: the file is the array (or objects, one after the other)."""
+    sheet: str = Field(default="", title="Sheet", examples=["Prices"])
+    """The sheet of a workbook that has the rows. Empty: all that are visible; ids are `SHEET/ID` then."""
+    header: int = Field(default=0, title="Header row", ge=0, examples=[3])
+    """Row of a CSV file or sheet that has the names of the columns, from 1. 0: of CSV the first that is not empty, of a
+    sheet the first of 20 that has the columns named here."""
 
     @field_validator(
         "text", mode="before", json_schema_input_type=Column | Annotated[list[Column], Field(min_length=1)]
@@ -38,6 +62,26 @@ class RowsSpec(SpecModel, title="Rows"):
     @classmethod
     def _one_column(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @field_validator("caption", mode="before", json_schema_input_type=str | list[Column])
+    @classmethod
+    def _one_caption(cls, value: Any) -> Any:
+        return ([value] if value else []) if isinstance(value, str) else value
+
+    @field_validator("url_prefix")
+    @classmethod
+    def _leads_somewhere(cls, value: str) -> str:
+        if value and not value.lower().startswith(("http://", "https://")):
+            msg = f"{value!r} is no address; it begins with http:// or https://"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("text", "title", "caption")
+    @classmethod
+    def _braces_match(cls, value: list[str] | str) -> list[str] | str:
+        for each in [value] if isinstance(value, str) else value:
+            row_template(each)
+        return value
 
 
 class SourceSpec(PluginSpec, title="Source"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,9 +13,12 @@ from uuid import uuid4
 
 from relance.errors import ConfigurationError, RateLimitedError, RetryableError
 from relance.events.change import Change
+from relance.events.registered import PREFIX, index_of, variable_of
 from relance.events.settings import ServerSettings, read_server_settings
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 __all__ = ["FLOW", "EventsApi"]
@@ -37,19 +39,17 @@ class EventsApi:
     def __init__(self, settings: ServerSettings | None = None, *, timeout_s: float = 5.0,
                  clock: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
         """Prepare to call the server of the settings, or of the environment; nothing is sent yet."""
-        import httpx
+        from relance.http.client import open_blocking
 
-        # It logs a line per request, and sends headers that hold secrets at DEBUG.
-        for name in ("httpx", "httpcore"):
-            logging.getLogger(name).setLevel(logging.WARNING)
         settings = settings or read_server_settings()
         self.address = _checked(settings.api_url)
-        self._client = httpx.Client(
-            base_url=settings.api_url.rstrip("/"),
+        self._client = open_blocking(
+            settings.api_url.rstrip("/"),
+            timeout_s=timeout_s,
             headers=_credentials(settings),
-            timeout=timeout_s,
-            verify=_trusted(settings.certificates),
+            verify=_certificates(settings.certificates),
         )
+        self._timeout_s = timeout_s
         self._clock = clock
         self._csrf_client = str(uuid4())
         self._deployed: dict[str, tuple[bool, float]] = {}
@@ -83,6 +83,19 @@ class EventsApi:
         self._deployed[index] = found, self._clock()
         return found
 
+    def spec_of(self, index: str) -> str | None:
+        """Return where the spec of a deployed index is, on the machine it was deployed from; None if none is."""
+        answer = self._ask("GET", f"/variables/name/{quote(variable_of(index), safe='')}", missing=True)
+        value = answer.get("value") if isinstance(answer, dict) else None
+        return value["spec"] if isinstance(value, dict) and isinstance(value.get("spec"), str) else None
+
+    def indexes(self) -> list[str]:
+        """List the names of the deployed indexes, 200 at most."""
+        query = {"variables": {"name": {"like_": PREFIX}}, "limit": 200}
+        answer = self._ask("POST", "/variables/filter", json=query)
+        names = [each.get("name", "") for each in answer or () if isinstance(each, dict)]
+        return sorted(filter(None, map(index_of, names)))
+
     def health(self) -> bool:
         """Whether the server answers and is well; never raises for a server that is away."""
         try:
@@ -110,6 +123,11 @@ class EventsApi:
         try:
             return self._client.request(method, path, **options)
         except httpx.TransportError as error:
+            from relance.http.unanswered import unanswered
+
+            found = unanswered(error, "it", self.address, timeout_s=self._timeout_s)
+            if isinstance(found, ConfigurationError):
+                raise ConfigurationError(f"the Prefect server at {self.address}: {found}") from None
             why = str(error) or type(error).__name__
             msg = f"the Prefect server at {self.address} does not answer ({why}); is it running?"
             raise RetryableError(msg) from None
@@ -160,11 +178,11 @@ def _credentials(settings: ServerSettings) -> dict[str, str]:
     return {}
 
 
-def _trusted(certificates: str) -> Any:
+def _certificates(certificates: str) -> ssl.SSLContext | None:
     import ssl
 
     if not certificates:
-        return True
+        return None
     try:
         return ssl.create_default_context(cafile=certificates)
     except OSError as error:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
 from relance.config import IndexSpec
+from relance.errors import RelanceError
 from relance.events.change import Change
+from relance.events.deliveries import Deliveries
 from relance.events.signatures import Secrets
 from relance.events.webhook_handler import KINDS, Limits, WebhookHandler, as_json
+from relance.store import open_store
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -21,10 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Limits", "receiver"]
 
+log = logging.getLogger(__name__)
+
 
 def receiver(
     specs: Mapping[str, IndexSpec],
-    secret: SecretStr,
+    secrets: Secrets,
     emit: Callable[[Change], object],
     *,
     limits: Limits | None = None,
@@ -32,23 +37,40 @@ def receiver(
 ) -> Starlette:
     """Make the ASGI app: `POST /{kind}/{index}`, `GET /health`, and other routes.
 
+    Which deliveries were taken is remembered in the store of each index.
+
     Args:
         specs: indexes by name.
-        secret: what senders know; two, separated by a comma, while they change over. ConfigurationError if too short.
+        secrets: what senders prove themselves by.
         emit: takes an event for good when it returns; called in threads. What it raises makes senders try again.
         limits: what a sender may do.
-        routes: others, which need no secret.
+        routes: others, which ask for a token themselves if they want one.
     """
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
     from starlette.routing import Route
 
-    handler = WebhookHandler(specs, Secrets(secret), emit, limits or Limits())
+    from relance.events.delivery_table import DeliveryTable  # pyarrow
+
+    stores = {name: open_store(spec) for name, spec in specs.items()}
+    tables = {store.uri: DeliveryTable(store) for store in stores.values()}
+    remembered = {uri: Deliveries(table) for uri, table in tables.items()}
+    deliveries = {name: remembered[store.uri] for name, store in stores.items()}
+    handler = WebhookHandler(specs, secrets, emit, deliveries, limits=limits or Limits())
+
+    async def prepare() -> None:
+        for table in tables.values():
+            try:
+                await asyncio.to_thread(table.prepare)
+            except RelanceError as error:  # the store may be there when the first delivery comes
+                log.warning("deliveries cannot be remembered yet: %s", error)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        preparing = asyncio.create_task(prepare())  # takes seconds, in which requests come already
         yield
-        await handler.gathering.aclose()
+        await preparing
+        await handler.aclose()
 
     app = Starlette(
         routes=[

@@ -18,4 +18,4 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, not a fault
     @classmethod
     def unauthorised(cls) -> Self:
         """Say nothing about what is wrong with a token or signature."""
-        return cls(401, "not authorised", {"www-authenticate": "Bearer"})
+        return cls(401, "not authorised", {"www-authenticate": "Bearer", "connection": "close"})

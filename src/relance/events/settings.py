@@ -11,8 +11,9 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from relance.errors import ConfigurationError
+from relance.events.signatures import Secrets
 
-__all__ = ["ServerSettings", "read_server_settings", "read_webhook_secret"]
+__all__ = ["ServerSettings", "read_server_settings", "read_webhook_secrets"]
 
 
 class ServerSettings(BaseSettings):
@@ -40,6 +41,7 @@ class _WebhookSettings(BaseSettings):
     model_config = ServerSettings.model_config
 
     secret: SecretStr = Field(default=SecretStr(""), validation_alias="relance_webhook_secret")
+    routes: SecretStr = Field(default=SecretStr(""), validation_alias="relance_webhook_routes")
 
 
 def read_server_settings() -> ServerSettings:
@@ -61,15 +63,16 @@ def read_server_settings() -> ServerSettings:
     return settings
 
 
-def read_webhook_secret() -> SecretStr:
-    """Read RELANCE_WEBHOOK_SECRET; ConfigurationError where it is not set."""
-    secret = _WebhookSettings().secret
+def read_webhook_secrets() -> Secrets:
+    """Read RELANCE_WEBHOOK_SECRET and RELANCE_WEBHOOK_ROUTES; ConfigurationError where they are missing or wrong."""
+    settings = _WebhookSettings()
+    secret = settings.secret
     if not secret.get_secret_value().strip():
         msg = (
             "RELANCE_WEBHOOK_SECRET is not set; make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
         )
         raise ConfigurationError(msg)
-    return secret
+    return Secrets(secret, settings.routes)
 
 
 def _profile() -> dict[str, Any]:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from relance.config import IndexSpec
 from relance.errors import InputError, RelanceError
+from relance.events.bodies import Bodies, GaveWayError, TooLargeError
 from relance.events.change import Change
-from relance.events.deliveries import Deliveries, delivery_of
+from relance.events.connection import vouch
+from relance.events.deliveries import Deliveries
+from relance.events.delivery import State, delivery_of
 from relance.events.gathering import Gathering
 from relance.events.notifications import Notification, Placement, generic, github, oss, s3
 from relance.events.notifications.notification import read_json
 from relance.events.refusal import Refusal
-from relance.events.signatures import Secrets
+from relance.events.signatures import RouteSecrets, Secrets, signed_at
 from relance.events.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ KINDS = ("generic", "github", "oss", "s3")
 _BUCKETS = ("oss", "s3")
 _JSON = ("application/json", "application/cloudevents+json")
 # MNS sends its simplified form as text.
+_LATER = {"retry-after": "10"}
+_CLOSE = {"connection": "close"}
 _TYPES = {kind: _JSON + (("text/plain",) if kind == "oss" else ()) for kind in KINDS}
 
 
@@ -45,9 +51,11 @@ class Limits:
         request_s: seconds a request may take to arrive; as long again it may wait for Prefect.
         per_second: requests for one index a second, in the long run; MinIO sends one for each object.
         burst: requests for one index at once.
-        bodies: bodies that are read at once, so that memory is bounded; the others wait.
+        memory_bytes: bytes of bodies that are held at once while they arrive, and as many again of senders that have
+            not proved themselves, since they sign what they are still sending; over it, the slowest are given up.
         tolerance_s: seconds the clock of a sender that signs may be off.
-        deliveries: signed deliveries that are remembered, to refuse them the second time.
+        push_s: seconds for which a push of GitHub is taken, since it may be delivered again for three days.
+        bucket_s: seconds for which a bucket's notification is remembered, to hear it once.
         gather_s: seconds for which changes of an index are gathered into one event.
     """
 
@@ -55,9 +63,10 @@ class Limits:
     request_s: float = 10.0
     per_second: float = 200.0
     burst: int = 1000
-    bodies: int = 64
+    memory_bytes: int = 64 << 20
     tolerance_s: int = 300
-    deliveries: int = 100_000
+    push_s: int = 3 * 24 * 3600
+    bucket_s: int = 24 * 3600
     gather_s: float = 0.5
 
 
@@ -65,13 +74,29 @@ class WebhookHandler:
     """Answers notifications."""
 
     def __init__(
-        self, specs: Mapping[str, IndexSpec], secrets: Secrets, emit: Callable[[Change], object], limits: Limits
+        self,
+        specs: Mapping[str, IndexSpec],
+        secrets: Secrets,
+        emit: Callable[[Change], object],
+        deliveries: Mapping[str, Deliveries],
+        *,
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.gathering = Gathering(emit, wait_s=limits.gather_s)
-        self._specs, self._secrets, self._limits = specs, secrets, limits
+        self._specs, self._secrets, self._limits, self._clock = specs, secrets, limits, clock
         self._throttle = Throttle(per_second=limits.per_second, burst=limits.burst)
-        self._deliveries = Deliveries(limits.deliveries)
-        self._bodies = asyncio.Semaphore(limits.bodies)
+        self._deliveries = deliveries
+        self._known, self._strange = (
+            Bodies(body_bytes=limits.body_bytes, memory_bytes=limits.memory_bytes, within_s=limits.request_s)
+            for _ in range(2)
+        )
+
+    async def aclose(self) -> None:
+        """Wait for what is being sent and remembered."""
+        await self.gathering.aclose()
+        for deliveries in self._deliveries.values():
+            await deliveries.aclose()
 
     async def answer(self, request: Request) -> Response:
         """Answer one request; nothing of its body is logged."""
@@ -90,13 +115,18 @@ class WebhookHandler:
     async def _taken(self, request: Request, kind: str, index: str) -> Response:
         if kind not in KINDS:
             raise Refusal(404, f"there is no such address; expected /KIND/INDEX with {', '.join(KINDS)}")
-        bearer = self._is_bearer(request, kind)
-        signature = "" if bearer else _signature(request, kind)
-        if not (bearer or signature):
-            raise Refusal.unauthorised()
+        secrets = self._secrets.of(kind, index)
+        bearer = _is_bearer(request, kind, secrets)
+        if bearer:
+            vouch(request.scope)
+        else:
+            self._check_signed_now(request, kind)
         _check_type(request, kind)
-        body = await self._body(request)
-        signed = b"" if bearer else self._signed(kind, signature, body)
+        body = await self._body(request, self._known if bearer else self._strange)
+        if not bearer:
+            if not _is_signed(request, kind, secrets, body):
+                raise Refusal.unauthorised()
+            vouch(request.scope)
         spec = self._specs.get(index)
         if spec is None:
             raise Refusal(404, "there is no such index here")
@@ -106,84 +136,84 @@ class WebhookHandler:
             told = _read(kind, body, request)
         except InputError as error:
             raise Refusal(400, str(error)) from None
+        if not bearer and kind == "github" and told.at and self._clock() - told.at > self._limits.push_s:
+            raise Refusal(401, f"the push was {self._limits.push_s / 86400:g} days ago or more")
         change = _placement(spec, kind, request).change(told)
         if told.ignored or change is None:
             return as_json(202, {"status": "ignored", "reason": told.ignored or "it names nothing below the prefix"})
-        if signed:
-            await self._send_once(change, delivery_of(kind, index, signed))
-        elif kind in _BUCKETS:
-            delivery = delivery_of(kind, index, body)
-            if delivery in self._deliveries:  # the sender did not hear of it: refused, it would try for ever
-                return as_json(202, {"status": "ignored", "reason": "it was taken before"})
+        if bearer and kind not in _BUCKETS:  # the same words again are a new change
             await self._send(change)
-            self._deliveries.add(delivery)
-        else:
-            await self._send(change)
+        elif not await self._send_once(kind, request, change, body):
+            return as_json(202, {"status": "ignored", "reason": "it was taken before"})
         counts = {"changed": len(change.changed), "removed": len(change.removed), "everything": change.everything}
         return as_json(202, {"status": "taken", "index": index, **counts})
 
-    def _is_bearer(self, request: Request, kind: str) -> bool:
-        """Check the token, before a byte of the body is read; GitHub has none."""
-        token = request.headers.get("x-eventbridge-signature-token", "") if kind == "oss" else ""
-        authorization = request.headers.get("authorization", "")
-        return kind != "github" and (self._secrets.is_bearer(authorization) or self._secrets.is_token(token))
-
-    def _signed(self, kind: str, signature: str, body: bytes) -> bytes:
-        """Check a signature; returns what was signed."""
-        if kind == "github":
-            if not self._secrets.is_github(signature, body):
-                raise Refusal.unauthorised()
-            return body
-        at = self._secrets.signed_at(signature, body)
-        if at is None:
+    def _check_signed_now(self, request: Request, kind: str) -> None:
+        """Refuse, before a byte of the body is read, what cannot be signed rightly."""
+        signature = _signature(request, kind)
+        if not signature:
             raise Refusal.unauthorised()
-        if abs(time.time() - at) > self._limits.tolerance_s:
-            raise Refusal(401, f"the signature's t is more than {self._limits.tolerance_s} seconds off")
-        return b"%d." % at + body
+        if kind == "generic":
+            at = signed_at(signature)
+            if at is None:
+                raise Refusal.unauthorised()
+            if abs(self._clock() - at) > self._limits.tolerance_s:
+                raise Refusal(401, f"the signature's t is more than {self._limits.tolerance_s} seconds off", _CLOSE)
 
-    async def _body(self, request: Request) -> bytes:
-        """Read the body, however it comes, within size and time."""
-        late = Refusal(408, f"the request took more than {self._limits.request_s:g} seconds", {"connection": "close"})
-        large = Refusal(413, f"the body is larger than {self._limits.body_bytes:,} bytes", {"connection": "close"})
-        parts: list[bytes] = []
-        size = 0
+    async def _body(self, request: Request, bodies: Bodies) -> bytes:
+        """Read the body, however it comes, within size, time and memory."""
         try:
-            async with asyncio.timeout(self._limits.request_s), self._bodies:
-                # Some of what is too much is thrown away first: a sender that is cut off while sending hears no reason.
-                if int(request.headers.get("content-length") or 0) > 8 * self._limits.body_bytes:
-                    raise large
-                async for part in request.stream():
-                    size += len(part)
-                    if size > 8 * self._limits.body_bytes:
-                        raise large
-                    parts.append(part) if size <= self._limits.body_bytes else parts.clear()
+            return await bodies.read(request.stream(), int(request.headers.get("content-length") or 0))
         except TimeoutError:
-            raise late from None
-        if size > self._limits.body_bytes:
-            raise large
-        return b"".join(parts)
+            raise Refusal(408, f"the request took more than {self._limits.request_s:g} seconds", _CLOSE) from None
+        except GaveWayError:
+            raise Refusal(503, "too many slow senders; send it again later", _LATER | _CLOSE) from None
+        except TooLargeError:
+            raise Refusal(413, f"the body is larger than {self._limits.body_bytes:,} bytes", _CLOSE) from None
 
-    async def _send_once(self, change: Change, delivery: bytes) -> None:
-        if delivery in self._deliveries:
+    async def _send_once(self, kind: str, request: Request, change: Change, body: bytes) -> bool:
+        """Hand a delivery over if it is none that was taken; returns False for a bucket's, which never stops trying."""
+        signature = _signature(request, kind)
+        at = signed_at(signature) if kind == "generic" else None
+        delivery = delivery_of(kind, change.index, (b"" if at is None else b"%d." % at) + body)
+        deliveries = self._deliveries[change.index]
+        state = await self._remembering(deliveries.claim(delivery))
+        if state is State.UNDER_WAY:
+            if kind in _BUCKETS:
+                raise Refusal(503, "this delivery is under way; send it again later", _LATER)
+            raise Refusal(409, "this delivery is under way")
+        if state is State.TAKEN:
+            if kind in _BUCKETS:
+                return False
             raise Refusal(409, "this delivery was taken before")
-        self._deliveries.add(delivery)
         try:
             await self._send(change)
         except BaseException:
-            self._deliveries.discard(delivery)  # the sender may try again
+            await asyncio.shield(self._remembering(deliveries.release(delivery)))  # the sender may try again
             raise
+        limits = self._limits
+        lasts_s = {"generic": limits.tolerance_s, "github": limits.push_s}.get(kind, limits.bucket_s)
+        with contextlib.suppress(Refusal):  # Prefect has the change, and the log says what is wrong with the store
+            await self._remembering(deliveries.confirm(delivery, until=(at or self._clock()) + lasts_s))
+        return True
+
+    async def _remembering(self, doing: Awaitable[State | None]) -> State | None:
+        try:
+            return await doing
+        except RelanceError as error:
+            log.warning("deliveries cannot be remembered: %s", error)
+            raise Refusal(503, "the store does not answer now; send it again later", _LATER) from None
 
     async def _send(self, change: Change) -> None:
         """Hand the change over; the sender is asked to try again where that is not known to have worked."""
-        later = {"retry-after": "10"}
         try:
             async with asyncio.timeout(self._limits.request_s):
                 await self.gathering.add(change)
         except TimeoutError:
-            raise Refusal(503, "Prefect has not taken the event yet; send it again later", later) from None
+            raise Refusal(503, "Prefect has not taken the event yet; send it again later", _LATER) from None
         except Exception as error:  # whatever it is, the sender keeps the change
             log.warning("%s: %s", change.index, error if isinstance(error, RelanceError) else type(error).__name__)
-            raise Refusal(503, "Prefect does not take the event now; send it again later", later) from None
+            raise Refusal(503, "Prefect does not take the event now; send it again later", _LATER) from None
 
 
 def _read(kind: str, body: bytes, request: Request) -> Notification:
@@ -198,6 +228,23 @@ def _read(kind: str, body: bytes, request: Request) -> Notification:
 def _placement(spec: IndexSpec, kind: str, request: Request) -> Placement:
     prefix, root = (request.query_params.get(name, "") for name in ("prefix", "root"))
     return Placement(spec, prefix=prefix, root=root, buckets=kind in _BUCKETS, exact=kind == "generic")
+
+
+def _is_bearer(request: Request, kind: str, secrets: RouteSecrets) -> bool:
+    """Check the token, before a byte of the body is read; GitHub has none."""
+    token = request.headers.get("x-eventbridge-signature-token", "") if kind == "oss" else ""
+    authorization = request.headers.get("authorization", "")
+    return kind != "github" and (secrets.is_bearer(authorization) or secrets.is_token(token))
+
+
+def _is_signed(request: Request, kind: str, secrets: RouteSecrets, body: bytes) -> bool:
+    signature = _signature(request, kind)
+    if kind == "github":
+        return secrets.is_github(signature, body)
+    raw_path = request.scope.get("raw_path") or request.url.path.encode()
+    query = request.scope["query_string"]
+    target = (raw_path + (b"?" + query if query else b"")).decode("latin-1")
+    return secrets.is_signed(signature, target, body)
 
 
 def _signature(request: Request, kind: str) -> str:

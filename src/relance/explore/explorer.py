@@ -43,7 +43,7 @@ class Explorer:
 
         frame = {
             "spec": self.index.spec,
-            "pages": PAGES,
+            "menu": PAGES,
             "path": request.url.path,
             "failed": self._failed(),
             "has_media": self.reader.has_media,
@@ -56,7 +56,8 @@ class Explorer:
 
     def _failed(self) -> int:
         try:
-            return len(self.reader.failures())
+            failures = self.reader.failures()
+            return len(failures) - len(failures.being("indexed", True))
         except RelanceError:  # the store itself cannot be read; the page says so where it matters
             return 0
 

@@ -11,6 +11,7 @@ from relance.explore.annotations import read_annotations
 from relance.explore.paged_table import Page, PagedTable
 from relance.explore.suggestions import fields_of, folders_of
 from relance.explore.versioned_cache import VersionedCache
+from relance.search.rows import held
 from relance.store import open_store
 from relance.store.catalog import NAME as CATALOG
 from relance.store.failures import Failures
@@ -29,9 +30,9 @@ CHUNKS_PER_PAGE = 40
 _SAMPLE = 500  # rows that are looked at for what documents say about themselves
 _LISTED = ["doc_id", "uri", "parent", "title", "chunks", "tokens", "updated_at", "version", "content_hash", "run_id",
            "collection"]  # fmt: skip
-_FAILED = ["doc_id", "uri", "stage", "reason", "retryable", "run_id", "failed_at"]
-_CHUNK = ["id", "uri", "title", "heading_path", "text", "seq", "start_char", "end_char", "page", "tokens",
-          "media_type", "metadata"]  # fmt: skip
+_FAILED = ["doc_id", "uri", "stage", "reason", "retryable", "run_id", "failed_at", "indexed"]
+_CHUNK = ["id", "uri", "title", "heading_path", "lead", "text", "seq", "start_char", "end_char", "page", "page_end",
+          "tokens", "media_type", "metadata"]  # fmt: skip
 _MEDIA = ["doc_id", "uri", "url", "kind", "title", "text", "heading_path", "width", "height", "duration_s", "bytes",
           "content_hash", "media_type", "metadata"]  # fmt: skip
 
@@ -50,9 +51,8 @@ class IndexReader:
         self.kept = VersionedCache()
 
     def table(self, *, media: bool = False) -> TableVersion | None:
-        """Return the newest version of the table that serves; None before the first run."""
-        name = self._serving.name(media=media) if self.has_media or not media else None
-        return self._serving.tables.newest(name) if name else None
+        """Return the table that serves, as searches see it; None before the first run."""
+        return self._serving.beside(None, media=media)
 
     def documents(self, *, media: bool = False) -> PagedTable:
         """List the documents, by uri."""
@@ -110,7 +110,7 @@ class IndexReader:
         if table is not None and first < total:
             within = f"seq >= {first} AND seq < {first + CHUNKS_PER_PAGE}"
             condition = f"doc_id = '{document['doc_id']}' AND active AND {within}"
-            rows = table.search().where(condition).select(_CHUNK).limit(None).to_list()
+            rows = table.search().where(condition).select(held(table, _CHUNK)).limit(None).to_list()
         rows.sort(key=lambda row: row["seq"])
         return Page([_parsed(row) for row in rows], number, total, CHUNKS_PER_PAGE)
 
@@ -216,9 +216,8 @@ class IndexReader:
         return f"/media/{doc_id}" if self.medium(doc_id) else ""
 
     def _beside(self, kind: type[LazyTable], *, media: bool) -> TableVersion | None:
-        """Return the newest version of a table beside the one that serves."""
-        name = self._serving.name(media=media)
-        return self._serving.tables.newest(kind(self._store, name).name) if name else None
+        """Return the version of a table beside the one that serves that fits it."""
+        return self._serving.beside(kind, media=media)
 
     def _parts(self) -> tuple[bool, ...]:
         """Say for what parts of the index there are tables: not media, media."""
@@ -226,15 +225,20 @@ class IndexReader:
 
 
 def _rows(table: TableVersion | None, columns: list[str]) -> Any:
-    """Read columns of a table that may not be there."""
-    from relance.store import schemas
-
-    if table is not None:
-        return table.search().select(columns).limit(None).to_arrow().select(columns)
+    """Read columns of a table that may not be there, or may be from before there was such a column."""
     import pyarrow as pa
 
-    schema = schemas.FAILURES if "reason" in columns else schemas.DOCUMENTS
-    return pa.schema([schema.field(name) for name in columns]).empty_table()
+    from relance.store import schemas
+
+    kept = schemas.FAILURES if "reason" in columns else schemas.DOCUMENTS
+    schema = pa.schema([kept.field(name) for name in columns])
+    if table is None:
+        return schema.empty_table()
+    there = [name for name in columns if name in table.schema.names]
+    rows = table.search().select(there).limit(None).to_arrow()
+    for name in set(columns).difference(there):
+        rows = rows.append_column(schema.field(name), pa.nulls(rows.num_rows, schema.field(name).type))
+    return rows.select(columns)
 
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from relance.explore.pictures import shown_as
 from relance.explore.reading import UNSEEN, flowing, plain
+from relance.search.hit import moment, pages
 
 __all__ = ["STATIC", "environment", "link", "marked", "url"]
 
@@ -44,7 +45,14 @@ def environment() -> Environment:
         plain=plain,
         tojson_plain=lambda value: json.dumps(value, ensure_ascii=False, default=str),
     )
-    words: dict[str, Any] = {"url": url, "marked": marked, "shown_as": shown_as, "style": _style()}
+    words: dict[str, Any] = {
+        "url": url,
+        "marked": marked,
+        "shown_as": shown_as,
+        "pages": pages,
+        "moment": moment,
+        "style": _style(),
+    }
     made.globals.update(words)
     return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from relance.documents import Item, document_id
+from relance.errors import StoppedError
 from relance.pipeline.outlier_filter import open_outlier_filter
 from relance.pipeline.vectors import without
+from relance.safe_text import redact
 from relance.store import schemas
 from relance.store.runs import Runs
 from relance.store.writer import Writer
@@ -38,16 +40,28 @@ class Commits:
     """
 
     def __init__(self, spec: IndexSpec, store: Store, tables: IndexTables, runtime: Runtime, report: Report,
-                 check_lock: Callable[[], None]) -> None:  # fmt: skip
-        self.recorded = False
+                 check_lock: Callable[[], None], *, serve: bool = True) -> None:  # fmt: skip
+        self.recorded = self._finished = False
+        self._serve = serve
         self._store, self._tables, self._runtime, self._report = store, tables, runtime, report
         self._writer = Writer(store, spec, tables, report.run_id, check_lock)
         self._outliers = open_outlier_filter(spec, store, tables, runtime.provider.info.dimension)
+        self._warned: set[str] | None = None  # documents in the index that have a warning
         self._began, self._started_at = time.perf_counter(), datetime.now(UTC)
 
     def repair(self) -> None:
-        """Let documents that an interrupted run left half done look changed."""
-        self._writer.repair()
+        """Mend the tables where they are not as the last run left them: what is not whole looks changed."""
+        self._report.notes += self._writer.repair()
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything is written, and readers may move on to it."""
+        return self._finished and self._writer.whole
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether readers move on to these tables from others."""
+        return self._writer.takes_over
 
     def expect(self, collections: list[Item]) -> None:
         """Name files of rows whose rows will be written: from then on they count as unread until the run is done."""
@@ -68,6 +82,7 @@ class Commits:
         if documents.num_rows or touched.num_rows:
             self._writer.write(_rows(chunks, self._tables), pa.concat_tables([documents, touched]),
                                known=known.to_pylist())  # fmt: skip
+        self._warnings.difference_update(documents["doc_id"].to_pylist())
         changed = count_changed(documents, known)
         for name, amount in {
             "chunks": chunks.num_rows, "changed": changed, "added": documents.num_rows - changed,
@@ -76,20 +91,27 @@ class Commits:
             self._report.add(name, amount)
         return chunks.num_rows
 
-    def finish(self, discovery: Discovery, *, stopped: bool, only: frozenset[str]) -> None:
-        """Remove what is gone, refresh indexes, publish, and record the run."""
+    def finish(self, discovery: Discovery, *, stopped: bool, only: frozenset[str], gone: Sequence[str] = ()) -> None:
+        """Remove what is gone, by listing or by a rule, refresh indexes, publish, and record the run."""
         report, writer = self._report, self._writer
         with report.stage("finish"):
             self._runtime.cache.close()
+            failures = self._tables.failures.version
             if not stopped:
+                report.add("removed", writer.remove(gone))
                 if discovery.complete:
+                    self._warnings.difference_update(discovery.removed)
                     report.add("removed", writer.remove(discovery.removed))
                     writer.finish_collections(self._whole(discovery.collections), self._versions)
-                self._tables.failures.replace(report.failures, run_id=report.run_id, now=datetime.now(UTC), only=only)
+                self._tables.failures.replace(
+                    [*report.warnings, *report.failures], run_id=report.run_id, now=datetime.now(UTC), only=only,
+                    kept=self._warnings,
+                )  # fmt: skip
             writer.tidy(bought=report.embedded)
             waiting = any(failure.retryable for failure in report.failures)
-            note = writer.publish(complete=not (stopped or waiting or only))
-            writer.close()
+            note = writer.publish(complete=not (stopped or waiting or only)) if self._serve else None
+            writer.wrote |= self._tables.failures.version != failures  # they belong to what is sealed
+            self._finished = True
             report.notes += [note] if note else []
             report.notes += self._outliers.notes() if self._outliers is not None else []
         if stopped:
@@ -99,12 +121,12 @@ class Commits:
         self.record()
 
     def fail(self, error: BaseException) -> None:
-        """Commit what waits, and record that the run failed."""
+        """Commit what waits, and record that the run failed, or was stopped."""
         if isinstance(error, Exception):  # not where the process is to end
             with contextlib.suppress(Exception):
                 self._writer.flush()
-        self._report.status = "failed"
-        self._report.notes.append(str(error)[:500] or type(error).__name__)
+        self._report.status = "stopped" if isinstance(error, StoppedError | KeyboardInterrupt) else "failed"
+        self._report.notes.append(redact(str(error))[:500] or type(error).__name__)
         with contextlib.suppress(Exception):  # the error itself is what the caller has to hear of
             self.record()
 
@@ -112,7 +134,7 @@ class Commits:
         """Append the run to the log of runs."""
         report, tables = self._report, self._tables
         report.table, report.table_version = tables.name, tables.chunks.version
-        report.served = (tables.alias or {}).get("table") == tables.name
+        report.served = self.takes_over or (tables.alias or {}).get("table") == tables.name
         report.seconds["total"] = time.perf_counter() - self._began
         Runs(self._store, tables.index).append(
             run_id=report.run_id,
@@ -124,6 +146,13 @@ class Commits:
             report=report.as_dict(),
         )
         self.recorded = True
+
+    @property
+    def _warnings(self) -> set[str]:
+        """Documents in the index with a warning that still holds: nobody reads what has not changed."""
+        if self._warned is None:
+            self._warned = self._tables.failures.warned()
+        return self._warned
 
     def _versions(self, item: Item) -> dict[str, Any]:
         source = self._runtime.sources[item.source]

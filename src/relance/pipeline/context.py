@@ -26,6 +26,8 @@ class Context:
         full: whether documents are read and written again that have not changed.
         guess: whether the run only plans: what is behind an address is not fetched.
         staging: where batches lie that leave a process.
+        made: the section of the model where the tables are by another one than the spec names, JSON; else empty.
+        spared: fingerprints of documents that are left as they are.
         trace: the span of the run, as OpenTelemetry propagates it.
     """
 
@@ -35,6 +37,8 @@ class Context:
     full: bool
     guess: bool
     staging: Staging | StoreStaging
+    made: str = ""
+    spared: frozenset[str] = frozenset()
     trace: Mapping[str, str] = field(default_factory=dict)
 
     @property

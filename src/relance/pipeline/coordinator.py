@@ -5,34 +5,37 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relance.config import IndexSpec
-from relance.embedding.budget import Budget, CostMeter
-from relance.errors import RelanceError, RetryableError, StoppedError
+from relance.embedding.budget import Budget, CostMeter, stale_price
+from relance.errors import ConfigurationError, RelanceError, RetryableError, StoppedError
+from relance.parsers.workers import workers
 from relance.pipeline.allowance import Allowance
 from relance.pipeline.batch import Batch
 from relance.pipeline.commits import Commits, count_changed
 from relance.pipeline.context import Context
+from relance.pipeline.copyable import is_up_to_date
 from relance.pipeline.counts import Counts
 from relance.pipeline.engines import Engine
 from relance.pipeline.grant import Grant
 from relance.pipeline.listing import Listing
 from relance.pipeline.loss import Loss, check_loss, loss_of
-from relance.pipeline.parts import Part
+from relance.pipeline.refused_media import refused_among
 from relance.pipeline.report import Report
 from relance.pipeline.run_handle import Progress, RunHandle
 from relance.pipeline.run_telemetry import measured
 from relance.pipeline.runtime import Runtime, lend
+from relance.pipeline.same_model import check_address
 from relance.pipeline.stages import embed
 from relance.pipeline.tables import DOCUMENTS
+from relance.pipeline.target import Target
 from relance.pipeline.vectors import missing, tokens_of, without
 from relance.store import Store
 from relance.store.failures import Failure
-from relance.store.index_tables import IndexTables
 from relance.store.quota import FreeQuota
 from relance.telemetry.spans import carry
 
@@ -49,16 +52,22 @@ class Coordinator:
     Attributes:
         context: what each stage gets with its batch.
         report: what the run did, so far.
+        beside: whether readers use other tables than those it writes.
+        guesses: what stages counted that only guessed, for a plan: the run counts it again when it knows.
         filled: vectors that batch files brought and no stage has found in the cache yet; `filled_tokens` as billed.
     """
 
-    def __init__(self, spec: IndexSpec, part: Part, context: Context, store: Store, *,  # noqa: PLR0913  # by keyword
+    def __init__(self, target: Target, context: Context, store: Store, *,
                  only: Sequence[str], budget: Budget, handle: RunHandle, engine: Callable[[], Engine],
                  check_lock: Callable[[], None]) -> None:  # fmt: skip
-        self.spec, self.part, self.context, self.store = spec, part, context, store
+        self.spec, self.part, self.tables, self.beside = target.spec, target.part, target.tables, target.beside
+        self.context, self.store = context, store
         self.handle, self.budget = handle, budget
-        self.report = Report(index=spec.name, run_id=context.run_id, part=part.name, partial=bool(only))
+        kind = "media" if self.part.media else "text"
+        self.report = Report(index=self.spec.name, run_id=context.run_id, part=kind, partial=bool(only))
+        self.report.notes += [target.note] if target.note else []
         self.filled = self.filled_tokens = 0
+        self.guesses: list[Counts] = []
         self._only = frozenset(only)
         self._check_lock = check_lock
         self._engine = engine
@@ -67,6 +76,7 @@ class Coordinator:
         self._listing: Listing | None = None
         self._handed: dict[int, pa.Table] = {}
         self._refused: dict[str, str] = {}
+        self._gone: list[str] = []
         self._done = 0
         self._working = False
 
@@ -74,17 +84,19 @@ class Coordinator:
         context = self.context
         with contextlib.ExitStack() as exits:
             runtime = Runtime(
-                self.spec, self.part.name, full=context.full, store=self.store, stopped=self.handle.stop.is_set
-            )
+                self.spec, self.part.name, full=context.full, store=self.store, staging=context.staging,
+                spared=context.spared, stopped=self.handle.stop.is_set, parallel=workers().most,
+            )  # fmt: skip
             self.runtime = exits.enter_context(runtime)
             exits.enter_context(lend(context, runtime))
             self.provider, self.cache = runtime.provider, runtime.cache
+            self._check_full()
             info = self.provider.info
             self.report.model = info.name
-            self.tables = IndexTables.for_model(self.store, self.spec, info, media=self.part.name == "media")
             self.quota = FreeQuota(self.tables.catalog, info, runtime.embedding.free_tokens)
             self.meter = runtime.meter = CostMeter(info, self.budget, free_tokens=self.quota.left())
-            self._commits = Commits(self.spec, self.store, self.tables, runtime, self.report, self._check_lock)
+            self.commits = Commits(self.spec, self.store, self.tables, runtime, self.report, self._check_lock,
+                                    serve=not self.beside)  # fmt: skip
             self._exits = exits.pop_all()
         return self
 
@@ -96,10 +108,10 @@ class Coordinator:
 
     def fail(self, error: BaseException) -> bool:
         """Record that the run failed, if it is not recorded yet and there is an index; returns whether it was."""
-        if self._commits.recorded or not (self._working or self.serves):
+        if self.commits.recorded or not (self._working or self.serves):
             return False
         self._settle_accounts()
-        self._commits.fail(error)
+        self.commits.fail(error)
         return True
 
     @property
@@ -133,11 +145,22 @@ class Coordinator:
         self.report.forget_findings()
         self._handed.clear()
         self._refused.clear()
+        self._gone.clear()
         self.repair()
 
     def loss(self) -> Loss:
         """Count what the run would remove; waits until the sources are listed."""
         return loss_of(self.look().whole(), self.tables, self.store)
+
+    def source_notes(self) -> list[str]:
+        """Say which sources have nothing to index; of one that media are read from, nothing is said."""
+        if self._listing is None or self._only or self.spec.media is not None:
+            return []
+        sections = self.spec.sources
+        return [
+            f"sources[{position}] ({sections[position].type}) has nothing to index; is its place right?"
+            for position in self._listing.whole().empty
+        ]
 
     @property
     def serves(self) -> bool:
@@ -153,17 +176,17 @@ class Coordinator:
         with measured(self.report, self.provider.info):
             self.context = replace(self.context, trace=carry())
             try:
+                check_address(self.runtime, self.tables, self.report)
                 yield self
             except BaseException:
                 self.report.status = "failed"
                 raise
 
     def repair(self) -> None:
-        """Let documents that an interrupted run left half done look changed, to this run's look."""
-        if self.tables.writer is not None:
-            self.forget()
-            with self.report.stage("discover"):
-                self._commits.repair()
+        """Mend what is not as the last run left it; documents that are not whole look changed to this run's look."""
+        self.forget()
+        with self.report.stage("discover"):
+            self.commits.repair()
 
     def check_loss(self, *, approved: bool) -> None:
         """Raise ApprovalNeededError where readers would lose too much; waits for the whole listing if they might."""
@@ -196,13 +219,16 @@ class Coordinator:
         """Stream what may have changed, each batch as soon as it is found, until done or stopped."""
         listing = self.look()
         if self.serves:
-            self._commits.expect(listing.whole().collections)
+            self.commits.expect(listing.whole().collections)
+        refused = self.tables.failures.remembered() if self.part.media else {}
         for number, items in enumerate(listing.batches(), start=1):
             if self.handle.stop.is_set():
                 return
             known = items.filter(items["known"])["doc_id"].to_pylist()
             self._handed[number] = items.select(["uri", "doc_id", "known"])
             tables = {"items": items, "manifest": self.tables.manifest.select(known, DOCUMENTS.names)}
+            if self.part.media:
+                tables["refused"] = refused_among(items, refused)
             yield Batch(number, listing.total, tables, self.context.staging)
 
     def count(self, batch: Batch, grant: Grant | None = None) -> Batch:
@@ -211,6 +237,14 @@ class Coordinator:
         self._charge(counts.amounts, grant)
         self._fail(counts.failures)
         self._refused.update(counts.refused)
+        self._gone += counts.gone
+        return batch
+
+    def count_guess(self, batch: Batch) -> Batch:
+        """Keep what a stage counted that only guessed for the plan; of it the report has the time it took."""
+        counts, batch.counts = batch.counts, Counts()
+        self._charge({name: amount for name, amount in counts.amounts.items() if name.startswith("seconds.")}, None)
+        self.guesses.append(counts)
         return batch
 
     def count_known(self, batch: Batch) -> int:
@@ -265,7 +299,7 @@ class Coordinator:
     def commit(self, batch: Batch) -> int:
         """Replace the batch's documents in the table, then in the manifest; returns the chunks written."""
         with self.report.stage("commit"):
-            written = self._commits.commit(batch, self._known(batch))
+            written = self.commits.commit(batch, self._known(batch))
             self._done += self._handed.pop(batch.number).num_rows
         self.progress("ingesting")
         return written
@@ -296,7 +330,11 @@ class Coordinator:
     def finish(self) -> Report:
         """Remove what is gone, refresh indexes, publish, and record the run."""
         self._settle_accounts()
-        self._commits.finish(self.look().whole(), stopped=self.handle.stop.is_set(), only=self._only)
+        self.report.notes += self.source_notes()
+        if self.report.tokens:
+            self.report.notes += stale_price(self.provider.info, datetime.now(UTC).date())
+        self.commits.finish(self.look().whole(), stopped=self.handle.stop.is_set(), only=self._only,
+                             gone=self._gone)  # fmt: skip
         return self.report
 
     def progress(self, stage: str) -> None:
@@ -310,6 +348,16 @@ class Coordinator:
         """Return the ids of a batch's items that the index may hold rows of."""
         handed = self._handed[batch.number]
         return handed.filter(handed["known"])["doc_id"].combine_chunks()
+
+    def _check_full(self) -> None:
+        """Raise ConfigurationError where all documents would be split anew past the gate."""
+        full, spec, info = self.context.full and self.context.spared, self.spec, self.provider.info
+        if full and not is_up_to_date(spec, self.tables, info, self.runtime.sources):
+            msg = (
+                f"index {spec.name!r} has a gate, and a full run would split its documents otherwise in the tables "
+                "that readers use; `relance reembed SPEC` does it beside them, and compares first"
+            )
+            raise ConfigurationError(msg)
 
     def _settle_accounts(self) -> None:
         """Count what was bought by tries that failed, and what of a free quota is used up."""
@@ -338,7 +386,7 @@ class Coordinator:
             filled = min(self.filled, amount)
             self.filled -= int(filled)
             amount -= filled
-        whole = int(amount) if name in {"embedded", "requests", "tokens", "reused", "unchanged"} else amount
+        whole = int(amount) if name in {"embedded", "requests", "tokens", "reused", "unchanged", "empty"} else amount
         self.report.add(name, whole)
 
     def _fail(self, failures: Sequence[Failure]) -> None:

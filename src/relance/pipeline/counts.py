@@ -19,11 +19,15 @@ class Counts:
     Attributes:
         amounts: by the report's names, such as `tokens` or `seconds.load`.
         refused: key of a vector → why the service did not make it: nobody has to ask again in this run.
+        gone: ids of documents that a rule of the spec removes, though the sources list them.
+        guessed: pictures that nobody has looked at yet: what they will cost is not known.
     """
 
     amounts: Mapping[str, float] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+    guessed: int = 0
 
 
 class Ledger:

@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from relance.documents import Item, digests, document_id
+from relance.documents import Ignored, Item, digests, document_id
 from relance.errors import DocumentError
 from relance.parsers.first_seen import FirstSeen
 from relance.pipeline.batches import Batches
 from relance.pipeline.gone import Gone
+from relance.pipeline.ignored_counts import IgnoredCounts
 from relance.pipeline.items import ITEMS, as_ids, ids_of, items_of, table_of
 from relance.pipeline.spool import Spool
 from relance.pipeline.text_reader import Reader
@@ -40,12 +41,15 @@ class Discovery:
     `run` may have a thread of its own: `batches` gives each batch as soon as it is there.
 
     Attributes:
+        spared: other fingerprints with which a document of the same version counts as unchanged.
         candidates: documents that are new or may have changed; reading them decides.
         known: those of them the index may hold rows of.
         unchanged: documents that certainly have not.
         removed: ids of documents (and collections) that the sources no longer have.
         collections: files of rows that were read; their manifest row is due when all their rows are in.
         complete: whether everything was listed, so that `removed` can be trusted.
+        ignored: what the sources have and the index has not, on purpose.
+        empty: positions of sources that have nothing to index.
     """
 
     sources: Sequence[Reader]
@@ -54,6 +58,7 @@ class Discovery:
     fingerprint: Callable[[Item], str]
     only: frozenset[str] = frozenset()
     full: bool = False
+    spared: frozenset[str] = frozenset()
     stopped: Callable[[], bool] = lambda: False
     batch_items: int = BATCH_ITEMS
     batch_bytes: int = BATCH_BYTES
@@ -65,6 +70,8 @@ class Discovery:
     collections: list[Item] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     complete: bool = False
+    ignored: IgnoredCounts = field(default_factory=IgnoredCounts)
+    empty: list[int] = field(default_factory=list)
 
     _new: FirstSeen = field(default_factory=FirstSeen)
     _claimed: int = 0
@@ -117,26 +124,34 @@ class Discovery:
     def _candidates(self) -> Iterator[pa.Table]:
         """List the sources; items are compared many at a time, the first of them soon."""
         most = min(_FIRST_ITEMS, self.batch_items)
-        for source in self.sources:
+        for position, source in enumerate(self.sources):
             pending: list[Item | DocumentError] = []
+            nothing = True
             for found in self._listed(source):
                 if self._stopping():
                     return
+                nothing = False
                 if isinstance(found, pa.Table):
-                    yield self._compare_rows(found)
+                    if found.num_rows:
+                        yield self._compare_rows(found)
                     continue
                 pending.append(found)
                 if len(pending) >= most:
                     yield self._compare_items(pending)
                     pending, most = [], min(2 * most, self.batch_items)
             yield self._compare_items(pending)
+            if nothing:
+                self.empty.append(position)
 
     def _listed(self, source: Reader) -> Iterator[Item | pa.Table | DocumentError]:
         for item in source.list():
             if isinstance(item, DocumentError):
                 self.failures.append(Failure(item.uri, item.reason, "list"))
                 yield item
+            elif isinstance(item, Ignored):
+                self.ignored.add(item)
             elif item.collection:
+                yield ITEMS.empty_table()  # it is there, though nothing of it may be new
                 yield from self._rows(source, item)
             else:
                 yield item
@@ -149,10 +164,10 @@ class Discovery:
         if place >= 0 and not self.snapshot.collections[place]:
             self.snapshot.seen[place] = False  # it was one document before the spec said `rows`: that one is gone
             place = -1
-        mark = marker(collection.version, self.fingerprint(collection))
+        marks = [marker(collection.version, each) for each in (self.fingerprint(collection), *self.spared)]
         uri = collection.uri
         wanted = not self.only or any(each == uri or each.startswith(f"{uri}#") for each in self.only)
-        same = place >= 0 and not self.full and self.snapshot.same(place, mark)
+        same = place >= 0 and not self.full and any(self.snapshot.same(place, mark) for mark in marks)
         if not wanted or (same and not collection.live):
             self._kept.append(uri)
             return
@@ -162,6 +177,9 @@ class Discovery:
                 self.failures.append(Failure(row.uri, row.reason, "list"))
                 # Of a row that cannot be told apart, or a file that cannot be read, what is indexed stays.
                 anonymous |= row.uri == uri or row.uri.startswith(f"{uri}#line-")
+            elif isinstance(row, Ignored):
+                self.ignored.add(row)
+                continue
             yield row
         if anonymous:
             self._kept.append(uri)
@@ -178,8 +196,8 @@ class Discovery:
         wanted = np.array([not only or item.uri in only or item.parent in only for item in items], dtype=bool)
         live = np.array([item.live for item in items], dtype=bool)
 
-        def marks(at: Places) -> bytes:
-            fingerprints = [self.fingerprint(items[n]) for n in at]
+        def marks(at: Places, other: str = "") -> bytes:
+            fingerprints = [other or self.fingerprint(items[n]) for n in at]
             return digests("marker", [items[n].version for n in at], fingerprints, size=8)
 
         at = self._changed(places, mine, wanted, live, marks)
@@ -193,22 +211,24 @@ class Discovery:
             wanted = np.array([uri in self.only for uri in table["uri"].to_pylist()], dtype=bool)
         (first,) = items_of(table.slice(0, 1))
 
-        def marks(at: Places) -> bytes:
-            return digests("marker", table["version"].take(at).to_pylist(), self.fingerprint(first), size=8)
+        def marks(at: Places, other: str = "") -> bytes:
+            return digests("marker", table["version"].take(at).to_pylist(), other or self.fingerprint(first), size=8)
 
         at = self._changed(places, mine, wanted, table["live"].to_numpy(), marks)
         known = table.schema.get_field_index("known")
         return table.take(at).set_column(known, ITEMS.field(known), pa.array(places[at] >= 0))
 
-    def _changed(
-        self, places: Places, mine: Mask, wanted: Mask, live: Mask, marks: Callable[[Places], bytes]
-    ) -> Places:
+    def _changed(self, places: Places, mine: Mask, wanted: Mask, live: Mask, marks: Callable[..., bytes]) -> Places:
         """Tell where documents are new or may have changed; count the others."""
         known, taken = places >= 0, mine & wanted
         self.unchanged += int((known & mine & ~wanted).sum())
         at = np.flatnonzero(taken & known & ~live)
         if len(at) and not self.full:
             same = self.snapshot.same_as(places[at], np.frombuffer(marks(at), dtype="<i8"))
+            for other in self.spared:
+                left = np.flatnonzero(~same)
+                there = np.frombuffer(marks(at[left], other), dtype="<i8") if len(left) else np.zeros(0, np.int64)
+                same[left] = self.snapshot.same_as(places[at[left]], there)
             self.unchanged += int(same.sum())
             taken[at[same]] = False
         return np.flatnonzero(taken)

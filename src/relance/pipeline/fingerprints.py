@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from relance.config import IndexSpec, fingerprint
@@ -12,14 +12,19 @@ from relance.store.manifest import marker
 if TYPE_CHECKING:
     from relance.pipeline.text_reader import Reader
 
-__all__ = ["Fingerprints"]
+__all__ = ["Fingerprints", "StoredFingerprints"]
 
 
 class Fingerprints:
     """Fingerprints of the items of one part; there are few different ones, and each is made once."""
 
-    def __init__(self, spec: IndexSpec, sources: Sequence[Reader], *, tokenizer: str, space: str, split: bool) -> None:
-        """Look at what decides: `split` is whether documents are split, `space` the vector space."""
+    def __init__(self, spec: IndexSpec, sources: Sequence[Reader], *, tokenizer: str, space: str, split: bool,
+                 spared: frozenset[str] = frozenset()) -> None:  # fmt: skip
+        """Look at what decides: `split` is whether documents are split, `space` the vector space.
+
+        `spared`: other fingerprints with which documents are left as they are while their content is the same.
+        """
+        self.spared = spared
         self._sources, self._space = sources, space
         self._rules: tuple[Any, ...] = ()
         if split:
@@ -41,11 +46,27 @@ class Fingerprints:
             known = self._known[key] = fingerprint(parser, *self._rules, self._space)
         return known
 
-    def versions(self, item: Item, memory: str | None = None) -> dict[str, Any]:
+    def allow(self, mark: str, versions: dict[str, Any]) -> bool:
+        """Tell whether a document with this fingerprint can stay, whose `versions` are what the rules say now."""
+        return mark == versions["fingerprint"] or mark in self.spared
+
+    def versions(self, item: Item, memory: str | None = None, *, of: str = "") -> dict[str, Any]:
         """Return the manifest's columns that say in which version an item was read, by which rules.
 
-        `memory`: what the next run wants to know of it beside its version.
+        `memory`: what the next run wants to know of it beside its version; `of`: a fingerprint that it has instead.
         """
-        mark = self.of(item)
+        mark = of or self.of(item)
         version = item.version if memory is None else f"{item.version}|{memory}"
         return {"version": version, "fingerprint": mark, "marker": marker(item.version, mark)}
+
+
+class StoredFingerprints(Fingerprints):
+    """Fingerprints of documents that are taken over: those they would have under another model."""
+
+    def __init__(self, marks: Mapping[str, str]) -> None:
+        self.spared = frozenset[str]()
+        self._marks = marks
+
+    def of(self, item: Item) -> str:
+        """Return the new fingerprint of a stored document, whose media type is the one it has."""
+        return self._marks.get(item.media_type, "")

@@ -142,10 +142,11 @@ class Journeys:
     def _prepare(self, batch: Batch, guess: bool) -> _Prepared:
         run, engine = self._run, self._engine
         context = replace(run.context, guess=True) if guess else run.context
+        count = run.count_guess if guess else run.count
         loaded = engine.submit(stages.load, context, batch, *self._found)
-        run.count(loaded.result())
+        count(loaded.result())
         chunked = engine.submit(stages.chunk, context, loaded)
-        made = run.count(chunked.result())
+        made = count(chunked.result())
         batch.release()
         loaded.result().release()
         return _Prepared(made, chunked)

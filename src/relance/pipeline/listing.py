@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
-from relance.pipeline.discovery import Discovery
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from relance.pipeline.discovery import Discovery
     from relance.pipeline.parts import Part
     from relance.pipeline.report import Report
     from relance.pipeline.runtime import Runtime
@@ -31,9 +30,10 @@ class Listing:
                  stopped: Callable[[], bool], scale: int = 1) -> None:  # fmt: skip
         self.versions = tables.versions
         self._report = report
-        self.discovery = Discovery(
+        self.discovery = part.discovery(
             sources=runtime.sources, snapshot=tables.manifest.snapshot(), manifest=tables.manifest,
-            fingerprint=runtime.fingerprints.of, only=only, full=runtime.full, stopped=stopped,
+            fingerprint=runtime.fingerprints.of, only=only, full=runtime.full,
+            spared=runtime.fingerprints.spared, stopped=stopped,
             batch_items=min(part.batch_items, runtime.spec.limits.batch_documents) * scale,
             batch_bytes=part.batch_bytes * scale,
         )  # fmt: skip
@@ -84,5 +84,6 @@ class Listing:
                 return
             self._ended = True
         self._report.add("unchanged", self.discovery.unchanged)
+        self._report.ignored = self.discovery.ignored.as_dict()
         for failure in self.discovery.failures:
             self._report.fail(failure)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from relance.config import IndexSpec, MediaSpec, SourceSpec, fingerprint
-from relance.documents import Item, digest
+from relance.documents import Ignored, Item, digest
 from relance.errors import DocumentError
 from relance.media.addresses import resolve
+from relance.media.identity import Identity
+from relance.media.vault import Vault
 from relance.parsers import Collection, Parsers, Raw, Row, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
@@ -24,9 +27,12 @@ __all__ = ["MediaReader", "open_media_reader"]
 
 _MEMORY = 64 * 1024  # characters remembered of one document; one with pictures inside is parsed again
 _ADDRESS = 256 * 1024  # bytes that what is behind an address counts as, so that a batch does not hold too many
+_NAME = 200  # characters of an address that is ignored
+_FRESH_S = 30.0  # so long, rows that were read again are fresh
 _OUTSIDE = "it leads out of the folder of the spec and of this source"
 
-# Name and payload of each picture a document shows.
+_NOWHERE = "address in a document that leads out of the folder, or that is none of a picture"
+# Name and payload of each picture a document shows; of one that is ignored the payload says why.
 Shown = list[tuple[str, dict[str, Any]]]
 
 
@@ -45,6 +51,8 @@ class MediaReader:
         self.source = source
         self.remembered: dict[str, tuple[str, str]] = {}
         self._parsers, self._media, self._section = parsers, media, source.spec
+        self.identity = Identity(media.identity)
+        self._fresh: dict[str, tuple[float, dict[str, Sequence[str]]]] = {}
         self._kinds = _Kinds(source.spec, parsers, media)
         self._encoding = codec(self._section.encoding) if self._section.encoding else ""
         self._base = source.context.folder
@@ -52,18 +60,21 @@ class MediaReader:
         self._root = place.path if place is not None else None
         # A source outside the spec's folder may show what is in its own.
         prefix = Path(os.path.relpath(self._root, self._base)).as_posix() if self._root else ""
+        self._vault = Vault(self._base, self._root)
         self._floor = prefix if prefix.startswith("..") else ""
 
     def list(self) -> Iterator[Item | DocumentError]:
         """Stream media files, and the tables and documents that name media."""
         for item in self.source.list():
+            if isinstance(item, Ignored):
+                continue  # counted by the reader of texts
             if isinstance(item, DocumentError) or is_media(item.media_type):
                 yield item
             elif self._kinds.is_table(item.media_type) or self._shows(item):
                 yield replace(item, collection=True, live=True)
 
-    def rows(self, collection: Item) -> Iterator[Item | DocumentError]:
-        """Stream the media that a table or document names."""
+    def rows(self, collection: Item) -> Iterator[Item | DocumentError | Ignored]:
+        """Stream the media that a table or document names, and what of it is ignored."""
         try:
             if self._kinds.is_table(collection.media_type):
                 yield from self._table(collection)
@@ -84,6 +95,31 @@ class MediaReader:
             raise DocumentError(place, "there is no such file")
         folders = [os.path.realpath(folder) for folder in (self._base, self._root) if folder is not None]
         return read_file(path, place, folders, self._section.max_size, outside=_OUTSIDE)
+
+    def views(self, item: Item) -> Literal["all", "any"]:
+        """Say whether all pictures of an item have to be good, or any."""
+        rows = self._section.rows
+        return rows.views if rows is not None and self._kinds.is_table(item.media_type) else "all"
+
+    def fresh(self, items: Sequence[Item]) -> Iterator[Item]:
+        """Read the tables and documents of items again; yields those that have other addresses by now."""
+        for item in items:
+            if item.parent is None or item.row is None:
+                continue
+            table = Item(item.parent, "", item.media_type, source=item.source, collection=True, live=True)
+            urls = self._addresses_now(table).get(item.uri)
+            if urls is not None and urls != item.row["urls"]:
+                yield self._item(item.uri, table, item.row | {"urls": urls})
+
+    def _addresses_now(self, collection: Item) -> dict[str, Sequence[str]]:
+        """Return the addresses of all rows, read now or a moment ago: many batches may ask at once."""
+        read_at, found = self._fresh.get(collection.uri, (float("-inf"), {}))
+        if time.monotonic() - read_at >= _FRESH_S:
+            self.remembered.pop(collection.uri, None)
+            rows = (row for row in self.rows(collection) if isinstance(row, Item) and row.row is not None)
+            found = {row.uri: row.row["urls"] for row in rows if row.row is not None}
+            self._fresh[collection.uri] = time.monotonic(), found
+        return found
 
     def public_url(self, uri: str) -> str:
         """Say where a service can fetch a file of this source; empty if the spec does not say so."""
@@ -113,49 +149,58 @@ class MediaReader:
     def _table(self, collection: Item) -> Iterator[Item | DocumentError]:
         with self.source.open(collection) as (stream, _):
             opened = Collection(
-                stream, collection.uri, collection.media_type, self._section.rows, self._encoding, media=True
-            )
+                stream, collection.uri, collection.media_type, self._section.rows, self._encoding, media=True,
+                identity=self.identity,
+            )  # fmt: skip
             for row in self._parsers.rows(opened):
                 yield row if isinstance(row, DocumentError) else self._row(collection, row)
 
     def _row(self, collection: Item, row: Row) -> Item | DocumentError:
-        uri = f"{collection.uri}#{row.name}"
-        places = [resolve(url, collection.uri, self._floor) for url in row.urls]
+        uri, spec = f"{collection.uri}#{row.name}", self._section.rows
+        assert spec is not None  # noqa: S101  # only tables with rows get here
+        places = [resolve(url, collection.uri, self._floor, prefix=spec.url_prefix) for url in row.urls]
         if not all(places):
-            column = self._section.rows.url if self._section.rows is not None else ""
-            reason = f"column {column!r} holds no http address and no path below the spec's folder"
+            reason = f"column {spec.url!r} holds no http address and no path below the spec's folder"
             return DocumentError(uri, reason)
         return self._item(uri, collection, _payload(places, row.text, row.title, (), row.metadata))
 
-    def _references(self, collection: Item) -> Iterator[Item | DocumentError]:
+    def _references(self, collection: Item) -> Iterator[Item | DocumentError | Ignored]:
         version = self._parsers.version(collection.media_type, encoding=self._encoding)
         known, memory = self.remembered.get(collection.uri, ("", ""))
         if known == collection.version and memory.startswith(json.dumps({"parser": version})[:-1] + ","):
             rows = json.loads(memory)["rows"]
         else:
-            rows = self._shown_in(collection)
+            rows, lasting = self._shown_in(collection)
             memory = json.dumps({"parser": version, "rows": rows}, ensure_ascii=False)
-            self.remembered[collection.uri] = collection.version, memory if len(memory) < _MEMORY else ""
+            self.remembered[collection.uri] = collection.version, memory if lasting and len(memory) < _MEMORY else ""
         for name, row in rows:
+            if "ignored" in row:
+                yield Ignored(f"{collection.uri}#{name}", row["ignored"])
+                continue
             yield self._item(f"{collection.uri}#{name}", collection, row)
 
-    def _shown_in(self, collection: Item) -> Shown:
-        """Parse a document; returns the name and payload of each picture it shows."""
+    def _shown_in(self, collection: Item) -> tuple[Shown, bool]:
+        """Parse a document: name and payload of each picture it shows, and whether that lasts while it is the same."""
         data = self.source.read(collection).data
-        rows = []
+        rows: Shown = []
+        lasting = True
         for each in self._parsers.references(Raw(data, collection.uri, collection.media_type, self._encoding)):
             place = resolve(each.url, collection.uri, self._floor)
-            if not place or place.partition("?")[0].lower().endswith(".svg"):
-                continue  # it leads out of the folder, or is nothing that has pixels
-            name = f"data:{digest('data', place)}" if place.startswith("data:") else each.url
+            if reason := each.ignored or ("" if place else _NOWHERE):
+                rows.append((each.url[:_NAME], {"ignored": reason}))
+                continue
+            if each.by_name and (found := self._vault.find(place)) != place:
+                place, lasting = found, False  # the file may move, and the document says nothing of it
+            name = f"data:{digest('data', place)}" if place.startswith("data:") else self.identity(each.url)
             title = each.title or (each.heading_path[-1] if each.heading_path else "")
             caption = each.alt or each.caption or each.title
             rows.append((name, _payload([place], caption, title, each.heading_path, {"shown_in": collection.uri})))
-        return rows
+        return rows, lasting
 
     def _item(self, uri: str, collection: Item, row: dict[str, Any]) -> Item:
         """Make an item that changes with its local files, and is looked at in every run if it has addresses."""
-        version, size, live = digest("media row", json.dumps(row, ensure_ascii=False, sort_keys=True)), 0, False
+        known = json.dumps(row | {"urls": list(map(self.identity, row["urls"]))}, ensure_ascii=False, sort_keys=True)
+        version, size, live = digest("media row", known), 0, False
         for place in row["urls"]:
             if place.startswith("data:"):
                 continue
@@ -194,8 +239,8 @@ class _Kinds:
 
     def is_table(self, media_type: str) -> bool:
         """Whether their rows name media."""
-        parser = self._parsers.of(media_type) if self._rows is not None and self._rows.url else None
-        return parser is not None and parser.is_collection(media_type, self._rows)
+        named = self._rows is not None and bool(self._rows.url)
+        return named and self._parsers.collector(media_type, self._rows) is not None
 
     def marks(self, media_type: str) -> re.Pattern[bytes] | None:
         """Return what the bytes of a document match if it shows media; None where none does."""

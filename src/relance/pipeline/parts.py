@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from relance.pipeline import media, texts
-from relance.pipeline.discovery import BATCH_BYTES
+from relance.pipeline import media, stored, texts
+from relance.pipeline.discovery import BATCH_BYTES, Discovery
 
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
@@ -23,7 +23,7 @@ class Load(Protocol):
 
 Memory = tuple[str, str, str]
 
-__all__ = ["MEDIA", "PARTS", "TEXT", "Part"]
+__all__ = ["MEDIA", "PARTS", "STORED", "TEXT", "Part"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -34,6 +34,7 @@ class Part:
         load: reads the items of a batch, and keeps as documents what really changed.
         chunk: makes the rows of the table, each with the key of its vector.
         inputs: gives what is embedded for rows of the table.
+        discovery: compares what there is with what the index holds.
         memories: streams what the manifest remembers of documents, for sources to recall.
         batch_items: most items of a batch, if that is less than `limits.batch_documents`.
         batch_bytes: most bytes of a batch.
@@ -46,10 +47,20 @@ class Part:
     memories: Callable[[Manifest], list[Memory]]
     batch_items: int
     batch_bytes: int
+    discovery: type[Discovery] = Discovery
+
+    @property
+    def media(self) -> bool:
+        """Whether it is the images and videos of an index."""
+        return self.name == "media"
 
 
 MANY = 1 << 30
 TEXT = Part("text", texts.load, texts.chunk, texts.inputs, lambda _: [], MANY, BATCH_BYTES)
 # The pictures of a batch are in memory at once.
 MEDIA = Part("media", media.load, media.chunk, media.inputs, media.memories, 64, 16 << 20)
-PARTS = {part.name: part for part in (TEXT, MEDIA)}
+# The texts again, with the chunks that the index has already as their source.
+STORED = Part(
+    "stored", stored.load, stored.chunk, texts.inputs, lambda _: [], MANY, BATCH_BYTES, stored.StoredDiscovery
+)
+PARTS = {part.name: part for part in (TEXT, MEDIA, STORED)}

@@ -20,8 +20,14 @@ class Plan:
         removed: of those; under another model, all that the new table would not get.
         chunks: chunks of added and changed documents; `reused` of them have a vector already.
         tokens: to be billed, counted exactly by the model's tokenizer (of media: roughly).
+        guessed: images and videos at addresses that no run has asked: each is counted as a new one of the usual size,
+            so that `tokens`, `requests` and `cost_usd` are what the run needs at most, but for larger ones.
         free_tokens: how many of them are still covered by `embedding.free_tokens`.
         cost_usd: of the others; None where no price is known.
+        priced_on: when that price was read from the vendor's pages, as 2026-11-28; empty where the spec says it.
+        warned: documents that would be indexed, but not whole or by a guess; `warnings` say what of them.
+        ignored: what the sources have and the index has not, on purpose, by reason: as in `Report`.
+        notes: sentences about the sources, such as that one has nothing.
     """
 
     index: str
@@ -35,10 +41,16 @@ class Plan:
     reused: int = 0
     tokens: int = 0
     requests: int = 0
+    guessed: int = 0
     free_tokens: int = 0
     cost_usd: float | None = 0.0
+    priced_on: str = ""
     rebuild: bool = False
     failures: list[Failure] = field(default_factory=list)
+    warned: int = 0
+    warnings: list[Failure] = field(default_factory=list)
+    ignored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     media: Plan | None = None
 
     @property
@@ -73,8 +85,11 @@ def check_budget(plan: Plan, limit: float | None) -> None:
         raise ConfigurationError(msg)
     if total > limit:
         tokens = plan.tokens + (plan.media.tokens if plan.media else 0)
+        guessed = plan.media.guessed if plan.media else plan.guessed
+        upto = "up to " if guessed else ""
+        why = f" ({guessed:,} pictures are at addresses that nobody has asked yet)" if guessed else ""
         msg = (
-            f"this run needs ${total:.4f} for {tokens:,} tokens, limits.max_cost_usd is ${limit:g}; "
+            f"this run needs {upto}${total:.4f} for {tokens:,} tokens{why}, limits.max_cost_usd is ${limit:g}; "
             "nothing was spent. Raise the limit, or index less"
         )
         raise BudgetError(msg)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from relance.embedding.budget import cost_usd
+from relance.embedding.budget import cost_usd, stale_price
 from relance.errors import StoppedError
 from relance.pipeline.plan import Plan
 from relance.pipeline.vectors import tokens_of
@@ -15,6 +16,7 @@ from relance.pipeline.vectors import tokens_of
 if TYPE_CHECKING:
     from relance.pipeline.batch import Batch
     from relance.pipeline.coordinator import Coordinator
+    from relance.pipeline.counts import Counts
 
 __all__ = ["check_stop", "make_plan", "outline"]
 
@@ -32,13 +34,18 @@ def outline(run: Coordinator) -> Plan:
     return Plan(
         index=run.spec.name, documents=loss.documents, removed=loss.removed, unchanged=found.unchanged,
         added=found.candidates - found.known, changed=found.known, cost_usd=None,
-        failed=run.report.failed, failures=run.report.failures,
+        failed=run.report.failed, failures=run.report.failures, ignored=run.report.ignored, notes=run.source_notes(),
     )  # fmt: skip
 
 
-def make_plan(run: Coordinator, batches: Iterable[Batch]) -> Plan:
+def today_utc() -> date:
+    """Return today's date."""
+    return datetime.now(UTC).date()
+
+
+def make_plan(run: Coordinator, batches: Iterable[Batch], *, today: Callable[[], date] = today_utc) -> Plan:
     """Add up what a run would do to batches that were read and split, and look up which vectors are there."""
-    from relance.embedding.dispatch import load_of, pack
+    from relance.embedding.packing import load_of, pack
 
     info, plan = run.provider.info, Plan(index=run.spec.name)
     alias = run.tables.alias
@@ -46,6 +53,7 @@ def make_plan(run: Coordinator, batches: Iterable[Batch]) -> Plan:
     embedding = run.runtime.embedding
     max_texts = embedding.batch_texts or info.batch_texts
     max_tokens, most = embedding.batch_tokens or info.batch_tokens, info.media_per_request
+    run.guesses.clear()
     extra = 0 if run.part.name == "media" else info.tokens_per_text
     paid: set[bytes] = set()
     for batch in batches:
@@ -75,6 +83,9 @@ def make_plan(run: Coordinator, batches: Iterable[Batch]) -> Plan:
     plan.documents, plan.removed = loss.documents, loss.removed
     plan.unchanged += run.report.unchanged
     plan.failed, plan.failures = run.report.failed, list(run.report.failures)
+    plan.warned, plan.warnings = run.report.warned, list(run.report.warnings)
+    _add_guesses(plan, run.guesses)
+    plan.ignored, plan.notes = run.report.ignored, run.source_notes()
     price = info.price_per_million_tokens
     plan.free_tokens = min(run.quota.left(), plan.tokens)
     if embedding.batched:
@@ -83,8 +94,21 @@ def make_plan(run: Coordinator, batches: Iterable[Batch]) -> Plan:
         endpoint = open_endpoint(embedding)
         if len(paid) >= LEAST_TEXTS:  # free quotas are not for batches
             price, plan.free_tokens = endpoint.price, 0
+    if info.priced_on is not None and plan.tokens:
+        plan.priced_on = info.priced_on.isoformat()
+        plan.notes += stale_price(info, today())
     plan.cost_usd = cost_usd(plan.tokens, price, free=plan.free_tokens)
     return plan
+
+
+def _add_guesses(plan: Plan, guesses: Iterable[Counts]) -> None:
+    """Add what stages counted that only guessed; the report of the run has nothing of it."""
+    for counts in guesses:
+        plan.guessed += counts.guessed
+        plan.unchanged += int(counts.amounts.get("unchanged", 0))
+        plan.warnings += [failure for failure in counts.failures if failure.indexed]
+        plan.failures += [failure for failure in counts.failures if not failure.indexed]
+    plan.warned, plan.failed = len(plan.warnings), len(plan.failures)
 
 
 def check_stop(run: Coordinator) -> None:

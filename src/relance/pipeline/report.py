@@ -39,6 +39,9 @@ class Report:
         touched: documents whose version marker changed but not their content; part of `unchanged`.
         chunks: chunks of added and changed documents; `embedded` of them were bought, `reused` were not.
         tokens: as billed where the provider says, else counted.
+        empty: documents without text, of those that were added or changed: they have no chunks.
+        warned: documents that are in the index, but not whole or by a guess; `warnings` say what of them.
+        ignored: what the sources have and the index has not, on purpose, by reason: `IgnoredCounts.as_dict`.
         served: whether readers used `table` when the run ended.
         seconds: per stage; stages overlap, so they add up to more than `total`.
     """
@@ -60,8 +63,12 @@ class Report:
     tokens: int = 0
     requests: int = 0
     cost_usd: float = 0.0
+    empty: int = 0
     failed: int = 0
     failures: list[Failure] = field(default_factory=list)
+    warned: int = 0
+    warnings: list[Failure] = field(default_factory=list)
+    ignored: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     table: str = ""
     table_version: int = 0
@@ -102,7 +109,12 @@ class Report:
             self._observer.count(name, amount)
 
     def fail(self, failure: Failure) -> None:
-        """Note a failure, from any thread."""
+        """Note a failure or a warning, from any thread."""
+        if failure.indexed:
+            with self._lock:
+                self.warnings.append(failure)
+                self.warned += 1
+            return
         with self._lock:
             self.failures.append(failure)
             self.failed += 1
@@ -113,6 +125,7 @@ class Report:
         """Drop what listing, reading and splitting counted: it is done again."""
         with self._lock:
             self.failures, self.failed, self.unchanged = [], 0, 0
+            self.warnings, self.warned, self.ignored, self.empty = [], 0, {}, 0
 
     def include(self, media: Report) -> None:
         """Take in what the run did to the media; the status of both together is the worse one."""
@@ -121,13 +134,14 @@ class Report:
         self.status = max(self.status, media.status, key=order.index)
 
     def as_dict(self, *, failures: int = 100) -> dict[str, Any]:
-        """Return plain values; at most so many failures are listed, all are in the failures table."""
+        """Return plain values; at most so many failures and warnings are listed, all are in the failures table."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name[0] != "_"}
         if self.media is None:
             del values["media"]
         else:
             values["media"] = self.media.as_dict(failures=failures)
-        values["failures"] = [asdict(failure) for failure in self.failures[:failures]]
+        for name in ("failures", "warnings"):
+            values[name] = [asdict(failure) for failure in values[name][:failures]]
         values["seconds"] = {name: round(value, 3) for name, value in self.seconds.items()}
         values["cost_usd"] = round(self.cost_usd, 6)
         return values

@@ -35,18 +35,19 @@ def load_rows(items: pa.Table, manifest: pa.Table, fingerprints: Fingerprints, *
     versions = {
         "version": items["version"],
         "fingerprint": marks,
-        "marker": pa.array(
-            np.frombuffer(digests("marker", items["version"].to_pylist(), marks.to_pylist(), size=8), "<i8")
-        ),
+        "marker": _markers(items, marks),
     }
     places = pc.index_in(items["doc_id"], manifest["doc_id"])
     known = manifest.take(places)
-    same = pc.and_(
-        pc.equal(known["content_hash"], items["version"]), pc.equal(known["fingerprint"], marks)
-    ).fill_null(False)  # fmt: skip
+    allowed = pc.or_(
+        pc.equal(known["fingerprint"], marks),
+        pc.is_in(known["fingerprint"], _listed(fingerprints.spared)),
+    )
+    same = pc.and_(pc.equal(known["content_hash"], items["version"]), allowed).fill_null(False)
     if full:
         same = pa.chunked_array([pa.repeat(False, rows)])
-    touched = pa.table([versions.get(name, known[name]) for name in DOCUMENTS.names], schema=DOCUMENTS).filter(same)
+    kept = versions if not fingerprints.spared else versions | _spared(items, known, marks, fingerprints.spared)
+    touched = pa.table([kept.get(name, known[name]) for name in DOCUMENTS.names], schema=DOCUMENTS).filter(same)
     columns = {
         **versions,
         "doc_id": items["doc_id"],
@@ -63,6 +64,21 @@ def load_rows(items: pa.Table, manifest: pa.Table, fingerprints: Fingerprints, *
         "metadata": _metadata(items),
     }
     return filled(columns, READ, rows).filter(pc.invert(same)), touched
+
+
+def _spared(items: pa.Table, known: pa.Table, marks: pa.Array, spared: frozenset[str]) -> dict[str, pa.Array]:
+    """Give rows that are left as they are the fingerprint they have."""
+    stays = pc.is_in(known["fingerprint"], _listed(spared))
+    kept = pc.if_else(stays, known["fingerprint"], marks).combine_chunks()
+    return {"fingerprint": kept, "marker": _markers(items, kept)}
+
+
+def _markers(items: pa.Table, marks: pa.Array) -> pa.Array:
+    return pa.array(np.frombuffer(digests("marker", items["version"].to_pylist(), marks.to_pylist(), size=8), "<i8"))
+
+
+def _listed(spared: frozenset[str]) -> pa.Array:
+    return pa.array(sorted(spared), pa.string())
 
 
 def _metadata(items: pa.Table) -> pa.Array:

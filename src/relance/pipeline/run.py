@@ -6,6 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import ContextVar
+from itertools import chain
 from typing import Self
 
 from relance.config import IndexSpec
@@ -19,18 +20,23 @@ from relance.pipeline.engines import Engine
 from relance.pipeline.engines.threads import Threads
 from relance.pipeline.journey import Journeys
 from relance.pipeline.loss import note_decision
-from relance.pipeline.parts import MEDIA, TEXT
+from relance.pipeline.parts import MEDIA
 from relance.pipeline.plan import Plan, Preview, check_budget
 from relance.pipeline.planning import make_plan, outline
 from relance.pipeline.report import Report, combine
 from relance.pipeline.run_handle import RunHandle, current_handle
 from relance.pipeline.staging import Staging
 from relance.pipeline.store_staging import StoreStaging
+from relance.pipeline.target import Targets, serving_targets
 from relance.store import open_store
-from relance.store.index_tables import part_name
+from relance.store.index_tables import IndexTables, part_name
 from relance.store.lock import hold
+from relance.store.repair import mend_serving
+from relance.store.shared_tables import mend_shared
 
 __all__ = ["Run", "check_models", "current_run"]
+
+_HURT = "{} is not as the last run left it; the next ingest writes what is missing, from the embedding cache"
 
 
 class Run:
@@ -39,18 +45,19 @@ class Run:
     Each document is listed, read and split once, whether the run is planned first or not.
 
     Attributes:
-        parts: a coordinator for the texts, and one for the media if the spec declares those.
+        parts: a coordinator for the texts, and one for the media if the spec declares those; or for each of `targets`.
         approved: whether a person has agreed to whatever it costs and removes.
     """
 
-    def __init__(self, spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),  # by keyword
+    def __init__(self, spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),  # noqa: PLR0913  # by keyword
                  wait_s: float = 0.0, read_only: bool = False, approved: bool = False, engine: Engine | None = None,
-                 handle: RunHandle | None = None) -> None:  # fmt: skip
+                 handle: RunHandle | None = None, targets: Targets = serving_targets) -> None:  # fmt: skip
         self.spec = spec
         self.engine = engine or Threads()
         self.handle = handle or current_handle.get() or RunHandle()
         self.approved = approved
         self.parts: list[Coordinator] = []
+        self._targets = targets
         self._full, self._only, self._wait_s, self._read_only = full, tuple(only), wait_s, read_only
         self._preview: Preview | None = None
         self._store = open_store(spec)
@@ -58,7 +65,7 @@ class Run:
         self._checks: list[Callable[[], None]] = []
         self._exits = contextlib.ExitStack()
         self._journeys: dict[str, Journeys] = {}
-        self._started = False
+        self._started = self._released = False
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as exits:
@@ -66,16 +73,19 @@ class Run:
             if not self._read_only:
                 exits.callback(self._locks.close)
                 self._hold()
+            mended = [] if self._read_only else self._mend()
             reference = SpecReference.of(self.spec)
             staging = exits.enter_context(self._staging(reference))
             budget, run_id = Budget(self.spec.limits.max_cost_usd), uuid.uuid4().hex[:12]
-            for part in (TEXT, MEDIA) if self.spec.media is not None else (TEXT,):
-                context = Context(reference, part.name, run_id, self._full, False, staging)
+            for target in self._targets(self.spec, self._store):
+                context = Context(reference, target.part.name, run_id, self._full, False, staging, target.made,
+                                  target.spared)  # fmt: skip
                 run = Coordinator(
-                    self.spec, part, context, self._store, only=self._only, budget=budget, handle=self.handle,
+                    target, context, self._store, only=self._only, budget=budget, handle=self.handle,
                     engine=lambda: self.engine, check_lock=self._check_lock,
                 )  # fmt: skip
                 self.parts.append(exits.enter_context(run))
+            self.parts[0].report.notes += mended
             for run in () if self._read_only else self.parts:
                 run.repair()
             self._exits = exits.pop_all()
@@ -84,7 +94,10 @@ class Run:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and not self._read_only and not isinstance(error, RejectedError):
             any(run.fail(error) for run in self.parts)  # the first part that was not finished
-        self._exits.close()
+        try:
+            self._release()
+        finally:
+            self._exits.close()
 
     # -- looking -----------------------------------------------------------------------------------------------
 
@@ -96,6 +109,7 @@ class Run:
         # What is behind the addresses of media is fetched when it is embedded, and guessed before.
         plan, *media = [make_plan(run, self._journey(run).prepare(guess=run.part is MEDIA)) for run in self.parts]
         plan.media = media[0] if media else None
+        plan.notes += [_HURT.format(run.tables.name) for run in self.parts if self._read_only and run.tables.is_hurt]
         return plan
 
     def preview(self) -> Preview:
@@ -180,6 +194,11 @@ class Run:
             with run.working():
                 note_decision(run.report, self._preview.reasons if self._preview else ())
                 yield run, self._journey(run)
+        self._release()
+
+    def stopped(self) -> None:
+        """Record that the run was cut off; what it had committed stays."""
+        any(run.fail(KeyboardInterrupt("cut off by a signal")) for run in self.parts)
 
     def use(self, engine: Engine) -> None:
         """Let an engine around the one there was execute the stages, before any has begun."""
@@ -188,13 +207,29 @@ class Run:
 
     # -- details -----------------------------------------------------------------------------------------------
 
+    def _release(self) -> None:
+        """Let readers move on to the texts and the media of the run, at the same moment."""
+        whole = [] if self._released else [run for run in self.parts if run.commits.whole]
+        self._released = bool(whole) or self._released
+        serve = [run.tables for run in whole if run.commits.takes_over]
+        IndexTables.seal([run.tables for run in whole], serve=serve)
+
     def _hold(self) -> None:
         """Keep other runs away from texts and media; raises IndexBusyError where one is at work."""
+        if self._targets is not serving_targets:
+            self._checks = [self._locks.enter_context(hold(self._store, f"{self.spec.name}/beside"))]
+            return
         names = [part_name(self.spec.name, media=media) for media in (False, True)]
         self._checks = [
             self._locks.enter_context(hold(self._store, name, wait_s=self._wait_s))
             for name in (names if self.spec.media is not None else names[:1])
         ]
+
+    def _mend(self) -> list[str]:
+        """Make readable what a run depends on before it knows which tables it writes; returns what was done."""
+        kinds = (False, True) if self.spec.media is not None else (False,)
+        serving = (mend_serving(self._store, self.spec.name, media=media) for media in kinds)
+        return [*mend_shared(self._store), *chain.from_iterable(serving)]
 
     def _journey(self, run: Coordinator) -> Journeys:
         """Return the journeys of a part; the engine starts with the first, since many runs find nothing to do."""

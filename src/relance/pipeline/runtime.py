@@ -6,11 +6,14 @@ import atexit
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.config import EmbeddingSpec, IndexSpec
+from relance.errors import RetryableError
 from relance.pipeline.counts import Ledger
-from relance.pipeline.fingerprints import Fingerprints
+from relance.pipeline.fingerprints import Fingerprints, StoredFingerprints
+from relance.pipeline.staging import Staging
 from relance.store import open_store
 from relance.store.embeddings import EmbeddingStore
 from relance.store.index_tables import space_of
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from relance.embedding.runtime import EmbeddingLoop
     from relance.media.loader import MediaLoader
     from relance.pipeline.context import Context
+    from relance.pipeline.copyable import Stored
+    from relance.pipeline.store_staging import StoreStaging
     from relance.store import Store
 
 __all__ = ["Runtime", "lend", "runtime_of"]
@@ -32,27 +37,31 @@ class Runtime:
     Attributes:
         meter: pays requests from the budget of the run; None outside its process, where each grant brings its own.
         ledger: what was bought and not yet reported.
+        staging: of the run, if there is one.
+        parallel: documents that are parsed at the same time, where that is done in worker processes.
     """
 
-    def __init__(self, spec: IndexSpec, part: str, *, full: bool = False,
-                 store: Store | None = None, stopped: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
+    def __init__(self, spec: IndexSpec, part: str, *, full: bool = False, parallel: int = 1,
+                 store: Store | None = None, staging: Staging | StoreStaging | None = None,
+                 spared: frozenset[str] = frozenset(),
+                 stopped: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
         """Open what a part of a spec names; ConfigurationError where that cannot be."""
         from relance.embedding.providers import open_provider
 
         self.spec = spec
         self.part = part
         self.full = full
+        self.parallel = parallel
         self.stopped = stopped
+        self.staging = staging
         self.ledger = Ledger()
         self.meter: CostMeter | None = None
         self.store = store or open_store(spec)
-        self.sources = self._open_sources()
         self.provider = open_provider(self.embedding, spec.plugins)
         info = self.provider.info
         self.space = space_of(info)
-        self.fingerprints = Fingerprints(
-            spec, self.sources, tokenizer=info.tokenizer, space=self.space, split=part == "text"
-        )
+        self.sources = self._open_sources()
+        self.fingerprints = self._open_fingerprints(spared)
         self.cache = EmbeddingStore(self.store, self.space, info.dimension, sparse=info.sparse)
         self._exits = contextlib.ExitStack()
         self._opening = threading.Lock()
@@ -69,7 +78,7 @@ class Runtime:
     @property
     def embedding(self) -> EmbeddingSpec:
         """The section of the spec that names this part's model."""
-        if self.part == "text":
+        if self.part != "media":
             return self.spec.embedding
         assert self.spec.media is not None  # noqa: S101  # nobody opens the media of an index without
         return self.spec.media.embedding
@@ -81,9 +90,7 @@ class Runtime:
             if self._embedder is None:
                 from relance.embedding.runtime import EmbeddingLoop
 
-                loop = EmbeddingLoop(
-                    self.provider, self.embedding, self.cache, account=self._account, stop=self.stopped
-                )
+                loop = EmbeddingLoop(self.provider, self.embedding, self.cache, account=self.account, stop=self.stopped)
                 self._embedder = self._exits.enter_context(loop)
         return self._embedder
 
@@ -93,24 +100,56 @@ class Runtime:
         with self._opening:
             if self._loader is None:
                 from relance.media.loader import open_media_loader
+                from relance.media.spill import Spill
 
                 assert self.spec.media is not None  # noqa: S101  # as above
                 rules, scale = self.provider.info.media_rules, self.spec.media.oversize == "scale"
-                loader = open_media_loader(self.spec.media, rules, scale=scale, stop=self.stopped)
+                # Where workers share no disk, a batch carries its pictures.
+                spill = Spill(self.staging.open) if isinstance(self.staging, Staging) else None
+                loader = open_media_loader(self.spec.media, rules, scale=scale, stop=self.stopped, spill=spill)
                 self._loader = self._exits.enter_context(loader)
         return self._loader
 
+    @cached_property
+    def pictures(self) -> dict[str, str]:
+        """What the index knows of addresses, for plans: content hashes by the identities of addresses."""
+        from relance.pipeline.media_memory import MediaMemory
+        from relance.store.index_tables import IndexTables
+
+        tables = IndexTables.serving(self.store, self.spec.name, media=True)
+        if tables is None:
+            return {}
+        memories = (MediaMemory.of(row) for row in tables.manifest.all(["version", "collection"])
+                    if not row["collection"])  # fmt: skip
+        return {name: each.content_hash for memory in memories for name, each in memory.known.items()}
+
     def _open_sources(self) -> Sequence[Any]:
         count = range(len(self.spec.sources))
-        if self.part == "text":
+        if self.part != "media":
             from relance.pipeline.text_reader import open_text_reader
 
-            return [open_text_reader(self.spec, position) for position in count]
+            readers = [open_text_reader(self.spec, position) for position in count]
+            return readers if self.part == "text" else [self._open_stored(readers)]
         from relance.pipeline.media_reader import open_media_reader
 
         return [open_media_reader(self.spec, position) for position in count]
 
-    def _account(self, bought: Embedded) -> None:
+    def _open_stored(self, readers: Sequence[Any]) -> Stored:
+        from relance.pipeline.copyable import Stored
+
+        stored = Stored.of(self.spec, self.store, self.provider, readers)
+        if stored is None:
+            msg = f"the tables of {self.spec.name} that serve were changed by another process meanwhile; run again"
+            raise RetryableError(msg)
+        return stored
+
+    def _open_fingerprints(self, spared: frozenset[str]) -> Fingerprints:
+        if self.part == "stored":
+            return StoredFingerprints(self.sources[0].marks)
+        return Fingerprints(self.spec, self.sources, tokenizer=self.provider.info.tokenizer, space=self.space,
+                            split=self.part == "text", spared=spared)  # fmt: skip
+
+    def account(self, bought: Embedded) -> None:
         """Note what a call bought, whether it ended well or not."""
         self.ledger.add(
             embedded=bought.embedded, requests=bought.requests, tokens=bought.tokens, cost_usd=bought.cost_usd
@@ -130,12 +169,19 @@ def runtime_of(context: Context) -> Runtime:
             for other in [each for each in _runtimes if each[0] != context.run_id]:
                 _runtimes.pop(other).__exit__()  # a worker serves one run after the other
             runtime = Runtime(
-                context.spec.open(), context.part, full=context.full,
+                _declared(context), context.part, full=context.full, staging=context.staging, spared=context.spared,
                 stopped=lambda: context.staging.stopped,
             )  # fmt: skip
             _runtimes[key] = runtime.__enter__()
             atexit.register(runtime.__exit__)
         return runtime
+
+
+def _declared(context: Context) -> IndexSpec:
+    """Open the spec of a run, with the model that makes its tables."""
+    from relance.pipeline.sections import made_with
+
+    return made_with(context.spec.open(), context.made, media=context.part == "media")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from relance.store import Store
 
-__all__ = ["Staging"]
+__all__ = ["Staging", "abandoned", "sweep"]
 
 _PREFIX = "relance-staging-"
 _STOP = "stop"
@@ -102,7 +102,7 @@ class Staging:
             from filelock import FileLock
 
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(self.folder.parent)
+            sweep(self.folder.parent)
             self.folder.mkdir(mode=0o700)
             lock = FileLock(self.folder / "lock", thread_local=False)
             lock.acquire()
@@ -113,13 +113,26 @@ class Staging:
         return Staging, (self.folder,)
 
 
-def _sweep(parent: Path) -> None:
+def sweep(parent: Path) -> list[Path]:
+    """Remove the staging areas below a folder whose runs were killed; returns them."""
+    return _each_abandoned(parent, lambda folder: shutil.rmtree(folder, ignore_errors=True))
+
+
+def abandoned(parent: Path) -> list[Path]:
+    """Find the staging areas below a folder whose runs were killed."""
+    return _each_abandoned(parent, lambda _: None)
+
+
+def _each_abandoned(parent: Path, action: Callable[[Path], None]) -> list[Path]:
     from filelock import FileLock, Timeout
 
-    for folder in parent.glob(f"{_PREFIX}*"):
+    found = []
+    for folder in sorted(parent.glob(f"{_PREFIX}*")):
         lock = folder / "lock"
         # Without a lock file it is being made at this moment, or it is somebody else's.
         with contextlib.suppress(Timeout, OSError):
             if lock.is_file():
                 with FileLock(lock, timeout=0):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    action(folder)
+                    found.append(folder)
+    return found

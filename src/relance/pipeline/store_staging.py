@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from relance.errors import ConfigurationError
 from relance.store import open_store
-from relance.store.connection import store_error
+from relance.store.faults import store_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,10 +59,8 @@ class StoreStaging:
         address = f"{self._name}__{uuid.uuid4().hex}"
         names = list(tables)
         data = pa.array([_bytes(tables[name]) for name in names], pa.large_binary())
-        try:
+        with store_errors("writing a batch for workers"):
             self._open().db.create_table(address, pa.table({"name": pa.array(names, pa.string()), "data": data}))
-        except Exception as error:
-            raise store_error(error, "writing a batch for workers") from error
         return address
 
     def read(self, address: str) -> dict[str, pa.Table]:

@@ -26,6 +26,7 @@ MEDIA = pa.struct(
         pa.field("content_hash", pa.string()),
         pa.field("caption", pa.string()),
         pa.field("tokens", pa.int64()),
+        pa.field("files", pa.list_(pa.string())),
     ]
 )
 _SHOWN = [field for field in schemas.MEDIA_COLUMNS if field.name not in {"kind", "content_hash"}]
@@ -78,6 +79,7 @@ def table_of(documents: Sequence[Document], manifest: Sequence[Mapping[str, Any]
             "height": [each.height or None for each in shown],
             "duration_s": [each.duration_s for each in shown],
             "bytes": [each.size for each in shown],
+            "last_seen": [each.last_seen for each in shown],
             "media": [{field.name: getattr(each.media, field.name) for field in MEDIA} for each in shown],
         }
     return filled(columns, READ, len(documents))
@@ -108,5 +110,5 @@ def media_of(values: Mapping[str, Any]) -> Media:
     """Turn a value of `MEDIA` back into what is embedded."""
     return Media(
         values["kind"], tuple(values["urls"]), tuple(values["data"]), tuple(values["media_types"]),
-        values["content_hash"], values["caption"], values["tokens"],
+        values["content_hash"], values["caption"], values["tokens"], tuple(values["files"] or ()),
     )  # fmt: skip

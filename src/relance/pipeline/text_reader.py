@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from relance.config import IndexSpec
-from relance.documents import Content, Document, Item, digests
+from relance.documents import Content, Document, Ignored, Item, digest, digests
 from relance.errors import ConfigurationError, DocumentError
-from relance.parsers import Collection, Parsers, Raw, Rows, parsers_of
+from relance.parsers import Collection, Parsers, Raw, Row, Rows, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
 from relance.pipeline.items import ITEMS, hex_column
@@ -28,11 +28,11 @@ _UNPACKED = 20
 class Reader(Protocol):
     """What discovery needs of a source and its parsers."""
 
-    def list(self) -> Iterator[Item | DocumentError]:
+    def list(self) -> Iterator[Item | DocumentError | Ignored]:
         """Stream the items; those with many documents are marked as collections."""
         ...
 
-    def rows(self, collection: Item) -> Iterator[Item | pa.Table | DocumentError]:
+    def rows(self, collection: Item) -> Iterator[Item | pa.Table | DocumentError | Ignored]:
         """Stream what a collection holds, as items or as tables of `ITEMS`, in which nothing is `known`.
 
         An error stands for one row, unless its uri is the collection's.
@@ -62,20 +62,23 @@ class TextReader:
         except LookupError:
             raise ConfigurationError(f"encoding: {self._section.encoding!r} is no encoding Python knows") from None
 
-    def list(self) -> Iterator[Item | DocumentError]:
+    def list(self) -> Iterator[Item | DocumentError | Ignored]:
         """Stream the documents and collections of the source in its order."""
         rows = self._section.rows
         only_media = rows is not None and bool(rows.url) and "text" not in rows.model_fields_set
         for item in self.source.list():
             if isinstance(item, DocumentError):
                 yield item
+            elif isinstance(item, Ignored):
+                if not (self._skip_media and is_media(self._parsers.media_type_of(item.uri))):
+                    yield item
             elif self._is_collection(item.media_type):
-                if not only_media:
+                if not only_media or self._parsers.collector(item.media_type, None) is not None:
                     yield replace(item, collection=True)
             elif not (self._skip_media and is_media(item.media_type)):
                 yield item
 
-    def rows(self, collection: Item) -> Iterator[pa.Table | DocumentError]:
+    def rows(self, collection: Item) -> Iterator[Item | pa.Table | DocumentError]:
         """Stream the documents of a collection; memory stays flat but for 12 bytes an id."""
         uri = collection.uri
         try:
@@ -88,6 +91,7 @@ class TextReader:
                 )
                 for block in self._parsers.blocks(opened):
                     yield from block.errors
+                    yield from (_item(collection, row) for row in block.documents)
                     if block.names:
                         yield _table(collection, block)
         except DocumentError as error:
@@ -117,7 +121,12 @@ class TextReader:
             syntax=parsed.syntax,
             metadata=parsed.metadata | {"path": item.uri, "media_type": item.media_type} | content.metadata,
             pages=parsed.pages,
+            warnings=parsed.warnings,
         )
+
+    def parses_elsewhere(self, item: Item) -> bool:
+        """Tell whether a document is parsed in a worker process: then others can be parsed at the same time."""
+        return item.row is None and self._parsers.is_isolated(item.media_type)
 
     def parser_version(self, media_type: str) -> str:
         """Name the source, the parser, and the options that decide the text."""
@@ -127,8 +136,7 @@ class TextReader:
     def _is_collection(self, media_type: str) -> bool:
         known = self._collections.get(media_type)
         if known is None:
-            parser = self._parsers.of(media_type)
-            known = parser is not None and parser.is_collection(media_type, self._section.rows)
+            known = self._parsers.collector(media_type, self._section.rows) is not None
             self._collections[media_type] = known
         return known
 
@@ -164,6 +172,23 @@ def _table(collection: Item, block: Rows) -> pa.Table:
     )
 
 
+def _item(collection: Item, row: Row) -> Item:
+    """Make an item of a row that has more than a text; its version is a hash of all of it."""
+    payload = {
+        "text": row.text, "title": row.title, "metadata": row.metadata,
+        "syntax": row.syntax, "pages": row.pages, "warnings": row.warnings,
+    }  # fmt: skip
+    return Item(
+        uri=f"{collection.uri}#{row.name}",
+        version=digest("row document", json.dumps(payload, sort_keys=True)),
+        media_type=row.media_type or collection.media_type,
+        size=len(row.text.encode()),
+        source=collection.source,
+        row=payload,
+        parent=collection.uri,
+    )
+
+
 def _row_document(content: Content) -> Document:
     """Make a document of a row; its metadata is where it is and what its parser said."""
     row, item = json.loads(content.data), content.item
@@ -173,6 +198,8 @@ def _row_document(content: Content) -> Document:
         media_type=item.media_type,
         content_hash=content.content_hash,
         title=row["title"],
-        syntax="row",
+        syntax=row.get("syntax", "row"),
         metadata={"path": item.parent, "media_type": item.media_type, **row["metadata"]},
+        pages=tuple(row.get("pages", ())),
+        warnings=tuple(row.get("warnings", ())),
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,19 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from relance.documents import Chunk, Document, digests, document_id, occurrences
-from relance.errors import DocumentError
+from relance.errors import DocumentError, EmptyError
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import hex_column, items_of
 from relance.pipeline.rows import load_rows
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
+from relance.store.search_words import search_words
 
 if TYPE_CHECKING:
+    from relance.config import ChunkingSpec
     from relance.documents import Item
+    from relance.embedding.providers import Provider
     from relance.pipeline.batch import Batch
     from relance.pipeline.runtime import Runtime
 
-__all__ = ["chunk", "inputs", "load"]
+__all__ = ["chunk", "counted", "embedded_columns", "inputs", "load"]
 
 
 def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # noqa: ARG001  # nothing is guessed
@@ -55,32 +60,55 @@ def _load_items(
     rows: list[dict[str, Any]] = []
     touched: list[dict[str, Any]] = []
     failed: list[Failure] = []
-    for item in items:
-        source = runtime.sources[item.source]
-        try:
-            content = source.read(item)
-            versions = runtime.fingerprints.versions(item)
-            known = held.get(document_id(item.uri))
-            same = known is not None and known["content_hash"] == content.content_hash
-            if known and same and not runtime.full and known["fingerprint"] == versions["fingerprint"]:
-                touched.append({**known, **versions})
-                continue
-            document = source.parse(content)
-        except DocumentError as error:
-            failed.append(Failure(error.uri, error.reason, "load"))
+    for item, (versions, read) in zip(items, _read_all(runtime, items, held), strict=True):
+        if isinstance(read, DocumentError):
+            failed.append(Failure(read.uri, read.reason, "load"))
             continue
-        documents.append(document)
+        if not isinstance(read, Document):
+            touched.append({**read, **versions})
+            continue
+        if read.warnings:
+            failed.append(Failure(item.uri, "; ".join(read.warnings), "load", indexed=True))
+        documents.append(read)
         rows.append({
-            "doc_id": document.id, "uri": item.uri, "parent": document_id(item.parent) if item.parent else None,
-            "collection": False, "content_hash": document.content_hash, "title": document.title, "chunks": 0,
+            "doc_id": read.id, "uri": item.uri, "parent": document_id(item.parent) if item.parent else None,
+            "collection": False, "content_hash": read.content_hash, "title": read.title, "chunks": 0,
             "tokens": 0, **versions,
         })  # fmt: skip
     return table_of(documents, rows), pa.Table.from_pylist(touched, schema=DOCUMENTS), tuple(failed)
 
 
+# The versions of an item, and what came of it: a document, its row of the manifest if it is as before, or a failure.
+_Read = tuple[dict[str, Any], Document | dict[str, Any] | DocumentError]
+
+
+def _read_all(runtime: Runtime, items: list[Item], held: dict[str, dict[str, Any]]) -> list[_Read]:
+    read = partial(_read, runtime, held)
+    if runtime.parallel > 1 and sum(runtime.sources[item.source].parses_elsewhere(item) for item in items) > 1:
+        with ThreadPoolExecutor(runtime.parallel, "relance-parse") as pool:
+            return list(pool.map(read, items))
+    return list(map(read, items))
+
+
+def _read(runtime: Runtime, held: dict[str, dict[str, Any]], item: Item) -> _Read:
+    """Read an item, and parse it unless it is as the index has it."""
+    source, versions = runtime.sources[item.source], runtime.fingerprints.versions(item)
+    try:
+        content = source.read(item)
+        known = held.get(document_id(item.uri))
+        same = known is not None and known["content_hash"] == content.content_hash
+        if known and same and not runtime.full and runtime.fingerprints.allow(known["fingerprint"], versions):
+            return runtime.fingerprints.versions(item, of=known["fingerprint"]), known
+        return versions, source.parse(content)
+    except EmptyError:
+        return versions, Document(item.uri, "", item.media_type, content.content_hash)
+    except DocumentError as error:
+        return versions, error
+
+
 def chunk(runtime: Runtime, batch: Batch) -> Batch:
     """Split the `documents`; returns their `chunks`, and of `documents` what the manifest will say."""
-    from relance.chunkers import chunk_documents, embedding_text
+    from relance.chunkers import bare, chunk_documents, embedding_text
 
     spec, provider = runtime.spec.chunking, runtime.provider
     kept: list[int] = []  # the document of each chunk
@@ -90,11 +118,15 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
     seen: list[str] = []  # how often a text was in its document before
     sent: list[str] = []
     pages: list[int | None] = []
+    last_pages: list[int | None] = []
     failed: list[Failure] = []
+    empty: list[int] = []  # what the index has of them goes
     table = batch["documents"].combine_chunks()
     documents = list(documents_of(table))
     found: Iterable[list[Chunk] | DocumentError] = ()
-    if documents:  # else the tokenizer, a fifth of a second to open, is not needed
+    if not any(document.text for document in documents):
+        found = [[] for _ in documents]  # the tokenizer, a fifth of a second to open, is not needed
+    else:
         limit = provider.info.max_input_tokens
         found = chunk_documents(documents, spec, provider.tokenizer, limit, runtime.spec.plugins)
     for at, (document, chunks) in enumerate(zip(documents, found, strict=True)):
@@ -102,7 +134,7 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
             failed.append(Failure(chunks.uri, chunks.reason, "chunk"))
             continue
         if not chunks:
-            failed.append(Failure(document.uri, "no text in it", "chunk"))
+            empty.append(at)
             continue
         some = [document.text[each.start : each.end] for each in chunks]
         kept += [at] * len(chunks)
@@ -110,9 +142,10 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         texts += some
         sequence += range(len(chunks))
         seen += occurrences(some)
-        pages += _pages(document, chunks)
-        if spec.context:
-            sent += [embedding_text(document, each, spec) for each in chunks]
+        pages += _pages(document, [each.start for each in chunks])
+        last_pages += _pages(document, [each.end - 1 for each in chunks])
+        prefixed = _prefixed(spec, chunks)
+        sent += [embedding_text(document, each, spec) for each in chunks] if prefixed else map(bare, some)
     places = pa.array(kept, pa.int64())
     columns: dict[str, Any] = {
         name: table[name].take(places) for name in ("doc_id", "uri", "title", "media_type", "metadata")
@@ -125,16 +158,33 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         "start_char": [each.start for each in spans],
         "end_char": [each.end for each in spans],
         "page": pages,
+        "page_end": last_pages,
+        "lead": [each.lead or None for each in spans],
+        "words": [search_words(text, each.lead, each.heading_path) for text, each in zip(texts, spans, strict=True)],
         "tokens": [each.tokens for each in spans],
-        "key": hex_column(digests("vector", provider.info.space, "document", sent or texts)),
-        "input": sent,
     }
-    if sent:
-        columns["input_tokens"] = provider.tokenizer.count(sent).tolist()
-    rows = filled(columns, CHUNKS, len(texts))
-    split = counted(table.take(places.unique()), rows)
+    rows = filled(columns | embedded_columns(provider, texts, sent), CHUNKS, len(texts))
+    split = counted(table.take(pa.array(sorted({*kept, *empty}), pa.int64())), rows)
     tables = {"chunks": rows, "documents": split, "touched": batch["touched"]}
-    return batch.becomes(tables, Counts(failures=tuple(failed)))
+    return batch.becomes(tables, Counts({"empty": len(empty)}, failures=tuple(failed)))
+
+
+def embedded_columns(provider: Provider, texts: list[str], sent: list[str]) -> dict[str, Any]:
+    """Make the columns that say what is embedded: the key of each vector, and what is sent where that is not the text.
+
+    Args:
+        provider: the model.
+        texts: of the chunks.
+        sent: what the model is sent for each.
+    """
+    columns: dict[str, Any] = {"key": hex_column(digests("vector", provider.info.space, "document", sent))}
+    other = np.array([one != text for one, text in zip(sent, texts, strict=True)], bool)
+    if other.any():
+        inputs = [each for each, differs in zip(sent, other, strict=True) if differs]
+        at = pa.array(np.where(other, other.cumsum() - 1, 0), mask=~other)
+        columns["input"] = pa.array(inputs, pa.string()).take(at)
+        columns["input_tokens"] = pa.array(provider.tokenizer.count(inputs), pa.int64()).take(at)
+    return columns
 
 
 def inputs(chunks: pa.Table) -> list[Any]:
@@ -152,7 +202,12 @@ def counted(documents: pa.Table, chunks: pa.Table) -> pa.Table:
     return pa.table(columns, schema=DOCUMENTS)
 
 
-def _pages(document: Document, chunks: list[Chunk]) -> list[int | None]:
+def _prefixed(spec: ChunkingSpec, chunks: list[Chunk]) -> bool:
+    return bool(spec.context) or any(each.lead for each in chunks)
+
+
+def _pages(document: Document, offsets: list[int]) -> list[int | None]:
+    """Name the page that each offset is on; of a document without pages none."""
     if not document.pages:
-        return [None] * len(chunks)
-    return np.searchsorted(document.pages, [each.start for each in chunks], side="right").tolist()
+        return [None] * len(offsets)
+    return np.searchsorted(document.pages, offsets, side="right").tolist()

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from relance.embedding.budget import Budget, CostMeter
 from relance.errors import RetryableError, StoppedError
+from relance.media.spill import forget
 from relance.pipeline.counts import Counts
 from relance.store.failures import Failure
 from relance.store.vector_table import dense_matrix
@@ -42,6 +43,9 @@ def embed(runtime: Runtime, part: Part, batch: Batch, grant: Grant) -> Batch:
         return batch.becomes(dict(batch.tables), Counts())
     result = _obtain(runtime, part, chunks.filter(pa.array(at)), grant)
     places = np.flatnonzero(at)
+    if part.media:
+        paths = pc.struct_field(chunks.filter(pa.array(at))["media"].combine_chunks(), "files").flatten()
+        forget(paths.to_pylist())
     refused |= {int(places[i]): reason for i, reason in result.failures.items()}
     tables = dict(batch.tables) | {"chunks": _with_vectors(runtime, chunks, has, places, result)}
     reasons: dict[str, tuple[str, str]] = {}
@@ -75,10 +79,16 @@ def _obtain(runtime: Runtime, part: Part, chunks: pa.Table, grant: Grant) -> Emb
     if elsewhere:
         runtime.embedder.share(grant.share)
     refusals = runtime.embedder.refusals
+    inputs, keys, instead = part.inputs(chunks), chunks["key"].to_pylist(), None
+    if part.media:
+        instead = runtime.loader.instead
+        bought = [at for at, key in enumerate(keys) if key in grant.keys]
+        for at, value in zip(bought, runtime.loader.prepared([inputs[at] for at in bought]), strict=True):
+            inputs[at] = value
     try:
         return runtime.embedder.call(
-            part.inputs(chunks), tokens_of(chunks), keys=chunks["key"].to_pylist(), meter=_meter(runtime, grant)
-        )
+            inputs, tokens_of(chunks), keys=keys, meter=_meter(runtime, grant), instead=instead
+        )  # fmt: skip
     except RetryableError as error:
         if runtime.stopped():
             raise StoppedError(str(error)) from error

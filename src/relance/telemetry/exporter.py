@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from relance.config import IndexSpec
 from relance.telemetry.readings import OUTCOMES, PartReading, Reader
@@ -22,6 +25,7 @@ __all__ = ["Indexes", "ReadingLimits", "metrics_routes", "registry"]
 
 log = logging.getLogger(__name__)
 
+_OPEN = SecretStr("")
 STATUSES = ("completed", "completed with failures", "stopped", "failed", "rolled back")
 
 
@@ -133,6 +137,8 @@ class Page:
             "documents": ("Documents in the index", part),
             "chunks": ("Chunks readers can find", part),
             "failures": ("Documents that could not be indexed, as of the last run", part),
+            "doctor_findings": ("Findings of the latest `relance doctor` that are not repaired", ["index", "level"]),
+            "doctor_timestamp_seconds": ("When `relance doctor` looked last", ["index"]),
             "last_run_status": ("1 for the status the latest run ended with, 0 for the others", [*part, "status"]),
             "last_run_timestamp_seconds": ("When the latest run ended", part),
             "last_run_duration_seconds": ("Time the latest run took", part),
@@ -169,6 +175,10 @@ class Page:
         part, sums = (index, read.part), read.sums
         for name in ("documents", "chunks", "failures"):
             self._add(name, getattr(read, name), *part)
+        if read.doctor is not None:
+            self._add("doctor_findings", read.doctor.errors, index, "error")
+            self._add("doctor_findings", read.doctor.notes, index, "note")
+            self._add("doctor_timestamp_seconds", read.doctor.at, index)
         for status in dict.fromkeys([*STATUSES, *sums.runs]):
             self._add("runs", sums.runs[status], *part, status)
         for outcome in OUTCOMES:
@@ -203,8 +213,8 @@ def registry(readers: Iterable[Reader], *, limits: ReadingLimits = _LIMITS) -> C
     return made
 
 
-def metrics_routes(readers: Iterable[Reader]) -> list[Route]:
-    """Make `GET /metrics` for a Starlette app.
+def metrics_routes(readers: Iterable[Reader], token: SecretStr = _OPEN) -> list[Route]:
+    """Make `GET /metrics` for a Starlette app; with a token, only for who sends it as `Authorization: Bearer …`.
 
     An index whose store cannot be read has `relance_index_up` 0 and no other figure; the page itself never fails.
     """
@@ -213,9 +223,13 @@ def metrics_routes(readers: Iterable[Reader]) -> list[Route]:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    collected = registry(readers)
+    collected, wanted = registry(readers), token.get_secret_value().encode()
 
     def metrics(request: Request) -> Response:  # not async: Starlette calls it in a thread, where it may wait
+        given = request.headers.get("authorization", "").encode("latin-1", "replace")
+        if wanted and not hmac.compare_digest(given, b"Bearer " + wanted):
+            refused = {"www-authenticate": "Bearer"}
+            return Response("not authorised: send RELANCE_METRICS_TOKEN as a bearer token\n", 401, refused)
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(collected), headers={"content-type": media_type})
 

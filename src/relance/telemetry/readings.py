@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from relance.config import IndexSpec
 
-__all__ = ["BILLED", "OUTCOMES", "LastRun", "PartReading", "Reader", "Sums"]
+__all__ = ["BILLED", "OUTCOMES", "DoctorReading", "LastRun", "PartReading", "Reader", "Sums"]
 
 OUTCOMES = ("added", "changed", "removed", "failed")
 BILLED = ("embedded", "reused", "tokens", "requests", "cost_usd")
@@ -51,11 +51,20 @@ class Sums:
         ended = row["ended_at"].timestamp()
         if status.startswith("completed"):
             self.succeeded_at = max(self.succeeded_at, ended)
-        if status == "maintained":  # which says nothing of how the sources are followed
+        if status in {"maintained", "switched", "switched back"}:  # which says nothing of how the sources are followed
             return
         if self.last is None or ended >= self.last.ended_at:
             stages = {name: value for name, value in report.get("seconds", {}).items() if name != "total"}
             self.last = LastRun(status, ended, (row["ended_at"] - row["started_at"]).total_seconds(), stages)
+
+
+@dataclass(slots=True, frozen=True)
+class DoctorReading:
+    """What a look at the store found and did not repair, by level; `at` in seconds since 1970."""
+
+    errors: int
+    notes: int
+    at: float
 
 
 @dataclass(slots=True, frozen=True)
@@ -66,6 +75,7 @@ class PartReading:
         part: text | media.
         model: `provider/model` the spec names.
         failures: documents that could not be indexed.
+        doctor: what the latest `relance doctor` found of the whole index; None where it has not looked, and for media.
     """
 
     part: str
@@ -74,6 +84,7 @@ class PartReading:
     chunks: int
     failures: int
     sums: Sums
+    doctor: DoctorReading | None = None
 
 
 class Reader(Protocol):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from relance.http.server import listening, serve_until_interrupted, serving
 from relance.telemetry.readings import Reader
 
@@ -14,27 +16,30 @@ if TYPE_CHECKING:
 
 __all__ = ["serve_metrics", "serving_metrics"]
 
+_OPEN = SecretStr("")
 _CANNOT = "cannot serve metrics"
 
 
 def serve_metrics(readers: Iterable[Reader], host: str = "127.0.0.1", port: int = 9464,
-                  ready: Callable[[str], None] = lambda _: None) -> None:  # fmt: skip
+                  ready: Callable[[str], None] = lambda _: None, *, token: SecretStr = _OPEN) -> None:  # fmt: skip
     """Serve `GET /metrics` and `GET /health` until interrupted; `ready` is told the address once it listens.
 
     Raises ConfigurationError where the port is taken.
     """
     with listening(host, port, _CANNOT) as (listener, address):
-        serve_until_interrupted(_server(readers), listener, lambda: ready(address))
+        serve_until_interrupted(_server(readers, token), listener, lambda: ready(address))
 
 
 @contextmanager
-def serving_metrics(readers: Iterable[Reader], host: str = "127.0.0.1", port: int = 0) -> Generator[str]:
+def serving_metrics(readers: Iterable[Reader], host: str = "127.0.0.1", port: int = 0,
+                    *, token: SecretStr = _OPEN) -> Generator[str]:  # fmt: skip
     """Serve the same from a thread, beside whatever else the process does; yields the address."""
-    with listening(host, port, _CANNOT) as (listener, address), serving(_server(readers), listener, "metrics"):
+    server = _server(readers, token)
+    with listening(host, port, _CANNOT) as (listener, address), serving(server, listener, "metrics"):
         yield address
 
 
-def _server(readers: Iterable[Reader]) -> uvicorn.Server:
+def _server(readers: Iterable[Reader], token: SecretStr) -> uvicorn.Server:
     import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
@@ -46,7 +51,7 @@ def _server(readers: Iterable[Reader]) -> uvicorn.Server:
     async def health(_: Request) -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
-    app = Starlette(routes=[*metrics_routes(readers), Route("/health", health)])
+    app = Starlette(routes=[*metrics_routes(readers, token), Route("/health", health)])
     return uvicorn.Server(
         uvicorn.Config(
             app, ws="none", lifespan="off", log_config=None, log_level="warning", access_log=False,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from relance.chunkers import chunk_document, embedding_text
+from relance.chunkers import bare, chunk_document, embedding_text
 from relance.config import ChunkingSpec
 from relance.documents import Chunk, Document
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
@@ -36,6 +36,9 @@ FRAGMENTS = [
     "\nSee:\n\n| a | b |\n|---|---|\n| 1 | `x y` |\n| 2 | 3 |\n", "[a link with words](http://x.y/z) ",
     "`code with blanks` ", "\n- item\n- item\n    - nested\n", "\n> quote\n",
     "\ndef f(a):\n    return a\n\n\n", "\n@decorator\nclass A:\n    def g(self):\n        pass\n",
+    "\n\n**Why is that?**\n\n", "\n![A pump](p.png)\n\n*Figure 1: a pump*\n", "\n\nA title of few words\n\n",
+    "\n| name of it | value |\n|:---|---:|\n" + "| one | 2 |\n" * 30,
+    "\n\nCheck all of these:\n\n" + "- an item\n    - nested in it\n\n      and more of that\n" * 9,
 ]  # fmt: skip
 _TEXTS = 60  # made of fragments, the same at every run
 
@@ -76,6 +79,11 @@ class ChunkerContract(GivenPlugin):
         for text, syntax, tokenizer, limit in self._cases():
             check_context(self.split, document(f"# A heading of some length\n\n{text}", syntax), spec, tokenizer, limit)
 
+    def test_a_lead_never_pushes_a_text_over_the_limit_of_the_model(self) -> None:
+        for text, syntax, tokenizer, limit in self._cases():
+            check_context(self.split, document(text, syntax), self.spec(max_tokens=limit), tokenizer, limit)
+            check_context(self.split, document(text, syntax), self.spec(max_tokens=400), tokenizer, limit)
+
     def test_what_a_reader_takes_for_one_character_is_not_divided(self) -> None:
         for syntax in self.syntaxes:
             for word in (1, 5, 12):
@@ -115,14 +123,17 @@ def document(text: str, syntax: str = "text") -> Document:
 
 
 def check_spans(split: Any, doc: Document, spec: ChunkingSpec, tokenizer: Tokenizer) -> None:
-    """Check that spans are within the limit, tile the text, and are the same when it is split again."""
+    """Check that spans are within the limit, tile the text, and are the same when it is split again.
+
+    Addresses of pictures are counted in `tokens`, but not against limits: they are not embedded.
+    """
     text, limit = doc.text, spec.max_tokens
     chunks = split(doc, spec, tokenizer)
     if chunks is None:
         return
     spans = [text[chunk.start : chunk.end] for chunk in chunks]
     assert [chunk.tokens for chunk in chunks] == tokenizer.count(spans).tolist()
-    assert all(chunk.tokens <= limit for chunk in chunks)
+    assert (tokenizer.count([bare(span) for span in spans]) <= limit).all()
     for span in spans:
         assert span.strip()
         assert span == span.rstrip()
@@ -138,22 +149,27 @@ def check_overlap(split: Any, doc: Document, spec: ChunkingSpec, tokenizer: Toke
     """Check that a chunk repeats the end of the one before, and no more of it than `overlap_tokens`."""
     text = doc.text
     chunks = split(doc, spec, tokenizer) or []
-    assert all(chunk.tokens <= spec.max_tokens for chunk in chunks)
+    spans = [bare(text[chunk.start : chunk.end]) for chunk in chunks]
+    assert (tokenizer.count(spans) <= spec.max_tokens).all()
     for one, following in pairwise(chunks):
         assert one.start < following.start
         assert one.end < following.end
         assert not text[one.end : following.start].strip()
-        assert tokenizer.count([text[following.start : one.end]])[0] <= spec.overlap_tokens
+        assert tokenizer.count([bare(text[following.start : one.end])])[0] <= spec.overlap_tokens
 
 
 def check_context(split: Any, doc: Document, spec: ChunkingSpec, tokenizer: Tokenizer, limit: int) -> None:
-    """Check that chunks with their context fit into a model that takes `limit` tokens."""
+    """Check that chunks with their context and lead fit into a model that takes `limit` tokens."""
     chunks = split(doc, spec, tokenizer, limit) or []
     embedded = [embedding_text(doc, chunk, spec) for chunk in chunks]
-    most = max(limit, 16 + 240)  # the shortest chunk, and the longest context
+    # Without context there is nothing that could not be left out; with it, the shortest chunk and the longest one.
+    most = max(limit, 16 + 240) if spec.context else limit
     assert (tokenizer.count(embedded) <= most).all()
     for chunk, sent in zip(chunks, embedded, strict=True):
-        assert sent.endswith("\n" + doc.text[chunk.start : chunk.end])
+        span = bare(doc.text[chunk.start : chunk.end])
+        assert sent == span or sent.endswith("\n" + span)
+        assert chunk.lead == chunk.lead.strip("\n")
+        assert f"{bare(chunk.lead)}\n{span}" in sent or not chunk.lead
 
 
 def check_characters(split: Any, word: int, many: int, syntax: str, spec: ChunkingSpec, tokenizer: Tokenizer) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import ByteSize
 
 from relance.config.sources import SourceSpec
-from relance.documents import Content, Item
+from relance.documents import Content, Ignored, Item
 from relance.errors import ConfigurationError, DocumentError
 from relance.sources import Source
 
@@ -47,6 +47,13 @@ class SourceContract:
 
     def test_a_listing_is_stable(self, source: Source) -> None:
         assert [_key(found) for found in source.list()] == [_key(found) for found in source.list()]
+
+    def test_what_it_ignores_has_a_reason_of_a_few_words(self, source: Source) -> None:
+        for found in source.list():
+            if isinstance(found, Ignored):
+                assert found.uri
+                assert 0 < len(found.reason) <= 60
+                assert "\n" not in found.reason
 
     def test_uris_are_unique_and_every_item_names_its_source(self, source: Source) -> None:
         found = _items(source)
@@ -161,5 +168,5 @@ def _check(error: DocumentError, uri: str) -> None:
     assert "Traceback" not in error.reason
 
 
-def _key(found: Item | DocumentError) -> Any:
+def _key(found: Item | DocumentError | Ignored) -> Any:
     return found if isinstance(found, Item) else (found.uri, found.reason)

@@ -40,4 +40,5 @@ def read(data: Any, event: str) -> Notification:
     # What a forced push takes back is in no commit, and neither is what did not fit in.
     vague = data.get("forced") is True or data.get("created") is True or count >= _MOST_COMMITS
     ignored = "" if objects or vague else "it touches no files"
-    return Notification(objects, source, everything=vague, ignored=ignored)
+    at = data["repository"].get("pushed_at")  # a number in pushes, text in all other events
+    return Notification(objects, source, everything=vague, ignored=ignored, at=at if type(at) is int else None)

@@ -24,12 +24,14 @@ class Notification:
         source: bucket or repository, for people.
         everything: whether it says that something changed, but not what.
         ignored: why it concerns no document; empty if it does.
+        at: when it was made, in seconds since 1970, where the body says so.
     """
 
     objects: Sequence[tuple[str, bool]] = ()
     source: str = ""
     everything: bool = False
     ignored: str = ""
+    at: int | None = None
 
 
 def read_json(body: bytes) -> Any:

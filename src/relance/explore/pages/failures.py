@@ -1,4 +1,4 @@
-"""What could not be indexed, and why."""
+"""What could not be indexed, and why; what is ignored, by reason."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from relance.explore.explorer import explorer_of
 from relance.explore.parameters import Parameters
+from relance.pipeline.ignored_counts import ignored_lines
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,16 +18,16 @@ _REASONS = 8
 
 
 def show(request: Request) -> Response:
-    """List failures, with the most frequent reasons."""
+    """List failures and warnings, with the most frequent reasons, and count what is ignored."""
     here, given = explorer_of(request), Parameters(request.query_params)
     if here.reader.table() is None:
         return here.page(request, "missing.html")
-    failures = here.reader.failures()
+    failures, ignored = here.reader.failures(), ignored_lines(here.reader.status()["ignored"])
     stages = [stage for stage, _ in failures.counts("stage")]
     stage, find, number = given.text("stage"), given.text("find"), given.number("page")
     found = failures.being("stage", stage) if stage else failures
     found = found.having(find, ["uri", "reason"])
     return here.page(
         request, "failures.html", total=len(failures), page=found.page(number), stages=stages, stage=stage, find=find,
-        reasons=found.counts("reason")[:_REASONS], parameters={"stage": stage, "find": find},
+        reasons=found.counts("reason")[:_REASONS], ignored=ignored, parameters={"stage": stage, "find": find},
     )  # fmt: skip

@@ -28,8 +28,9 @@ class ExchangeLimits:
 
     Attributes:
         poll_s: between two looks into the folder.
-        beat_s: between two signs of life of a worker that is at a stage.
-        silent_s: without one, its stage is given to another: a pause of a machine must be no death.
+        beat_s: between two signs of life: of a worker that is at a stage, and of the coordinator.
+        silent_s: without one, a worker's stage is given to another, and the workers of a coordinator go home: a pause
+            of a machine must be no death.
     """
 
     poll_s: float = 0.1
@@ -46,12 +47,16 @@ class Exchange:
     def __init__(self, folder: Path, limits: ExchangeLimits | None = None) -> None:
         self.limits = limits or ExchangeLimits()
         self._open, self._taken, self._done = (folder / name for name in ("open", "taken", "done"))
-        self._closed = folder / "closed"
+        self._closed, self._coordinator = folder / "closed", folder / "coordinator"
+        self._heard = 0.0, time.monotonic()
+        self._beating = contextlib.ExitStack()
 
     def make(self) -> None:
-        """Make the folder."""
+        """Make the folder, with signs of life of this process until it is closed."""
         for each in (self._open, self._taken, self._done):
             each.mkdir(parents=True, exist_ok=True)
+        self._coordinator.touch()
+        self._beating.enter_context(_alive(self._coordinator, self.limits.beat_s))
 
     # -- the coordinator's side ---------------------------------------------------------------------------------
 
@@ -63,6 +68,7 @@ class Exchange:
 
     def close(self) -> None:
         """Send the workers home."""
+        self._beating.close()
         with contextlib.suppress(OSError):
             self._closed.touch()
 
@@ -70,8 +76,14 @@ class Exchange:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more will come."""
-        return self._closed.exists() or not self._open.is_dir()
+        """Whether nothing more will come: the run has ended, or its coordinator was killed."""
+        if self._closed.exists() or not self._open.is_dir():
+            return True
+        with contextlib.suppress(FileNotFoundError):
+            beat, now = self._coordinator.stat().st_mtime, time.monotonic()
+            if beat != self._heard[0]:
+                self._heard = beat, now
+        return time.monotonic() - self._heard[1] > self.limits.silent_s
 
     def take(self) -> str | None:
         """Take the oldest stage that is open; None if there is none."""
@@ -86,7 +98,7 @@ class Exchange:
         """Do a stage that was taken, and leave what came of it."""
         path = self._taken / name
         outcome: tuple[bool, Any]
-        with self._alive(path):
+        with _alive(path, self.limits.beat_s):
             try:
                 stage, values = pickle.loads(path.read_bytes())  # noqa: S301  # the coordinator's, see above
                 outcome = True, stage(*values)
@@ -96,24 +108,6 @@ class Exchange:
                 data = pickle.dumps(outcome)
         _write(self._done / name, data)
         path.unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def _alive(self, path: Path) -> Generator[None]:
-        """Give signs of life for the length of the block."""
-        ended = threading.Event()
-
-        def beat() -> None:
-            while not ended.wait(self.limits.beat_s):
-                with contextlib.suppress(OSError):
-                    path.touch(exist_ok=True)
-
-        thread = threading.Thread(target=beat, name="relance-alive", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
 
 
 @dataclass(slots=True)
@@ -176,6 +170,25 @@ def work(folder: Path, limits: ExchangeLimits | None = None) -> int:
         exchange.do(name)
         done += 1
     return done
+
+
+@contextlib.contextmanager
+def _alive(path: Path, beat_s: float) -> Generator[None]:
+    """Touch a file now and then for the length of the block."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(beat_s):
+            with contextlib.suppress(OSError):
+                path.touch(exist_ok=True)
+
+    thread = threading.Thread(target=beat, name="relance-alive", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _write(path: Path, data: bytes) -> None:
