@@ -7,44 +7,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from relance.config import IndexSpec
 from relance.config.engine import EngineName
 from relance.errors import RejectedError
 from relance.index import Index
-from relance.pipeline.coordinator import Coordinator
-from relance.pipeline.engines import value_of
 from relance.pipeline.report import Report, combine
 from relance.pipeline.run import Run, current_run
+from relance.safe_text import protect_logs
 from relance.telemetry.start import start_telemetry
 from relance_flows.form import AS_DECLARED, INDEX, Amount, Approval, Count, Engine, Mode, field
 from relance_flows.hooks import HOOKS
+from relance_flows.limits import BUDGET, with_budget
+from relance_flows.main_path import RUNNER, all_parts, at_work
 from relance_flows.names import after_index
+from relance_flows.reembed import ending, past_the_gate
 from relance_flows.registry import find_spec
 from relance_flows.work_pool import engine_of
 from relance_tasks.approve import approve
-from relance_tasks.commit import commit
-from relance_tasks.discover import discover
 from relance_tasks.engine import PrefectEngine
-from relance_tasks.fill import fill
-from relance_tasks.progress import Progress
-from relance_tasks.report import finish, show_plan, show_report
+from relance_tasks.report import show_plan, show_report
 
 __all__ = ["ingest", "sync"]
 
-# A task that waits for the one before it holds its thread: room for every stage of every batch in flight.
-RUNNER: Any = ThreadPoolTaskRunner(max_workers=4 * 64)
-
 MODE = "incremental: what changed; full: read all documents again; plan only: what it would do and cost."
-BUDGET = "The run ends before it spends more; 0: as the index says."
 ENGINE = "What reads, splits and embeds: this process, all cores of the machine, or a cluster."
 APPROVAL = "Where the index's limits want a person's: ask: pause for it; given: you give it now; refuse: end instead."
 
@@ -80,9 +73,10 @@ async def ingest(  # noqa: PLR0917  # the fields of a form
     try:
         report = await sync(spec, full=mode == "full", only=only, approval=approval,
                             engine="" if engine == AS_DECLARED else engine, workers=workers, wait_s=wait_s)  # fmt: skip
+        anew = None if only else await past_the_gate(spec, report, approval=approval)
     except RejectedError as rejected:
         return Cancelled(message=str(rejected))
-    return outcome(report)
+    return outcome(report) if anew is None else ending(anew, report.as_dict() | {"reembed": anew.as_dict()})
 
 
 async def sync(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (), approval: Approval = "ask",
@@ -92,6 +86,7 @@ async def sync(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),
     Raises RejectedError if a person says no, and ApprovalNeededError where none may be asked.
     """
     start_telemetry()
+    protect_logs()
     begun = current_run.get()
     chosen = await asyncio.to_thread(engine_of, spec, engine, workers) if begun is None else begun.engine
     run = begun or Run(spec, full=full, only=only, wait_s=wait_s, approved=approval == "given", engine=chosen)
@@ -104,46 +99,9 @@ async def sync(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),
     return report
 
 
-def all_parts(run: Run) -> None:
-    """Bring the texts in sync, then the media."""
-    for part, journeys in run.work():
-        found = discover.submit(part, approved=run.approved)
-        found.result()
-        if part.runtime.embedding.batched:
-            fill(part, journeys)
-        progress = Progress(part)
-
-        def write(embedded: Any, part: Coordinator = part, progress: Progress = progress) -> int:
-            written = commit(part, value_of(embedded), after=embedded)
-            progress.show()
-            return written
-
-        journeys.go(found, commit=write)
-        finish(part)
-
-
-@contextlib.asynccontextmanager
-async def at_work(run: Run) -> AsyncGenerator[None]:
-    """Hold the index for the length of the block; waiting for it does not hold up the event loop."""
-    await asyncio.to_thread(run.__enter__)
-    try:
-        yield
-    except BaseException as error:
-        await asyncio.to_thread(run.__exit__, type(error), error, error.__traceback__)
-        raise
-    await asyncio.to_thread(run.__exit__, None, None, None)
-
-
 def outcome(report: Report) -> dict[str, Any] | State[Any]:
     """Turn a report into the run's result; one with failures is never silently green."""
     if report.status == "completed":
         return report.as_dict()
     failed = report.failed + (report.media.failed if report.media else 0)
     return Completed(name=report.status.title(), message=f"{failed} failures", data=report.as_dict())
-
-
-def with_budget(spec: IndexSpec, max_cost_usd: float) -> IndexSpec:
-    """Take the budget of this run instead of the spec's; 0 leaves the spec's."""
-    if not max_cost_usd:
-        return spec
-    return spec.model_copy(update={"limits": spec.limits.model_copy(update={"max_cost_usd": max_cost_usd})})

@@ -26,7 +26,8 @@ from relance.pipeline.report import Report
 from relance.store import open_store
 from relance_flows.form import Amount, field
 from relance_flows.hooks import HOOKS
-from relance_flows.ingest import RUNNER, outcome, sync
+from relance_flows.ingest import outcome, sync
+from relance_flows.main_path import RUNNER
 from relance_flows.registry import find_spec, name_of
 from relance_tasks.changes import new_changes, others_at_work
 

@@ -11,15 +11,9 @@ from prefect.variables import Variable
 from relance.config import IndexSpec
 from relance.config.load import load_spec
 from relance.errors import ConfigurationError
+from relance.events.registered import PREFIX, index_of, variable_of
 
 __all__ = ["PREFIX", "find_spec", "forget", "name_of", "register", "registered"]
-
-PREFIX = "relance_index_"
-
-
-def variable_name(index: str) -> str:
-    """Name the variable of an index: they take `_` only, and no index has `__` in its name."""
-    return PREFIX + index.replace("-", "__")
 
 
 def name_of(index: str) -> str:
@@ -40,12 +34,12 @@ async def register(spec: IndexSpec, path: Path) -> None:
         )
         raise ConfigurationError(msg)
     if known != str(path):
-        await Variable.aset(variable_name(spec.name), {"spec": str(path)}, tags=["relance"], overwrite=True)
+        await Variable.aset(variable_of(spec.name), {"spec": str(path)}, tags=["relance"], overwrite=True)
 
 
 async def forget(index: str) -> bool:
     """Forget an index; returns whether it was known."""
-    return await Variable.aunset(variable_name(index))
+    return await Variable.aunset(variable_of(index))
 
 
 async def registered() -> dict[str, str]:
@@ -55,7 +49,7 @@ async def registered() -> dict[str, str]:
     found = {}
     for each in variables:
         if each.name.startswith(PREFIX) and isinstance(each.value, dict) and isinstance(each.value.get("spec"), str):
-            found[each.name.removeprefix(PREFIX).replace("__", "-")] = each.value["spec"]
+            found[index_of(each.name)] = each.value["spec"]
     return dict(sorted(found.items()))
 
 

@@ -15,11 +15,12 @@ from collections.abc import Callable, Generator
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 
 from relance.errors import ConfigurationError, StoppedError
+from relance.http.proxies import spare_loopback
 
 __all__ = ["temporary_server"]
 
 _POLL_S = 0.1
-_GRACE_S = 5.0
+_GRACE_S = 3.0
 
 
 @contextlib.contextmanager
@@ -32,16 +33,16 @@ def temporary_server(stopped: Callable[[], bool]) -> Generator[Callable[[], None
     if PREFECT_API_URL.value():
         yield lambda: None
         return
+    spare_loopback()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     # -P: the folder relance is run in may hold modules of any name.
-    command = [sys.executable, "-P", "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
-    options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "critical", "--lifespan", "on"]
     process = subprocess.Popen(  # noqa: S603  # our own interpreter and constants
-        [*command, *options],
+        [sys.executable, "-P", "-m", "relance_flows.server_process", str(port)],
         env=os.environ | {"PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"},
         start_new_session=True,
+        stdin=subprocess.PIPE,  # closed by whatever ends this process
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -77,6 +78,8 @@ def temporary_server(stopped: Callable[[], bool]) -> Generator[Callable[[], None
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _drain() -> None:

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from relance.errors import RejectedError
+from relance.http.proxies import spare_loopback
 from relance.pipeline.run import Run, current_run
 from relance.pipeline.run_handle import RunHandle, current_handle
 
@@ -33,6 +34,7 @@ def quiet_prefect() -> None:
     """Keep Prefect from reporting home and from writing into our terminal; before it is imported."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    spare_loopback()  # its client would ask a server on this machine through HTTP_PROXY, and wait three minutes
 
 
 def run_flow(

@@ -44,7 +44,7 @@ class Process:
             msg = f"the {self.name} ended with exit code {code}; its log {self.log} ends with:\n" + "\n".join(lines)
             raise ConfigurationError(msg)
 
-    def stop(self, grace_s: float = 30.0) -> None:
+    def stop(self, grace_s: float = 3.5) -> None:
         """Ask it to end, and end it and what it started if it does not."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)

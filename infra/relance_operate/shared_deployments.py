@@ -11,10 +11,12 @@ from prefect.schedules import Cron
 from relance import __version__
 from relance.events.change import EVENT
 from relance_flows.analyze import anomalies, classify, cluster, duplicates, recommend
+from relance_flows.doctor import doctor
 from relance_flows.evaluate import evaluate
 from relance_flows.ingest import ingest
 from relance_flows.maintain import maintain
 from relance_flows.on_change import ingest_on_change
+from relance_flows.reembed import reembed
 from relance_operate.bootstrap import POOL
 from relance_operate.deployments import CHANGE_PARAMETERS
 
@@ -25,7 +27,7 @@ _INDEX = "{{ event.payload.index | default(event.resource.id | replace('relance.
 
 
 def shared_deployments() -> list[RunnerDeployment]:
-    """Declare them: none belongs to an index, so only the nightly maintenance of all deployed ones has a schedule."""
+    """Declare them: none belongs to an index, so only what looks after all deployed ones has a schedule."""
     changed = DeploymentEventTrigger(
         name="relance: an index without a deployment of its own changed",
         expect={EVENT},
@@ -36,6 +38,8 @@ def shared_deployments() -> list[RunnerDeployment]:
         _declare(ingest, "manual", parameters={"wait_s": 3600.0}),
         _declare(ingest_on_change, "changes", triggers=[changed]),
         _declare(maintain, "scheduled", schedules=[Cron("30 4 * * *", timezone="UTC", slug="nightly")]),
+        _declare(doctor, "scheduled", schedules=[Cron("15 5 * * 0", timezone="UTC", slug="weekly")]),
+        _declare(reembed, "manual", parameters={"wait_s": 3600.0}),
         *(_declare(flow, "manual") for flow in (evaluate, cluster, classify, anomalies, duplicates, recommend)),
     ]
 

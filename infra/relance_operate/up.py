@@ -75,6 +75,7 @@ class Up:
             msg = f"port {port} is taken by something that is no Prefect server; choose another with --port"
             raise ConfigurationError(msg)
         began = time.monotonic()
+        self._go_on()
         command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         process = self._start("server", command, PREFECT_SERVER_UI_API_URL=self.address)
         while not is_healthy(self.address):
@@ -83,6 +84,7 @@ class Up:
 
     def bootstrap(self, *, notify: str = "", pool_type: str = WORKER) -> None:
         """Make what the server needs."""
+        self._go_on()
         done = asyncio.run(bootstrap(notify=notify, pool_type=pool_type))
         made = done.made
         named = ", ".join(made[:3]) + (f" and {len(made) - 3} more" if len(made) > 3 else "")
@@ -95,12 +97,15 @@ class Up:
 
     def deployments(self, specs: Sequence[Path] = ()) -> None:
         """Register the deployments that serve any index, and those of the given indexes."""
+        self._go_on()
         self.say(f"deployed  {', '.join(name.partition('/')[2] for name in asyncio.run(deploy_shared()))}")
         for spec in specs:
+            self._go_on()
             self.say(f"deployed  {', '.join(asyncio.run(deploy(spec))['deployments'])}")
 
     def worker(self) -> None:
         """Start a worker, unless one is at work."""
+        self._go_on()
         if online := asyncio.run(_workers()):
             self.say(f"worker    {online[0]} (running already)")
             return
@@ -133,11 +138,15 @@ class Up:
         self._processes.append(process)
         return process
 
-    def _wait(self, process: Process, began: float) -> None:
-        process.check()
-        if self.stopped.wait(0.3):
+    def _go_on(self, wait_s: float = 0.0) -> None:
+        """Raise StoppedError where a signal has asked to end, so that nothing more is started."""
+        if self.stopped.wait(wait_s):
             msg = "stopped before everything was up"
             raise StoppedError(msg)
+
+    def _wait(self, process: Process, began: float) -> None:
+        process.check()
+        self._go_on(0.3)
         if time.monotonic() - began > START_S:
             msg = f"the {process.name} is not ready after {START_S:.0f} s; see {process.log}"
             raise ConfigurationError(msg)

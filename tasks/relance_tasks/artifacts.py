@@ -9,6 +9,7 @@ from typing import Any
 from prefect.artifacts import acreate_markdown_artifact
 
 from relance.config import IndexSpec
+from relance.pipeline.ignored_counts import ignored_lines
 from relance.pipeline.plan import Plan
 from relance.pipeline.report import Report
 from relance.sources import Source, open_sources
@@ -61,6 +62,7 @@ def report_markdown(report: Report) -> str:
         "table": f"`{report.table}` version {report.table_version}" + ("" if report.served else " (not served yet)"),
         "run": f"`{report.run_id}`",
     }
+    rows |= _left_out(report)
     notes = [f"\n> {escape(note)}" for note in report.notes]
     return "\n".join([sentence, "", _table(rows), *notes])
 
@@ -76,8 +78,18 @@ def plan_markdown(plan: Plan, title: str) -> str:
         "cost": cost,
         "failures": f"{plan.failed:,}",
     }
+    rows |= _left_out(plan)
+    notes = "".join(f"\n\n> {escape(note)}" for note in plan.notes)
     rebuild = "\n\n> The model has changed: the index is built anew beside the one in use." if plan.rebuild else ""
-    return f"**{title} would change.** {changes or 'Nothing to do'}; cost {cost}.\n\n{_table(rows)}{rebuild}"
+    return f"**{title} would change.** {changes or 'Nothing to do'}; cost {cost}.\n\n{_table(rows)}{rebuild}{notes}"
+
+
+def _left_out(counts: Report | Plan) -> dict[str, str]:
+    """Say how much of what the sources have is not in the index, or not whole."""
+    rows = {"warnings": f"{counts.warned:,}"} if counts.warned else {}
+    if counts.ignored:
+        rows["ignored"] = "<br>".join(escape(line) for line in ignored_lines(counts.ignored))
+    return rows
 
 
 def failures_markdown(failures: list[Failure], spec: IndexSpec) -> str:

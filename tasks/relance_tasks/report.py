@@ -33,9 +33,10 @@ def show_report(report: Report, spec: IndexSpec) -> None:
         if part.failures:
             run_log().warning("%s: %s", part.title, why(part))
         create_markdown_artifact(report_markdown(part), key=key_of("ingest", part.title), description=told(part))
-        if part.failures:
-            listed = failures_markdown(part.failures, spec)
-            create_markdown_artifact(listed, key=key_of("failures", part.title), description=f"{part.failed} failures")
+        if part.failures or part.warnings:
+            listed = failures_markdown([*part.failures, *part.warnings], spec)
+            counts = f"{part.failed} failures, {part.warned} warnings"
+            create_markdown_artifact(listed, key=key_of("failures", part.title), description=counts)
         publish_lineage(spec, part)
 
 

@@ -205,7 +205,7 @@ def running(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Generator[R
     )
     settings = {
         name: secrets.token_hex(16)
-        for name in ("POSTGRES_PASSWORD", "RELANCE_WEBHOOK_SECRET", "STORE_SECRET", "GRAFANA_PASSWORD")
+        for name in ("POSTGRES_PASSWORD", "RELANCE_WEBHOOK_SECRET", "NOTIFY_SECRET", "STORE_SECRET", "GRAFANA_PASSWORD")
     }
     settings |= {"PREFECT_AUTH": f"admin:{password}", "RELANCE_SPECS": "/indexes/handbook /demo"}
     settings |= {"RELANCE_INDEXES": str(indexes)}
@@ -253,7 +253,9 @@ def test_a_run_from_the_form_indexes_the_mounted_folder_on_the_worker(running: R
     assert run["state"]["type"] == "COMPLETED", run["state"]["message"] + logs(running.engine)
     # The machine itself sees the same index.
     assert Index(running.indexes / "handbook").status().documents == 45
-    assert "relance_" in running.webhook.get("/metrics").text
+    assert running.webhook.get("/metrics").status_code == 404
+    read = "import urllib.request as web; print(web.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
+    assert "relance_index_up" in running.inside("webhook", "python", "-c", read)
 
 
 def test_an_object_put_into_the_bucket_is_found(running: Running) -> None:

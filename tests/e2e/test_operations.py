@@ -99,7 +99,7 @@ def test_an_index_runs_by_its_schedule_until_the_spec_says_no_more(stack: Stack,
 
 def test_a_run_by_hand_is_readable_and_leaves_artifacts(stack: Stack, declare: Callable[..., Path]) -> None:
     spec = declare("by-hand")
-    (spec.parent / "docs" / "broken.md").write_bytes(b"")
+    (spec.parent / "docs" / "broken.md").write_bytes(bytes(range(256)))
     run = stack.wait_for(stack.create_run("ingest/ingest", index=str(spec)))
     assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "Completed With Failures")
     assert run["name"] == spec.parent.name
@@ -195,7 +195,11 @@ def test_many_events_while_a_run_is_at_work_become_one_further_run(
 
 
 def test_an_event_for_an_index_nobody_knows_is_seen(stack: Stack) -> None:
-    assert stack.run("emit", "nobody", "--changed", "docs/a.md").returncode == 0
+    assert stack.run("emit", "nobody", "--changed", "docs/a.md").returncode == 2
+    event = {"id": "7a1f6d9e-0c7e-4a56-9d52-6a4f4b1f9c02", "occurred": datetime.now(UTC).isoformat(), "event": "relance.source.changed",
+             "resource": {"prefect.resource.id": "relance.index.nobody", "relance.index": "nobody", "relance.deployment": "shared"},
+             "payload": {"changed": ["docs/a.md"], "removed": [], "everything": False}}  # fmt: skip
+    stack.ask("POST", "/events", json=[event])
     run = wait_until(
         lambda: next(
             (

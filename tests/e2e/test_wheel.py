@@ -42,11 +42,11 @@ def stranger(installed: Installed) -> Iterator[Stack]:
 def test_a_stranger_s_index_is_deployed_reindexed_and_shown(stranger: Stack, installed: Installed) -> None:
     deployments = {each["name"]: each for each in stranger.ask("POST", "/deployments/filter", json={})}
     assert deployments.keys() == {
-        "ingest", "ingest-on-change", "maintain", "evaluate", "cluster", "classify", "anomalies", "duplicates",
+        "ingest", "ingest-on-change", "maintain", "doctor", "reembed", "evaluate", "cluster", "classify", "anomalies", "duplicates",
         "recommend", "mine",
     }  # fmt: skip
     assert "examples/" not in json.dumps(list(deployments.values()))
-    assert [name for name, each in deployments.items() if each["schedules"]] == ["maintain"]
+    assert {name for name, each in deployments.items() if each["schedules"]} == {"maintain", "doctor"}
     assert {each["entrypoint"].partition(".")[0] for each in deployments.values()} == {"relance_flows"}
     assert not any(each["pull_steps"] for each in deployments.values())
 

@@ -21,7 +21,8 @@ from prefect.settings import get_current_settings
 from relance.cli.declare import init
 from relance.cli.operate import _specs_below
 from relance.errors import ConfigurationError, InputError
-from relance_flows.registry import find_spec, name_of, registered, variable_name
+from relance.events.registered import variable_of
+from relance_flows.registry import find_spec, name_of, registered
 from relance_operate.automations import automations
 from relance_operate.bootstrap import LIMITS, POOL, QUEUES, bootstrap, missing
 from relance_operate.deployments import deploy, remove
@@ -180,7 +181,7 @@ def test_what_serves_any_index_belongs_to_none_and_prefect_yaml_declares_the_sam
         assert not each.pull_steps
         fields = each.parameter_openapi_schema["properties"]
         assert {fields[name]["default"] for name in ("index", "dataset", "labels", "history") if name in fields} == {""}
-    assert [each.name for each in registered if each.schedules] == ["maintain"]
+    assert [each.name for each in registered if each.schedules] == ["maintain", "doctor"]
 
 
 @pytest.mark.usefixtures("prepared")
@@ -221,7 +222,7 @@ def test_the_file_init_writes_deploys_what_relance_deploy_does(tmp_path: Path, m
 
 def test_no_two_indexes_share_a_variable() -> None:
     names = ["a-b", "a_b", "a", "ab", "a-", "a_"]
-    assert len({variable_name(name) for name in names}) == len(names)
+    assert len({variable_of(name) for name in names}) == len(names)
 
 
 def test_all_index_files_below_a_folder_are_found(declare: Callable[..., Path], tmp_path: Path) -> None:

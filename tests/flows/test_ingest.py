@@ -23,6 +23,7 @@ from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
 from relance.errors import AccountError, ApprovalNeededError, BudgetError, ConfigurationError, RateLimitedError
 from relance.index import Index
+from relance_flows.doctor import doctor
 from relance_flows.evaluate import evaluate
 from relance_flows.ingest import ingest
 from relance_flows.maintain import maintain
@@ -76,7 +77,7 @@ def test_a_run_is_readable_and_leaves_its_report(declare: Callable[..., Path]) -
 
 def test_a_run_with_failures_is_not_silently_green(declare: Callable[..., Path], tmp_path: Path) -> None:
     spec = declare()
-    (tmp_path / "docs" / "bad.md").write_bytes(b"")
+    (tmp_path / "docs" / "bad.md").write_bytes(bytes(range(256)))
     state = run(index=str(spec))
     assert state.is_completed()
     assert state.name == "Completed With Failures"
@@ -191,7 +192,7 @@ async def _result(state: State[Any]) -> Any:
 async def _artifact(key: str) -> str:
     async with get_client() as client:
         found = await client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
-        return str(found[0].data)
+        return "\n".join(str(each.data) for each in found)
 
 
 def test_a_run_that_may_not_ask_ends_with_the_reasons_and_removes_nothing(
@@ -236,3 +237,21 @@ def test_maintenance_and_evaluation_publish_what_they_found(declare: Callable[..
     assert (found["queries"], found["k"]) == (1, 10)
     assert f"| ndcg | {found['ndcg']:.4f}".rstrip("0").rstrip(".") in asyncio.run(_artifact("evaluate-flow-notes"))
     assert "flow-notes" in asyncio.run(_artifact("maintain-flow-notes"))
+
+
+def test_the_doctor_fails_while_something_is_wrong_and_repairs_it(declare: Callable[..., Path]) -> None:
+    spec = declare()
+    run(index=str(spec))
+    healthy = asyncio.run(doctor(index=str(spec)))
+    assert healthy["flow-notes"]["healthy"]
+    Index(spec).table().delete("uri = 'docs/note-3.md'")
+    flow: Any = doctor
+    state = asyncio.run(flow(index=str(spec), return_state=True))
+    assert state.is_failed()
+    assert "problems in the store of flow-notes; run it with repair" in (state.message or "")
+    assert "documents-torn" in asyncio.run(_artifact("doctor-flow-notes"))
+    repaired = asyncio.run(doctor(index=str(spec), repair=True))
+    assert repaired["flow-notes"]["waiting"] == 1
+    assert "The next run writes 1 document again" in asyncio.run(_artifact("doctor-flow-notes"))
+    run(index=str(spec))
+    assert asyncio.run(doctor(index=str(spec)))["flow-notes"]["findings"] == []
