@@ -19,6 +19,10 @@ test *arguments:
 fast:
     uv run -q --group dev pytest -m "not flows and not slow"
 
+# Kill relance in the middle of everything it does, and see what the next run makes of it: --kills 1000 --seed 1
+kills *arguments:
+    uv run -q --group dev python -m tests.chaos.kills {{arguments}}
+
 # Mend what can be mended by itself
 fix:
     uv run -q --group dev ruff check --fix .

@@ -190,8 +190,8 @@ def script_run(spec: str) -> dict[str, Any]:
 
     from relance.chunkers import chunk_document
     from relance.config.load import load_spec
+    from relance.documents import Item
     from relance.embedding.providers import open_provider
-    from relance.errors import DocumentError
     from relance.pipeline.text_reader import open_text_reader
 
     declared = load_spec(spec)
@@ -200,8 +200,8 @@ def script_run(spec: str) -> dict[str, Any]:
     provider, source = open_provider(declared.embedding), open_text_reader(declared, 0)
     texts: list[str] = []
     for item in source.list():
-        if isinstance(item, DocumentError):
-            raise item
+        if not isinstance(item, Item):
+            raise TypeError(f"{item.uri}: {item.reason}")
         document = source.parse(source.read(item))
         chunks = chunk_document(document, declared.chunking, provider.tokenizer, 0)
         texts += [document.text[chunk.start : chunk.end] for chunk in chunks]

@@ -6,7 +6,8 @@
 `waits` is a model that answers each request after 150 ms; `computes` is `local/wordllama`, in the worker's process.
 Every run is a cold one in a process of its own, after its imports; the engine starts within it. CPU seconds of the
 coordinator are those of its process, and those of workers are of processes it waited for: not of Dask's and Ray's.
-Ratios are to one thread in the same invocation. `threads` has no workers: it runs once.
+`threads` has no workers. Each engine also runs on one core, with one worker: what all cores of the machine gain is the
+ratio to that, in the same invocation.
 """
 
 from __future__ import annotations
@@ -42,10 +43,12 @@ def main() -> None:
     parser.add_argument("--corpora", nargs="+", choices=["markdown", "pdf"], default=["markdown", "pdf"])
     parser.add_argument("--files", type=int, default=400)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        spec, engine, workers = arguments.child
+        spec, engine, workers, cores = arguments.child
+        if cores == "1":
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         print(json.dumps(run(Path(spec), engine, int(workers))))
         return
     found = []
@@ -54,17 +57,20 @@ def main() -> None:
             docs = Path(name) / "docs"
             write(docs, kind, arguments.files)
             for model in arguments.models:
-                for engine, workers in combinations(arguments.engines, arguments.workers):
-                    figures = child(docs, model, engine, workers)
-                    found.append({"corpus": kind, "model": model, "engine": engine, "workers": workers, **figures})
+                for engine, workers, cores in combinations(arguments.engines, arguments.workers):
+                    figures = child(docs, model, engine, workers, cores)
+                    found.append({"corpus": kind, "model": model, "engine": engine, "workers": workers,
+                                  "cores": cores, **figures})  # fmt: skip
                     print(f"{kind}, {model}, {engine} {workers}: {figures['seconds']:.1f} s", file=sys.stderr)
     print(json.dumps(found, indent=2) if arguments.json else render(found))
 
 
-def combinations(engines: list[str], workers: list[int]) -> Iterator[tuple[str, int]]:
-    """One thread first, since the others are compared with it."""
-    yield "threads", 1
-    yield from ((engine, count) for engine in engines if engine != "threads" for count in workers)
+def combinations(engines: list[str], workers: list[int]) -> Iterator[tuple[str, int, int]]:
+    """Engine, workers and cores: threads and one core first, since the others are compared with them."""
+    cores = len(os.sched_getaffinity(0))
+    for engine in ["threads", *(engine for engine in engines if engine != "threads")]:
+        yield engine, 1, 1
+        yield from ((engine, count, cores) for count in ([1] if engine == "threads" else workers))
 
 
 def write(folder: Path, kind: str, files: int) -> None:
@@ -103,7 +109,7 @@ def pdf(pages: list[list[str]]) -> bytes:
     return data + f"{end}startxref\n{len(data)}\n%%EOF\n".encode()
 
 
-def child(docs: Path, model: str, engine: str, workers: int) -> Figures:
+def child(docs: Path, model: str, engine: str, workers: int, cores: int) -> Figures:
     """Ingest in a process and a store of its own."""
     with tempfile.TemporaryDirectory(prefix="relance-engines-") as name:
         spec = Path(name) / "index.yaml"
@@ -112,9 +118,9 @@ def child(docs: Path, model: str, engine: str, workers: int) -> Figures:
                     "limits": {"batch_documents": 16}}  # fmt: skip
         spec.write_text(json.dumps(declared), encoding="utf-8")
         environment = os.environ | ({"RELANCE_FAKE_DELAY_S": DELAY_S} if model == "waits" else {})
-        command = [sys.executable, __file__, "--child", str(spec), engine, str(workers)]
+        command = [sys.executable, __file__, "--child", str(spec), engine, str(workers), str(cores)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
-        return json.loads(done.stdout)
+        return json.loads(done.stdout.splitlines()[-1])  # Ray writes there too
 
 
 def run(spec: Path, engine: Any, workers: int) -> Figures:
@@ -141,17 +147,20 @@ def run(spec: Path, engine: Any, workers: int) -> Figures:
 
 def render(found: list[Figures]) -> str:
     """Draw the table."""
-    columns = ["corpus", "model", "engine", "workers", "documents/s", "× one thread",
-               "coordinator CPU s / 1,000 chunks", "workers"]  # fmt: skip
+    columns = ["corpus", "model", "engine", "workers", "cores", "documents/s", "× one core", "× `threads`",
+               "CPU s / 1,000 chunks: coordinator", "workers"]  # fmt: skip
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    one: Figures = {}
+    one, threads = 0.0, 0.0
     for each in found:
-        if each["engine"] == "threads":
-            one = each
-        chunks = each["chunks"] / 1000
+        seconds, chunks = each["seconds"], each["chunks"] / 1000
+        if each["cores"] == 1:
+            one = seconds
+        elif each["engine"] == "threads":
+            threads = seconds
+        beside = "" if each["cores"] == 1 else f"{threads / seconds:.2f}"
         lines.append(
-            f"| {each['corpus']} | {each['model']} | {each['engine']} | {each['workers']} "
-            f"| {each['documents'] / each['seconds']:.1f} | {one['seconds'] / each['seconds']:.2f} "
+            f"| {each['corpus']} | {each['model']} | {each['engine']} | {each['workers']} | {each['cores']} "
+            f"| {each['documents'] / seconds:.1f} | {one / seconds:.2f} | {beside} "
             f"| {each['coordinator cpu s'] / chunks:.2f} | {each['workers cpu s'] / chunks:.2f} |"
         )
     return "\n".join(lines)

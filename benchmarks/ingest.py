@@ -145,8 +145,8 @@ def script_run(spec: str, folder: str) -> dict[str, Any]:
 
     from relance.chunkers import chunk_document
     from relance.config.load import load_spec
+    from relance.documents import Item
     from relance.embedding.providers import open_provider
-    from relance.errors import DocumentError
     from relance.pipeline.text_reader import open_text_reader
 
     declared = load_spec(spec)
@@ -156,8 +156,8 @@ def script_run(spec: str, folder: str) -> dict[str, Any]:
         provider = open_provider(declared.embedding)
         source = open_text_reader(declared, 0)
         for item in source.list():
-            if isinstance(item, DocumentError):
-                raise item
+            if not isinstance(item, Item):
+                raise TypeError(f"{item.uri}: {item.reason}")
             document = source.parse(source.read(item))
             for chunk in chunk_document(document, declared.chunking, provider.tokenizer, 0):
                 texts.append(document.text[chunk.start : chunk.end])

@@ -1,11 +1,12 @@
-"""How well two English and Chinese retrieval sets are answered: words, two models, and both together.
+"""How well two English and Chinese retrieval sets are answered: words, two models, and both together; and pictures.
 
-    uv run --group dev python benchmarks/quality.py [--keep FOLDER] [--pictures FOLDER]
+    uv run --group dev python benchmarks/quality.py [--keep FOLDER] [--pictures FOLDER] [--only texts | scenes]
 
 Cranfield (1,400 abstracts, 225 questions) and CMRC 2018 (848 passages, 805 Chinese questions), in BEIR format, are
 expected in `../shared/data`; `--data` names another folder. The first run embeds for about half an hour on two cores;
 `--keep` keeps the vectors for the next one. Hybrid search is also tried with lists merged by reciprocal ranks
-(1 / (60 + rank), Cormack et al. 2009) instead of scores; those figures come last.
+(1 / (60 + rank), Cormack et al. 2009) instead of scores; those figures come last. The pictures are drawn scenes
+(`scenes.py`), the emulator makes their vectors (`quality_pictures.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from unittest import mock
+
+from quality_pictures import measure_pictures
 
 from relance.evaluation import Comparison, Measure, TradeOff, compare, evaluate, read_dataset, trade_off
 from relance.evaluation.ephemeral_index import spec_for
@@ -38,9 +41,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--keep", type=Path, help="folder for the indexes and vectors")
     parser.add_argument("--pictures", type=Path, help="folder to write PNG files to")
+    parser.add_argument("--only", choices=("texts", "scenes"), help="the two sets of texts, or the drawn scenes")
     arguments = parser.parse_args()
     with contextlib.ExitStack() as exits:
         store = arguments.keep or Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="relance-quality-")))
+        if arguments.only != "texts":
+            drawn = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="relance-scenes-")))
+            print(f"## Drawn scenes, by vectors of the emulator\n\n{measure_pictures(drawn)}\n", flush=True)
+        if arguments.only == "scenes":
+            return
         found = {name: measure(arguments.data / name, store) for name in SETS}
     print(summary({name: comparison for name, (comparison, _, _) in found.items()}))
     for name, (comparison, curves, by_rank) in found.items():
@@ -71,8 +80,9 @@ def measure(dataset: Path, store: Path) -> tuple[Comparison, list[TradeOff], dic
     return compare(systems), curves, by_rank
 
 
-def reciprocal_ranks(lists: Mapping[str, Sequence[tuple[str, float]]]) -> list[tuple[str, float]]:
-    """Merge lists as `relance.search.fusion.fused` does, but by ranks."""
+def reciprocal_ranks(lists: Mapping[str, Sequence[tuple[str, float]]], known: object = None) -> list[tuple[str, float]]:
+    """Merge lists as `relance.search.fusion.fused` does, but by ranks; what is usual in them (`known`) is no matter."""
+    del known
     totals: defaultdict[str, float] = defaultdict(float)
     for found in lists.values():
         for rank, (name, _) in enumerate(found, start=1):

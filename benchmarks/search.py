@@ -9,7 +9,7 @@ machine is not always as fast: factors are medians over these pairs, and those o
 
 raw      `table.search(vector).distance_type("cosine").limit(10)`, all columns of a hit, with relance's `refine_factor`
          where there is an index. LanceDB's own hybrid search looks ten deep into each list, relance a thousand.
-table    `search_table` with the same vector and an open table: also highlights, and hits as objects.
+table    `TextSearch` with the same vector and an open table: also highlights, and hits as objects.
 index    `Index.search` with a question that was asked before: also which table serves the index, in which version.
 
 recall@10 is against the same search before there was a vector index. The eight clients are threads of this process;
@@ -43,7 +43,7 @@ from relance.documents import document_id
 from relance.embedding.providers import open_provider
 from relance.explore import running
 from relance.index import Index
-from relance.search import search_table
+from relance.search import TextSearch
 from relance.search.hybrid_query import refine_factor
 from relance.search.query_encoder import Asked, QueryEncoder
 from relance.store import maintenance, open_store, schemas
@@ -114,7 +114,7 @@ def index_words(table: Any) -> None:
     """Make the full-text index alone, as relance makes it."""
     from lancedb.index import FTS
 
-    table.create_index("text", config=FTS(base_tokenizer="icu", remove_stop_words=False))
+    table.create_index("words", config=FTS(base_tokenizer="icu", remove_stop_words=False))
 
 
 def build(spec: IndexSpec, rows: int, dimension: int, queries: int) -> Questions:
@@ -183,7 +183,9 @@ def ways(
     version = opened.newest(table.name)
     return {
         "raw": lambda text, vector: raw(table, text, vector, mode, where, indexed=indexed),
-        "table": lambda text, vector: search_table(version, text, (vector, None), mode=mode, k=K, where=where),
+        "table": lambda text, vector: TextSearch(version, text, (vector, None), mode=mode, k=K, where=where).page(
+            offset=0
+        ),
         "index": lambda text, _: index.search(text, k=K, mode=mode, filter=condition),
     }
 
@@ -216,16 +218,15 @@ def raw(table: Any, text: str, vector: Any, mode: str, where: str | None, *, ind
     from lancedb.query import MatchQuery
 
     if mode == "full-text":
-        query = table.search(MatchQuery(text, "text"), query_type="fts").select([*COLUMNS, "_score"])
+        query = table.search(MatchQuery(text, "words"), query_type="fts").select([*COLUMNS, "_score"])
     elif mode == "dense":
         query = (
             table.search(vector, vector_column_name="vector").distance_type("cosine").select([*COLUMNS, "_distance"])
         )
         query = query.refine_factor(refine_factor(K)) if indexed else query
     else:
-        query = (
-            table.search(query_type="hybrid", vector_column_name="vector").vector(vector).text(MatchQuery(text, "text"))
-        )
+        query = table.search(query_type="hybrid", vector_column_name="vector").vector(vector)
+        query = query.text(MatchQuery(text, "words"))
         query = query.distance_type("cosine").rerank()
         query = query.refine_factor(refine_factor(K)) if indexed else query
     return (query.where(where) if where else query).limit(K).to_list()

@@ -21,14 +21,25 @@ settings.register_profile("desk", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
-pytest_plugins = ["command_line", "files", "galleries", "installed", "vision"]
+pytest_plugins = ["command_line", "files", "galleries", "golden_notes", "installed", "vision"]
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 # Fast ones first, and what leaves processes and sockets of other people's behind last.
 ORDER = ["config", "sources", "parsers", "chunkers", "media", "embedding", "store", "pipeline", "search", "cli"]
-ORDER += ["evaluation", "analysis", "telemetry", "emulator", "explore", "events", "contracts", "project", "operate"]
+ORDER += [
+    "evaluation",
+    "reembed",
+    "analysis",
+    "telemetry",
+    "emulator",
+    "explore",
+    "events",
+    "contracts",
+    "project",
+    "operate",
+]
 ORDER += ["chaos", "flows", "e2e"]
 
 

@@ -39,7 +39,14 @@ MANIFESTS: list[dict[str, Any]] = [
 ]
 TEMPLATE: dict[str, Any] = json.loads((INFRA / "kubernetes" / "job-template.json").read_text(encoding="utf-8"))
 SERVER_VALUES = (INFRA / "kubernetes" / "server-values.yaml").read_text(encoding="utf-8")
-SECRETS = ["POSTGRES_PASSWORD", "PREFECT_AUTH", "RELANCE_WEBHOOK_SECRET", "STORE_SECRET", "GRAFANA_PASSWORD"]
+SECRETS = [
+    "POSTGRES_PASSWORD",
+    "PREFECT_AUTH",
+    "RELANCE_WEBHOOK_SECRET",
+    "NOTIFY_SECRET",
+    "STORE_SECRET",
+    "GRAFANA_PASSWORD",
+]
 OURS = f"relance:{relance.__version__}"
 
 
@@ -278,7 +285,7 @@ def test_prometheus_asks_services_that_are_there() -> None:
         for group in job.get("static_configs", [])
         for target in group["targets"]
     ]
-    assert "webhook:8080" in targets
+    assert "webhook:9464" in targets
     for target in targets:
         name, _, port = target.partition(":")
         assert name in {*SERVICES, "localhost"}, target
