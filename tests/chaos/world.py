@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,7 +98,11 @@ class World:
 
     def remove(self) -> None:
         """Delete everything."""
-        shutil.rmtree(self.folder)
+        for _ in range(50):  # what the killed one had started may still write for a moment
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not self.folder.exists():
+                break
+            time.sleep(0.1)
         if self.s3:
             with _s3(self.s3) as bucket:
                 for each in bucket.list_objects_v2(Bucket=BUCKET, Prefix=f"{self.folder.name}/").get("Contents", []):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -272,6 +273,25 @@ def test_a_hybrid_search_that_compares_some_candidates_finds_what_exact_lists_gi
     assert index.search(questions[0], filter="meta.nothing = 1") == []
     assert len(index.search(questions[0], k=900)) == 900
     assert [hit.id for hit in index.search(questions[0], k=400)[:10]] == [hit.id for hit in found[questions[0]]]
+
+
+@pytest.mark.parametrize("hurt", ["removed", "halved", "emptied"])
+def test_a_vector_index_with_a_torn_file_is_done_without(
+    many: Index, hurt: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    question = "word1 word7 word30"
+    exact = [hit.uri for hit in many.search(question, k=100, mode="dense")]
+    for path in Path(many.spec.store.uri).glob("notes__*.lance/_indices/*/auxiliary.idx"):
+        path.unlink() if hurt == "removed" else os.truncate(path, path.stat().st_size // 2 * (hurt == "halved"))
+    index = Index(many.spec)
+    with index:
+        for _ in range(2):
+            found = index.search(question, k=100, mode="dense", explain=True)
+            assert found.explanation is not None
+            assert found.explanation.indexes == {"dense": "exact"}
+            assert len({hit.uri for hit in found} & set(exact)) >= 95
+        assert caplog.text.count("is torn or missing: all vectors are compared") == 1
+        assert len(index.search(question, k=10)) == 10
 
 
 @each_mode

@@ -83,7 +83,8 @@ class HybridQuery:
         words = next((column for column in ("words", "text") if column in found), "words")  # earlier versions: text
         self._columns = COLUMNS | {"full-text": words}
         self.language = (stemmed(found[words]) if words in found else "") or "none"
-        self._indexed = "vector" in indexed
+        scanned = isinstance(table, TableVersion) and table.scanned
+        self._indexed = "vector" in indexed and not scanned
         has = {mode for mode, column in self._columns.items()
                if column in (indexed if mode == "full-text" else self._names)}  # fmt: skip
         self._wanted = has if mode == "hybrid" else {mode}
@@ -99,6 +100,8 @@ class HybridQuery:
         self._key = PLACE if by_place else "id"
         self._places: dict[str, int] = {}
         self._shown: dict[Any, Any] = {}  # of copies, the row that is shown
+        if scanned:
+            indexed.pop("vector", None)
         self.indexes = {each: str(indexed.get(self._columns[each], "exact")) for each in sorted(self._wanted)}
 
     @property
@@ -234,6 +237,7 @@ class HybridQuery:
         if mode == "dense":
             rows = self._table.search(self._dense, vector_column_name="vector", query_type="vector")
             rows = rows.distance_type("cosine")
+            rows = rows if self._indexed else rows.bypass_vector_index()
         else:
             rows = self._table.search(_words(self._text, self._columns["full-text"]), query_type="fts")
         rows = rows.limit(n).select([*columns, _SCORE[mode]]).with_row_id(True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Question", "Searcher"]
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _TRIES = 3
 MAX_FLOOR = 10
@@ -126,13 +128,35 @@ class Searcher:
         return self._pinned(partial(self._both, question, group=group, rerank=rerank, explain=explain))
 
     def _pinned(self, search: Callable[[Pinned], T]) -> T:
-        """Search the tables of one version; raises StoreError where a file of them is torn or missing."""
+        """Search the tables of one version, without the index of their vectors where that is torn or missing.
+
+        Raises StoreError where another file of them is.
+        """
         try:
             return self._repeated(search)
         except RuntimeError as error:
-            if is_damage(error):
+            if not is_damage(error):
+                raise
+            found = self._scanned(search)
+            if found is None:
                 raise store_error(error, f"searching index {self._spec.name!r}") from error
-            raise
+            return found
+
+    def _scanned(self, search: Callable[[Pinned], T]) -> T | None:
+        """Compare all vectors, now and until there is another version; None where that is no help."""
+        pinned = self._serving.pin()
+        tables = [table for table in pinned.all() if not table.scanned]
+        for table in tables:
+            table.scanned = True
+        try:
+            found = search(pinned)
+        except (ValueError, RuntimeError):
+            for table in tables:
+                table.scanned = False
+            return None
+        msg = "the vector index of %r is torn or missing: all vectors are compared until `relance ingest` makes it anew"
+        log.warning(msg, self._spec.name)
+        return found
 
     def _repeated(self, search: Callable[[Pinned], T]) -> T:
         """Search again where the version that was being read is gone: a run pruned it, or the table was dropped."""

@@ -29,10 +29,12 @@ class TableVersion:
 
     Attributes:
         growing: whether the first run still writes it: its full-text index comes at the end.
+        scanned: whether all vectors are compared, because a file of their index turned out to be torn or missing.
     """
 
     def __init__(self, table: Any) -> None:
         self.growing = False
+        self.scanned = False
         self._table = table
         self._known: dict[Hashable, Any] = {}
         self.name: str = table.name
