@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     others = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "RELANCE_FAKE_LOG", "RELANCE_FAKE_DELAY_S")
     for name in [*others, *(name for name in os.environ if name.startswith("DASHSCOPE_"))]:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder for this test alone: in the common one, runs that other tests killed have left theirs."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from command_line import Run, one_message
 from relance.index import Index
 from relance.store import open_store
 
+pytestmark = pytest.mark.usefixtures("own_temporary_folder")
+
 
 def table(spec: Path) -> str:
     return Index(spec).table().name

@@ -239,6 +239,7 @@ def test_maintenance_and_evaluation_publish_what_they_found(declare: Callable[..
     assert "flow-notes" in asyncio.run(_artifact("maintain-flow-notes"))
 
 
+@pytest.mark.usefixtures("own_temporary_folder")
 def test_the_doctor_fails_while_something_is_wrong_and_repairs_it(declare: Callable[..., Path]) -> None:
     spec = declare()
     run(index=str(spec))

@@ -76,6 +76,7 @@ def fill(docs: Path) -> None:
         (docs / f"{at:03}.md").write_text(f"# Note {at}\n\n{words}\n", encoding="utf-8")
 
 
+@pytest.mark.e2e  # it starts a worker, and waits a minute for its flow runs
 @pytest.mark.timeout(600)
 def test_two_workers_of_a_pool_write_the_same_rows_though_one_is_killed(
     tmp_path: Path, docs: Path, worker: Path

@@ -26,6 +26,8 @@ from relance.store.index_tables import IndexTables
 from relance.store.lock import hold
 from relance.store.runs import NAME as RUNS
 
+pytestmark = pytest.mark.usefixtures("own_temporary_folder")
+
 SPEC = """\
 name: notes
 sources:
