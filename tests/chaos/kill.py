@@ -126,7 +126,7 @@ class Kills:
         if self._nursery.end(within_s) is None:
             outcome.wrong.append(f"no end within {within_s:.0f} s of SIGTERM")
         if kill.way == "term" and "Traceback" in (told := said.read_text(encoding="utf-8")):
-            outcome.wrong.append(f"a traceback at SIGTERM: {told[-300:]}")
+            outcome.wrong.append(f"a traceback at SIGTERM: {told[-4000:]}")
         if kill.way == "loss" and outcome.hit:
             outcome.damaged = lose_power(world.folder / "db", at - _MOMENT_S, random.Random(kill.number))
         if kill.store == "s3":
@@ -277,7 +277,7 @@ def _environ(values: dict[str, str]) -> Generator[None]:
 def _end_lease(world: World) -> None:
     """Let the 90 s pass after which the lease of a dead run ends."""
     catalog = Catalog(open_store(Index(world.spec).spec))
-    for name in ("chaos", "chaos/media"):
+    for name in ("chaos", "chaos/media", "chaos/reembed"):
         lease = catalog.get(f"lock/{name}")
         if lease is not None:
             catalog.put(f"lock/{name}", lease | {"expires": 0.0}, expected=lease)

@@ -21,6 +21,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from unittest.mock import patch
 
 from tests.chaos.kill import ACTIONS, STORES, WAYS, Kill, Kills, Outcome
 from tests.chaos.world import BUCKET
@@ -49,6 +50,8 @@ def services() -> Generator[tuple[str, dict[str, str]]]:
         client = boto3.client("s3", endpoint_url=options["endpoint"], region_name="us-east-1",
                               aws_access_key_id="nobody", aws_secret_access_key="nothing")  # fmt: skip
         client.create_bucket(Bucket=BUCKET)
+        keys = {"CHAOS_KEY_ID": options["aws_access_key_id"], "CHAOS_KEY": options["aws_secret_access_key"]}
+        exits.enter_context(patch.dict(os.environ, keys))
         client.close()
         yield exits.enter_context(running(EmulatorConfig(vectors="hash", batch_s=0.3))), options
 

@@ -24,6 +24,8 @@ DOCUMENTS, PICTURES = 36, 8
 BATCH_TEXTS, CONCURRENCY = 8, 4
 IN_FLIGHT = BATCH_TEXTS * CONCURRENCY
 KEY = "sk-of-the-emulator"
+# By reference, as what goes to worker processes has to be.
+KEYS = {"aws_access_key_id": "${CHAOS_KEY_ID}", "aws_secret_access_key": "${CHAOS_KEY}"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,7 @@ class World:
             "chunking": {"max_tokens": 24},
             "embedding": model,
             "limits": {"batch_documents": 6},
-            "store": {"uri": f"s3://{BUCKET}/{self.folder.name}", "storage_options": dict(self.s3)} if self.s3
+            "store": {"uri": f"s3://{BUCKET}/{self.folder.name}", "storage_options": dict(self.s3) | KEYS} if self.s3
             else {"uri": "db"},
         }  # fmt: skip
         if self.kind == "media":

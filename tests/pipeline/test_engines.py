@@ -128,9 +128,11 @@ def test_what_other_processes_cannot_have_is_refused_by_name(make_index: Make, d
     import pickle
 
     fill(docs, 1)
-    spec = make_index(embedding={"model": "openai/own", "api_key": "sk-secret", "dimension": 8}).spec
+    own = make_index(embedding={"model": "openai/own", "api_key": "sk-secret", "dimension": 8})
     with pytest.raises(ConfigurationError, match=r"^embedding\.api_key is given as a value"):
-        pickle.dumps(SpecReference.of(spec))
+        pickle.dumps(SpecReference.of(own.spec))
+    with pytest.raises(ConfigurationError, match=r"^embedding\.api_key is given as a value"):
+        own.ingest(engine="processes", workers=1)
     given = Index(make_index().spec, chunkers={"mine": object()}).spec
     with pytest.raises(ConfigurationError, match="the plug-ins mine were given to this Index"):
         pickle.dumps(SpecReference.of(given))

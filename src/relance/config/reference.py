@@ -49,14 +49,20 @@ class SpecReference:
 
         return with_blocks(parse_spec(self.text, f"the spec of {self.name}", self.folder))
 
+    def check(self) -> None:
+        """Raise ConfigurationError where it cannot go to another process: for a secret, or a plug-in, of this one."""
+        if self._spec is None:
+            return
+        if self._spec.plugins.given:
+            names = ", ".join(name for group in self._spec.plugins.given.values() for name in group)
+            msg = f"the plug-ins {names} were given to this Index and are not in other processes; install them"
+            raise ConfigurationError(msg)
+        _check_secrets(self._spec, self.text)
+
     def __reduce__(self) -> tuple[Any, ...]:
+        self.check()
         text = self.text
         if self._spec is not None:
-            if self._spec.plugins.given:
-                names = ", ".join(name for group in self._spec.plugins.given.values() for name in group)
-                msg = f"the plug-ins {names} were given to this Index and are not in other processes; install them"
-                raise ConfigurationError(msg)
-            _check_secrets(self._spec, text)
             text = text or json.dumps(self._spec.model_dump(mode="json", exclude_defaults=True))
         return SpecReference, (self.name, text, self.folder)
 

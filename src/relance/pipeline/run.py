@@ -68,13 +68,15 @@ class Run:
         self._started = self._released = False
 
     def __enter__(self) -> Self:
+        reference = SpecReference.of(self.spec)
+        if not (self._read_only or self.engine.shares_memory):
+            reference.check()  # else it is found out where a batch is pickled, as an error of the pool
         with contextlib.ExitStack() as exits:
             check_models(self.spec)  # of the media, too, or the texts would be paid for by then
             if not self._read_only:
                 exits.callback(self._locks.close)
                 self._hold()
             mended = [] if self._read_only else self._mend()
-            reference = SpecReference.of(self.spec)
             staging = exits.enter_context(self._staging(reference))
             budget, run_id = Budget(self.spec.limits.max_cost_usd), uuid.uuid4().hex[:12]
             for target in self._targets(self.spec, self._store):
