@@ -277,7 +277,9 @@ def _environ(values: dict[str, str]) -> Generator[None]:
 def _end_lease(world: World) -> None:
     """Let the 90 s pass after which the lease of a dead run ends."""
     catalog = Catalog(open_store(Index(world.spec).spec))
-    for name in ("chaos", "chaos/media", "chaos/reembed"):
-        lease = catalog.get(f"lock/{name}")
+    table = catalog.table
+    assert table is not None
+    for row in table.search().where("key LIKE 'lock/%'").select(["key"]).to_list():
+        lease = catalog.get(row["key"])
         if lease is not None:
-            catalog.put(f"lock/{name}", lease | {"expires": 0.0}, expected=lease)
+            catalog.put(row["key"], lease | {"expires": 0.0}, expected=lease)

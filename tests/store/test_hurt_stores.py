@@ -7,6 +7,7 @@ import itertools
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hurt_stores import HOW, build, copy, files_of, hurt, open_index, table_of, worth
@@ -51,13 +52,13 @@ def searches(index: Index) -> None:
         assert len(index.search("river gauge", mode=mode)), mode
 
 
-def outcome(folder: Path, undisturbed: str) -> str:
+def outcome(folder: Path, undisturbed: str, emulator: str = "") -> str:
     """Let a run meet a hurt store; returns `healed`, or the sentence that says why not. Anything else is raised."""
     with contextlib.suppress(RelanceError):
-        searches(open_index(folder))
+        searches(open_index(folder, emulator))
     try:
-        open_index(folder).ingest()
-        index = open_index(folder)
+        open_index(folder, emulator).ingest()
+        index = open_index(folder, emulator)
         if worth(index) != undisturbed:
             return "differs"
         searches(index)
@@ -78,16 +79,39 @@ def test_the_newest_file_of_each_part_of_each_table_is_hurt(whole: Path, undistu
     assert len(found) >= 14, "chunks, documents, failures, catalog, log of runs, vectors"
 
 
+def media_tables(folder: Path) -> set[str]:
+    """Name the tables of the pictures: of their rows, documents and failures."""
+    return {each.name for each in (folder / "db").glob("notes__media__*.lance")}
+
+
+def test_the_newest_files_of_the_pictures_are_hurt(tmp_path: Path, emulator_server: Any) -> None:
+    url = emulator_server.url
+    whole = build(tmp_path / "gallery", url)
+    expected, tables = worth(open_index(whole, url)), media_tables(whole)
+    states = [path for path in newest(whole) if path.parts[0] in tables and path.parts[1] in {"data", "_versions"}]
+    assert len(states) == 6, "rows, documents and failures"
+    found = {}
+    for path, how in zip(states, itertools.cycle(HOW), strict=False):
+        folder = copy(whole, tmp_path / "store")
+        hurt(folder / "db" / path, how)
+        found[path.as_posix(), how] = outcome(folder, expected, url)
+    assert {each: what for each, what in found.items() if what != "healed"} == {}
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_each_file_is_hurt_in_each_way(whole: Path, undisturbed: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("media", [False, True], ids=["texts", "texts and pictures"])
+def test_each_file_is_hurt_in_each_way(media: bool, tmp_path: Path, emulator_server: Any) -> None:
+    emulator = emulator_server.url if media else ""
+    whole = build(tmp_path / "whole", emulator)
+    undisturbed = worth(open_index(whole, emulator))
     states = [(path, how) for path in files_of(whole) for how in HOW
               if how == "removed" or (whole / "db" / path).is_file()]  # fmt: skip
     found = {}
     for path, how in states:
         folder = copy(whole, tmp_path / "store")
         hurt(folder / "db" / path, how)
-        found[path, how] = outcome(folder, undisturbed)
+        found[path, how] = outcome(folder, undisturbed, emulator)
     healed = Counter(table_of(path) for (path, _), what in found.items() if what == "healed")
     total = Counter(table_of(path) for path, _ in found)
     left = {f"{path} {how}": what for (path, how), what in found.items() if what != "healed"}

@@ -144,11 +144,12 @@ class Searcher:
 
     def _scanned(self, search: Callable[[Pinned], T]) -> T | None:
         """Compare all vectors, now and until there is another version; None where that is no help."""
-        pinned = self._serving.pin()
-        tables = [table for table in pinned.all() if not table.scanned]
-        for table in tables:
-            table.scanned = True
+        tables: list[TableVersion] = []
         try:
+            pinned = self._serving.pin()
+            tables += [table for table in pinned.all() if not table.scanned]
+            for table in tables:
+                table.scanned = True
             found = search(pinned)
         except (ValueError, RuntimeError):
             for table in tables:
