@@ -319,7 +319,7 @@ def open_media_loader(
     policy = FetchPolicy(
         allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s,
         connections=fetch.connections, patience_s=fetch.patience_s, hosts=host_rules(fetch),
-        recheck_s=fetch.recheck_s,
+        recheck_s=fetch.recheck_s, proxy=fetch.proxy.get_secret_value(), proxy_dns=fetch.proxy_dns,
     )  # fmt: skip
     return MediaLoader(policy, rules, send=spec.send, scale=scale, upload=spec.embedding.lends,
                        animated=spec.animated, buffer=int(spec.buffer), spill=spill, stop=stop)  # fmt: skip

@@ -5,23 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from relance.errors import RateLimitedError, RetryableError
+from relance.errors import RateLimitedError
+from relance.media.fetch.breaker import Breaker
 from relance.media.fetch.clock import Clock
 from relance.media.fetch.fetched import copied
 
-__all__ = ["Host", "HostGivenUpError", "HostRules", "duration"]
+__all__ = ["Host", "HostRules", "duration"]
 
 # A host is asked for two things at once, and for one more after every eight good answers. Whatever is in flight when a
 # limit is met is refused as well: of 200 pictures at a host that allows 10 a second, 16 at once made 62 % refusals.
 _FIRST = 2
 _GROWTH = 8
-# Failures in a row after which a host is given up, by requests that began one after the other. From the third on there
-# are shared pauses between them, 4 s in all, so that a restart of the host is survived.
-_FAILURES = 7
-_FREE_FAILURES = 3
-_LONGEST_FAILURE_PAUSE = 2.0
-# Silence costs 10 to 15 s a request; each counts twice, and those in flight together count each.
-_SILENCE = 2
 # Pauses where a host does not say how long: 1 s, 2 s, 4 s and so on to a minute.
 _LONGEST_OWN_PAUSE = 60.0
 # After so many seconds without a refusal the pace grows by a tenth: at a fixed limit that is a refusal in 300.
@@ -30,10 +24,6 @@ _FASTER = 1.1
 _SLOWEST = 0.1  # requests a second
 # What was measured is a little too much where the host counts in whole seconds.
 _CAUTION = 0.97
-
-
-class HostGivenUpError(RetryableError):
-    """A host does not live or answers nobody; in this run it is not asked any more."""
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -59,19 +49,19 @@ class Host:
 
     Attributes:
         rules: what the spec says of it.
-        good: whether it has answered well in this run.
+        breaker: whether it lives.
     """
 
     __slots__ = (
-        *("rules", "good", "_name", "_clock", "_patience_s", "_most", "_allowed", "_fastest", "_pace", "_gate"),
+        *("rules", "breaker", "_name", "_clock", "_patience_s", "_most", "_allowed", "_fastest", "_pace", "_gate"),
         *("_freed", "_busy", "_next", "_resume", "_given_up", "_answers", "_since", "_streak", "_slowing"),
-        *("_refusals", "_refused_at", "_refusing_since", "_failures", "_failed_at"),
+        *("_refusals", "_refused_at", "_refusing_since"),
     )
 
     def __init__(self, name: str, rules: HostRules, clock: Clock, *, connections: int, patience_s: float) -> None:
         """Know nothing yet; `connections` and `patience_s` as in `FetchPolicy`."""
         self.rules = rules
-        self.good = False
+        self.breaker = Breaker(name, clock)
         self._name, self._clock, self._patience_s = name, clock, patience_s
         self._most = rules.connections or connections
         self._allowed = min(_FIRST, self._most)
@@ -81,7 +71,7 @@ class Host:
         self._freed = asyncio.Event()
         self._busy = 0
         self._next = self._resume = 0.0
-        self._given_up: RetryableError | None = None
+        self._given_up: RateLimitedError | None = None
         # What was answered since the last change of pace.
         self._answers = 0
         self._since = clock.now()
@@ -89,8 +79,6 @@ class Host:
         self._streak = 0
         self._refusals = 0
         self._refused_at = self._refusing_since = -1.0
-        self._failures = 0
-        self._failed_at = -1.0
 
     async def enter(self) -> float:
         """Wait for a turn; returns when it began, to be given back with the outcome.
@@ -99,14 +87,14 @@ class Host:
         """
         async with self._gate:  # who waits first goes first, and one of them looks at the clock
             while True:
-                if self._given_up is not None:
-                    raise copied(self._given_up)
+                if (over := self.breaker.given_up or self._given_up) is not None:
+                    raise copied(over)
                 if self._busy >= self._allowed:
                     self._freed.clear()
                     await self._freed.wait()
                     continue
                 now = self._clock.now()
-                wait = max(self._resume, self._next) - now
+                wait = max(self._resume, self._next, self.breaker.resume) - now
                 if wait <= 0:
                     break
                 await self._clock.sleep(wait)
@@ -124,8 +112,8 @@ class Host:
 
     def answered(self) -> None:
         """Note an answer, also that something is not there: the host lives."""
-        self.good = True
-        self._refusals = self._failures = 0
+        self.breaker.answered()
+        self._refusals = 0
         self._answers += 1
         self._streak += 1
         if self._streak >= _GROWTH:
@@ -166,20 +154,15 @@ class Host:
     def failed(self, began: float, reason: str, *, silent: bool) -> None:
         """Note that there was no answer, or one of a server in trouble; `reason` is a sentence."""
         self._streak = 0
-        now = self._clock.now()
-        if not silent and began <= self._failed_at:
-            return  # it was in flight with the one that failed first
-        self._failed_at = now
-        self._failures += _SILENCE if silent else 1
         self._allowed = min(self._allowed, _FIRST)
-        if self._failures >= _FAILURES:
-            if self._given_up is None:
-                msg = f"{self._name} was given up for this run after failures in a row, the last: {reason}"
-                self._given_up = HostGivenUpError(msg)
+        self.breaker.failed(began, reason, silent=silent)
+        if self.breaker.given_up is not None:
             self._freed.set()
-        elif self._failures >= _FREE_FAILURES:
-            pause = min(0.25 * 2.0 ** (self._failures - _FREE_FAILURES), _LONGEST_FAILURE_PAUSE)
-            self._resume = max(self._resume, now + pause)
+
+    def refused_by_proxy(self, reason: str) -> None:
+        """Ask no more: the proxy does not let us to this host; `reason` is a sentence."""
+        self.breaker.give_up(f"because {reason}")
+        self._freed.set()
 
     def _slow_down(self, now: float) -> None:
         """Ask as often as the host has answered since the last change, the pause that ends now included."""
