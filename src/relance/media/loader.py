@@ -185,8 +185,10 @@ class MediaLoader:
 
     async def _load(self, request: MediaRequest) -> MediaInfo | RelanceError | None:
         assert self._gate is not None  # noqa: S101  # _load_all opened it
+        # What is there mostly has the size it had; without it 2 known pictures were asked for at once, and not 16.
+        sizes = [(was.size if (was := request.was(place)) else 0) or self._expected for place in request.addresses]
         # A body is in memory twice for a moment, while its parts are put together.
-        async with self._gate.hold(self._expected * len(request.addresses) * 3 // 2) as held:
+        async with self._gate.hold(sum(sizes) * 3 // 2) as held:
             return await self._look(request, held)
 
     async def _look(self, request: MediaRequest, held: Held) -> MediaInfo | RelanceError | None:

@@ -137,15 +137,18 @@ class Fetcher:
         from relance.media.fetch.tunnel import ProxyFailedError, ProxyRefusesError
 
         host, way = self._host(url), self._ways.to(url)
-        for _ in range(_REFUSALS):
-            began = await host.enter()
+        alone = 0.0
+        for refused in range(_REFUSALS):
+            if alone:
+                await self._clock.sleep(alone)
+            began = await host.enter(again=refused == 1)
             try:
                 found = await self._request(host, way, url, conditions, limit, left)
             except BusyError as busy:
                 if busy.status != 429 and busy.pause_s is None and not host.breaker.good:  # it is down, not busy
                     host.failed(began, str(busy), silent=False)
                     raise
-                host.refused(began, busy.status, busy.pause_s)
+                alone = host.refused(began, busy.status, busy.pause_s, again=refused > 0)
                 refusal = busy
                 continue
             except NoAnswerError as error:
@@ -157,11 +160,11 @@ class Fetcher:
             except (UnsafeURLError, ProxyFailedError, HostGivenUpError):
                 raise
             except RelanceError:
-                host.answered()
+                host.answered(again=refused > 0)
                 raise
             finally:
                 host.leave()
-            host.answered()
+            host.answered(again=refused > 0)
             return found
         msg = f"{str(refusal).rstrip('.')}, {_REFUSALS} times, while it answers others."
         raise RateLimitedError(msg, retry_after_s=refusal.pause_s)
