@@ -17,3 +17,11 @@ def filled(gallery: Any, web: Any) -> Any:
     gallery.write("docs/j.md", f"# Journal\n\n## Morning\n\nWe saw it.\n\n![a barn](../pics/a.png)\n\n![lake]({one})\n")
     gallery.write("docs/k.html", f"<h1>Winter</h1><p>It was a long day.</p><img src='{two}' alt='snow'>")
     return gallery
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy of the developer's."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)

@@ -53,20 +53,6 @@ def test_a_name_that_changes_its_answer_gains_nothing(monkeypatch):
     asyncio.run(main())
 
 
-def test_a_proxy_in_the_environment_is_not_used(monkeypatch):
-    """It would resolve names for us, so it would decide what is connected to."""
-
-    async def main():
-        async with Inward(monkeypatch) as inward:
-            for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-                monkeypatch.setenv(name, f"http://127.0.0.1:{inward.port}")
-            with pytest.raises(UnsafeURLError):
-                await fetch("http://inward.example:1/")
-            assert not inward.attempted
-
-    asyncio.run(main())
-
-
 def test_the_next_address_is_tried_where_the_first_does_not_answer(monkeypatch):
     with socket.socket() as unused:  # bound but not listening: connections are refused
         unused.bind(("127.0.0.1", 0))

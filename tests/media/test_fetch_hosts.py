@@ -8,10 +8,10 @@ from email.utils import format_datetime
 
 import pytest
 from media_servers import PICTURE, Hurried, fetching, get, reply, serving
+from virtual_time import Limited, ask_all
 
 from relance.errors import GoneError, InputError, RateLimitedError, RelanceError, RetryableError
 from relance.media.fetch import HostRules, RefusedBodyError
-from relance.media.fetch.host import Host
 
 
 def many(answer, count=40, *, clock=None, **policy):
@@ -29,55 +29,34 @@ def many(answer, count=40, *, clock=None, **policy):
     return asyncio.run(main())
 
 
-async def pictures(host, clock, allowed, count, *, pause, status=429):
-    """Ask a host so often, which allows some requests in each second of the clock; returns the number refused."""
-    seconds, refused = {}, 0
-
-    async def one():
-        nonlocal refused
-        while True:
-            began = await host.enter()
-            clock.time += 0.002
-            second = int(clock.time)
-            seconds[second] = seconds.get(second, 0) + 1
-            over = seconds[second] > allowed
-            await asyncio.sleep(0)
-            if over:
-                refused += 1
-                host.refused(began, status, pause)
-            else:
-                host.answered()
-            host.leave()
-            if not over:
-                return
-
-    await asyncio.gather(*(one() for _ in range(count)))
-    return refused
-
-
-def a_host(clock):
-    return Host("media.example", HostRules(), clock, connections=16, patience_s=120.0)
-
-
 @pytest.mark.parametrize("allowed", [1, 4, 10, 33])
 @pytest.mark.parametrize("pause", [1.0, None], ids=["it says when", "it does not"])
 def test_a_host_with_a_limit_is_asked_at_the_pace_it_allows(allowed, pause):
-    clock, count = Hurried(), 20 * allowed
-    refused = asyncio.run(pictures(a_host(clock), clock, allowed, count, pause=pause))
-    assert refused <= max(4, 0.02 * count)
-    assert clock.time - 1000 <= 24, "the limit itself takes 20 s"
+    for seed in range(5):  # where its seconds begin
+        server = Limited(allowed, pause=pause, seed=seed)
+        assert ask_all((server, 20 * allowed))[0] <= 24, "the limit itself takes 20 s"
+        assert server.refused <= max(5, 0.02 * server.asked)
 
 
 def test_the_pace_is_tried_again_when_a_host_has_been_calm_for_a_while():
-    async def main():
-        host = a_host(clock)
-        await pictures(host, clock, 10, 200, pause=1.0)
-        started = clock.time
-        assert await pictures(host, clock, 1000, 4000, pause=1.0) == 0
-        assert clock.time - started < 300, "and not 400 s"
+    slow, fast = Limited(10), Limited(1000)
+    seconds = ask_all((slow, 200), (fast, 4000))
+    assert fast.refused == 0
+    assert seconds[1] < 300, "and not 400 s"
 
-    clock = Hurried()
-    asyncio.run(main())
+
+@pytest.mark.parametrize(("pause", "within_s"), [(2.0, 20), (None, 10)])
+def test_a_host_that_refuses_each_address_once_is_not_slowed_down_for_that(pause, within_s):
+    """It makes the picture meanwhile: 40 of them took minutes as long as each was a pause for all and a slower pace."""
+    server = Limited(1000, pause=pause, once=True)
+    assert ask_all((server, 200), status=503)[0] < within_s
+    assert (server.asked, server.refused) == (400, 200)
+
+
+def test_a_host_that_refuses_each_address_once_and_has_a_limit_is_not_asked_faster():
+    server = Limited(10, once=True, seed=1)
+    ask_all((server, 40), status=503)
+    assert server.refused <= 40 + 5
 
 
 @pytest.mark.parametrize(
@@ -92,6 +71,19 @@ def test_a_refusal_uses_up_nobodys_attempts_or_time(status, headers):
 
     _, outcomes = many(answer, 40, timeout_s=1.0, attempts=1, connections=1, patience_s=1000.0)
     assert [getattr(each, "size", each) for each in outcomes] == [len(PICTURE)] * 40
+
+
+def test_what_was_refused_goes_first_once_and_then_waits_with_the_others():
+    """Its second answer says whether the pause was what the host wanted."""
+    routes = {f"/{n}": reply(body=PICTURE) for n in range(1, 5)}
+    routes["/0"] = [reply(429, retry_after="1"), reply(429, retry_after="1"), reply(body=PICTURE)]
+
+    async def main():
+        async with serving(routes) as server, fetching(connections=1) as fetcher:
+            await asyncio.gather(*(fetcher.fetch(f"{server.url}/{n}") for n in range(5)))
+            assert server.paths == ["/0", "/0", "/1", "/2", "/3", "/4", "/0"]
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Any
 
 from media_rows import media_rows, reasons, versions
@@ -26,6 +27,40 @@ def test_rows_of_a_host_that_is_down_stay_and_it_is_asked_a_few_times(gallery: A
     assert len(web.take()) <= 50
     assert media_rows(index) == before
     assert any("was given up for this run after failures in a row" in reason for reason in reasons(index).values())
+
+
+def test_pictures_that_a_host_makes_when_they_are_asked_for_come_in_one_run(gallery: Any, web: Any) -> None:
+    """It refuses each address once (503, `Retry-After`), whatever the pace."""
+    urls = [
+        web.put(f"/{n}.png", gallery.png("red", size=(20 + n, 20)), status=503, retry_after="0.2") for n in range(40)
+    ]
+    ready: set[str] = set()
+
+    def make(path: str) -> None:
+        if path in ready:
+            web.pages[path].status = 200
+        ready.add(path)
+
+    web.before = make
+    table(gallery, urls)
+    index = gallery.index()
+    began = time.monotonic()
+    assert index.ingest().media.added == 40
+    assert time.monotonic() - began < 15, "and not a pause of all for each"
+    asked = web.take()
+    assert [status for _, status in asked] == [200, 503] * 40
+
+
+def test_a_new_entity_tag_in_every_answer_is_no_change(gallery: Any, web: Any, emulator: Any) -> None:
+    urls = [web.put(f"/{n}.png", gallery.png("red", size=(20 + n, 20)), validator="unstable") for n in range(4)]
+    table(gallery, urls)
+    index = gallery.index()
+    assert index.ingest().media.added == 4
+    bought, was = emulator.stats()["texts"], index.table(media=True).version
+    for _ in range(2):
+        report = index.ingest()
+        assert (report.media.unchanged, report.media.changed, report.media.embedded) == (4, 0, 0)
+    assert (emulator.stats()["texts"], index.table(media=True).version) == (bought, was)
 
 
 def test_many_rows_of_one_address_are_one_request(gallery: Any, web: Any, emulator: Any) -> None:

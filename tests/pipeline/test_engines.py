@@ -172,6 +172,24 @@ def test_a_key_that_is_written_in_the_spec_stays_in_its_process(tmp_path: Path) 
             assert pickle.loads(pickle.dumps(SpecReference.of(spec))).open().store == spec.store
 
 
+@pytest.mark.parametrize(("proxy", "secret"), [("http://me:hush@p:1", True), ("http://p:1", False), ("direct", False)])
+def test_the_proxy_of_a_spec_stays_in_its_process_if_it_holds_a_password(
+    tmp_path: Path, proxy: str, secret: bool
+) -> None:
+    import pickle
+
+    text = (
+        "name: n\nsources: [{type: files, root: .}]\nmedia: {embedding: {model: dashscope/tongyi-embedding-vision-plus},"
+        f" fetch: {{proxy: '{proxy}'}}}}\n"
+    )
+    spec = parse_spec(text, "index.yaml", tmp_path)
+    if secret:
+        with pytest.raises(ConfigurationError, match=r"^media\.fetch\.proxy is written in the spec"):
+            pickle.dumps(SpecReference.of(spec))
+    else:
+        assert pickle.loads(pickle.dumps(SpecReference.of(spec))).open().media == spec.media
+
+
 def test_an_engine_without_its_extra_or_prefect_is_one_sentence(
     make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

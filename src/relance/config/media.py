@@ -94,6 +94,15 @@ class FetchSpec(SpecModel, title="Fetching"):
     recheck: str = Field(default="auto", title="Recheck", pattern=r"^(auto|always|[1-9][0-9]{0,4}[mhd])$",
                          examples=["auto", "always", "7d", "12h"])  # fmt: skip
     """How long after an answer an address is not asked again: `auto` as its server says, at most 7 days."""
+    proxy: SecretStr = Field(
+        default=SecretStr(""), title="Proxy", json_schema_extra=ENV,
+        examples=["http://proxy.corp.example:3128", "${PICTURE_PROXY}", "direct"],
+    )  # fmt: skip
+    """By which hosts are asked, but for those that NO_PROXY names: `http://`, `https://` or `socks5://`, with user and
+    password where it wants them; `direct` for none. Empty: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY of the environment."""
+    proxy_dns: bool = Field(default=False, title="Names by proxy")
+    """Whether the proxy looks names up. Its rules then decide what a name leads to: relance checks only the names it
+    can look up itself."""
     hosts: dict[str, HostSpec] = Field(
         default={}, title="Hosts", examples=[{"img.example": {"per_second": 5}, "*.cdn.example": {"connections": 4}}]
     )

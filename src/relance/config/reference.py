@@ -16,7 +16,8 @@ from relance.errors import ConfigurationError
 
 __all__ = ["SpecReference"]
 
-# Of `storage_options`, which may hold keys and are hidden as a whole, a region or an address is none.
+# Of `storage_options`, which may hold keys and are hidden as a whole, a region or an address is none; that of a proxy
+# is a secret if it holds a user.
 _SECRET = re.compile(r"key|secret|token|password|credential|authorization|cookie")
 
 
@@ -84,5 +85,9 @@ def _secrets(value: Any, place: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for at, each in enumerate(value):
             yield from _secrets(each, f"{place}[{at}]")
-    elif isinstance(value, SecretStr) and value.get_secret_value() and _SECRET.search(place.lower()):
+    elif isinstance(value, SecretStr) and value.get_secret_value() and _is_secret(place.lower(), value):
         yield place.lstrip("."), value.get_secret_value()
+
+
+def _is_secret(place: str, value: SecretStr) -> bool:
+    return bool(_SECRET.search(place)) or (place.endswith(".proxy") and "@" in value.get_secret_value())

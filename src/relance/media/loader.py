@@ -185,8 +185,10 @@ class MediaLoader:
 
     async def _load(self, request: MediaRequest) -> MediaInfo | RelanceError | None:
         assert self._gate is not None  # noqa: S101  # _load_all opened it
+        # What is there mostly has the size it had; without it 2 known pictures were asked for at once, and not 16.
+        sizes = [(was.size if (was := request.was(place)) else 0) or self._expected for place in request.addresses]
         # A body is in memory twice for a moment, while its parts are put together.
-        async with self._gate.hold(self._expected * len(request.addresses) * 3 // 2) as held:
+        async with self._gate.hold(sum(sizes) * 3 // 2) as held:
             return await self._look(request, held)
 
     async def _look(self, request: MediaRequest, held: Held) -> MediaInfo | RelanceError | None:
@@ -319,7 +321,7 @@ def open_media_loader(
     policy = FetchPolicy(
         allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s,
         connections=fetch.connections, patience_s=fetch.patience_s, hosts=host_rules(fetch),
-        recheck_s=fetch.recheck_s,
+        recheck_s=fetch.recheck_s, proxy=fetch.proxy.get_secret_value(), proxy_dns=fetch.proxy_dns,
     )  # fmt: skip
     return MediaLoader(policy, rules, send=spec.send, scale=scale, upload=spec.embedding.lends,
                        animated=spec.animated, buffer=int(spec.buffer), spill=spill, stop=stop)  # fmt: skip

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from relance.media.fetch.clock import Clock
     from relance.media.fetch.connections import Connections
     from relance.media.fetch.policy import FetchPolicy
+    from relance.media.fetch.ways import Way
 
 __all__ = ["Exchange", "Look"]
 
@@ -49,11 +50,12 @@ class Exchange:
         self._extensions = {"timeout": {"connect": self._connecting, "read": idle, "write": idle}}
 
     async def ask(
-        self, url: httpx.URL, headers: tuple[tuple[str, str], ...], conditions: dict[str, str], limit: int
+        self, url: httpx.URL, way: Way, headers: tuple[tuple[str, str], ...], conditions: dict[str, str], limit: int
     ) -> Fetched | httpx.URL:
         """Make one request; return what it gave or where it redirects to.
 
-        Raises NoAnswerError, BusyError, RefusedBodyError, InputError, UnsafeURLError.
+        Raises NoAnswerError, BusyError, RefusedBodyError, InputError, UnsafeURLError, ProxyFailedError,
+        ProxyRefusesError.
         """
         import httpcore
 
@@ -61,13 +63,14 @@ class Exchange:
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         lines = [(b"Host", url.netloc), *self._lines(headers, conditions)]
         request = httpcore.Request("GET", target, headers=lines, extensions=self._extensions)
+        by = f" through {way.proxy.proxy}" if way.proxy is not None else ""
         try:
-            async with self._connections.stream(request) as response:
+            async with self._connections.stream(request, way) as response:
                 return await self._receive(url, response, conditions, limit)
         except httpcore.ConnectTimeout:
-            raise NoAnswerError(f"no connection within {self._connecting:g} s.", silent=True) from None
+            raise NoAnswerError(f"no connection{by} within {self._connecting:g} s.", silent=True) from None
         except httpcore.TimeoutException:
-            raise NoAnswerError(f"nothing came for {self._policy.idle_s:g} s.", silent=True) from None
+            raise NoAnswerError(f"nothing came{by} for {self._policy.idle_s:g} s.", silent=True) from None
         except httpcore.ConnectError as error:
             # The pool drops the cause; the error keeps it as its argument.
             if error.args and isinstance(cause := error.args[0], ssl.SSLCertVerificationError):
@@ -75,7 +78,7 @@ class Exchange:
             raise NoAnswerError(f"cannot connect: {str(error)[:200].rstrip('.')}.") from error
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             why = str(error)[:200] or "the server hung up"
-            raise NoAnswerError(f"the connection broke: {why.rstrip('.')}.") from error
+            raise NoAnswerError(f"the connection{by} broke: {why.rstrip('.')}.") from error
 
     def _lines(self, headers: tuple[tuple[str, str], ...], conditions: dict[str, str]) -> list[tuple[bytes, bytes]]:
         """Write our headers, those of the host, which replace ours, and the conditions."""

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from relance.errors import InputError, RateLimitedError, RelanceError, RetryableError
 from relance.media.fetch.answers import Answers
+from relance.media.fetch.breaker import HostGivenUpError
 from relance.media.fetch.clock import Clock
 from relance.media.fetch.exchange import Exchange, Look
 from relance.media.fetch.fetched import BusyError, Fetched, NoAnswerError, copied
-from relance.media.fetch.host import Host, HostGivenUpError
+from relance.media.fetch.host import Host
 from relance.media.fetch.policy import FetchPolicy
 from relance.media.fetch.syntax import UnsafeURLError
 from relance.media.fetch.urls import parse_url, shown
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
     from relance.media.fetch.transport import Resolver
+    from relance.media.fetch.ways import Way
 
 __all__ = ["Fetcher"]
 
@@ -54,11 +56,13 @@ class Fetcher:
             look: is shown the first bytes of a large body; it may raise InputError.
         """
         from relance.media.fetch.connections import Connections
-        from relance.media.fetch.transport import GuardedBackend, look_up
+        from relance.media.fetch.transport import look_up
+        from relance.media.fetch.ways import Ways
 
         self._policy = policy
         self._clock = clock or Clock()
-        self._connections = Connections(GuardedBackend(policy, resolve or look_up), policy.connections, trusted)
+        self._ways = Ways(policy, resolve or look_up, self._clock, trusted)
+        self._connections = Connections(policy.connections, self._ways.certificates)
         self._exchange = Exchange(policy, self._connections, self._clock, look)
         self._slots = asyncio.Semaphore(policy.connections)
         self._answers = Answers()
@@ -130,42 +134,52 @@ class Fetcher:
 
     async def _ask(self, url: httpx.URL, conditions: dict[str, str], limit: int, left: _Left) -> Fetched | httpx.URL:
         """Make one request when it is its turn, and again where the host only asked to come back later."""
-        host = self._host(url)
-        for _ in range(_REFUSALS):
-            began = await host.enter()
+        from relance.media.fetch.tunnel import ProxyFailedError, ProxyRefusesError
+
+        host, way = self._host(url), self._ways.to(url)
+        alone = 0.0
+        for refused in range(_REFUSALS):
+            if alone:
+                await self._clock.sleep(alone)
+            began = await host.enter(again=refused == 1)
             try:
-                found = await self._request(host, url, conditions, limit, left)
+                found = await self._request(host, way, url, conditions, limit, left)
             except BusyError as busy:
-                if busy.status != 429 and busy.pause_s is None and not host.good:  # it is down, not busy
+                if busy.status != 429 and busy.pause_s is None and not host.breaker.good:  # it is down, not busy
                     host.failed(began, str(busy), silent=False)
                     raise
-                host.refused(began, busy.status, busy.pause_s)
+                alone = host.refused(began, busy.status, busy.pause_s, again=refused > 0)
                 refusal = busy
                 continue
             except NoAnswerError as error:
                 host.failed(began, str(error), silent=error.silent)
                 raise
-            except UnsafeURLError:
+            except ProxyRefusesError as error:
+                host.refused_by_proxy(str(error))
+                raise
+            except (UnsafeURLError, ProxyFailedError, HostGivenUpError):
                 raise
             except RelanceError:
-                host.answered()
+                host.answered(again=refused > 0)
                 raise
             finally:
                 host.leave()
-            host.answered()
+            host.answered(again=refused > 0)
             return found
         msg = f"{str(refusal).rstrip('.')}, {_REFUSALS} times, while it answers others."
         raise RateLimitedError(msg, retry_after_s=refusal.pause_s)
 
     async def _request(
-        self, host: Host, url: httpx.URL, conditions: dict[str, str], limit: int, left: _Left
+        self, host: Host, way: Way, url: httpx.URL, conditions: dict[str, str], limit: int, left: _Left
     ) -> Fetched | httpx.URL:
         async with self._slots:
+            if way.proxy is not None:  # as late as this: many hosts wait here for one proxy
+                await way.proxy.breaker.enter()
             loop = asyncio.get_running_loop()
             started = loop.time()
             try:
                 async with asyncio.timeout(left.seconds):
-                    return await self._exchange.ask(url, host.rules.headers, conditions, limit)
+                    return await self._exchange.ask(url, way, host.rules.headers, conditions, limit)
             except TimeoutError:
                 left.seconds = 0.0
                 msg = f"it did not arrive within {self._policy.timeout_s:g} s."

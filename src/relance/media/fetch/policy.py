@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from relance.errors import ConfigurationError
+from relance.http.proxies import Proxy, proxy_for, read_proxy
 from relance.media.fetch.addresses import literal
 from relance.media.fetch.host import HostRules
 from relance.media.fetch.syntax import UnsafeURLError, canonical_host, split
@@ -29,6 +30,8 @@ class FetchPolicy:
         patience_s: seconds a run waits for a host that asks for fewer requests, without one good answer in between.
         recheck_s: seconds after an answer in which an address is not asked again; None is as its server says, up to
             seven days.
+        proxy: that is used instead of the environment's: its address, which may hold a password, or `direct`.
+        proxy_dns: whether the proxy is given names and looks them up, so that what they lead to is its to judge.
         hosts: pattern, as in `allow`, and what holds for such hosts; the first that fits.
     """
 
@@ -41,6 +44,8 @@ class FetchPolicy:
     connections: int = 16
     patience_s: float = 120.0
     recheck_s: float | None = None
+    proxy: str = field(default="", repr=False)
+    proxy_dns: bool = False
     hosts: tuple[tuple[str, HostRules], ...] = ()
 
     def __post_init__(self) -> None:
@@ -48,6 +53,13 @@ class FetchPolicy:
             _pattern(entry)
         for entry, _ in self.hosts:
             _pattern(entry, "hosts")
+        self.proxy_for("")
+
+    def proxy_for(self, url: str) -> Proxy | None:
+        """Find the proxy by which a URL is fetched; ConfigurationError for one nobody can use."""
+        if self.proxy == "direct":
+            return None
+        return proxy_for(url, read_proxy(self.proxy, "media.fetch.proxy") if self.proxy else None)
 
     def allows(self, host: str, port: int) -> bool:
         """Tell whether a host, in its canonical form (see `syntax.canonical_host`), is allowed by name."""

@@ -17,6 +17,10 @@ from relance.media.fetch.urls import inward
 
 __all__ = ["GuardedBackend", "Resolver", "drain", "look_up"]
 
+# Where a proxy looks names up, those that this machine knows are checked all the same, if it knows them this soon:
+# without a name server for the outside, a look-up may take its ten seconds to fail.
+_GLANCE_S = 2.0
+
 # Host and port to addresses, best first; OSError where there are none.
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 
@@ -28,11 +32,16 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     answer (DNS rebinding) gains nothing. TLS is unaffected: httpcore verifies the certificate by the URL's host.
     """
 
-    def __init__(self, policy: FetchPolicy, resolve: Resolver) -> None:
-        self._policy = policy
-        self._resolve = resolve
+    def __init__(
+        self, policy: FetchPolicy, resolve: Resolver, network: httpcore.AsyncNetworkBackend | None = None
+    ) -> None:
+        """Connect by `network` if given: a proxy, which gets addresses, or names where it is to look them up."""
+        self._policy, self._resolve = policy, resolve
         # httpcore types a stand-in as well, for when anyio is not installed.
-        self._network: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()  # ty: ignore[invalid-assignment]
+        self._network: httpcore.AsyncNetworkBackend = network or httpcore.AnyIOBackend()  # ty: ignore[invalid-assignment]
+        self._proxied = network is not None
+        self._by_name = self._proxied and policy.proxy_dns
+        self._unknown: set[str] = set()
 
     async def connect_tcp(
         self,
@@ -43,12 +52,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first address that answers; UnsafeURLError if any of them leads inward."""
-        try:
-            async with asyncio.timeout(timeout):
-                addresses = await self._addresses(host, port)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout(f"looking up {host} took too long") from None
         error: Exception = httpcore.ConnectError(f"{host} has no address")
+        addresses = await self.addresses(host, port, timeout)
         for address in addresses:
             try:
                 return await self._network.connect_tcp(
@@ -63,22 +68,38 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 error = failed
         raise error
 
-    async def _addresses(self, host: str, port: int) -> list[str]:
+    async def addresses(self, host: str, port: int, timeout: float | None) -> list[str]:  # noqa: ASYNC109
+        """Return what to connect to: checked addresses, or the name where a proxy looks names up.
+
+        Raises UnsafeURLError, InputError where there is no such name, and ConnectError and ConnectTimeout of httpcore.
+        """
+        if self._by_name and host in self._unknown:
+            return [host]
         try:
-            found = [host] if literal(host) else await self._resolve(host, port)
-        except socket.gaierror as error:
+            async with asyncio.timeout(min(timeout or _GLANCE_S, _GLANCE_S) if self._by_name else timeout):
+                found = [host] if literal(host) else await self._resolve(host, port)
+        except (TimeoutError, socket.gaierror) as error:
+            if self._by_name:  # what only the proxy can look up is for it to judge
+                self._unknown.add(host)
+                return [host]
+            if isinstance(error, TimeoutError):
+                raise httpcore.ConnectTimeout(f"looking up {host} took too long") from None
             if error.errno in {socket.EAI_NONAME, socket.EAI_NODATA}:
-                raise InputError(f"there is no host named {host}.") from None
+                hint = "; if only the proxy can look it up, set media.fetch.proxy_dns: true" if self._proxied else ""
+                raise InputError(f"there is no host named {host}{hint}.") from None
             raise httpcore.ConnectError(f"{host} cannot be looked up now: {error.strerror}") from error
-        if self._policy.allows(host, port):
-            return found
-        for address in found:
-            read = literal(address)
-            what = why_inward(read) if read is not None else "at no IP address"
-            # One inward address among public ones refuses all: which one is used is not ours to leave to chance.
-            if what:
-                raise UnsafeURLError(inward(host, what if address == host else f"at {address}, {what}"))
-        return found
+        if not self._policy.allows(host, port):
+            _check(host, found)
+        return [host] if self._by_name else found
+
+
+def _check(host: str, found: list[str]) -> None:
+    for address in found:
+        read = literal(address)
+        what = why_inward(read) if read is not None else "at no IP address"
+        # One inward address among public ones refuses all: which one is used is not ours to leave to chance.
+        if what:
+            raise UnsafeURLError(inward(host, what if address == host else f"at {address}, {what}"))
 
 
 async def look_up(host: str, port: int) -> list[str]:
