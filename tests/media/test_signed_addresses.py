@@ -135,7 +135,7 @@ def test_an_address_that_expires_soon_is_not_sent_but_its_picture(gallery: Any, 
     soon, late = (web.put(dated + lasts, gallery.png()) for lasts in ("60", "9999999999"))
     side = MODELS["tongyi-embedding-vision-plus"].media
     assert side is not None
-    with MediaLoader(Public(allow=("127.0.0.1",), max_bytes=1 << 20, timeout_s=5), side.rules, send="auto") as loader:
+    with MediaLoader(Public(allow=("127.0.0.1",), max_bytes=1 << 20, timeout_s=5), side.rules) as loader:
         one, two = loader.load([MediaRequest("a", (url,), lambda _: b"", lambda _: "", {}) for url in (soon, late)])
     assert isinstance(one, MediaInfo)
     assert isinstance(two, MediaInfo)

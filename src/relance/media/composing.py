@@ -1,0 +1,143 @@
+"""One thing of the files at its places: each is checked, and what is sent of them is put together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from relance.documents import Media, MediaKind
+from relance.errors import (
+    DocumentError,
+    GoneDocumentError,
+    InputError,
+    MissingExtraError,
+    RelanceError,
+    RetryableError,
+)
+from relance.media.outcomes import Outcomes, all_there, refusal, validators
+from relance.media.request import MediaInfo, MediaRequest, RefusedMediaError, Validators, hash_of
+from relance.media.sending import NO_ADDRESS, File, Part, Sender
+
+if TYPE_CHECKING:
+    from relance.media.fetch import Fetched
+
+__all__ = ["Composer"]
+
+
+class Composer:
+    """Makes things of files; safe in threads.
+
+    Args:
+        sender: checks files, and says how they are sent.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def compose(self, request: MediaRequest, outcomes: Outcomes) -> MediaInfo | RelanceError:
+        """Make a thing of what came of its addresses and of the files it names; an error if it cannot be used."""
+        parts: dict[str, Part] = {}
+        errors: list[DocumentError] = []
+        memory: dict[str, Validators] = {}
+        extras = True
+        for place in request.places:
+            if place in parts:
+                continue
+            outcome = outcomes.get(place)
+            known = validators(outcome)
+            try:
+                if isinstance(outcome, RelanceError):
+                    raise outcome
+                parts[place] = self._sender.kept(self._sender.file(request, place, outcome))
+            except (InputError, MissingExtraError) as error:
+                extras &= not isinstance(error, MissingExtraError)
+                errors.append(refusal(request, place, error))
+                known = replace(known, left_out=errors[-1].reason)
+            except RetryableError as error:
+                if request.views == "all" or request.before is not None:
+                    return error  # what the index has of it is better than a part of it
+                errors.append(DocumentError(request.uri, str(error)))
+                known = replace(known, left_out=str(error))
+            except RelanceError as error:
+                return error
+            if outcome is not None:
+                memory[request.identity(place)] = known
+        if errors and (request.views == "all" or not parts):
+            first = next((error for error in errors if not isinstance(error, GoneDocumentError)), errors[0])
+            return RefusedMediaError.of(first, memory) if extras and all_there(outcomes) else first
+        try:
+            parts = self._in_one_way(request, parts, outcomes)
+        except InputError as error:
+            return refusal(request, request.uri, error)
+        views = [parts[place] for place in request.places if place in parts]
+        return _info(request, views, memory, tuple(error.reason for error in errors))
+
+    def instead(self, media: Media, fetched: list[Fetched]) -> Media:
+        """Make the same thing to be sent itself of what was fetched from its addresses.
+
+        Raises InputError that names the limit which forbids it, RetryableError where it is another thing by now.
+        """
+        files = [File(url, found.data, found.content_hash) for url, found in zip(media.urls, fetched, strict=True)]
+        parts = [self._sender.part(file) for file in files]
+        if media.kind == "video" and parts[0].is_film_in_frames:
+            raise InputError(NO_ADDRESS)  # they have another vector
+        if hash_of([part.content_hash for part in parts]) != media.content_hash:
+            raise RetryableError("what is at its address has changed since it was looked at; the next run takes it")
+        data, _, media_types = _sent(parts)
+        return replace(media, urls=(), data=data, media_types=media_types)
+
+    def _in_one_way(self, request: MediaRequest, parts: dict[str, Part], outcomes: Outcomes) -> dict[str, Part]:
+        """Send all pictures of a set within the request where some have no address, unless addresses are asked for."""
+        mixed = len({bool(part.url) for part in parts.values()}) > 1
+        auto = self._sender.sending.send == "auto"
+        if not (mixed and auto and all(part.facts.kind == "image" for part in parts.values())):
+            return parts
+        made = dict(parts)
+        for place, part in parts.items():
+            if part.url:
+                outcome = outcomes.get(place)
+                assert not isinstance(outcome, RelanceError)  # noqa: S101  # there is a part of it
+                made[place] = self._sender.kept(replace(self._sender.file(request, place, outcome), address=""))
+        return made
+
+
+def _info(
+    request: MediaRequest, parts: list[Part], memory: dict[str, Validators], warnings: tuple[str, ...]
+) -> MediaInfo | DocumentError:
+    first = parts[0].facts
+    kind: MediaKind = "images" if len(parts[0].media_types) > 1 or parts[0].is_film_in_frames else first.kind
+    if len(parts) > 1:
+        if any(part.facts.kind == "video" for part in parts):
+            return DocumentError(request.uri, "several views of one thing can be images only; give a video its own row")
+        kind = "images"
+        if len({bool(part.url) for part in parts}) > 1:
+            return DocumentError(
+                request.uri, "some of its images have public addresses and some do not; set media.send"
+            )
+    data, files, media_types = _sent(parts)
+    return MediaInfo(
+        kind=kind,
+        content_hash=hash_of([part.content_hash for part in parts]),
+        shown=request.shown,
+        urls=tuple(part.url for part in parts if part.url),
+        data=data,
+        files=files,
+        media_types=media_types,
+        media_type=first.media_type,
+        width=first.width,
+        height=first.height,
+        duration_s=first.duration_s if first.kind == "video" else None,
+        size=sum(part.facts.size for part in parts),
+        known=memory,
+        parts=sum(max(1, len(part.media_types)) for part in parts),
+        warnings=(*warnings, *(part.warning for part in parts if part.warning)),
+    )
+
+
+def _sent(parts: list[Part]) -> tuple[tuple[bytes, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return what is sent of all parts: data, files, and the media types of both in this order."""
+    kinds = [
+        each for waits in (False, True) for part in parts if bool(part.files) == waits for each in part.media_types
+    ]
+    data = tuple(each for part in parts for each in part.data)
+    return data, tuple(path for part in parts for path in part.files), tuple(kinds)
