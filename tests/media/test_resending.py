@@ -25,12 +25,6 @@ RULES = SIDE.rules
 POLICY = FetchPolicy(allow=("127.0.0.1",), max_bytes=1 << 20, timeout_s=5)
 
 
-@pytest.fixture
-def public(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the test's server for a public one, whose addresses the service is sent."""
-    monkeypatch.setattr("relance.media.fetch.FetchPolicy.allows_url", lambda *_: False)
-
-
 def _rows(gallery: Any, *urls: str) -> None:
     gallery.write("m.csv", "id,url,caption\n" + "".join(f"{n},{url},picture {n}\n" for n, url in enumerate(urls)))
 

@@ -14,6 +14,7 @@ from relance.errors import (
     RelanceError,
     RetryableError,
 )
+from relance.media.fetch.urls import shown
 from relance.media.outcomes import Outcomes, all_there, refusal, validators
 from relance.media.request import MediaInfo, MediaRequest, RefusedMediaError, Validators, hash_of
 from relance.media.sending import NO_ADDRESS, File, Part, Sender
@@ -77,8 +78,8 @@ class Composer:
 
         Raises InputError that names the limit which forbids it, RetryableError where it is another thing by now.
         """
-        files = [File(url, found.data, found.content_hash) for url, found in zip(media.urls, fetched, strict=True)]
-        parts = [self._sender.part(file) for file in files]
+        found = zip(media.urls, fetched, strict=True)
+        parts = [self._sender.part(File(shown(url), each.data, each.content_hash)) for url, each in found]
         if media.kind == "video" and parts[0].is_film_in_frames:
             raise InputError(NO_ADDRESS)  # they have another vector
         if hash_of([part.content_hash for part in parts]) != media.content_hash:

@@ -75,11 +75,13 @@ class Looks:
         refused: memories of failures by the ids of documents.
         gone: ids of documents that are to be removed by the rule for what is missing.
         guessed: documents of which nobody knows yet what they show.
+        items: of `documents`, but for those that are pictures inside a page.
     """
 
     runtime: Runtime
     refused: dict[str, str] = field(default_factory=dict)
     documents: list[Document] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     touched: list[dict[str, Any]] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
@@ -176,6 +178,10 @@ class Looks:
             last_seen=datetime.fromisoformat(last_seen) if last_seen else None,
         )  # fmt: skip
         self.documents.append(document)
+        if not any(
+            place.startswith("data:") for place in look.request.places
+        ):  # those are in memory already, and large
+            self.items.append(item)
         self.rows.append({
             "doc_id": document.id, "uri": item.uri, "parent": document_id(item.parent) if item.parent else None,
             "collection": False, "content_hash": content_hash, "title": document.title, "chunks": 0, "tokens": 0,

@@ -12,6 +12,7 @@ from relance.embedding.budget import Budget, CostMeter
 from relance.errors import RetryableError, StoppedError
 from relance.media.spill import forget
 from relance.pipeline.counts import Counts
+from relance.pipeline.items import items_of
 from relance.store.failures import Failure
 from relance.store.vector_table import dense_matrix
 
@@ -41,7 +42,7 @@ def embed(runtime: Runtime, part: Part, batch: Batch, grant: Grant) -> Batch:
     refused = {i: grant.refused[key] for i, key in enumerate(keys) if key in grant.refused and not at[i]}
     if not (at.any() or refused):
         return batch.becomes(dict(batch.tables), Counts())
-    result = _obtain(runtime, part, chunks.filter(pa.array(at)), grant)
+    result = _obtain(runtime, part, batch, chunks.filter(pa.array(at)), grant)
     places = np.flatnonzero(at)
     if part.media:
         paths = pc.struct_field(chunks.filter(pa.array(at))["media"].combine_chunks(), "files").flatten()
@@ -74,17 +75,17 @@ def without(tables: dict[str, pa.Table], doc_ids: list[str]) -> dict[str, pa.Tab
     }
 
 
-def _obtain(runtime: Runtime, part: Part, chunks: pa.Table, grant: Grant) -> Embedded:
+def _obtain(runtime: Runtime, part: Part, batch: Batch, chunks: pa.Table, grant: Grant) -> Embedded:
     elsewhere = runtime.meter is None
     if elsewhere:
         runtime.embedder.share(grant.share)
     refusals = runtime.embedder.refusals
     inputs, keys, instead = part.inputs(chunks), chunks["key"].to_pylist(), None
     if part.media:
-        instead = runtime.loader.instead
-        bought = [at for at, key in enumerate(keys) if key in grant.keys]
-        for at, value in zip(bought, runtime.loader.prepared([inputs[at] for at in bought]), strict=True):
-            inputs[at] = value
+        from relance.pipeline.media_inputs import MediaInputs
+
+        pictures = MediaInputs(runtime, items_of(batch["items"]))
+        inputs, instead = pictures.prepared(inputs, keys, grant.keys), pictures.instead
     try:
         return runtime.embedder.call(
             inputs, tokens_of(chunks), keys=keys, meter=_meter(runtime, grant), instead=instead
