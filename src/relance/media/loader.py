@@ -25,6 +25,7 @@ from relance.http.event_loop import event_loop
 from relance.media.composing import Composer
 from relance.media.fetch import FetchPolicy
 from relance.media.fetch.declared import host_rules
+from relance.media.known import Known
 from relance.media.outcomes import Outcomes, is_same, refusal, renewed
 from relance.media.request import MediaInfo, MediaRequest, Validators, hash_of, is_address
 from relance.media.rules import MediaRules
@@ -51,13 +52,13 @@ class MediaLoader:
     """Loads many things at once, on the process's event loop; a context manager."""
 
     def __init__(self, policy: FetchPolicy, rules: MediaRules, sending: Sending | None = None, *,
-                 buffer: int = 64 << 20, spill: Spill | None = None,
+                 buffer: int = 64 << 20, spill: Spill | None = None, known: Known | None = None,
                  stop: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
         self._policy, self._rules, self._sending = policy, rules, sending or Sending()
         self._stop = stop
         self._buffer = buffer
         self._sender = Sender(rules, policy, self._sending, spill)
-        self._composer = Composer(self._sender)
+        self._composer = Composer(self._sender, known)
         self._gate: ByteGate | None = None
         self._expected = min(_EXPECTED, buffer)
         self._exits = contextlib.ExitStack()
@@ -228,6 +229,7 @@ def open_media_loader(
     scale: bool,
     stop: Callable[[], bool] = lambda: False,
     spill: Spill | None = None,
+    known: Known | None = None,
 ) -> MediaLoader:
     """Prepare to load what a model takes; ConfigurationError for one of texts, or `allow` with what is no host."""
     if rules is None:
@@ -240,4 +242,4 @@ def open_media_loader(
         recheck_s=fetch.recheck_s,
     )  # fmt: skip
     sending = Sending(spec.send, scale=scale, upload=spec.embedding.lends, animated=spec.animated)
-    return MediaLoader(policy, rules, sending, buffer=int(spec.buffer), spill=spill, stop=stop)
+    return MediaLoader(policy, rules, sending, buffer=int(spec.buffer), spill=spill, known=known, stop=stop)

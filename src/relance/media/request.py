@@ -81,6 +81,7 @@ class MediaRequest:
         identity: which addresses are the same picture.
         before: what the row was made of, where it would be made so again of the same picture.
         views: whether all of several places have to be good, or any.
+        caption: fused with it into its vector; None where its content is needed whether its vector is there or not.
     """
 
     uri: str
@@ -92,6 +93,7 @@ class MediaRequest:
     identity: Identity = field(default_factory=Identity)
     before: Remembered | None = None
     views: Literal["all", "any"] = "all"
+    caption: str | None = None
 
     def was(self, place: str) -> Validators | None:
         """Say what a place had the last time; None where that is not known."""
@@ -161,13 +163,12 @@ class MediaInfo:
 
     @classmethod
     def again(cls, request: MediaRequest, was: Remembered) -> MediaInfo:
-        """Make the info of what a row was made of the last time, at the addresses it has now."""
+        """Make the info of what a row was made of the last time, without its content: its vector should be there."""
         known = {name: request.known[name] for place in request.addresses
                  if (name := request.identity(place)) in request.known}  # fmt: skip
         left_out = {name: each.left_out for name, each in known.items() if each.left_out}
         return cls(
             was.kind, was.content_hash, request.shown,
-            urls=tuple(place for place in request.addresses if request.identity(place) not in left_out),
             media_type=was.media_type, width=was.width, height=was.height, duration_s=was.duration_s, size=was.size,
             known=known, parts=was.parts, warnings=tuple(left_out.values()),
         )  # fmt: skip

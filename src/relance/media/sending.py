@@ -65,7 +65,12 @@ class File:
 
 @dataclass(slots=True, frozen=True)
 class Part:
-    """A file that was looked at and may be sent: what it is, and what is sent of it."""
+    """A file that was looked at and may be sent: what it is, and what is sent of it, if that is made already.
+
+    Attributes:
+        count: pictures that are sent of it.
+        copied: whether they are another thing than the file: some frames of it.
+    """
 
     facts: Facts
     content_hash: str
@@ -74,18 +79,18 @@ class Part:
     files: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ()
     warning: str = ""
+    count: int = 1
+    copied: bool = False
 
     @classmethod
     def of(cls, facts: Facts, content_hash: str, copies: Copies) -> Part:
         """Make a part of which copies are sent."""
         if copies.mark:
             content_hash = digest("copies", content_hash, copies.mark)
-        return cls(facts, content_hash, "", copies.data, (), copies.media_types, copies.warning)
-
-    @property
-    def is_film_in_frames(self) -> bool:
-        """Whether pictures are sent of a film."""
-        return self.facts.kind == "video" and self.media_types[:1] != () and self.media_types[0].startswith("image/")
+        return cls(
+            facts, content_hash, data=copies.data, media_types=copies.media_types, warning=copies.warning,
+            count=copies.count, copied=bool(copies.mark),
+        )  # fmt: skip
 
 
 class Sender:
@@ -114,6 +119,26 @@ class Sender:
             name, data, address = place, request.read(place), request.public_url(place)
         return File(name, data, digest("file", data), address)
 
+    def outlooks(self, file: File) -> list[Part]:
+        """Say what `part` would make of a file, by its header: one of these. Empty where it might refuse it.
+
+        Raises InputError and MissingExtraError.
+        """
+        from relance.media.inspect import describe
+        from relance.media.prepare import film_outlooks, picture_outlook
+
+        facts = describe(file.data, file.name)
+        if facts.kind == "image":
+            copies = [picture_outlook(facts, self._rules, animated=self.sending.animated)]
+            return [Part.of(facts, file.content_hash, each) for each in copies if self._takes(file, facts)]
+        try:
+            self._check_film(file, facts)
+        except InputError:
+            if not self._sends_frames:
+                raise
+            return [Part.of(facts, file.content_hash, each) for each in film_outlooks(facts, self._rules)]
+        return [Part(facts, file.content_hash)]
+
     def part(self, file: File, *, scale: bool = True) -> Part:
         """Check a file and decide how it is sent; without `scale`, what could be made smaller counts as good."""
         from relance.media.inspect import inspect
@@ -123,7 +148,7 @@ class Sender:
         how, facts = self.sending, inspect(file.data, file.name)
         if facts.kind == "video":
             return self._film(file, facts, scale=scale)
-        address = file.address if file.lasts or how.send != "auto" else ""
+        address = self._address(file)
         copies = None
         if not address or how.send != "url":  # else the address is sent, whatever is behind it
             if not scale and (how.scale or facts.media_type not in self._rules.image_formats):
@@ -152,13 +177,40 @@ class Sender:
         try:
             self._check_film(file, facts)
         except InputError:
-            if not self.sending.scale or self._rules.views < 2:
+            if not self._sends_frames:
                 raise
             copies = film_copies(file.data, facts, self._rules) if scale else Copies((), ())
             return Part.of(facts, file.content_hash, copies)
         if not file.address:
             return Part(facts, file.content_hash, data=(file.data,), media_types=(facts.media_type,))
         return Part(facts, file.content_hash, url=file.address)
+
+    @property
+    def _sends_frames(self) -> bool:
+        """Whether key frames may be sent of a film."""
+        return self.sending.scale and self._rules.views > 1
+
+    def _address(self, file: File) -> str:
+        """Return the address by which a picture is sent, if it is."""
+        return file.address if file.lasts or self.sending.send != "auto" else ""
+
+    def _takes(self, file: File, facts: Facts) -> bool:
+        """Whether a picture can surely be sent, as it is or as a copy; raises InputError where it surely cannot."""
+        from relance.media.rules import check
+
+        how, rules, address = self.sending, self._rules, self._address(file)
+        if address and how.send == "url":
+            check(facts, rules)
+            return True
+        written = next((each for each in ("image/jpeg", "image/png") if each in rules.image_formats), "")
+        if facts.media_type in rules.image_formats and not how.scale:
+            check(facts, rules, inline=not address or how.send == "data")
+            return True
+        if not written:
+            return False
+        check(replace(facts, media_type=written, size=0), replace(rules, max_pixels=0) if how.scale else rules)
+        # A JPEG has less than a byte a pixel; whether a larger picture fits shows when it is written.
+        return how.scale or facts.width * facts.height <= rules.max_inline_bytes(written)
 
     def _check_film(self, file: File, facts: Facts) -> None:
         from relance.media.rules import check

@@ -105,7 +105,8 @@ class Looks:
         )  # fmt: skip
         told = self.refused.get(document_id(item.uri)) if not runtime.full else None
         look = Look(item, row, memory, request, read_refusal(item, self._mark, told) if told else None)
-        before = memory.row
+        look = replace(look, request=replace(request, caption=self._fused(look)))
+        request, before = look.request, memory.row
         if row is None or runtime.full or row["fingerprint"] != runtime.fingerprints.of(item):
             return look
         if before is None:  # an earlier version of relance wrote it
