@@ -204,3 +204,37 @@ def test_a_picture_that_was_known_is_looked_at_again_where_its_vector_has_gone_m
     assert (report.added, report.embedded, report.failed) == (2, 2, 0), reasons(index)
     monkeypatch.undo()
     assert media_rows(index) == media_rows(gallery.fresh(index))
+
+
+def _warnings(index: Any) -> dict[str, str]:
+    return {row.uri: row.reason for row in index.failures() if row.indexed}
+
+
+def test_what_of_a_picture_is_not_embedded_is_said_as_long_as_it_is_so(gallery: Any, web: Any) -> None:
+    said = "it moves: the first of 4 frames is embedded"
+    url = web.put("/1.gif", moving(4), media_type="image/gif")
+    table(gallery, url)
+    index = gallery.index()
+    report = index.ingest().media
+    assert [each.reason for each in report.warnings] == [said]
+    report = index.ingest().media
+    assert (report.unchanged, report.warned, _warnings(index)) == (1, 0, {"m.csv#0": said}), "as of texts: said once"
+    gallery.write("m.csv", f"id,url,caption\n0,{url},another caption\n")
+    assert [each.reason for each in gallery.index().plan().media.warnings] == [said]
+    report = index.ingest().media
+    assert (report.changed, [each.reason for each in report.warnings]) == (1, [said])
+    assert _warnings(index) == {"m.csv#0": said}
+    web.put("/1.gif", moving(1), media_type="image/gif")
+    assert index.ingest().media.changed == 1
+    assert _warnings(index) == {}
+
+
+def test_a_view_that_is_left_out_and_one_that_moves_are_both_said_in_every_run(gallery: Any, web: Any) -> None:
+    source = {"type": "files", "root": str(gallery.folder), "include": ["m.csv"],
+              "rows": {"url": "url", "url_separator": "|"}}  # fmt: skip
+    table(gallery, f"{web.put('/1.gif', moving(4))}|{web.url}/gone.png")
+    index = gallery.index(sources=[source])
+    for _ in range(2):
+        (warning,) = index.ingest().media.warnings
+        assert warning.reason.startswith("1 of 2 views left out: ")
+        assert warning.reason.endswith("; it moves: the first of 4 frames is embedded")

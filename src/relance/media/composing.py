@@ -154,7 +154,7 @@ def _name(request: MediaRequest, info: MediaInfo) -> Media:
 
 
 def _info(
-    request: MediaRequest, parts: list[Part], memory: dict[str, Validators], warnings: tuple[str, ...]
+    request: MediaRequest, parts: list[Part], memory: dict[str, Validators], left_out: tuple[str, ...]
 ) -> MediaInfo | DocumentError:
     first = parts[0].facts
     kind: MediaKind = "images" if parts[0].copied else first.kind
@@ -182,7 +182,8 @@ def _info(
         size=sum(part.facts.size for part in parts),
         known=memory,
         parts=sum(part.count for part in parts),
-        warnings=(*warnings, *(part.warning for part in parts if part.warning)),
+        left_out=left_out,
+        warning="; ".join(part.warning for part in parts if part.warning),
     )
 
 

@@ -46,6 +46,7 @@ class Remembered:
         shown_at: digest of the addresses that the row shows.
         last_seen: ISO time of the last run that found it, where a later one found nothing.
         missed: runs since then.
+        warning: what of it is not embedded.
     """
 
     kind: MediaKind
@@ -60,6 +61,7 @@ class Remembered:
     shown_at: str = ""
     last_seen: str = ""
     missed: int = 0
+    warning: str = ""
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -140,7 +142,8 @@ class MediaInfo:
         size: bytes of all parts.
         known: what to ask the addresses by the next time, by their identities.
         parts: pictures in it.
-        warnings: views that were left out, and what of it is not embedded.
+        left_out: why views of it were left out.
+        warning: what of the others is not embedded.
         guessed: whether nobody has looked at it yet.
     """
 
@@ -157,7 +160,8 @@ class MediaInfo:
     size: int = 0
     known: dict[str, Validators] = field(default_factory=dict)
     parts: int = 1
-    warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    warning: str = ""
     files: tuple[str, ...] = ()
     guessed: bool = False
 
@@ -166,11 +170,11 @@ class MediaInfo:
         """Make the info of what a row was made of the last time, without its content: its vector should be there."""
         known = {name: request.known[name] for place in request.addresses
                  if (name := request.identity(place)) in request.known}  # fmt: skip
-        left_out = {name: each.left_out for name, each in known.items() if each.left_out}
         return cls(
             was.kind, was.content_hash, request.shown,
             media_type=was.media_type, width=was.width, height=was.height, duration_s=was.duration_s, size=was.size,
-            known=known, parts=was.parts, warnings=tuple(left_out.values()),
+            known=known, parts=was.parts, left_out=tuple(each.left_out for each in known.values() if each.left_out),
+            warning=was.warning,
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -127,19 +128,21 @@ class Looks:
             self._miss(look, found)
         elif found is None:  # the addresses still have what they had
             self.unchanged += 1
-            self._warn(look, [each.left_out for each in look.request.known.values() if each.left_out])
+            left_out = [each.left_out for each in look.request.known.values() if each.left_out]
+            if left_out:  # it was asked for again; any other warning stays as it is while the row does
+                self._warn(look, left_out, look.memory.row.warning if look.memory.row is not None else "")
         else:
             self.guessed += found.guessed
-            self._warn(look, found.warnings)
+            self._warn(look, found.left_out, found.warning)
             self._write(look, found, fused=self._fused(look))
 
     def _fused(self, look: Look) -> str:
         media = self.runtime.spec.media
         return look.payload["caption"] if media is not None and media.embedding.fuse else ""
 
-    def _warn(self, look: Look, warnings: Any) -> None:
-        if warnings:
-            reason = f"{len(warnings)} of {len(look.request.places)} views left out: {'; '.join(warnings)}"
+    def _warn(self, look: Look, left_out: Sequence[str], warning: str) -> None:
+        views = f"{len(left_out)} of {len(look.request.places)} views left out: {'; '.join(left_out)}"
+        if reason := "; ".join(filter(None, [views if left_out else "", warning])):
             self.failed.append(Failure(look.item.uri, reason, "load", indexed=True))
 
     def _write(self, look: Look, found: MediaInfo, *, fused: str, last_seen: str = "", missed: int = 0,
@@ -149,7 +152,7 @@ class Looks:
         content_hash = look.content_hash(found, last_seen)
         made = Remembered(
             found.kind, found.content_hash, found.media_type, found.width, found.height, found.duration_s, found.size,
-            fused, found.parts, look.shown_at, last_seen, missed,
+            fused, found.parts, look.shown_at, last_seen, missed, found.warning,
         )  # fmt: skip
         versions = runtime.fingerprints.versions(item, MediaMemory(item.version, found.known, made).text)
         if row is not None and row["content_hash"] == content_hash and not runtime.full:
