@@ -132,6 +132,11 @@ class Media:
     tokens: int = 0
     files: tuple[str, ...] = ()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it has something to be sent; one whose vector is known has not."""
+        return bool(self.urls or self.data or self.files)
+
     def contents(self) -> list[bytes]:
         """Return the files themselves, those that lie in the staging area included."""
         return [*self.data, *(Path(path).read_bytes() for path in self.files)]

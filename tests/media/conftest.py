@@ -8,6 +8,12 @@ import pytest
 
 
 @pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the test's server for a public one, whose addresses the service is sent."""
+    monkeypatch.setattr("relance.media.fetch.FetchPolicy.allows_url", lambda *_: False)
+
+
+@pytest.fixture
 def filled(gallery: Any, web: Any) -> Any:
     """Four colours in a folder, a table, two documents and on the web."""
     for name, colour in (("a", "red"), ("b", "green")):

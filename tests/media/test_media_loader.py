@@ -14,6 +14,7 @@ from relance.errors import DocumentError, RetryableError
 from relance.media.fetch import FetchPolicy
 from relance.media.loader import MediaLoader
 from relance.media.request import MediaInfo, MediaRequest, Validators, is_address
+from relance.media.sending import Sending
 
 PLUS = MODELS["tongyi-embedding-vision-plus"].media
 assert PLUS is not None
@@ -29,7 +30,7 @@ def lookup() -> Generator[Open]:
     from contextlib import ExitStack
 
     with ExitStack() as exits:
-        yield lambda policy=POLICY, **options: exits.enter_context(MediaLoader(policy, RULES, **options))
+        yield lambda policy=POLICY, **options: exits.enter_context(MediaLoader(policy, RULES, Sending(**options)))
 
 
 def look(*places: str, files: dict[str, bytes] | None = None, public: str = "", known: dict[str, Validators] | None = None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from media_rows import media_rows, reasons, versions
 
+from relance.documents import digest
 from relance.embedding.providers.dashscope.models import MODELS
 from relance.errors import BudgetError
 from relance.media.fetch import FetchPolicy
@@ -122,6 +124,87 @@ def test_what_expired_since_it_was_listed_is_asked_by_the_address_its_table_has_
     assert reasons(index) == {}
 
 
+@pytest.fixture
+def expiring(gallery: Any, web: Any) -> Callable[..., list[str]]:
+    """Let a table or page name a picture whose address expires as soon as relance has looked at it.
+
+    Returns its addresses: the one that expires, one of the next day, and that of another picture.
+    """
+
+    def begin(write: Callable[[str], Any], now: int) -> list[str]:
+        urls = [web.put("/1.png" + SIGNED.format(day), gallery.png()) for day in (1, 2)]
+        urls.append(web.put("/other.png" + SIGNED.format(1), gallery.png("green")))
+        web.put("/well.png", gallery.png("blue"))
+        write(urls[0])
+        old, asked = urls[0].removeprefix(web.url), []
+
+        def expire(path: str) -> None:
+            asked.append(path)
+            if asked.count(old) == 2:  # now the service asks
+                web.pages[old].status = 403
+                write(urls[now])
+
+        web.before = expire
+        return urls
+
+    return begin
+
+
+def _bytes_sent(emulator: Any) -> int:
+    return sum(request["body"].count("data:image/png;base64,") for request in emulator.requests())
+
+
+@pytest.mark.parametrize("form", ["table", "page"])
+@pytest.mark.usefixtures("public")
+def test_what_expired_before_the_service_came_is_sent_by_the_address_of_today(
+    gallery: Any, web: Any, emulator: Any, expiring: Any, form: str
+) -> None:
+    def write(url: str) -> None:
+        if form == "table":
+            gallery.write("m.csv", f"id,url,caption\n1,{url},mill\n2,{web.url}/well.png,well\n")
+        else:
+            gallery.write("docs/a.md", f"# A\n\n![mill]({url})\n\n![well]({web.url}/well.png)\n")
+
+    urls = expiring(write, 1)
+    index = gallery.index()
+    report = index.ingest().media
+    assert (report.added, report.failed, _bytes_sent(emulator)) == (2, 0, 0), reasons(index)
+    assert (urls[1].removeprefix(web.url), 200) in web.take(), "the service has fetched it there"
+    web.before = lambda _: None
+    report = index.ingest().media
+    assert (report.changed, report.embedded, report.failed) == (1, 0, 0)
+    (row,) = [row for row in media_rows(index).values() if row["text"] == "mill"]
+    assert row["url"] == urls[1], "the next run writes down the address of today"
+
+
+@pytest.mark.parametrize("now", [0, 2], ids=["no newer address", "another picture"])
+@pytest.mark.usefixtures("public")
+def test_without_an_address_of_today_the_picture_that_was_looked_at_is_sent(
+    gallery: Any, web: Any, emulator: Any, expiring: Any, now: int
+) -> None:
+    def write(url: str) -> None:
+        gallery.write("m.csv", f"id,url,caption\n1,{url},mill\n2,{web.url}/well.png,well\n")
+
+    expiring(write, now)
+    index = gallery.index()
+    report = index.ingest().media
+    assert (report.added, report.failed, _bytes_sent(emulator)) == (2, 0, 1), reasons(index)
+    assert media_rows(index)["m.csv#1"]["content_hash"] == digest("file", gallery.png())
+
+
+@pytest.mark.usefixtures("public")
+def test_with_neither_the_failure_says_what_was_tried(gallery: Any, web: Any, expiring: Any) -> None:
+    def write(url: str) -> None:
+        gallery.write("m.csv", f"id,url,caption\n1,{url},mill\n2,{web.url}/well.png,well\n")
+
+    expiring(write, 0)
+    index = gallery.index(media=gallery.media(send="url"))
+    assert index.ingest().media.failed == 1
+    reason = reasons(index)["m.csv#1"]
+    assert "m.csv has no newer address of it, and media.send: url forbids to send the file itself" in reason
+    assert "Signature" not in reason
+
+
 class Public(FetchPolicy):
     """A policy to which the test's server is a public one."""
 
@@ -135,7 +218,7 @@ def test_an_address_that_expires_soon_is_not_sent_but_its_picture(gallery: Any, 
     soon, late = (web.put(dated + lasts, gallery.png()) for lasts in ("60", "9999999999"))
     side = MODELS["tongyi-embedding-vision-plus"].media
     assert side is not None
-    with MediaLoader(Public(allow=("127.0.0.1",), max_bytes=1 << 20, timeout_s=5), side.rules, send="auto") as loader:
+    with MediaLoader(Public(allow=("127.0.0.1",), max_bytes=1 << 20, timeout_s=5), side.rules) as loader:
         one, two = loader.load([MediaRequest("a", (url,), lambda _: b"", lambda _: "", {}) for url in (soon, late)])
     assert isinstance(one, MediaInfo)
     assert isinstance(two, MediaInfo)

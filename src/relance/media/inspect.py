@@ -12,7 +12,7 @@ from relance.media import Facts
 from relance.media.sniff import sniff
 from relance.parsers.media_types import media_type_of
 
-__all__ = ["MAX_PIXELS", "inspect", "open_film", "open_image"]
+__all__ = ["MAX_PIXELS", "check_whole", "describe", "inspect", "open_film", "open_image"]
 
 # Where Pillow begins to warn: a quarter of a gibibyte of RGB.
 MAX_PIXELS = 89_478_485
@@ -70,19 +70,41 @@ def inspect(data: bytes, uri: str) -> Facts:
     """Say what an image or video is, by its content; `uri` is where it came from, for the message.
 
     An image's size is read from its header before anything is decoded; one of more than 89,478,485 pixels is refused.
-    Truncated and damaged files are found where that takes a tenth of a second or so: JPEG (decoded at an eighth of
-    its size), PNG (checksums), other images of up to 4 million pixels. Videos are probed, not decoded. Safe in threads.
+    Truncated and damaged files are found as by `check_whole`. Videos are probed, not decoded. Safe in threads.
 
     Raises:
         DocumentError: empty, no image or video whatever its name says, damaged, or a decompression bomb.
         MissingExtraError: the extra `media` is not installed.
     """
+    facts = describe(data, uri)
+    check_whole(data, facts, uri)
+    return facts
+
+
+def describe(data: bytes, uri: str) -> Facts:
+    """Say what an image or video is by its header alone; raises as `inspect`, but not for what is cut off later."""
     media_type = sniff(data)
     if media_type in _PLUGINS:
         return _image(data, media_type, uri)
     if media_type in _DEMUXERS:
         return _video(data, media_type, uri)
     raise DocumentError(uri, _refusal(data, media_type, uri))
+
+
+def check_whole(data: bytes, facts: Facts, uri: str) -> None:
+    """Raise DocumentError for an image that is cut off or damaged, where that takes a tenth of a second or so.
+
+    That is JPEG (decoded at an eighth of its size), PNG (checksums), and others of up to 4 million pixels.
+    """
+    if facts.kind != "image":
+        return
+    try:
+        with open_image(data, facts.media_type) as image:
+            _decode(image, facts.media_type)
+    except MissingExtraError:
+        raise
+    except Exception as error:  # plugins raise anything on hostile input
+        raise DocumentError(uri, _damaged(facts.media_type, error)) from None
 
 
 def open_image(data: bytes, media_type: str) -> Any:
@@ -126,7 +148,6 @@ def _image(data: bytes, media_type: str, uri: str) -> Facts:
             if _is_turned(image, media_type):
                 width, height = height, width
             frames = _frames(image, data, media_type)
-            _decode(image, media_type)
     except (DocumentError, MissingExtraError):
         raise
     except Exception as error:  # plugins raise anything on hostile input

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import astuple, fields
 from functools import partial
 from importlib.metadata import version
 from types import MappingProxyType
@@ -16,23 +15,21 @@ from relance.config.fingerprint import fingerprint
 from relance.documents import Media, MediaKind, digest
 from relance.errors import (
     ConfigurationError,
-    DocumentError,
-    GoneDocumentError,
     InputError,
     MissingExtraError,
     RelanceError,
-    RetryableError,
     StoppedError,
 )
 from relance.http.byte_gate import ByteGate, Held
 from relance.http.event_loop import event_loop
-from relance.media.answers import Answers, all_there, is_same, refusal, renewed, validators
+from relance.media.composing import Composer
 from relance.media.fetch import FetchPolicy
 from relance.media.fetch.declared import host_rules
-from relance.media.prepare import Animated
-from relance.media.request import MediaInfo, MediaRequest, RefusedMediaError, Validators, hash_of, is_address
+from relance.media.known import Known
+from relance.media.outcomes import Outcomes, is_same, refusal, renewed
+from relance.media.request import MediaInfo, MediaRequest, Validators, hash_of, is_address
 from relance.media.rules import MediaRules
-from relance.media.sending import Part, Send, Sender
+from relance.media.sending import Sender, Sending
 from relance.media.spill import Spill
 
 if TYPE_CHECKING:
@@ -54,19 +51,14 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class MediaLoader:
     """Loads many things at once, on the process's event loop; a context manager."""
 
-    def __init__(self, policy: FetchPolicy, rules: MediaRules, *, send: Send = "auto",  # noqa: PLR0913
-                 scale: bool = False,
-                 upload: bool = False, animated: Animated = "first", buffer: int = 64 << 20, spill: Spill | None = None,
+    def __init__(self, policy: FetchPolicy, rules: MediaRules, sending: Sending | None = None, *,
+                 buffer: int = 64 << 20, spill: Spill | None = None, known: Known | None = None,
                  stop: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
-        self._policy = policy
+        self._policy, self._rules, self._sending = policy, rules, sending or Sending()
         self._stop = stop
-        self._rules = rules
-        self._send = send
-        self._scale = scale
-        self._upload = upload
-        self._animated: Animated = animated
         self._buffer = buffer
-        self._sender = Sender(rules, policy, send=send, scale=scale, upload=upload, animated=animated, spill=spill)
+        self._sender = Sender(rules, policy, self._sending, spill)
+        self._composer = Composer(self._sender, known)
         self._gate: ByteGate | None = None
         self._expected = min(_EXPECTED, buffer)
         self._exits = contextlib.ExitStack()
@@ -89,8 +81,7 @@ class MediaLoader:
         """A short hash of all that decides whether a file is refused."""
         rules = [getattr(self._rules, each.name) for each in fields(self._rules)]
         plain = [sorted(each) if isinstance(each, frozenset) else each for each in rules]
-        rest = self._send, self._scale, self._upload, self._animated, self._policy.max_bytes
-        return fingerprint(version("relance"), plain, *rest)
+        return fingerprint(version("relance"), plain, *astuple(self._sending), self._policy.max_bytes)
 
     def load(self, requests: list[MediaRequest]) -> list[MediaInfo | RelanceError | None]:
         """Load; None stands for what has not changed, an error for what cannot be had or used.
@@ -126,7 +117,8 @@ class MediaLoader:
                     hashes.append(known_hash or digest("address", name))
                     guessed |= not known_hash
                 else:
-                    hashes.append(self._sender.part(request, place, None, scale=False).content_hash)
+                    file = self._sender.file(request, place, None)
+                    hashes.append(self._sender.part(file, scale=False).content_hash)
             except (InputError, MissingExtraError) as error:
                 return refusal(request, place, error)
         return MediaInfo(kind, hash_of(hashes), request.places[0], parts=len(hashes), guessed=guessed)
@@ -147,10 +139,7 @@ class MediaLoader:
             from relance.media.resending import Resender
 
             fetcher, decoders = self._opened()
-            forbidden = "media.send: url forbids to send the file itself; auto does so" if self._send == "url" else ""
-            self._resender = Resender(
-                fetcher, decoders, self._rules, self._scale, self._upload, forbidden, Counter()
-            )  # fmt: skip
+            self._resender = Resender(fetcher, decoders, self._composer, forbidden=self._sending.send == "url")
         return self._resender
 
     def _opened(self) -> tuple[Fetcher, CapacityLimiter]:
@@ -160,7 +149,9 @@ class MediaLoader:
             from relance.media.fetch import Fetcher
             from relance.media.head import check_head
 
-            self._fetcher = Fetcher(self._policy, look=partial(check_head, rules=self._rules, scale=self._scale))
+            self._fetcher = Fetcher(
+                self._policy, look=partial(check_head, rules=self._rules, scale=self._sending.scale)
+            )
             # A picture of 90 million pixels is a quarter of a gibibyte once decoded, and more at once is not faster.
             self._gate = ByteGate(self._buffer)
             self._decoders = CapacityLimiter(os.cpu_count() or 1)
@@ -194,67 +185,34 @@ class MediaLoader:
     async def _look(self, request: MediaRequest, held: Held) -> MediaInfo | RelanceError | None:
         from anyio.to_thread import run_sync
 
-        answers = await self._fetch(request)
-        if isinstance(answers, MediaRequest):  # nothing is new, except until when it need not be asked again
-            keeps = request.same and answers is request
-            return MediaInfo.again(answers, answers.before) if answers.before and not keeps else None
-        sizes = [len(each.data) for each in answers.values() if not isinstance(each, RelanceError)]
+        outcomes = await self._fetch(request)
+        if isinstance(outcomes, MediaRequest):  # nothing is new, except until when it need not be asked again
+            keeps = request.same and outcomes is request
+            return MediaInfo.again(outcomes, outcomes.before) if outcomes.before and not keeps else None
+        sizes = [len(each.data) for each in outcomes.values() if not isinstance(each, RelanceError)]
         held.resize(sum(sizes))
         if sizes:  # those to come are probably like these, and it is better to be wrong about the smaller ones
             self._expected = max(*sizes, self._expected // 2, _LEAST_EXPECTED)
-        parts: list[Part] = []
-        errors: list[DocumentError] = []
-        memory: dict[str, Validators] = {}
-        extras = True
-        for place in request.places:
-            answer = answers.get(place)
-            known = validators(answer)
-            try:
-                if isinstance(answer, RelanceError):
-                    raise answer
-                parts.append(await run_sync(self._sender.kept, request, place, answer, limiter=self._decoders))
-            except (InputError, MissingExtraError) as error:
-                extras &= not isinstance(error, MissingExtraError)
-                errors.append(refusal(request, place, error))
-                known = replace(known, left_out=errors[-1].reason)
-            except RetryableError as error:
-                if request.views == "all" or request.before is not None:
-                    return error  # what the index has of it is better than a part of it
-                errors.append(DocumentError(request.uri, str(error)))
-                known = replace(known, left_out=str(error))
-            except RelanceError as error:
-                return error
-            if answer is not None:
-                memory[request.identity(place)] = known
-        if errors and (request.views == "all" or not parts):
-            first = next((error for error in errors if not isinstance(error, GoneDocumentError)), errors[0])
-            return RefusedMediaError.of(first, memory) if extras and all_there(answers) else first
-        mixed = len({bool(part.url) for part in parts}) > 1  # a set is sent in one way
-        if mixed and self._send == "auto" and all(part.facts.kind == "image" for part in parts):
-            try:
-                parts = await run_sync(self._sender.all_as_data, request, parts, answers)
-            except InputError as error:
-                return refusal(request, request.uri, error)
-        return self._found(request, parts, memory, tuple(error.reason for error in errors))
+        return await run_sync(self._composer.compose, request, outcomes, limiter=self._decoders)
 
-    async def _fetch(self, request: MediaRequest) -> Answers | MediaRequest:
+    async def _fetch(self, request: MediaRequest) -> Outcomes | MediaRequest:
         """Ask all addresses; the request itself, or a renewed one, if they still have what they had."""
         addresses = request.addresses
         known = {place: was for place in addresses if (was := request.was(place)) is not None}
         if len(known) < len(addresses) or not (request.same or (request.before is not None and not request.unasked)):
             known = {}
-        answers: Answers = {}
+        outcomes: Outcomes = {}
         for place in addresses:
-            answers[place] = await self._ask(place, known.get(place, Validators()))
+            outcomes[place] = await self._ask(place, known.get(place, Validators()))
         # The same content under new validators is written down: the next run can then ask by them.
-        if known and all(is_same(answer, known[place]) for place, answer in answers.items()):
-            return renewed(request, answers)
-        if request.views == "all" and any(isinstance(answer, RelanceError) for answer in answers.values()):
-            return answers
-        for place, answer in answers.items():  # several parts have one vector: one that is new needs them all
+        if known and all(is_same(answer, known[place]) for place, answer in outcomes.items()):
+            return renewed(request, outcomes)
+        if request.views == "all" and any(isinstance(answer, RelanceError) for answer in outcomes.values()):
+            return outcomes
+        for place, answer in outcomes.items():  # several parts have one vector: one that is new needs them all
             if not isinstance(answer, RelanceError) and answer.unchanged:
-                answers[place] = await self._ask(place, Validators())
-        return answers
+                outcomes[place] = await self._ask(place, Validators())
+        return outcomes
 
     async def _ask(self, place: str, was: Validators) -> Fetched | RelanceError:
         assert self._fetcher is not None  # noqa: S101  # _load_all opened it
@@ -265,45 +223,6 @@ class MediaLoader:
         except RelanceError as error:
             return error
 
-    def _found(
-        self, request: MediaRequest, parts: list[Part], memory: dict[str, Validators], warnings: tuple[str, ...]
-    ) -> MediaInfo | DocumentError:
-        first = parts[0].facts
-        kind: MediaKind = "images" if len(parts[0].media_types) > 1 or parts[0].is_film_in_frames else first.kind
-        if len(parts) > 1:
-            if any(part.facts.kind == "video" for part in parts):
-                return DocumentError(
-                    request.uri, "several views of one thing can be images only; give a video its own row"
-                )
-            kind = "images"
-            if len({bool(part.url) for part in parts}) > 1:
-                return DocumentError(
-                    request.uri, "some of its images have public addresses and some do not; set media.send"
-                )
-        return MediaInfo(
-            kind=kind,
-            content_hash=hash_of([part.content_hash for part in parts]),
-            shown=request.shown,
-            urls=tuple(part.url for part in parts if part.url),
-            data=tuple(data for part in parts for data in part.data),
-            files=tuple(path for part in parts for path in part.files),
-            media_types=tuple(
-                each
-                for waits in (False, True)
-                for part in parts
-                if bool(part.files) == waits
-                for each in part.media_types
-            ),
-            media_type=first.media_type,
-            width=first.width,
-            height=first.height,
-            duration_s=first.duration_s if first.kind == "video" else None,
-            size=sum(part.facts.size for part in parts),
-            known=memory,
-            parts=sum(max(1, len(part.media_types)) for part in parts),
-            warnings=(*warnings, *(part.warning for part in parts if part.warning)),
-        )
-
 
 def open_media_loader(
     spec: MediaSpec,
@@ -312,6 +231,7 @@ def open_media_loader(
     scale: bool,
     stop: Callable[[], bool] = lambda: False,
     spill: Spill | None = None,
+    known: Known | None = None,
 ) -> MediaLoader:
     """Prepare to load what a model takes; ConfigurationError for one of texts, or `allow` with what is no host."""
     if rules is None:
@@ -323,5 +243,5 @@ def open_media_loader(
         connections=fetch.connections, patience_s=fetch.patience_s, hosts=host_rules(fetch),
         recheck_s=fetch.recheck_s, proxy=fetch.proxy.get_secret_value(), proxy_dns=fetch.proxy_dns,
     )  # fmt: skip
-    return MediaLoader(policy, rules, send=spec.send, scale=scale, upload=spec.embedding.lends,
-                       animated=spec.animated, buffer=int(spec.buffer), spill=spill, stop=stop)  # fmt: skip
+    sending = Sending(spec.send, scale=scale, upload=spec.embedding.lends, animated=spec.animated)
+    return MediaLoader(policy, rules, sending, buffer=int(spec.buffer), spill=spill, known=known, stop=stop)

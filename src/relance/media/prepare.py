@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from relance.errors import InputError
@@ -12,7 +12,7 @@ from relance.media.plain import is_plain
 from relance.media.rules import MediaRules
 from relance.media.scale import copy, fits
 
-__all__ = ["Animated", "Copies", "evenly", "film_copies", "picture_copies"]
+__all__ = ["Animated", "Copies", "evenly", "film_copies", "film_outlooks", "picture_copies", "picture_outlook"]
 
 Animated = Literal["first", "frames"]
 
@@ -38,6 +38,11 @@ class Copies:
     mark: str = ""
     warning: str = ""
 
+    @property
+    def count(self) -> int:
+        """Pictures that are sent, also where they are not made yet."""
+        return int(self.mark.rpartition(":")[2] or 1)
+
 
 def picture_copies(
     data: bytes, facts: Facts, rules: MediaRules, *, scale: bool = False, animated: Animated = "first"
@@ -61,18 +66,27 @@ def picture_copies(
 
 
 def _picture_copies(data: bytes, facts: Facts, rules: MediaRules, *, scale: bool, animated: Animated) -> Copies | None:
-    moves = facts.frames > 1
-    if moves and animated == "frames" and rules.views > 1:
-        places = evenly(facts.frames, min(_FRAMES, rules.views))
+    copies = picture_outlook(facts, rules, animated=animated)
+    if copies.mark:
+        places = evenly(facts.frames, copies.count)
         made = [copy(data, facts, rules, shrink=scale, frame=place) for place in places]
-        warning = f"it moves: {len(places)} of {facts.frames} frames are embedded" if len(places) < facts.frames else ""
-        return _copies(made, f"frames:{len(places)}", warning)
-    warning = f"it moves: the first of {facts.frames} frames is embedded" if moves else ""
+        return _with(copies, made)
     if facts.media_type in rules.image_formats and is_plain(data, facts) and (fits(facts, rules) or not scale):
-        return Copies((), (), warning=warning) if warning else None
+        return copies if copies.warning else None
     if not rules.image_formats:
         return None
-    return _copies([copy(data, facts, rules, shrink=scale)], "", warning)
+    return _with(copies, [copy(data, facts, rules, shrink=scale)])
+
+
+def picture_outlook(facts: Facts, rules: MediaRules, *, animated: Animated = "first") -> Copies:
+    """Say what `picture_copies` makes, without the pictures: mark and warning."""
+    if facts.frames <= 1:
+        return Copies((), ())
+    if animated == "frames" and rules.views > 1:
+        count = len(evenly(facts.frames, min(_FRAMES, rules.views)))
+        warning = f"it moves: {count} of {facts.frames} frames are embedded" if count < facts.frames else ""
+        return Copies((), (), f"frames:{count}", warning)
+    return Copies((), (), "", f"it moves: the first of {facts.frames} frames is embedded")
 
 
 def film_copies(data: bytes, facts: Facts, rules: MediaRules) -> Copies:
@@ -88,8 +102,17 @@ def film_copies(data: bytes, facts: Facts, rules: MediaRules) -> Copies:
     frames = key_frames(data, facts, min(_FRAMES, rules.views))
     with _decoders.decoding(facts.width * facts.height):
         made = [copy(frame, inspect(frame, "a frame"), rules, shrink=True) for frame in frames]
+    return _with(_film_outlook(facts, len(made)), made)
+
+
+def film_outlooks(facts: Facts, rules: MediaRules) -> list[Copies]:
+    """Say what `film_copies` may make, without the pictures: how many key frames there are is not known before."""
+    return [_film_outlook(facts, count) for count in range(min(_FRAMES, rules.views), 0, -1)]
+
+
+def _film_outlook(facts: Facts, count: int) -> Copies:
     length = f" of {facts.duration_s:g} s" if facts.duration_s else ""
-    return _copies(made, f"key-frames:{len(made)}", f"a film{length}: {len(made)} of its key frames are embedded")
+    return Copies((), (), f"key-frames:{count}", f"a film{length}: {count} of its key frames are embedded")
 
 
 def evenly(count: int, most: int) -> list[int]:
@@ -98,5 +121,5 @@ def evenly(count: int, most: int) -> list[int]:
     return [place * count // wanted for place in range(wanted)]
 
 
-def _copies(made: list[tuple[bytes, Facts]], mark: str, warning: str) -> Copies:
-    return Copies(tuple(data for data, _ in made), tuple(facts.media_type for _, facts in made), mark, warning)
+def _with(copies: Copies, made: list[tuple[bytes, Facts]]) -> Copies:
+    return replace(copies, data=tuple(data for data, _ in made), media_types=tuple(each.media_type for _, each in made))

@@ -46,6 +46,7 @@ class Remembered:
         shown_at: digest of the addresses that the row shows.
         last_seen: ISO time of the last run that found it, where a later one found nothing.
         missed: runs since then.
+        warning: what of it is not embedded.
     """
 
     kind: MediaKind
@@ -60,6 +61,7 @@ class Remembered:
     shown_at: str = ""
     last_seen: str = ""
     missed: int = 0
+    warning: str = ""
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -81,6 +83,7 @@ class MediaRequest:
         identity: which addresses are the same picture.
         before: what the row was made of, where it would be made so again of the same picture.
         views: whether all of several places have to be good, or any.
+        caption: fused with it into its vector; None where its content is needed whether its vector is there or not.
     """
 
     uri: str
@@ -92,6 +95,7 @@ class MediaRequest:
     identity: Identity = field(default_factory=Identity)
     before: Remembered | None = None
     views: Literal["all", "any"] = "all"
+    caption: str | None = None
 
     def was(self, place: str) -> Validators | None:
         """Say what a place had the last time; None where that is not known."""
@@ -138,7 +142,8 @@ class MediaInfo:
         size: bytes of all parts.
         known: what to ask the addresses by the next time, by their identities.
         parts: pictures in it.
-        warnings: views that were left out, and what of it is not embedded.
+        left_out: why views of it were left out.
+        warning: what of the others is not embedded.
         guessed: whether nobody has looked at it yet.
     """
 
@@ -155,21 +160,21 @@ class MediaInfo:
     size: int = 0
     known: dict[str, Validators] = field(default_factory=dict)
     parts: int = 1
-    warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    warning: str = ""
     files: tuple[str, ...] = ()
     guessed: bool = False
 
     @classmethod
     def again(cls, request: MediaRequest, was: Remembered) -> MediaInfo:
-        """Make the info of what a row was made of the last time, at the addresses it has now."""
+        """Make the info of what a row was made of the last time, without its content: its vector should be there."""
         known = {name: request.known[name] for place in request.addresses
                  if (name := request.identity(place)) in request.known}  # fmt: skip
-        left_out = {name: each.left_out for name, each in known.items() if each.left_out}
         return cls(
             was.kind, was.content_hash, request.shown,
-            urls=tuple(place for place in request.addresses if request.identity(place) not in left_out),
             media_type=was.media_type, width=was.width, height=was.height, duration_s=was.duration_s, size=was.size,
-            known=known, parts=was.parts, warnings=tuple(left_out.values()),
+            known=known, parts=was.parts, left_out=tuple(each.left_out for each in known.values() if each.left_out),
+            warning=was.warning,
         )  # fmt: skip
 
 

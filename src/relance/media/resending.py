@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from relance.documents import Media, digest
-from relance.errors import InputError, RelanceError, RetryableError
-from relance.media.request import hash_of
+from relance.documents import Media
+from relance.errors import InputError, RelanceError
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
 
-    from relance.media.fetch import Fetched, Fetcher
-    from relance.media.rules import MediaRules
+    from relance.media.composing import Composer
+    from relance.media.fetch import Fetcher
 
 __all__ = ["Resender"]
 
@@ -25,24 +23,18 @@ __all__ = ["Resender"]
 _ENOUGH = 3
 
 
-@dataclass(slots=True)
 class Resender:
     """Fetches files once more and gives them to be sent; belongs to the event loop of its fetcher.
 
-    Attributes:
-        rules: of the model.
-        scale: whether images are made smaller where they have to be.
-        upload: whether the service is lent videos.
-        forbidden: why files are not sent at all; empty where they are.
+    Args:
+        composer: decides what is sent of a file, as it does for those that have no address.
+        forbidden: whether nothing but addresses may be sent.
     """
 
-    fetcher: Fetcher
-    decoders: CapacityLimiter
-    rules: MediaRules
-    scale: bool
-    upload: bool
-    forbidden: str
-    _hosts: Counter[str]
+    def __init__(self, fetcher: Fetcher, decoders: CapacityLimiter, composer: Composer, *, forbidden: bool) -> None:
+        self._fetcher, self._decoders, self._composer = fetcher, decoders, composer
+        self._forbidden = forbidden
+        self._hosts: Counter[str] = Counter()
 
     async def instead(self, media: Media) -> Media:
         """Give the files behind the addresses of a thing.
@@ -52,18 +44,10 @@ class Resender:
         from anyio.to_thread import run_sync
 
         self._hosts.update(_hosts(media))
-        if self.forbidden:
-            raise InputError(self.forbidden)
-        parts: list[tuple[str, bytes, str]] = []
-        for url in media.urls:
-            fetched = await self.fetcher.fetch(url)
-            parts.append(await run_sync(self._part, url, fetched, limiter=self.decoders))
-        hashes = [content_hash for content_hash, _, _ in parts]
-        if media.content_hash != hash_of(hashes):
-            raise RetryableError("what is at its address has changed since it was looked at; the next run takes it")
-        return replace(
-            media, urls=(), data=tuple(data for _, data, _ in parts), media_types=tuple(kind for _, _, kind in parts)
-        )
+        if self._forbidden:
+            raise InputError("media.send: url forbids to send the file itself; auto does so")
+        fetched = [await self._fetcher.fetch(url) for url in media.urls]
+        return await run_sync(self._composer.instead, media, fetched, limiter=self._decoders)
 
     async def prepared(self, inputs: Sequence[Any]) -> list[Any]:
         """Replace what is at hosts from which the service could fetch nothing so far."""
@@ -77,27 +61,6 @@ class Resender:
                 return value  # the service says so again
 
         return await asyncio.gather(*map(ready, inputs))
-
-    def _part(self, url: str, fetched: Fetched) -> tuple[str, bytes, str]:
-        from relance.media.inspect import inspect
-        from relance.media.rules import check
-
-        facts, content_hash = inspect(fetched.data, url), digest("file", fetched.data)
-        if facts.kind == "video":
-            check(facts, self.rules)
-            if not self.upload:
-                raise InputError(
-                    "a video is sent by its address only; with media.embedding.upload: true the service is lent the "
-                    "file (DashScope in Beijing)"
-                )
-        elif self.scale:
-            from relance.media.scale import scale
-
-            data, scaled = scale(fetched.data, facts, self.rules)
-            return content_hash, data, scaled.media_type
-        else:
-            check(facts, self.rules, inline=True)
-        return content_hash, fetched.data, facts.media_type
 
 
 def _hosts(media: Media) -> set[str]:

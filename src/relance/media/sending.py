@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from relance.documents import digest
-from relance.errors import DocumentError, InputError, RelanceError
+from relance.errors import InputError
 from relance.media import Facts
-from relance.media.answers import Answers
 from relance.media.fetch import FetchPolicy
 from relance.media.identity import expiry
 from relance.media.prepare import Animated, Copies
@@ -20,17 +19,58 @@ from relance.media.spill import Spill
 if TYPE_CHECKING:
     from relance.media.fetch import Fetched
 
-__all__ = ["Part", "Send", "Sender"]
-
-Send = Literal["auto", "url", "data"]
+__all__ = ["NO_ADDRESS", "File", "Part", "Sender", "Sending"]
 
 # Without so many seconds left, a signed address may have expired when the service comes to fetch it.
 _LEAST_LIFE_S = 900.0
+NO_ADDRESS = (
+    "a video is sent by its address only: name that, set `public_url` of its source, or with media.embedding.upload: "
+    "true the service is lent the file (DashScope in Beijing)"
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Sending:
+    """What a spec says of how files are sent.
+
+    Attributes:
+        send: addresses or files; `auto` sends addresses that last.
+        scale: what is too large is made smaller.
+        upload: the service takes films as files.
+        animated: which pictures of an animation are sent.
+    """
+
+    send: Literal["auto", "url", "data"] = "auto"
+    scale: bool = False
+    upload: bool = False
+    animated: Animated = "first"
+
+
+@dataclass(slots=True, frozen=True)
+class File:
+    """What is at one of the places of a thing.
+
+    Attributes:
+        name: what messages call it.
+        address: where a service may fetch it; empty where it cannot.
+        lasts: whether `auto` sends a picture by that address.
+    """
+
+    name: str
+    data: bytes
+    content_hash: str
+    address: str = ""
+    lasts: bool = False
 
 
 @dataclass(slots=True, frozen=True)
 class Part:
-    """A file that was looked at and may be sent: what it is, and what is sent of it."""
+    """A file that was looked at and may be sent: what it is, and what is sent of it, if that is made already.
+
+    Attributes:
+        count: pictures that are sent of it.
+        copied: whether they are another thing than the file: some frames of it.
+    """
 
     facts: Facts
     content_hash: str
@@ -39,19 +79,18 @@ class Part:
     files: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ()
     warning: str = ""
-    place: str = ""
+    count: int = 1
+    copied: bool = False
 
     @classmethod
     def of(cls, facts: Facts, content_hash: str, copies: Copies) -> Part:
         """Make a part of which copies are sent."""
         if copies.mark:
             content_hash = digest("copies", content_hash, copies.mark)
-        return cls(facts, content_hash, "", copies.data, (), copies.media_types, copies.warning)
-
-    @property
-    def is_film_in_frames(self) -> bool:
-        """Whether pictures are sent of a film."""
-        return self.facts.kind == "video" and self.media_types[:1] != () and self.media_types[0].startswith("image/")
+        return cls(
+            facts, content_hash, data=copies.data, media_types=copies.media_types, warning=copies.warning,
+            count=copies.count, copied=bool(copies.mark),
+        )  # fmt: skip
 
 
 class Sender:
@@ -60,92 +99,125 @@ class Sender:
     Args:
         rules: what the model takes.
         policy: names hosts that are asked although they are private: a service cannot reach those.
-        send: addresses or files; `auto` sends addresses that last.
-        scale: what is too large is made smaller.
-        upload: the service takes films as files.
-        animated: which pictures of an animation are sent.
+        sending: what the spec says.
         spill: where what is sent waits; None is memory.
     """
 
-    def __init__(self, rules: MediaRules, policy: FetchPolicy, *, send: Send = "auto",
-                 scale: bool = False, upload: bool = False, animated: Animated = "first",
-                 spill: Spill | None = None) -> None:  # fmt: skip
-        self._rules, self._policy, self._send, self._scale = rules, policy, send, scale
-        self._upload, self._spill = upload, spill
-        self._animated: Animated = animated
+    def __init__(self, rules: MediaRules, policy: FetchPolicy, sending: Sending, spill: Spill | None = None) -> None:
+        self._rules, self._policy, self.sending, self._spill = rules, policy, sending, spill
 
-    def part(self, request: MediaRequest, place: str, fetched: Fetched | None, *, scale: bool = True) -> Part:
-        """Check one file and decide how it is sent; without `scale`, what could be made smaller counts as good."""
+    def file(self, request: MediaRequest, place: str, fetched: Fetched | None) -> File:
+        """Take what was fetched from a place, or read it; raises DocumentError."""
         from relance.media.addresses import data_url
+
+        if fetched is not None:
+            lasts = not (self._policy.allows_url(place) or _expires(place))
+            return File(place, fetched.data, fetched.content_hash, place, lasts)
+        if place.startswith("data:"):
+            name, data, address = request.uri, data_url(place), ""
+        else:
+            name, data, address = place, request.read(place), request.public_url(place)
+        return File(name, data, digest("file", data), address)
+
+    def outlooks(self, file: File) -> list[Part]:
+        """Say what `part` would make of a file, by its header: one of these. Empty where it might refuse it.
+
+        Raises InputError and MissingExtraError.
+        """
+        from relance.media.inspect import describe
+        from relance.media.prepare import film_outlooks, picture_outlook
+
+        facts = describe(file.data, file.name)
+        if facts.kind == "image":
+            copies = [picture_outlook(facts, self._rules, animated=self.sending.animated)]
+            return [Part.of(facts, file.content_hash, each) for each in copies if self._takes(file, facts)]
+        try:
+            self._check_film(file, facts)
+        except InputError:
+            if not self._sends_frames:
+                raise
+            return [Part.of(facts, file.content_hash, each) for each in film_outlooks(facts, self._rules)]
+        return [Part(facts, file.content_hash)]
+
+    def part(self, file: File, *, scale: bool = True) -> Part:
+        """Check a file and decide how it is sent; without `scale`, what could be made smaller counts as good."""
         from relance.media.inspect import inspect
         from relance.media.prepare import picture_copies
         from relance.media.rules import check
 
-        if fetched is not None:
-            data, address = fetched.data, place
-        elif place.startswith("data:"):
-            data, address = data_url(place), ""
-        else:
-            data, address = request.read(place), request.public_url(place)
-        facts = inspect(data, request.uri if place.startswith("data:") else place)
-        content_hash = digest("file", data)
+        how, facts = self.sending, inspect(file.data, file.name)
         if facts.kind == "video":
-            return self._film(request, data, facts, content_hash, address, scale=scale)
-        if self._send == "auto" and (fetched is None or self._policy.allows_url(place) or _expires(place)):
-            address = ""
+            return self._film(file, facts, scale=scale)
+        address = self._address(file)
         copies = None
-        if not address or self._send != "url":  # else the address is sent, whatever is behind it
-            if not scale and (self._scale or facts.media_type not in self._rules.image_formats):
-                return Part(facts, content_hash)
-            copies = picture_copies(data, facts, self._rules, scale=self._scale, animated=self._animated)
+        if not address or how.send != "url":  # else the address is sent, whatever is behind it
+            if not scale and (how.scale or facts.media_type not in self._rules.image_formats):
+                return Part(facts, file.content_hash)
+            copies = picture_copies(file.data, facts, self._rules, scale=how.scale, animated=how.animated)
         if copies is not None and copies.data:
-            return Part.of(facts, content_hash, copies)
+            return Part.of(facts, file.content_hash, copies)
         warning = copies.warning if copies is not None else ""
-        inline = not address or self._send == "data"
+        inline = not address or how.send == "data"
         check(facts, self._rules, inline=inline)
         if not inline:
-            return Part(facts, content_hash, url=address, warning=warning)
-        return Part(facts, content_hash, data=(data,), media_types=(facts.media_type,), warning=warning)
+            return Part(facts, file.content_hash, url=address, warning=warning)
+        return Part(facts, file.content_hash, data=(file.data,), media_types=(facts.media_type,), warning=warning)
 
-    def kept(self, request: MediaRequest, place: str, fetched: Fetched | None) -> Part:
+    def kept(self, file: File) -> Part:
         """Check a file, and let what is sent of it wait where there is room."""
-        part = replace(self.part(request, place, fetched), place=place)
+        part = self.part(file)
         if self._spill is None or not self._spill.takes(sum(map(len, part.data))):
             return part
         return replace(part, data=(), files=tuple([self._spill.keep(each) for each in part.data]))
 
-    def all_as_data(self, request: MediaRequest, parts: list[Part], answers: Answers) -> list[Part]:
-        """Send all pictures of a set within the request: some of them could be sent by an address."""
-        return [self._as_data(request, part, answers) if part.url else part for part in parts]
-
-    def _as_data(self, request: MediaRequest, part: Part, answers: Answers) -> Part:
-        """Send a picture within the request that could be sent by its address."""
-        from relance.media.rules import check
-
-        check(part.facts, self._rules, inline=True)
-        answer = answers.get(part.place)
-        data = request.read(part.place) if answer is None or isinstance(answer, RelanceError) else answer.data
-        return replace(part, url="", data=(data,), media_types=(part.facts.media_type,))
-
-    def _film(self, request: MediaRequest, data: bytes, facts: Facts, content_hash: str, address: str, *,
-              scale: bool) -> Part:  # fmt: skip
+    def _film(self, file: File, facts: Facts, *, scale: bool) -> Part:
         """Decide how a film is sent: as it is, or where the spec allows by key frames."""
         from relance.media.prepare import film_copies
-        from relance.media.rules import check
 
         try:
-            check(facts, self._rules)
-            if not address and not self._upload:
-                reason = "a video is sent by its address only: name that, or set `public_url` of its source"
-                raise DocumentError(request.uri, reason)
+            self._check_film(file, facts)
         except InputError:
-            if not self._scale or self._rules.views < 2:
+            if not self._sends_frames:
                 raise
-            copies = film_copies(data, facts, self._rules) if scale else Copies((), ())
-            return Part.of(facts, content_hash, copies)
-        if not address:
-            return Part(facts, content_hash, data=(data,), media_types=(facts.media_type,))
-        return Part(facts, content_hash, url=address)
+            copies = film_copies(file.data, facts, self._rules) if scale else Copies((), ())
+            return Part.of(facts, file.content_hash, copies)
+        if not file.address:
+            return Part(facts, file.content_hash, data=(file.data,), media_types=(facts.media_type,))
+        return Part(facts, file.content_hash, url=file.address)
+
+    @property
+    def _sends_frames(self) -> bool:
+        """Whether key frames may be sent of a film."""
+        return self.sending.scale and self._rules.views > 1
+
+    def _address(self, file: File) -> str:
+        """Return the address by which a picture is sent, if it is."""
+        return file.address if file.lasts or self.sending.send != "auto" else ""
+
+    def _takes(self, file: File, facts: Facts) -> bool:
+        """Whether a picture can surely be sent, as it is or as a copy; raises InputError where it surely cannot."""
+        from relance.media.rules import check
+
+        how, rules, address = self.sending, self._rules, self._address(file)
+        if address and how.send == "url":
+            check(facts, rules)
+            return True
+        written = next((each for each in ("image/jpeg", "image/png") if each in rules.image_formats), "")
+        if facts.media_type in rules.image_formats and not how.scale:
+            check(facts, rules, inline=not address or how.send == "data")
+            return True
+        if not written:
+            return False
+        check(replace(facts, media_type=written, size=0), replace(rules, max_pixels=0) if how.scale else rules)
+        # A JPEG has less than a byte a pixel; whether a larger picture fits shows when it is written.
+        return how.scale or facts.width * facts.height <= rules.max_inline_bytes(written)
+
+    def _check_film(self, file: File, facts: Facts) -> None:
+        from relance.media.rules import check
+
+        check(facts, self._rules)
+        if not file.address and not self.sending.upload:
+            raise InputError(NO_ADDRESS)
 
 
 def _expires(place: str) -> bool:

@@ -35,7 +35,7 @@ class Listing:
             fingerprint=runtime.fingerprints.of, only=only, full=runtime.full,
             spared=runtime.fingerprints.spared, stopped=stopped,
             batch_items=min(part.batch_items, runtime.spec.limits.batch_documents) * scale,
-            batch_bytes=part.batch_bytes * scale,
+            batch_bytes=part.batch_bytes * (1 if part.media else scale),
         )  # fmt: skip
         self._ended = False
         self._error: BaseException | None = None

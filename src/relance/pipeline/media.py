@@ -12,6 +12,7 @@ from relance.embedding.embedder import vector_key
 from relance.errors import DocumentError, InputError, RelanceError
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import items_of
+from relance.pipeline.items import table_of as items_table
 from relance.pipeline.media_look import Look, Looks
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, filled, media_of, table_of
 from relance.pipeline.texts import counted
@@ -52,6 +53,7 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:
     tables = {
         "documents": table_of(seen.documents, seen.rows),
         "touched": pa.Table.from_pylist(seen.touched, schema=DOCUMENTS),
+        "items": items_table(seen.items, [False] * len(seen.items)),
     }
     counts = Counts(
         {"unchanged": seen.unchanged}, tuple(seen.failed), gone=tuple(seen.gone), guessed=seen.guessed
@@ -102,7 +104,8 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         "input_tokens": pc.struct_field(media, "tokens"),
     }
     rows = filled(columns, CHUNKS, n)
-    return batch.becomes({"chunks": rows, "documents": counted(documents, rows), "touched": batch["touched"]}, Counts())
+    tables = {"chunks": rows, "documents": counted(documents, rows)}
+    return batch.becomes(tables | {name: batch[name] for name in ("touched", "items")}, Counts())
 
 
 def memories(manifest: Manifest) -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -75,11 +76,13 @@ class Looks:
         refused: memories of failures by the ids of documents.
         gone: ids of documents that are to be removed by the rule for what is missing.
         guessed: documents of which nobody knows yet what they show.
+        items: of `documents`, but for those that are pictures inside a page.
     """
 
     runtime: Runtime
     refused: dict[str, str] = field(default_factory=dict)
     documents: list[Document] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     touched: list[dict[str, Any]] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
@@ -103,7 +106,8 @@ class Looks:
         )  # fmt: skip
         told = self.refused.get(document_id(item.uri)) if not runtime.full else None
         look = Look(item, row, memory, request, read_refusal(item, self._mark, told) if told else None)
-        before = memory.row
+        look = replace(look, request=replace(request, caption=self._fused(look)))
+        request, before = look.request, memory.row
         if row is None or runtime.full or row["fingerprint"] != runtime.fingerprints.of(item):
             return look
         if before is None:  # an earlier version of relance wrote it
@@ -124,19 +128,21 @@ class Looks:
             self._miss(look, found)
         elif found is None:  # the addresses still have what they had
             self.unchanged += 1
-            self._warn(look, [each.left_out for each in look.request.known.values() if each.left_out])
+            left_out = [each.left_out for each in look.request.known.values() if each.left_out]
+            if left_out:  # it was asked for again; any other warning stays as it is while the row does
+                self._warn(look, left_out, look.memory.row.warning if look.memory.row is not None else "")
         else:
             self.guessed += found.guessed
-            self._warn(look, found.warnings)
+            self._warn(look, found.left_out, found.warning)
             self._write(look, found, fused=self._fused(look))
 
     def _fused(self, look: Look) -> str:
         media = self.runtime.spec.media
         return look.payload["caption"] if media is not None and media.embedding.fuse else ""
 
-    def _warn(self, look: Look, warnings: Any) -> None:
-        if warnings:
-            reason = f"{len(warnings)} of {len(look.request.places)} views left out: {'; '.join(warnings)}"
+    def _warn(self, look: Look, left_out: Sequence[str], warning: str) -> None:
+        views = f"{len(left_out)} of {len(look.request.places)} views left out: {'; '.join(left_out)}"
+        if reason := "; ".join(filter(None, [views if left_out else "", warning])):
             self.failed.append(Failure(look.item.uri, reason, "load", indexed=True))
 
     def _write(self, look: Look, found: MediaInfo, *, fused: str, last_seen: str = "", missed: int = 0,
@@ -146,7 +152,7 @@ class Looks:
         content_hash = look.content_hash(found, last_seen)
         made = Remembered(
             found.kind, found.content_hash, found.media_type, found.width, found.height, found.duration_s, found.size,
-            fused, found.parts, look.shown_at, last_seen, missed,
+            fused, found.parts, look.shown_at, last_seen, missed, found.warning,
         )  # fmt: skip
         versions = runtime.fingerprints.versions(item, MediaMemory(item.version, found.known, made).text)
         if row is not None and row["content_hash"] == content_hash and not runtime.full:
@@ -176,6 +182,10 @@ class Looks:
             last_seen=datetime.fromisoformat(last_seen) if last_seen else None,
         )  # fmt: skip
         self.documents.append(document)
+        if not any(
+            place.startswith("data:") for place in look.request.places
+        ):  # those are in memory already, and large
+            self.items.append(item)
         self.rows.append({
             "doc_id": document.id, "uri": item.uri, "parent": document_id(item.parent) if item.parent else None,
             "collection": False, "content_hash": content_hash, "title": document.title, "chunks": 0, "tokens": 0,

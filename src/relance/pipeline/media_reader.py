@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -53,6 +54,7 @@ class MediaReader:
         self._parsers, self._media, self._section = parsers, media, source.spec
         self.identity = Identity(media.identity)
         self._fresh: dict[str, tuple[float, dict[str, Sequence[str]]]] = {}
+        self._reading = threading.Lock()
         self._kinds = _Kinds(source.spec, parsers, media)
         self._encoding = codec(self._section.encoding) if self._section.encoding else ""
         self._base = source.context.folder
@@ -113,13 +115,14 @@ class MediaReader:
 
     def _addresses_now(self, collection: Item) -> dict[str, Sequence[str]]:
         """Return the addresses of all rows, read now or a moment ago: many batches may ask at once."""
-        read_at, found = self._fresh.get(collection.uri, (float("-inf"), {}))
-        if time.monotonic() - read_at >= _FRESH_S:
-            self.remembered.pop(collection.uri, None)
-            rows = (row for row in self.rows(collection) if isinstance(row, Item) and row.row is not None)
-            found = {row.uri: row.row["urls"] for row in rows if row.row is not None}
-            self._fresh[collection.uri] = time.monotonic(), found
-        return found
+        with self._reading:
+            read_at, found = self._fresh.get(collection.uri, (float("-inf"), {}))
+            if time.monotonic() - read_at >= _FRESH_S:
+                self.remembered.pop(collection.uri, None)
+                rows = (row for row in self.rows(collection) if isinstance(row, Item) and row.row is not None)
+                found = {row.uri: row.row["urls"] for row in rows if row.row is not None}
+                self._fresh[collection.uri] = time.monotonic(), found
+            return found
 
     def public_url(self, uri: str) -> str:
         """Say where a service can fetch a file of this source; empty if the spec does not say so."""

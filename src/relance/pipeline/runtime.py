@@ -19,6 +19,7 @@ from relance.store.embeddings import EmbeddingStore
 from relance.store.index_tables import space_of
 
 if TYPE_CHECKING:
+    from relance.documents import Media
     from relance.embedding.budget import CostMeter
     from relance.embedding.embedder import Embedded
     from relance.embedding.runtime import EmbeddingLoop
@@ -99,6 +100,7 @@ class Runtime:
         """What looks at images and videos."""
         with self._opening:
             if self._loader is None:
+                from relance.media.known import Known
                 from relance.media.loader import open_media_loader
                 from relance.media.spill import Spill
 
@@ -106,9 +108,17 @@ class Runtime:
                 rules, scale = self.provider.info.media_rules, self.spec.media.oversize == "scale"
                 # Where workers share no disk, a batch carries its pictures.
                 spill = Spill(self.staging.open) if isinstance(self.staging, Staging) else None
-                loader = open_media_loader(self.spec.media, rules, scale=scale, stop=self.stopped, spill=spill)
+                known = Known(self._are_bought)
+                loader = open_media_loader(
+                    self.spec.media, rules, scale=scale, stop=self.stopped, spill=spill, known=known
+                )  # fmt: skip
                 self._loader = self._exits.enter_context(loader)
         return self._loader
+
+    def _are_bought(self, things: Sequence[Media]) -> list[bool]:
+        from relance.embedding.embedder import vector_key
+
+        return self.cache.contains([vector_key(self.provider.info.space, "document", each) for each in things]).tolist()
 
     @cached_property
     def pictures(self) -> dict[str, str]:

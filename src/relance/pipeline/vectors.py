@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from relance.embedding.budget import Budget, CostMeter
 from relance.errors import RetryableError, StoppedError
-from relance.media.spill import forget
 from relance.pipeline.counts import Counts
+from relance.pipeline.items import items_of
 from relance.store.failures import Failure
 from relance.store.vector_table import dense_matrix
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from relance.embedding.embedder import Embedded
+    from relance.embedding.job import Instead
     from relance.pipeline.batch import Batch
     from relance.pipeline.grant import Grant
     from relance.pipeline.parts import Part
@@ -41,16 +42,25 @@ def embed(runtime: Runtime, part: Part, batch: Batch, grant: Grant) -> Batch:
     refused = {i: grant.refused[key] for i, key in enumerate(keys) if key in grant.refused and not at[i]}
     if not (at.any() or refused):
         return batch.becomes(dict(batch.tables), Counts())
-    result = _obtain(runtime, part, chunks.filter(pa.array(at)), grant)
-    places = np.flatnonzero(at)
+    lost: dict[int, str] = {}
     if part.media:
-        paths = pc.struct_field(chunks.filter(pa.array(at))["media"].combine_chunks(), "files").flatten()
-        forget(paths.to_pylist())
+        from relance.pipeline.media_inputs import MediaInputs
+
+        pictures = MediaInputs(runtime, chunks.filter(pa.array(at)), items_of(batch["items"]), grant.keys)
+        lost = {i: pictures.failures[key] for i, key in enumerate(keys) if at[i] and key in pictures.failures}
+        inputs = [each for each, i in zip(pictures.inputs, np.flatnonzero(at).tolist(), strict=True) if i not in lost]
+        at[list(lost)] = False
+        result = _obtain(runtime, inputs, chunks.filter(pa.array(at)), grant, instead=pictures.instead)
+        pictures.forget()
+    else:
+        some = chunks.filter(pa.array(at))
+        result = _obtain(runtime, part.inputs(some), some, grant)
+    places = np.flatnonzero(at)
     refused |= {int(places[i]): reason for i, reason in result.failures.items()}
     tables = dict(batch.tables) | {"chunks": _with_vectors(runtime, chunks, has, places, result)}
     reasons: dict[str, tuple[str, str]] = {}
     uris, ids = chunks["uri"], chunks["doc_id"]
-    for i, reason in sorted(refused.items()):
+    for i, reason in sorted((refused | lost).items()):
         reasons.setdefault(ids[i].as_py(), (uris[i].as_py(), reason))
     failures = tuple(Failure(uri, reason, "embed") for uri, reason in reasons.values())
     counts = {"reused": float(result.reused + result.duplicates)}
@@ -74,20 +84,15 @@ def without(tables: dict[str, pa.Table], doc_ids: list[str]) -> dict[str, pa.Tab
     }
 
 
-def _obtain(runtime: Runtime, part: Part, chunks: pa.Table, grant: Grant) -> Embedded:
+def _obtain(runtime: Runtime, inputs: list[Any], chunks: pa.Table, grant: Grant, *,
+            instead: Instead | None = None) -> Embedded:  # fmt: skip
     elsewhere = runtime.meter is None
     if elsewhere:
         runtime.embedder.share(grant.share)
     refusals = runtime.embedder.refusals
-    inputs, keys, instead = part.inputs(chunks), chunks["key"].to_pylist(), None
-    if part.media:
-        instead = runtime.loader.instead
-        bought = [at for at, key in enumerate(keys) if key in grant.keys]
-        for at, value in zip(bought, runtime.loader.prepared([inputs[at] for at in bought]), strict=True):
-            inputs[at] = value
     try:
         return runtime.embedder.call(
-            inputs, tokens_of(chunks), keys=keys, meter=_meter(runtime, grant), instead=instead
+            inputs, tokens_of(chunks), keys=chunks["key"].to_pylist(), meter=_meter(runtime, grant), instead=instead
         )  # fmt: skip
     except RetryableError as error:
         if runtime.stopped():

@@ -1,4 +1,4 @@
-"""What the addresses of a thing answered, and what is remembered of that."""
+"""What came of the addresses of a thing, and what is remembered of that."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from relance.media.request import MediaRequest, Validators, is_address
 if TYPE_CHECKING:
     from relance.media.fetch import Fetched
 
-__all__ = ["Answers", "all_there", "is_same", "refusal", "renewed", "validators"]
+__all__ = ["Outcomes", "all_there", "is_same", "refusal", "renewed", "validators"]
 
 # What came of each address that was asked: what it gave, or why that is nothing.
-Answers = dict[str, "Fetched | RelanceError"]
+Outcomes = dict[str, "Fetched | RelanceError"]
 # Seconds: a promise that is longer by less is not worth a commit.
 _WORTH_WRITING_S = 3600
 
 
-def validators(answer: Fetched | RelanceError | None) -> Validators:
+def validators(outcome: Fetched | RelanceError | None) -> Validators:
     """Return what to ask an address by the next time; empty where it gave nothing."""
-    if isinstance(answer, RefusedBodyError):
-        answer = answer.found
-    if answer is None or isinstance(answer, RelanceError):
+    if isinstance(outcome, RefusedBodyError):
+        outcome = outcome.found
+    if outcome is None or isinstance(outcome, RelanceError):
         return Validators()
     return Validators(
-        answer.etag, answer.last_modified, answer.size, answer.content_hash, fresh_until=answer.fresh_until
+        outcome.etag, outcome.last_modified, outcome.size, outcome.content_hash, fresh_until=outcome.fresh_until
     )
 
 
-def all_there(answers: Answers) -> bool:
+def all_there(outcomes: Outcomes) -> bool:
     """Whether there was something at all addresses, be it of no use."""
-    there = [isinstance(each, RefusedBodyError) or not isinstance(each, RelanceError) for each in answers.values()]
+    there = [isinstance(each, RefusedBodyError) or not isinstance(each, RelanceError) for each in outcomes.values()]
     return bool(there) and all(there)
 
 
-def renewed(request: MediaRequest, answers: Answers) -> MediaRequest:
+def renewed(request: MediaRequest, outcomes: Outcomes) -> MediaRequest:
     """Note until when addresses that have not changed need not be asked, where that is worth writing down."""
     known = dict(request.known)
     gained = 0
-    for place, answer in answers.items():
+    for place, outcome in outcomes.items():
         was = known[request.identity(place)]
-        if not isinstance(answer, RelanceError) and answer.fresh_until:
-            gained = max(gained, answer.fresh_until - was.fresh_until)
-            known[request.identity(place)] = replace(was, fresh_until=answer.fresh_until)
+        if not isinstance(outcome, RelanceError) and outcome.fresh_until:
+            gained = max(gained, outcome.fresh_until - was.fresh_until)
+            known[request.identity(place)] = replace(was, fresh_until=outcome.fresh_until)
     return replace(request, known=known) if gained >= _WORTH_WRITING_S else request
 
 
-def is_same(answer: Fetched | RelanceError, was: Validators) -> bool:
+def is_same(outcome: Fetched | RelanceError, was: Validators) -> bool:
     """Whether an address still has what it had, be it nothing that is of use."""
-    if isinstance(answer, RelanceError):
+    if isinstance(outcome, RelanceError):
         return bool(was.left_out) and not was.content_hash
-    return answer.unchanged or validators(answer) == replace(was, left_out="")
+    return outcome.unchanged or validators(outcome) == replace(was, left_out="")
 
 
 def refusal(request: MediaRequest, place: str, error: InputError | MissingExtraError) -> DocumentError:
