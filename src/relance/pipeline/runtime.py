@@ -106,9 +106,10 @@ class Runtime:
 
                 assert self.spec.media is not None  # noqa: S101  # as above
                 rules, scale = self.provider.info.media_rules, self.spec.media.oversize == "scale"
-                # Where workers share no disk, a batch carries its pictures.
-                spill = Spill(self.staging.open) if isinstance(self.staging, Staging) else None
-                known = Known(self._are_bought)
+                # Where workers share no disk, a batch carries its pictures, also those that may be asked for after all.
+                shared = isinstance(self.staging, Staging)
+                spill = Spill(self.staging.open) if shared else None
+                known = Known(self._are_bought) if shared else None
                 loader = open_media_loader(
                     self.spec.media, rules, scale=scale, stop=self.stopped, spill=spill, known=known
                 )  # fmt: skip

@@ -58,14 +58,13 @@ def embed(runtime: Runtime, part: Part, batch: Batch, grant: Grant) -> Batch:
     places = np.flatnonzero(at)
     refused |= {int(places[i]): reason for i, reason in result.failures.items()}
     tables = dict(batch.tables) | {"chunks": _with_vectors(runtime, chunks, has, places, result)}
-    reasons: dict[str, tuple[str, str]] = {}
+    reasons: dict[str, Failure] = {}
     uris, ids = chunks["uri"], chunks["doc_id"]
     for i, reason in sorted((refused | lost).items()):
-        reasons.setdefault(ids[i].as_py(), (uris[i].as_py(), reason))
-    failures = tuple(Failure(uri, reason, "embed") for uri, reason in reasons.values())
+        reasons.setdefault(ids[i].as_py(), Failure(uris[i].as_py(), reason, "embed", retryable=i in lost))
     counts = {"reused": float(result.reused + result.duplicates)}
     refusals = {keys[i]: reason for i, reason in refused.items()}
-    return batch.becomes(without(tables, list(reasons)), Counts(counts, failures, refusals))
+    return batch.becomes(without(tables, list(reasons)), Counts(counts, tuple(reasons.values()), refusals))
 
 
 def missing(batch: Batch) -> list[str]:
