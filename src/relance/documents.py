@@ -205,6 +205,9 @@ class MediaDocument(Document):
         duration_s: seconds, of videos.
         size: bytes.
         last_seen: when it was last found, where it is gone; else None.
+        kind: what it is to people: a film is a `video`, also where pictures of it are embedded.
+        moments: where in a film the pictures of `media` are, in seconds, if each gets a row of its own.
+        moment_s: where in a film it is, in seconds, if its table says that.
     """
 
     media: Media = Media("image")
@@ -215,6 +218,9 @@ class MediaDocument(Document):
     duration_s: float | None = None
     size: int = 0
     last_seen: datetime | None = None
+    kind: MediaKind = "image"
+    moments: tuple[float, ...] = ()
+    moment_s: float | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -56,8 +56,8 @@ class MediaLoader:
 
     def __init__(self, policy: FetchPolicy, rules: MediaRules, *, send: Send = "auto",  # noqa: PLR0913
                  scale: bool = False,
-                 upload: bool = False, animated: Animated = "first", buffer: int = 64 << 20, spill: Spill | None = None,
-                 stop: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
+                 upload: bool = False, animated: Animated = "first", key_frames: int = 0, buffer: int = 64 << 20,
+                 spill: Spill | None = None, stop: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
         self._policy = policy
         self._stop = stop
         self._rules = rules
@@ -65,8 +65,10 @@ class MediaLoader:
         self._scale = scale
         self._upload = upload
         self._animated: Animated = animated
+        self._key_frames = key_frames
         self._buffer = buffer
-        self._sender = Sender(rules, policy, send=send, scale=scale, upload=upload, animated=animated, spill=spill)
+        self._sender = Sender(rules, policy, send=send, scale=scale, upload=upload, animated=animated,
+                              key_frames=key_frames, spill=spill)  # fmt: skip
         self._gate: ByteGate | None = None
         self._expected = min(_EXPECTED, buffer)
         self._exits = contextlib.ExitStack()
@@ -89,7 +91,7 @@ class MediaLoader:
         """A short hash of all that decides whether a file is refused."""
         rules = [getattr(self._rules, each.name) for each in fields(self._rules)]
         plain = [sorted(each) if isinstance(each, frozenset) else each for each in rules]
-        rest = self._send, self._scale, self._upload, self._animated, self._policy.max_bytes
+        rest = self._send, self._scale, self._upload, self._animated, self._key_frames, self._policy.max_bytes
         return fingerprint(version("relance"), plain, *rest)
 
     def load(self, requests: list[MediaRequest]) -> list[MediaInfo | RelanceError | None]:
@@ -118,6 +120,7 @@ class MediaLoader:
         kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in request.places}
         kind: MediaKind = "images" if len(request.places) > 1 else ("video" if kinds == {"video"} else "image")
         hashes, guessed = [], False
+        moments: tuple[float, ...] = ()
         for place in request.places:
             try:
                 if is_address(place):
@@ -125,11 +128,16 @@ class MediaLoader:
                     known_hash = was.content_hash or known_elsewhere.get(name, "")
                     hashes.append(known_hash or digest("address", name))
                     guessed |= not known_hash
+                    if kind == "video":  # it has so many at most
+                        moments = tuple(map(float, range(self._key_frames)))
                 else:
-                    hashes.append(self._sender.part(request, place, None, scale=False).content_hash)
+                    part = self._sender.part(request, place, None, scale=False)
+                    hashes.append(part.content_hash)
+                    moments = part.moments if len(request.places) == 1 else ()
             except (InputError, MissingExtraError) as error:
                 return refusal(request, place, error)
-        return MediaInfo(kind, hash_of(hashes), request.places[0], parts=len(hashes), guessed=guessed)
+        kind = "image" if moments and kind == "video" else kind
+        return MediaInfo(kind, hash_of(hashes), request.places[0], parts=len(hashes), guessed=guessed, moments=moments)
 
     async def instead(self, media: Media) -> Media:
         """Give the file in place of an address that a service could not fetch; see `Resender.instead`."""
@@ -160,7 +168,8 @@ class MediaLoader:
             from relance.media.fetch import Fetcher
             from relance.media.head import check_head
 
-            self._fetcher = Fetcher(self._policy, look=partial(check_head, rules=self._rules, scale=self._scale))
+            self._fetcher = Fetcher(self._policy, look=partial(check_head, rules=self._rules, scale=self._scale,
+                                                         films=bool(self._key_frames)))  # fmt: skip
             # A picture of 90 million pixels is a quarter of a gibibyte once decoded, and more at once is not faster.
             self._gate = ByteGate(self._buffer)
             self._decoders = CapacityLimiter(os.cpu_count() or 1)
@@ -268,6 +277,7 @@ class MediaLoader:
     ) -> MediaInfo | DocumentError:
         first = parts[0].facts
         kind: MediaKind = "images" if len(parts[0].media_types) > 1 or parts[0].is_film_in_frames else first.kind
+        kind = "image" if parts[0].moments else kind
         if len(parts) > 1:
             if any(part.facts.kind == "video" for part in parts):
                 return DocumentError(
@@ -298,8 +308,9 @@ class MediaLoader:
             duration_s=first.duration_s if first.kind == "video" else None,
             size=sum(part.facts.size for part in parts),
             known=memory,
-            parts=sum(max(1, len(part.media_types)) for part in parts),
+            parts=sum(1 if part.moments else max(1, len(part.media_types)) for part in parts),
             warnings=(*warnings, *(part.warning for part in parts if part.warning)),
+            moments=parts[0].moments,
         )
 
 
@@ -322,4 +333,5 @@ def open_media_loader(
         recheck_s=fetch.recheck_s,
     )  # fmt: skip
     return MediaLoader(policy, rules, send=spec.send, scale=scale, upload=spec.embedding.lends,
-                       animated=spec.animated, buffer=int(spec.buffer), spill=spill, stop=stop)  # fmt: skip
+                       animated=spec.animated, key_frames=spec.films.key_frames,
+                       buffer=int(spec.buffer), spill=spill, stop=stop)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from relance.errors import InputError
@@ -12,7 +12,7 @@ from relance.media.plain import is_plain
 from relance.media.rules import MediaRules
 from relance.media.scale import copy, fits
 
-__all__ = ["Animated", "Copies", "evenly", "film_copies", "picture_copies"]
+__all__ = ["Animated", "Copies", "evenly", "film_copies", "film_moments", "picture_copies"]
 
 Animated = Literal["first", "frames"]
 
@@ -31,12 +31,14 @@ class Copies:
         media_types: of each.
         mark: what tells their vector from that of the file; empty where it is meant to be the same.
         warning: what of the file they do not show; empty where they show all of it.
+        moments: where in a film they are, in seconds, if each of them gets a vector of its own.
     """
 
     data: tuple[bytes, ...]
     media_types: tuple[str, ...]
     mark: str = ""
     warning: str = ""
+    moments: tuple[float, ...] = ()
 
 
 def picture_copies(
@@ -83,13 +85,33 @@ def film_copies(data: bytes, facts: Facts, rules: MediaRules) -> Copies:
     if rules.views < 2:
         raise InputError("the model takes no sets of pictures, so that key frames cannot stand for a film")
     from relance.media.films import key_frames
-    from relance.media.inspect import inspect
 
     frames = key_frames(data, facts, min(_FRAMES, rules.views))
-    with _decoders.decoding(facts.width * facts.height):
-        made = [copy(frame, inspect(frame, "a frame"), rules, shrink=True) for frame in frames]
+    made = _frame_copies([each.data for each in frames], facts, rules)
     length = f" of {facts.duration_s:g} s" if facts.duration_s else ""
     return _copies(made, f"key-frames:{len(made)}", f"a film{length}: {len(made)} of its key frames are embedded")
+
+
+def film_moments(data: bytes, facts: Facts, rules: MediaRules, most: int, *, pictures: bool = True) -> Copies:
+    """Make pictures of at most so many key frames of a film, each of which gets a vector of its own.
+
+    Without `pictures` only their moments are found. Raises InputError where the film cannot be decoded;
+    MissingExtraError.
+    """
+    from relance.media.films import key_frames, key_moments
+
+    if not pictures:
+        return Copies((), (), moments=tuple(key_moments(data, facts, most)))
+    frames = key_frames(data, facts, most)
+    made = _copies(_frame_copies([each.data for each in frames], facts, rules), "", "")
+    return replace(made, moments=tuple(each.moment_s for each in frames))
+
+
+def _frame_copies(frames: list[bytes], facts: Facts, rules: MediaRules) -> list[tuple[bytes, Facts]]:
+    from relance.media.inspect import inspect
+
+    with _decoders.decoding(facts.width * facts.height):
+        return [copy(frame, inspect(frame, "a frame"), rules, shrink=True) for frame in frames]
 
 
 def evenly(count: int, most: int) -> list[int]:

@@ -46,6 +46,7 @@ class Remembered:
         shown_at: digest of the addresses that the row shows.
         last_seen: ISO time of the last run that found it, where a later one found nothing.
         missed: runs since then.
+        moments: as in `MediaInfo`.
     """
 
     kind: MediaKind
@@ -60,6 +61,7 @@ class Remembered:
     shown_at: str = ""
     last_seen: str = ""
     missed: int = 0
+    moments: tuple[float, ...] = ()
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -140,6 +142,8 @@ class MediaInfo:
         parts: pictures in it.
         warnings: views that were left out, and what of it is not embedded.
         guessed: whether nobody has looked at it yet.
+        moments: where in a film its pictures are, in seconds, if each has a row and a vector of its own; then `kind`,
+            `data`, `files` and `media_types` are of those, and `parts` is 1.
     """
 
     kind: MediaKind
@@ -158,6 +162,7 @@ class MediaInfo:
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     guessed: bool = False
+    moments: tuple[float, ...] = ()
 
     @classmethod
     def again(cls, request: MediaRequest, was: Remembered) -> MediaInfo:
@@ -165,11 +170,12 @@ class MediaInfo:
         known = {name: request.known[name] for place in request.addresses
                  if (name := request.identity(place)) in request.known}  # fmt: skip
         left_out = {name: each.left_out for name, each in known.items() if each.left_out}
+        good = tuple(place for place in request.addresses if request.identity(place) not in left_out)
         return cls(
             was.kind, was.content_hash, request.shown,
-            urls=tuple(place for place in request.addresses if request.identity(place) not in left_out),
+            urls=() if was.moments else good,  # no service takes a film for a picture
             media_type=was.media_type, width=was.width, height=was.height, duration_s=was.duration_s, size=was.size,
-            known=known, parts=was.parts, warnings=tuple(left_out.values()),
+            known=known, parts=was.parts, warnings=tuple(left_out.values()), moments=tuple(was.moments),
         )  # fmt: skip
 
 

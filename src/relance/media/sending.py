@@ -40,13 +40,15 @@ class Part:
     media_types: tuple[str, ...] = ()
     warning: str = ""
     place: str = ""
+    moments: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, facts: Facts, content_hash: str, copies: Copies) -> Part:
         """Make a part of which copies are sent."""
         if copies.mark:
             content_hash = digest("copies", content_hash, copies.mark)
-        return cls(facts, content_hash, "", copies.data, (), copies.media_types, copies.warning)
+        return cls(facts, content_hash, data=copies.data, media_types=copies.media_types, warning=copies.warning,
+                   moments=copies.moments)  # fmt: skip
 
     @property
     def is_film_in_frames(self) -> bool:
@@ -64,14 +66,15 @@ class Sender:
         scale: what is too large is made smaller.
         upload: the service takes films as files.
         animated: which pictures of an animation are sent.
+        key_frames: most pictures of a film that get a vector each; 0 where it has one vector.
         spill: where what is sent waits; None is memory.
     """
 
     def __init__(self, rules: MediaRules, policy: FetchPolicy, *, send: Send = "auto",
                  scale: bool = False, upload: bool = False, animated: Animated = "first",
-                 spill: Spill | None = None) -> None:  # fmt: skip
+                 key_frames: int = 0, spill: Spill | None = None) -> None:  # fmt: skip
         self._rules, self._policy, self._send, self._scale = rules, policy, send, scale
-        self._upload, self._spill = upload, spill
+        self._upload, self._key_frames, self._spill = upload, key_frames, spill
         self._animated: Animated = animated
 
     def part(self, request: MediaRequest, place: str, fetched: Fetched | None, *, scale: bool = True) -> Part:
@@ -129,10 +132,14 @@ class Sender:
 
     def _film(self, request: MediaRequest, data: bytes, facts: Facts, content_hash: str, address: str, *,
               scale: bool) -> Part:  # fmt: skip
-        """Decide how a film is sent: as it is, or where the spec allows by key frames."""
-        from relance.media.prepare import film_copies
+        """Decide how a film is sent: as it is, or by key frames where the spec says or allows that."""
+        from relance.media.prepare import film_copies, film_moments
         from relance.media.rules import check
 
+        if self._key_frames:
+            # The film itself is not sent, so that it may have any size and format.
+            copies = film_moments(data, facts, self._rules, self._key_frames, pictures=scale)
+            return Part.of(facts, content_hash, copies)
         try:
             check(facts, self._rules)
             if not address and not self._upload:

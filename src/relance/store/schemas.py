@@ -96,6 +96,7 @@ MEDIA_COLUMNS = [
     pa.field("bytes", pa.int64()),
     pa.field("content_hash", pa.string()),
     pa.field("last_seen", _TIME),  # NULL: the last run that asked for it found it
+    pa.field("moment_s", pa.float64()),  # where in a film it is, in seconds; NULL: it is whole
 ]
 
 
@@ -136,7 +137,7 @@ def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, me
 MADE_OF = {"words": "text"}
 
 # Columns that tables of an earlier version may lack; of the failures, too.
-ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen")
+ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen", "moment_s")
 
 # What the writer adds to the rows of a batch: which run wrote them, when, and that readers find them.
 _OF_THE_RUN = ("run_id", "updated_at", "active")
