@@ -235,16 +235,25 @@ def test_a_table_of_an_earlier_version_is_read_and_gets_the_column(gallery: Any)
     assert rows_of(framed, "moment_s") == [(0.0,), (1.0,), (None,)]
 
 
-def test_a_moment_that_a_table_says_is_in_the_column_too(gallery: Any) -> None:
+@pytest.mark.parametrize("table", ["m.csv", "m.jsonl"])
+def test_a_moment_that_a_table_says_is_in_the_column_too(gallery: Any, table: str) -> None:
     gallery.paint("pics/a.png", "red")
-    gallery.write("m.csv", "id,url,caption,moment_s\n1,pics/a.png,a barn,12.5\n")
-    rows = {"url": "url", "caption": "caption", "metadata": ["moment_s"]}
-    source = {"type": "files", "root": str(gallery.folder), "include": ["m.csv"], "rows": rows}
+    gallery.paint("pics/b.png", "blue")
+    rows = [{"url": "pics/a.png", "caption": "a barn", "moment_s": 12.5}, {"url": "pics/b.png", "caption": "a barn"}]
+    lines = ["url,caption,moment_s", *(f"{row['url']},{row['caption']},{row.get('moment_s', '')}" for row in rows)]
+    gallery.write(table, "\n".join(lines if table == "m.csv" else map(json.dumps, rows)))
+    declared = {"url": "url", "caption": "caption", "metadata": ["moment_s"]}
+    source = {"type": "files", "root": str(gallery.folder), "include": [table], "rows": declared}
     index = gallery.index(sources=[source])
     index.ingest()
-    said = json.loads(rows_of(index, "metadata")[0][0])["moment_s"]
-    (hit,) = index.search_media("barn", mode="full-text")
-    assert hit.moment_s == rows_of(index, "moment_s")[0][0] == (said if isinstance(said, float) else None)
+    for colour in ("green", "white"):
+        assert sorted(rows_of(index, "moment_s"), key=str) == [(12.5,), (None,)]
+        for mode in ("full-text", "dense"):
+            hits = index.search_media("barn", mode=mode, floor=0, filter="moment_s > 10")
+            assert [hit.moment_s for hit in hits] == [12.5]
+        index.table(media=True).drop_columns(["moment_s"])  # as an earlier version made it
+        gallery.write("pics/b.png", gallery.png(colour))
+        assert index.ingest().media.changed == 1
 
 
 def test_an_analysis_takes_a_film_for_one_point(gallery: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,15 @@ def each_moment(media: Media, moments: Sequence[float]) -> list[Media]:
 
 
 def moment_in(metadata: Mapping[str, Any], name: str) -> float | None:
-    """Read a moment, in seconds, that the table of a row says; None where it says none, or what is no number."""
+    """Read a moment, in seconds, that the table of a row says; None where it says none, or what is no number.
+
+    Tables in CSV know nothing but text: `"12.5"` is a number, too.
+    """
     value = metadata.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) else None

@@ -10,6 +10,7 @@ import pyarrow as pa
 from relance.embedding.sparse import sparse_type
 
 __all__ = [
+    "ADDED_AS",
     "ADDED_LATER",
     "CATALOG",
     "DOCUMENTS",
@@ -135,6 +136,11 @@ def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, me
 
 # What a column is where nothing else is known, also for rows of an earlier version, which had it not.
 MADE_OF = {"words": "text"}
+
+# What a column is where a table of an earlier version gets it, as SQL; NULL where there is none.
+ADDED_AS = MADE_OF | {
+    "moment_s": "TRY_CAST(btrim(json_extract(json_get(metadata, 'moment_s'), '$'), '\"') AS DOUBLE)",
+}
 
 # Columns that tables of an earlier version may lack; of the failures, too.
 ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen", "moment_s")
