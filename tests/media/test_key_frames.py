@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -151,6 +152,21 @@ def test_a_film_by_address_keeps_its_frames_while_it_cannot_be_had(gallery: Any,
     web.pages["/film.mp4"].status = 200
     assert index.ingest().media.embedded == 0
     assert reasons(index) == {}
+
+
+def test_a_film_whose_vectors_the_cache_has_lost_is_fetched_again(gallery: Any, web: Any) -> None:
+    url = web.put("/film.mp4", gallery.film("red", "blue"), media_type="video/mp4")
+    gallery.write("m.csv", f"id,url,caption\n1,{url},the mill\n")
+    index = key_framed(gallery)
+    index.ingest()
+    for lost in (*(gallery.folder / "db").glob("relance__vectors__*"), gallery.folder / "db/.relance/vectors"):
+        shutil.rmtree(lost)
+    gallery.write("m.csv", f"id,url,caption\n1,{url},an old mill\n")
+    web.take()
+    report = index.ingest().media
+    assert (report.changed, report.embedded, report.failures) == (1, 2, [])
+    assert web.take()[0] == ("/film.mp4", 200)
+    assert {text for (text,) in rows_of(index, "text")} == {"an old mill"}
 
 
 def test_a_hidden_film_is_back_with_the_vectors_it_had(gallery: Any, web: Any) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relance.documents import digest, document_id
+from relance.documents import Media, digest, document_id
 from relance.embedding.embedder import vector_key
 from relance.errors import DocumentError, InputError, RelanceError
 from relance.media.moments import each_moment
+from relance.media.request import MediaInfo
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import items_of
 from relance.pipeline.media_look import Look, Looks
@@ -20,7 +22,6 @@ from relance.store.failures import Failure
 from relance.store.search_words import search_words
 
 if TYPE_CHECKING:
-    from relance.media.request import MediaInfo
     from relance.pipeline.batch import Batch
     from relance.pipeline.runtime import Runtime
     from relance.store.manifest import Manifest
@@ -48,6 +49,7 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:
     else:
         answers = runtime.loader.load([look.asked for look in looks])
         looks, answers = _retried(runtime, seen, looks, answers)
+        _fetch_lost(runtime, looks, answers)
     for look, found in zip(looks, answers, strict=True):
         seen.take(look, found)
     tables = {
@@ -80,6 +82,22 @@ def _retried(
     for at, found in zip(fresh, runtime.loader.load([look.asked for look in fresh.values()]), strict=True):
         answers[at] = found
     return [fresh.get(at, look) for at, look in enumerate(looks)], answers
+
+
+def _fetch_lost(runtime: Runtime, looks: list[Look], answers: list[MediaInfo | RelanceError | None]) -> None:
+    """Fetch films once more of whose key frames the embedding cache has lost the vectors: no address can be sent."""
+    lost = []
+    for at, (look, found) in enumerate(zip(looks, answers, strict=True)):
+        if not isinstance(found, MediaInfo) or not found.moments or found.data or found.files:
+            continue
+        caption = look.memory.row.caption if look.memory.row is not None else ""
+        frames = each_moment(Media(found.kind, content_hash=found.content_hash, caption=caption), found.moments)
+        keys = [vector_key(runtime.provider.info.space, "document", each) for each in frames]
+        if not all(runtime.cache.contains(keys)):
+            lost.append(at)
+    again = [replace(looks[at].request, known={}, same=False, before=None) for at in lost]
+    for at, found in zip(lost, runtime.loader.load(again) if again else [], strict=True):
+        answers[at] = found
 
 
 def chunk(runtime: Runtime, batch: Batch) -> Batch:
