@@ -120,7 +120,7 @@ def test_a_film_by_key_frames_is_one_hit_at_its_moment(run: Run, pictures: Path,
     ran = run("search", str(pictures), "yellow", "--mode", "dense", "--json")
     assert (ran.json["media"][0]["url"], ran.json["media"][0]["moment_s"]) == ("pics/trip.mp4", 2.0)
     shown = run("search", str(pictures), "yellow", "--mode", "dense").out
-    assert (shown.count("trip.mp4"), "video 32×32 4.0 s at 0:02" in shown) == (1, True)
+    assert (shown.count("pics/trip.mp4"), "video 32×32 4.0 s at 0:02" in shown) == (1, True)
     assert run("status", str(pictures), "--json").json["media"]["documents"] == 6
 
 

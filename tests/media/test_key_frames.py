@@ -6,12 +6,15 @@ import json
 import shutil
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pytest
 from media_rows import reasons
+from PIL import Image
 
-from relance.media.films import key_frames, key_moments
+from relance.media.films import key_frames
 from relance.media.inspect import inspect
 from relance.pipeline.doctor import check_up
 
@@ -100,9 +103,9 @@ def test_of_a_film_that_changed_only_the_new_frames_are_there(gallery: Any) -> N
     gallery.paint("b.png")
     index = key_framed(gallery)
     index.ingest()
-    path.write_bytes(gallery.film("green", "white"))
+    path.write_bytes(gallery.film("white", "blue"))
     report = index.ingest().media
-    assert (report.changed, report.embedded) == (1, 2)
+    assert (report.changed, report.embedded, report.reused) == (1, 1, 1), "the blue frame was bought"
     assert rows_of(index, "uri", "moment_s") == [("a.mp4", 0.0), ("a.mp4", 1.0), ("b.png", None)]
     path.unlink()
     assert index.ingest().media.removed == 1
@@ -192,11 +195,13 @@ def test_films_of_any_size_and_kind_are_taken(gallery: Any) -> None:
 
 
 def test_moments_are_those_of_a_player_where_a_film_begins_late(gallery: Any) -> None:
-    data = gallery.film("red", "blue", "yellow", form="mpegts")  # its clock begins at 1.4 s
-    facts = inspect(data, "a")
-    moments = key_moments(data, facts, 3)
-    assert moments[0] == 0.0
-    assert [each.moment_s for each in key_frames(data, facts, 3)] == moments
+    data = gallery.film("red", "lime", "blue", form="mpegts")  # its clock begins at 1.4 s
+    frames = key_frames(data, inspect(data, "a"), 3)
+    assert frames[0].moment_s == 0.0
+    assert frames[-1].moment_s == 2.0
+    for moment_s, picture in frames:
+        shown = np.asarray(Image.open(BytesIO(picture)).convert("RGB"))
+        assert shown[9, 9].argmax() == moment_s, "red, green, blue"
 
 
 def test_switching_between_both_ways_writes_the_films_anew(gallery: Any) -> None:

@@ -12,7 +12,7 @@ from media_rows import media_rows, reasons
 from PIL import Image, ImageCms, ImageDraw
 
 from relance.errors import InputError
-from relance.media.films import key_frames, key_moments
+from relance.media.films import key_frames
 from relance.media.inspect import inspect
 from relance.media.plain import is_plain
 from relance.media.prepare import evenly, film_copies, picture_copies
@@ -291,7 +291,6 @@ def test_key_frames_are_spread_over_a_film() -> None:
     assert [round(image.getpixel((30, 20))[0] / 80) for image in frames] == [0, 1, 2]
     assert {image.size for image in frames} == {(64, 48)}
     assert [each.moment_s for each in key_frames(data, inspect(data, "a"), 3)] == [0.0, 1.0, 2.0]
-    assert key_moments(data, inspect(data, "a"), 3) == [0.0, 1.0, 2.0]
     assert len(key_frames(data, inspect(data, "a"), 30)) == 3, "each once"
     assert len(key_frames(data, replace(inspect(data, "a"), duration_s=0.0), 8)) == 1
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from relance.errors import InputError, MissingExtraError
 from relance.media import Facts
 from relance.media.inspect import open_film
 from relance.media.plain import encode
 
-__all__ = ["KeyFrame", "key_frames", "key_moments"]
-
-T = TypeVar("T")
+__all__ = ["KeyFrame", "key_frames"]
 
 _SIDE = 1280  # pixels of the longer side; models look at a frame at less
 _QUALITY = 92
@@ -31,16 +28,7 @@ def key_frames(data: bytes, facts: Facts, most: int) -> list[KeyFrame]:
     They are found by jumps, so that a long film costs no more than a short one: 10 s of 720p 20 to 120 ms. Raises
     InputError for what cannot be decoded, MissingExtraError without the extra `media`.
     """
-    return _each(data, facts, most, lambda moment_s, frame: KeyFrame(moment_s, _as_jpeg(frame)))
-
-
-def key_moments(data: bytes, facts: Facts, most: int) -> list[float]:
-    """Return the moments of `key_frames`, for a plan, which needs no pictures; raises the same."""
-    return _each(data, facts, most, lambda moment_s, _: moment_s)
-
-
-def _each(data: bytes, facts: Facts, most: int, make: Callable[[float, Any], T]) -> list[T]:
-    found: dict[float, T] = {}
+    found: dict[float, bytes] = {}
     try:
         with open_film(data, facts.media_type) as container:
             stream = container.streams.video[0]
@@ -54,7 +42,7 @@ def _each(data: bytes, facts: Facts, most: int, make: Callable[[float, Any], T])
                     continue
                 moment_s = max(0.0, round((frame.time or 0.0) - first_s, 3))
                 if moment_s not in found:
-                    found[moment_s] = make(moment_s, frame)
+                    found[moment_s] = _as_jpeg(frame)
     except MissingExtraError:
         raise
     except Exception as error:  # FFmpeg's errors are of many classes, some of them OSError and ValueError
@@ -62,7 +50,7 @@ def _each(data: bytes, facts: Facts, most: int, make: Callable[[float, Any], T])
         raise InputError(f"the film cannot be decoded ({detail}); convert it to MP4 with H.264") from None
     if not found:
         raise InputError("the film has no key frame that can be decoded; convert it to MP4 with H.264")
-    return [found[moment_s] for moment_s in sorted(found)]
+    return [KeyFrame(*each) for each in sorted(found.items())]
 
 
 def _as_jpeg(frame: Any) -> bytes:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.config.fingerprint import fingerprint
-from relance.documents import Media, MediaKind, digest
+from relance.documents import Media, MediaKind, Moment, digest
 from relance.errors import (
     ConfigurationError,
     DocumentError,
@@ -120,7 +120,7 @@ class MediaLoader:
         kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in request.places}
         kind: MediaKind = "images" if len(request.places) > 1 else ("video" if kinds == {"video"} else "image")
         hashes, guessed = [], False
-        moments: tuple[float, ...] = ()
+        moments: tuple[Moment, ...] = ()
         for place in request.places:
             try:
                 if is_address(place):
@@ -129,7 +129,8 @@ class MediaLoader:
                     hashes.append(known_hash or digest("address", name))
                     guessed |= not known_hash
                     if kind == "video":  # it has so many at most
-                        moments = tuple(map(float, range(self._key_frames)))
+                        frames = range(self._key_frames)
+                        moments = tuple(Moment(float(at), digest("moment", hashes[-1], str(at))) for at in frames)
                 else:
                     part = self._sender.part(request, place, None, scale=False)
                     hashes.append(part.content_hash)

@@ -7,26 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from relance.documents import Media, digest
+from relance.documents import Media, Moment
 
 __all__ = ["each_moment", "moment_in"]
 
 
-def each_moment(media: Media, moments: Sequence[float]) -> list[Media]:
+def each_moment(media: Media, moments: Sequence[Moment]) -> list[Media]:
     """Make of the pictures of a film one input each; of anything else, which has no moments, itself.
 
-    A vector's key has the film's content and the moment, so that it is found without the picture while the film cannot
-    be had, and bought once however many key frames are taken. There are as many pictures as moments, or none.
+    There are as many pictures as moments, or none where the film was not read again. A vector's key has the picture's
+    content, so that a picture that is in several films is bought once.
     """
     if not moments:
         return [media]
     n = len(moments)
-    data, files = (([each] for each in values) if values else [()] * n for values in (media.data, media.files))
-    media_types = [(each,) for each in media.media_types] or [()] * n
+    data, files, media_types = (
+        [(each,) for each in values] or [()] * n for values in (media.data, media.files, media.media_types)
+    )
     return [
-        replace(media, data=tuple(sent), files=tuple(paths), media_types=kinds, tokens=media.tokens // n,
-                content_hash=digest("moment", media.content_hash, f"{moment_s:.3f}"))
-        for moment_s, sent, paths, kinds in zip(moments, data, files, media_types, strict=True)
+        replace(media, data=sent, files=paths, media_types=kinds, content_hash=moment.content_hash,
+                tokens=media.tokens // n)
+        for moment, sent, paths, kinds in zip(moments, data, files, media_types, strict=True)
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from relance.documents import Moment, digest
 from relance.errors import InputError
 from relance.media import Facts
 from relance.media.pixel_gate import PixelGate
@@ -31,14 +32,14 @@ class Copies:
         media_types: of each.
         mark: what tells their vector from that of the file; empty where it is meant to be the same.
         warning: what of the file they do not show; empty where they show all of it.
-        moments: where in a film they are, in seconds, if each of them gets a vector of its own.
+        moments: of a film: what each of them is, if each gets a vector of its own.
     """
 
     data: tuple[bytes, ...]
     media_types: tuple[str, ...]
     mark: str = ""
     warning: str = ""
-    moments: tuple[float, ...] = ()
+    moments: tuple[Moment, ...] = ()
 
 
 def picture_copies(
@@ -92,19 +93,17 @@ def film_copies(data: bytes, facts: Facts, rules: MediaRules) -> Copies:
     return _copies(made, f"key-frames:{len(made)}", f"a film{length}: {len(made)} of its key frames are embedded")
 
 
-def film_moments(data: bytes, facts: Facts, rules: MediaRules, most: int, *, pictures: bool = True) -> Copies:
+def film_moments(data: bytes, facts: Facts, rules: MediaRules, most: int) -> Copies:
     """Make pictures of at most so many key frames of a film, each of which gets a vector of its own.
 
-    Without `pictures` only their moments are found. Raises InputError where the film cannot be decoded;
-    MissingExtraError.
+    Raises InputError where the film cannot be decoded; MissingExtraError.
     """
-    from relance.media.films import key_frames, key_moments
+    from relance.media.films import key_frames
 
-    if not pictures:
-        return Copies((), (), moments=tuple(key_moments(data, facts, most)))
     frames = key_frames(data, facts, most)
     made = _copies(_frame_copies([each.data for each in frames], facts, rules), "", "")
-    return replace(made, moments=tuple(each.moment_s for each in frames))
+    moments = [Moment(each.moment_s, digest("file", sent)) for each, sent in zip(frames, made.data, strict=True)]
+    return replace(made, moments=tuple(moments))
 
 
 def _frame_copies(frames: list[bytes], facts: Facts, rules: MediaRules) -> list[tuple[bytes, Facts]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Literal
 
-from relance.documents import MediaKind, digest
+from relance.documents import MediaKind, Moment, digest
 from relance.errors import DocumentError
 from relance.media.identity import Identity
 
@@ -61,7 +61,7 @@ class Remembered:
     shown_at: str = ""
     last_seen: str = ""
     missed: int = 0
-    moments: tuple[float, ...] = ()
+    moments: tuple[Moment, ...] = ()
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -142,8 +142,8 @@ class MediaInfo:
         parts: pictures in it.
         warnings: views that were left out, and what of it is not embedded.
         guessed: whether nobody has looked at it yet.
-        moments: where in a film its pictures are, in seconds, if each has a row and a vector of its own; then `kind`,
-            `data`, `files` and `media_types` are of those, and `parts` is 1.
+        moments: of a film: what its pictures are, if each has a row and a vector of its own; then `kind`, `data`,
+            `files` and `media_types` are of those, and `parts` is 1.
     """
 
     kind: MediaKind
@@ -162,7 +162,7 @@ class MediaInfo:
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     guessed: bool = False
-    moments: tuple[float, ...] = ()
+    moments: tuple[Moment, ...] = ()
 
     @classmethod
     def again(cls, request: MediaRequest, was: Remembered) -> MediaInfo:
@@ -175,7 +175,8 @@ class MediaInfo:
             was.kind, was.content_hash, request.shown,
             urls=() if was.moments else good,  # no service takes a film for a picture
             media_type=was.media_type, width=was.width, height=was.height, duration_s=was.duration_s, size=was.size,
-            known=known, parts=was.parts, warnings=tuple(left_out.values()), moments=tuple(was.moments),
+            known=known, parts=was.parts, warnings=tuple(left_out.values()),
+            moments=tuple(Moment(*each) for each in was.moments),
         )  # fmt: skip
 
 

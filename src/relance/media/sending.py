@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from relance.documents import digest
+from relance.documents import Moment, digest
 from relance.errors import DocumentError, InputError, RelanceError
 from relance.media import Facts
 from relance.media.answers import Answers
@@ -40,7 +40,7 @@ class Part:
     media_types: tuple[str, ...] = ()
     warning: str = ""
     place: str = ""
-    moments: tuple[float, ...] = ()
+    moments: tuple[Moment, ...] = ()
 
     @classmethod
     def of(cls, facts: Facts, content_hash: str, copies: Copies) -> Part:
@@ -138,7 +138,7 @@ class Sender:
 
         if self._key_frames:
             # The film itself is not sent, so that it may have any size and format.
-            copies = film_moments(data, facts, self._rules, self._key_frames, pictures=scale)
+            copies = film_moments(data, facts, self._rules, self._key_frames)
             return Part.of(facts, content_hash, copies)
         try:
             check(facts, self._rules)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relance.documents import Media, digest, document_id
+from relance.documents import Media, Moment, digest, document_id
 from relance.embedding.embedder import vector_key
 from relance.errors import DocumentError, InputError, RelanceError
 from relance.media.moments import each_moment
@@ -107,8 +107,9 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
     it once. The words are in the first one alone: eight rows of them would make them commoner than they are.
     """
     documents, space = batch["documents"], runtime.provider.info.space
-    media, moments = documents["media"].combine_chunks(), documents["moments"].to_pylist()
-    split = [each_moment(each, found or ()) for each, found in zip(inputs(documents), moments, strict=True)]
+    media = documents["media"].combine_chunks()
+    moments = [[Moment(**each) for each in found or ()] for found in documents["moments"].to_pylist()]
+    split = [each_moment(each, found) for each, found in zip(inputs(documents), moments, strict=True)]
     sent = [each for row in split for each in row]
     places = [place for place, row in enumerate(split) for _ in row]
     seq = [at for row in split for at in range(len(row))]
@@ -126,7 +127,8 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         "end_char": pc.utf8_length(shown["text"]).cast(pa.int64()),
         "tokens": [each.tokens for each in sent],
         "content_hash": pc.struct_field(media, "content_hash").take(pa.array(places, pa.int64())),
-        "moment_s": [(moments[place] or [told])[at] for place, at, told in zip(places, seq, said, strict=True)],
+        "moment_s": [moments[place][at].moment_s if moments[place] else told
+                     for place, at, told in zip(places, seq, said, strict=True)],
         "key": [vector_key(space, "document", each) for each in sent],
         "input_tokens": [each.tokens for each in sent],
         "media": media_column(sent) if any(moments) else documents["media"],

@@ -29,6 +29,7 @@ MEDIA = pa.struct(
         pa.field("files", pa.list_(pa.string())),
     ]
 )
+MOMENT = pa.struct([pa.field("moment_s", pa.float64()), pa.field("content_hash", pa.string())])
 _SHOWN = [field for field in schemas.MEDIA_COLUMNS if field.name != "content_hash"]
 
 # A document that was read: what the manifest will say, and what is split; the last columns are of media.
@@ -42,7 +43,7 @@ READ = pa.schema(
         pa.field("pages", pa.list_(pa.int64())),
         pa.field("heading_path", pa.list_(pa.string())),
         *_SHOWN,
-        pa.field("moments", pa.list_(pa.float64())),  # of the pictures in `media`, where each gets a row
+        pa.field("moments", pa.list_(MOMENT)),  # what the pictures in `media` are, where each gets a row
         pa.field("media", MEDIA),
     ]
 )
@@ -83,7 +84,7 @@ def table_of(documents: Sequence[Document], manifest: Sequence[Mapping[str, Any]
             "last_seen": [each.last_seen for each in shown],
             "kind": [each.kind for each in shown],
             "moment_s": [each.moment_s for each in shown],
-            "moments": [each.moments for each in shown],
+            "moments": [[moment._asdict() for moment in each.moments] for each in shown],
             "media": media_column([each.media for each in shown]),
         }
     return filled(columns, READ, len(documents))
