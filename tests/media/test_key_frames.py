@@ -295,6 +295,12 @@ def test_key_frames_that_could_not_be_sent_are_refused_in_the_spec(gallery: Any)
         gallery.index(media=gallery.media(films="key-frames", send="url"))
 
 
+@pytest.mark.parametrize("films", ["frames", {"embed": "key-frames", "frames": 0}, {"frames": 65}, {"most": 8}])
+def test_what_films_may_say_is_bounded(gallery: Any, films: Any) -> None:
+    with pytest.raises(ValueError, match=r"media\.films"):
+        gallery.index(media=gallery.media(films=films))
+
+
 def test_a_film_that_cannot_be_decoded_is_a_failure(gallery: Any) -> None:
     data = gallery.film("red", "blue")
     begins, ends = data.index(b"mdat") + 4, data.index(b"moov") - 4
