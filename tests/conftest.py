@@ -48,6 +48,11 @@ ORDER += ["chaos", "flows", "e2e"]
 TOGETHER = {"chaos", "flows", "e2e"}
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name the bytes of a file by their argument: archives hold the second they were made in, and differ by process."""
+    return argname if isinstance(val, bytes) and len(val) > 32 else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the folders in order, the files of a folder side by side; the order within a file stays."""
     here = Path(__file__).parent

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = [
     "Chunk",
@@ -20,6 +20,7 @@ __all__ = [
     "Media",
     "MediaDocument",
     "MediaKind",
+    "Moment",
     "chunk_ids",
     "digest",
     "digests",
@@ -152,6 +153,18 @@ class Media:
         return f"\0{self.kind}\0{self.content_hash}\0{self.caption}"
 
 
+class Moment(NamedTuple):
+    """A key frame of a film that gets a row and a vector of its own.
+
+    Attributes:
+        moment_s: seconds from the film's start.
+        content_hash: of the picture.
+    """
+
+    moment_s: float
+    content_hash: str
+
+
 @dataclass(slots=True, frozen=True)
 class Content:
     """An item that has been read but not parsed: enough to see whether it really changed.
@@ -210,6 +223,9 @@ class MediaDocument(Document):
         duration_s: seconds, of videos.
         size: bytes.
         last_seen: when it was last found, where it is gone; else None.
+        kind: what it is to people: a film is a `video`, also where pictures of it are embedded.
+        moments: of a film: what the pictures of `media` are, if each gets a row of its own.
+        moment_s: where in a film it is, in seconds, if its table says that.
     """
 
     media: Media = Media("image")
@@ -220,6 +236,9 @@ class MediaDocument(Document):
     duration_s: float | None = None
     size: int = 0
     last_seen: datetime | None = None
+    kind: MediaKind = "image"
+    moments: tuple[Moment, ...] = ()
+    moment_s: float | None = None
 
 
 @dataclass(slots=True, frozen=True)

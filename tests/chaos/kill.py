@@ -278,8 +278,7 @@ def _end_lease(world: World) -> None:
     """Let the 90 s pass after which the lease of a dead run ends."""
     catalog = Catalog(open_store(Index(world.spec).spec))
     table = catalog.table
-    assert table is not None
-    for row in table.search().where("key LIKE 'lock/%'").select(["key"]).to_list():
+    for row in [] if table is None else table.search().where("key LIKE 'lock/%'").select(["key"]).to_list():
         lease = catalog.get(row["key"])
         if lease is not None:
             catalog.put(row["key"], lease | {"expires": 0.0}, expected=lease)

@@ -111,6 +111,19 @@ def test_hits_say_where_else_they_are_and_the_moment_of_a_film(run: Run, hung: P
     assert "at 0:42" in found
 
 
+def test_a_film_by_key_frames_is_one_hit_at_its_moment(run: Run, pictures: Path, gallery: Any) -> None:
+    gallery.write("pics/trip.mp4", gallery.film("white", "yellow", seconds=2))
+    declared = json.loads(pictures.read_text())
+    declared["media"]["films"] = {"embed": "key-frames", "frames": 4}
+    pictures.write_text(json.dumps(declared))
+    assert "7 written · 5 embedded · 2 reused" in run("ingest", str(pictures), "--direct").out
+    ran = run("search", str(pictures), "yellow", "--mode", "dense", "--json")
+    assert (ran.json["media"][0]["url"], ran.json["media"][0]["moment_s"]) == ("pics/trip.mp4", 2.0)
+    shown = run("search", str(pictures), "yellow", "--mode", "dense").out
+    assert (shown.count("pics/trip.mp4"), "video 32×32 4.0 s at 0:02" in shown) == (1, True)
+    assert run("status", str(pictures), "--json").json["media"]["documents"] == 6
+
+
 def test_texts_and_pictures_sorted_together_are_one_list(run: Run, hung: Path, gallery: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("DASHSCOPE_BASE_URL", f"{gallery.embed_url}/api/v1")
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")

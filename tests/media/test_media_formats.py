@@ -287,9 +287,10 @@ def film(seconds: int = 3, rate: int = 10) -> bytes:
 
 def test_key_frames_are_spread_over_a_film() -> None:
     data = film()
-    frames = [Image.open(BytesIO(each)) for each in key_frames(data, inspect(data, "a"), 3)]
+    frames = [Image.open(BytesIO(each.data)) for each in key_frames(data, inspect(data, "a"), 3)]
     assert [round(image.getpixel((30, 20))[0] / 80) for image in frames] == [0, 1, 2]
     assert {image.size for image in frames} == {(64, 48)}
+    assert [each.moment_s for each in key_frames(data, inspect(data, "a"), 3)] == [0.0, 1.0, 2.0]
     assert len(key_frames(data, inspect(data, "a"), 30)) == 3, "each once"
     assert len(key_frames(data, replace(inspect(data, "a"), duration_s=0.0), 8)) == 1
 
@@ -345,7 +346,7 @@ def test_films_and_what_moves_become_sets_where_the_spec_allows_it(gallery: Any)
     report = index.ingest()
     assert (report.media.added, report.media.failed) == (2, 0)
     rows = media_rows(index)
-    assert {row["kind"] for row in rows.values()} == {"images"}
+    assert {uri: row["kind"] for uri, row in rows.items()} == {"pics/a.mp4": "video", "pics/b.gif": "images"}
     assert rows["pics/a.mp4"]["duration_s"] == pytest.approx(3.0)
     assert any("3 of its key frames are embedded" in each.reason for each in report.media.warnings)
     refused = gallery.index("db2", media=gallery.media())

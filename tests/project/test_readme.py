@@ -74,7 +74,9 @@ def test_the_second_command_is_what_ci_runs() -> None:
     command = blocks("sh")[1].strip()
     steps = command.removeprefix("pip install -q uv && ")
     assert steps != command
-    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == steps
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert f'  {steps} "$@" && return' in lines
+    assert lines[-2:] == ["try", "exit $status"], "the command as it stands is the last"
 
 
 def test_the_built_file_is_called_as_the_readme_says(dists: tuple[Path, Path]) -> None:

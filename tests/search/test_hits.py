@@ -33,7 +33,7 @@ MEDIA = {
     "uri": pa.string(), "url": pa.string(), "kind": pa.string(), "title": pa.string(), "caption": pa.string(),
     "heading_path": pa.list_(pa.string()), "width": pa.int64(), "height": pa.int64(), "duration_s": pa.float64(),
     "score": pa.float64(), "media_type": pa.string(), "metadata": pa.string(), "also": pa.list_(pa.string()),
-    "id": pa.string(), "last_seen": pa.string(), "start_s": pa.float64(), "end_s": pa.float64(),
+    "id": pa.string(), "last_seen": pa.string(), "moment_s": pa.float64(), "moment_end_s": pa.float64(),
     "highlights": pa.list_(SPAN), "found_by": pa.list_(pa.string()), "explained": pa.string(),
 }  # fmt: skip
 

@@ -110,7 +110,7 @@ def test_a_part_of_a_film_says_the_moment(gallery: Any) -> None:
     index = gallery.index(sources=[source])
     index.ingest()
     hits = [index.search_media("red", mode="dense", filter=f"uri = 'm.jsonl#{row}'")[0] for row in (1, 2)]
-    assert [(hit.start_s, hit.end_s) for hit in hits] == [(42.5, None), (None, None)]
+    assert [(hit.moment_s, hit.moment_end_s) for hit in hits] == [(42.5, None), (None, None)]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from relance.errors import ConfigurationError, InputError
 from relance.store import open_store, schemas
 from relance.store.faults import store_errors
 from relance.store.index_tables import IndexTables
+from relance.store.points import ID
 from relance.store.runs import Runs
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def write_column(index: Index, column: str, labels: Mapping[str, str], *, level:
     check_lock()
     with store_errors(f"writing column {column} of {table.name}"):
         _drop(table, [name for name in table.schema.names if name.startswith(f"{column}__")])  # left by a crash
-        parts = _add_parts(table, column, labels, "doc_id" if level == "documents" else "id", check_lock, ids_at_once)
+        parts = _add_parts(table, column, labels, ID[level], check_lock, ids_at_once)
         _rename(table, column, parts[-1])
         _drop(table, [*parts[:-1], f"{column}__old"])
     Runs(store, tables.index).append(

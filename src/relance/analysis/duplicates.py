@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from relance.analysis.points import count_points, selection, stream_points
 from relance.analysis.results import write_results
 from relance.errors import InputError
+from relance.store.points import ID
 
 if TYPE_CHECKING:
     from relance.analysis.points import Level
@@ -196,7 +197,7 @@ class _Texts:
 
     def __init__(self, table: Any, ids: list[str], level: Level, pairs: int) -> None:
         self._table, self._ids, self._pairs = table, ids, pairs
-        self._key = "doc_id" if level == "documents" else "id"
+        self._key = ID[level]
 
     def overlaps(self, pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], float]]:
         """Yield each pair with its overlap; 1 exactly for the same text."""

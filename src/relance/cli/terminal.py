@@ -227,7 +227,7 @@ class Terminal:
             size = f"{hit['width']}×{hit['height']}" if hit["width"] else ""
             length = f"{hit['duration_s']:.1f} s" if hit["duration_s"] else ""
             gone = f"[yellow]gone, last seen on {hit['last_seen'][:10]}[/]" if hit.get("last_seen") else ""
-            parts = (hit["kind"], size, length, moment(hit["start_s"], hit["end_s"]), gone)
+            parts = (hit["kind"], size, length, moment(hit["moment_s"], hit["moment_end_s"]), gone)
             what = " ".join(part for part in parts if part)
             self.out.print(
                 f"[bold]{rank}. {escape(visible(hit['url'], line=True))}[/]  [dim]{hit['score']:.3f}[/]  {what}"

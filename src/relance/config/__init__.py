@@ -8,7 +8,7 @@ from relance.config.embedding import EmbeddingSpec, MediaEmbeddingSpec
 from relance.config.fingerprint import fingerprint
 from relance.config.index import IndexSpec
 from relance.config.limits import LimitsSpec
-from relance.config.media import FetchSpec, MediaSpec
+from relance.config.media import FetchSpec, FilmsSpec, MediaSpec
 from relance.config.quality import QualitySpec
 from relance.config.schedule import ScheduleSpec
 from relance.config.search import RerankSpec, SearchSpec
@@ -21,6 +21,7 @@ __all__ = [
     "EmbeddingSpec",
     "FetchSpec",
     "FilesSource",
+    "FilmsSpec",
     "IndexSpec",
     "LimitsSpec",
     "MediaEmbeddingSpec",

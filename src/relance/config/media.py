@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import ByteSize, Field, SecretStr, field_validator
+from pydantic import ByteSize, Field, SecretStr, field_validator, model_validator
 
 from relance.config.embedding import MediaEmbeddingSection, MediaEmbeddingSpec
 from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
 
-__all__ = ["AddressRule", "FetchSpec", "HostSpec", "MediaSpec", "MissingSpec"]
+__all__ = ["AddressRule", "FetchSpec", "FilmsSpec", "HostSpec", "MediaSpec", "MissingSpec"]
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"[ -~\x80-\xff]{0,8192}")
@@ -78,6 +78,21 @@ class MissingSpec(SpecModel, title="Missing pictures"):
     """Runs that have to find nothing at the address, one after the other, before a picture is hidden or removed."""
 
 
+class FilmsSpec(SpecModel, title="Films"):
+    """What is embedded of a film."""
+
+    embed: Literal["whole", "key-frames"] = Field(default="whole", title="Embedded")
+    """`whole`: the film itself has one vector. `key-frames`: each of some key frames has a vector of its own, so that
+    any model that takes pictures finds the film, and the moment in it."""
+    frames: int = Field(default=8, title="Key frames", ge=1, le=64)
+    """Most key frames of a film that are embedded, evenly spread over it."""
+
+    @property
+    def key_frames(self) -> int:
+        """Most key frames of a film that have a vector of their own; 0 where films are embedded whole."""
+        return self.frames if self.embed == "key-frames" else 0
+
+
 class FetchSpec(SpecModel, title="Fetching"):
     """How files behind addresses are fetched."""
 
@@ -133,6 +148,8 @@ class MediaSpec(SpecModel, title="Media"):
     """Bytes that were fetched and wait to be looked at, scaled and sent; more are not fetched until some are done."""
     animated: Literal["first", "frames"] = Field(default="first", title="Animated")
     """What is embedded of a picture that moves: its first frame, or up to eight where the model takes several."""
+    films: FilmsSpec = Field(default=FilmsSpec(), title="Films")
+    """What is embedded of films; one word is what: `films: key-frames`."""
     send: Literal["auto", "url", "data"] = Field(default="auto", title="Send")
     """Whether the service gets an image's address or the image itself; `auto` sends public addresses as they are."""
     identity: list[AddressRule] = Field(default=[], title="Identity")
@@ -147,3 +164,15 @@ class MediaSpec(SpecModel, title="Media"):
     @classmethod
     def _one_word(cls, value: Any) -> Any:
         return {"rule": value} if isinstance(value, str) else value
+
+    @field_validator("films", mode="before", json_schema_input_type=FilmsSpec | Literal["whole", "key-frames"])
+    @classmethod
+    def _one_word_of_films(cls, value: Any) -> Any:
+        return {"embed": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _key_frames_can_be_sent(self) -> Self:
+        if self.films.key_frames and self.send == "url":
+            msg = "key frames of films have no address, and `send: url` sends nothing else; take `send: auto`"
+            raise ValueError(msg)
+        return self

@@ -33,6 +33,7 @@ _LISTED = ["doc_id", "uri", "parent", "title", "chunks", "tokens", "updated_at",
 _FAILED = ["doc_id", "uri", "stage", "reason", "retryable", "run_id", "failed_at", "indexed"]
 _CHUNK = ["id", "uri", "title", "heading_path", "lead", "text", "seq", "start_char", "end_char", "page", "page_end",
           "tokens", "media_type", "metadata"]  # fmt: skip
+_FIRST = "active AND seq = 0"  # of the rows of a film, one for each key frame
 _MEDIA = ["doc_id", "uri", "url", "kind", "title", "text", "heading_path", "width", "height", "duration_s", "bytes",
           "content_hash", "media_type", "metadata"]  # fmt: skip
 
@@ -75,13 +76,13 @@ class IndexReader:
         return self.kept("failures", tables, read)
 
     def media_types(self, *, media: bool = False) -> list[tuple[str, int]]:
-        """Count the chunks (or media) of each media type."""
+        """Count the chunks (or the images and videos) of each media type."""
         table = self.table(media=media)
         if table is None:
             return []
 
         def read() -> list[tuple[str, int]]:
-            rows = table.search().where("active").select(["media_type"]).limit(None).to_arrow()
+            rows = table.search().where(_FIRST if media else "active").select(["media_type"]).limit(None).to_arrow()
             return PagedTable(rows).counts("media_type")
 
         return self.kept(f"types {media}", table, read)
@@ -133,7 +134,7 @@ class IndexReader:
         table = self.table(media=True)
         if table is None:
             return []
-        condition = (col("content_hash") == row["content_hash"]) & col("active")
+        condition = (col("content_hash") == row["content_hash"]) & (col("seq") == 0) & col("active")
         found = table.search().where(condition).select(_MEDIA).limit(200).to_list()
         return sorted((each for each in found if each["doc_id"] != row["doc_id"]), key=lambda each: each["uri"])
 
@@ -150,8 +151,8 @@ class IndexReader:
             return {}
         found: dict[str, dict[str, Any]] = {}
         for condition in in_lists("doc_id", ids):
-            rows = table.search().where(condition).select([*_MEDIA, "active"]).limit(None).to_list()
-            found.update({row["doc_id"]: _parsed(row) for row in rows if row["active"]})
+            rows = table.search().where(condition).where(_FIRST).select(_MEDIA).limit(None).to_list()
+            found.update({row["doc_id"]: _parsed(row) for row in rows})
         return found
 
     def different_media(self, count: int) -> list[dict[str, Any]]:
@@ -159,7 +160,7 @@ class IndexReader:
         table = self.table(media=True)
         if table is None:
             return []
-        rows = table.search().where("active").select(_MEDIA).limit(10 * count).to_list()
+        rows = table.search().where(_FIRST).select(_MEDIA).limit(10 * count).to_list()
         rows.sort(key=lambda row: bool(row["text"]))  # of the same ones the last is kept: one with words
         return [_parsed(row) for row in {row["content_hash"]: row for row in rows}.values()][:count]
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Parameters", "is_id"]
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,9})?")
 _LONGEST = 4000  # characters of a question; browsers send longer addresses, and models read no more
 _HIGHEST = 1_000_000
 
@@ -46,6 +47,16 @@ class Parameters:
             msg = f"{name} must be a whole number from 1 to {_HIGHEST:,}, got {_short(given)}"
             raise InputError(msg)
         return int(given)
+
+    def seconds(self, name: str) -> float | None:
+        """Return a moment of a film, in seconds; None where none is given."""
+        given = self._query.get(name, "")
+        if not given:
+            return None
+        if not _SECONDS.fullmatch(given):
+            msg = f"{name} must be a number of seconds, such as 12.5; got {_short(given)}"
+            raise InputError(msg)
+        return float(given)
 
     def choice(self, name: str, among: Sequence[str]) -> str:
         """Return one of some values; the first is the default."""

@@ -18,7 +18,6 @@ Kind = Literal["all", "text", "media"]
 
 PER_PAGE = 10
 _MEDIA_PER_PAGE = 24
-_MEDIA_BESIDE = 8  # pictures shown beside texts
 _LAST_PAGE = 100  # what comes after a thousand hits answers nothing
 
 
@@ -90,6 +89,13 @@ class Question:
         values = {field.name: getattr(self, field.name) for field in fields(self)} | {"page": 1} | changes
         return {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
 
+    def both(self, index: Index) -> tuple[Any, Any]:
+        """Search texts, and images and videos, in one go: a reranker that sees sorts both in one request."""
+        return index.search_both(
+            self.q, like=self.like, k=PER_PAGE, offset=(self.page - 1) * PER_PAGE, mode=self.mode,
+            filter=self.condition(), group=self.show == "documents", explain=bool(self.explain),
+        )  # fmt: skip
+
     def texts(self, index: Index) -> Any:
         """Search the texts."""
         return index.search(
@@ -99,7 +105,7 @@ class Question:
 
     def media(self, index: Index) -> Any:
         """Search the images and videos; they have no sparse vectors, so a sparse search takes all they have."""
-        k = _MEDIA_BESIDE if self.kind == "all" else _MEDIA_PER_PAGE
+        k = _MEDIA_PER_PAGE
         return index.search_media(
             self.q, like=self.like, k=k, offset=(self.page - 1) * k, mode="hybrid" if self.mode == "sparse" else
             self.mode, filter=self.condition(), explain=bool(self.explain),

@@ -158,6 +158,7 @@ def _info(
 ) -> MediaInfo | DocumentError:
     first = parts[0].facts
     kind: MediaKind = "images" if parts[0].copied else first.kind
+    kind = "image" if parts[0].moments else kind
     if len(parts) > 1:
         if any(part.facts.kind == "video" for part in parts):
             return DocumentError(request.uri, "several views of one thing can be images only; give a video its own row")
@@ -184,6 +185,7 @@ def _info(
         parts=sum(part.count for part in parts),
         left_out=left_out,
         warning="; ".join(part.warning for part in parts if part.warning),
+        moments=parts[0].moments,
     )
 
 

@@ -11,13 +11,14 @@ from relance.media.sniff import sniff
 __all__ = ["check_head"]
 
 
-def check_head(head: bytes, rules: MediaRules, *, scale: bool) -> None:
+def check_head(head: bytes, rules: MediaRules, *, scale: bool, films: bool = False) -> None:
     """Refuse a file by how it begins; what cannot be told from that is left to those who see all of it.
 
     Args:
         head: the first 64 KiB.
         rules: what the model takes.
         scale: whether pictures over the limits are made smaller.
+        films: whether films are taken whatever the model takes, since pictures of them are sent.
 
     Raises:
         InputError: a page or another file that is neither image nor film, a film where the model takes none, or more
@@ -27,7 +28,7 @@ def check_head(head: bytes, rules: MediaRules, *, scale: bool) -> None:
     kind = media_type.partition("/")[0]
     if kind not in {"image", "video"} and media_type:
         raise InputError(f"its content is {media_type}, no image or video")
-    if kind == "video" and not rules.video_formats:
+    if kind == "video" and not (rules.video_formats or films):
         raise InputError(f"{media_type}: the model takes no videos; choose one that does")
     if kind != "image":
         return

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from relance.config.fingerprint import fingerprint
-from relance.documents import Media, MediaKind, digest
+from relance.documents import Media, MediaKind, Moment, digest
 from relance.errors import (
     ConfigurationError,
     InputError,
@@ -109,6 +109,7 @@ class MediaLoader:
         kinds = {media_type_of(place.partition("?")[0]).partition("/")[0] for place in request.places}
         kind: MediaKind = "images" if len(request.places) > 1 else ("video" if kinds == {"video"} else "image")
         hashes, guessed = [], False
+        moments: tuple[Moment, ...] = ()
         for place in request.places:
             try:
                 if is_address(place):
@@ -116,12 +117,18 @@ class MediaLoader:
                     known_hash = was.content_hash or known_elsewhere.get(name, "")
                     hashes.append(known_hash or digest("address", name))
                     guessed |= not known_hash
+                    if kind == "video":  # it has so many at most
+                        frames = range(self._sending.key_frames)
+                        moments = tuple(Moment(float(at), digest("moment", hashes[-1], str(at))) for at in frames)
                 else:
                     file = self._sender.file(request, place, None)
-                    hashes.append(self._sender.part(file, scale=False).content_hash)
+                    part = self._sender.part(file, scale=False)
+                    hashes.append(part.content_hash)
+                    moments = part.moments if len(request.places) == 1 else ()
             except (InputError, MissingExtraError) as error:
                 return refusal(request, place, error)
-        return MediaInfo(kind, hash_of(hashes), request.places[0], parts=len(hashes), guessed=guessed)
+        kind = "image" if moments and kind == "video" else kind
+        return MediaInfo(kind, hash_of(hashes), request.places[0], parts=len(hashes), guessed=guessed, moments=moments)
 
     async def instead(self, media: Media) -> Media:
         """Give the file in place of an address that a service could not fetch; see `Resender.instead`."""
@@ -149,9 +156,9 @@ class MediaLoader:
             from relance.media.fetch import Fetcher
             from relance.media.head import check_head
 
-            self._fetcher = Fetcher(
-                self._policy, look=partial(check_head, rules=self._rules, scale=self._sending.scale)
-            )
+            how = self._sending
+            look = partial(check_head, rules=self._rules, scale=how.scale, films=bool(how.key_frames))
+            self._fetcher = Fetcher(self._policy, look=look)
             # A picture of 90 million pixels is a quarter of a gibibyte once decoded, and more at once is not faster.
             self._gate = ByteGate(self._buffer)
             self._decoders = CapacityLimiter(os.cpu_count() or 1)
@@ -243,5 +250,6 @@ def open_media_loader(
         connections=fetch.connections, patience_s=fetch.patience_s, hosts=host_rules(fetch),
         recheck_s=fetch.recheck_s, proxy=fetch.proxy.get_secret_value(), proxy_dns=fetch.proxy_dns,
     )  # fmt: skip
-    sending = Sending(spec.send, scale=scale, upload=spec.embedding.lends, animated=spec.animated)
+    sending = Sending(spec.send, scale=scale, upload=spec.embedding.lends, animated=spec.animated,
+                      key_frames=spec.films.key_frames)  # fmt: skip
     return MediaLoader(policy, rules, sending, buffer=int(spec.buffer), spill=spill, known=known, stop=stop)

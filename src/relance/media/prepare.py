@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from relance.documents import Moment, digest
 from relance.errors import InputError
 from relance.media import Facts
 from relance.media.pixel_gate import PixelGate
@@ -12,7 +13,16 @@ from relance.media.plain import is_plain
 from relance.media.rules import MediaRules
 from relance.media.scale import copy, fits
 
-__all__ = ["Animated", "Copies", "evenly", "film_copies", "film_outlooks", "picture_copies", "picture_outlook"]
+__all__ = [
+    "Animated",
+    "Copies",
+    "evenly",
+    "film_copies",
+    "film_moments",
+    "film_outlooks",
+    "picture_copies",
+    "picture_outlook",
+]
 
 Animated = Literal["first", "frames"]
 
@@ -31,12 +41,14 @@ class Copies:
         media_types: of each.
         mark: what tells their vector from that of the file; empty where it is meant to be the same.
         warning: what of the file they do not show; empty where they show all of it.
+        moments: of a film: what each of them is, if each gets a vector of its own.
     """
 
     data: tuple[bytes, ...]
     media_types: tuple[str, ...]
     mark: str = ""
     warning: str = ""
+    moments: tuple[Moment, ...] = ()
 
     @property
     def count(self) -> int:
@@ -97,11 +109,9 @@ def film_copies(data: bytes, facts: Facts, rules: MediaRules) -> Copies:
     if rules.views < 2:
         raise InputError("the model takes no sets of pictures, so that key frames cannot stand for a film")
     from relance.media.films import key_frames
-    from relance.media.inspect import inspect
 
     frames = key_frames(data, facts, min(_FRAMES, rules.views))
-    with _decoders.decoding(facts.width * facts.height):
-        made = [copy(frame, inspect(frame, "a frame"), rules, shrink=True) for frame in frames]
+    made = _frame_copies([each.data for each in frames], facts, rules)
     return _with(_film_outlook(facts, len(made)), made)
 
 
@@ -113,6 +123,26 @@ def film_outlooks(facts: Facts, rules: MediaRules) -> list[Copies]:
 def _film_outlook(facts: Facts, count: int) -> Copies:
     length = f" of {facts.duration_s:g} s" if facts.duration_s else ""
     return Copies((), (), f"key-frames:{count}", f"a film{length}: {count} of its key frames are embedded")
+
+
+def film_moments(data: bytes, facts: Facts, rules: MediaRules, most: int) -> Copies:
+    """Make pictures of at most so many key frames of a film, each of which gets a vector of its own.
+
+    Raises InputError where the film cannot be decoded; MissingExtraError.
+    """
+    from relance.media.films import key_frames
+
+    frames = key_frames(data, facts, most)
+    made = _with(Copies((), ()), _frame_copies([each.data for each in frames], facts, rules))
+    moments = [Moment(each.moment_s, digest("file", sent)) for each, sent in zip(frames, made.data, strict=True)]
+    return replace(made, moments=tuple(moments))
+
+
+def _frame_copies(frames: list[bytes], facts: Facts, rules: MediaRules) -> list[tuple[bytes, Facts]]:
+    from relance.media.inspect import inspect
+
+    with _decoders.decoding(facts.width * facts.height):
+        return [copy(frame, inspect(frame, "a frame"), rules, shrink=True) for frame in frames]
 
 
 def evenly(count: int, most: int) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Literal
 
-from relance.documents import MediaKind, digest
+from relance.documents import MediaKind, Moment, digest
 from relance.errors import DocumentError
 from relance.media.identity import Identity
 
@@ -47,6 +47,7 @@ class Remembered:
         last_seen: ISO time of the last run that found it, where a later one found nothing.
         missed: runs since then.
         warning: what of it is not embedded.
+        moments: as in `MediaInfo`.
     """
 
     kind: MediaKind
@@ -62,6 +63,7 @@ class Remembered:
     last_seen: str = ""
     missed: int = 0
     warning: str = ""
+    moments: tuple[Moment, ...] = ()
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -145,6 +147,8 @@ class MediaInfo:
         left_out: why views of it were left out.
         warning: what of the others is not embedded.
         guessed: whether nobody has looked at it yet.
+        moments: of a film: what its pictures are, if each has a row and a vector of its own; then `kind`, `data`,
+            `files` and `media_types` are of those, and `parts` is 1.
     """
 
     kind: MediaKind
@@ -164,6 +168,7 @@ class MediaInfo:
     warning: str = ""
     files: tuple[str, ...] = ()
     guessed: bool = False
+    moments: tuple[Moment, ...] = ()
 
     @classmethod
     def again(cls, request: MediaRequest, was: Remembered) -> MediaInfo:
@@ -174,7 +179,7 @@ class MediaInfo:
             was.kind, was.content_hash, request.shown,
             media_type=was.media_type, width=was.width, height=was.height, duration_s=was.duration_s, size=was.size,
             known=known, parts=was.parts, left_out=tuple(each.left_out for each in known.values() if each.left_out),
-            warning=was.warning,
+            warning=was.warning, moments=tuple(Moment(*each) for each in was.moments),
         )  # fmt: skip
 
 

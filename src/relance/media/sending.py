@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from relance.documents import digest
+from relance.documents import Moment, digest
 from relance.errors import InputError
 from relance.media import Facts
 from relance.media.fetch import FetchPolicy
@@ -38,12 +38,14 @@ class Sending:
         scale: what is too large is made smaller.
         upload: the service takes films as files.
         animated: which pictures of an animation are sent.
+        key_frames: most pictures of a film that get a vector each; 0 where it has one vector.
     """
 
     send: Literal["auto", "url", "data"] = "auto"
     scale: bool = False
     upload: bool = False
     animated: Animated = "first"
+    key_frames: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -70,6 +72,7 @@ class Part:
     Attributes:
         count: pictures that are sent of it.
         copied: whether they are another thing than the file: some frames of it.
+        moments: of a film: what the pictures are, if each gets a vector of its own.
     """
 
     facts: Facts
@@ -81,6 +84,7 @@ class Part:
     warning: str = ""
     count: int = 1
     copied: bool = False
+    moments: tuple[Moment, ...] = ()
 
     @classmethod
     def of(cls, facts: Facts, content_hash: str, copies: Copies) -> Part:
@@ -89,7 +93,7 @@ class Part:
             content_hash = digest("copies", content_hash, copies.mark)
         return cls(
             facts, content_hash, data=copies.data, media_types=copies.media_types, warning=copies.warning,
-            count=copies.count, copied=bool(copies.mark),
+            count=copies.count, copied=bool(copies.mark), moments=copies.moments,
         )  # fmt: skip
 
 
@@ -131,6 +135,8 @@ class Sender:
         if facts.kind == "image":
             copies = [picture_outlook(facts, self._rules, animated=self.sending.animated)]
             return [Part.of(facts, file.content_hash, each) for each in copies if self._takes(file, facts)]
+        if self.sending.key_frames:
+            return []
         try:
             self._check_film(file, facts)
         except InputError:
@@ -171,9 +177,13 @@ class Sender:
         return replace(part, data=(), files=tuple([self._spill.keep(each) for each in part.data]))
 
     def _film(self, file: File, facts: Facts, *, scale: bool) -> Part:
-        """Decide how a film is sent: as it is, or where the spec allows by key frames."""
-        from relance.media.prepare import film_copies
+        """Decide how a film is sent: as it is, or by key frames where the spec says or allows that."""
+        from relance.media.prepare import film_copies, film_moments
 
+        if self.sending.key_frames:
+            # The film itself is not sent, so that it may have any size and format.
+            copies = film_moments(file.data, facts, self._rules, self.sending.key_frames)
+            return Part.of(facts, file.content_hash, copies)
         try:
             self._check_film(file, facts)
         except InputError:

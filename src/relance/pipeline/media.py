@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relance.documents import digest, document_id
+from relance.documents import Media, Moment, digest, document_id
 from relance.embedding.embedder import vector_key
 from relance.errors import DocumentError, InputError, RelanceError
+from relance.media.moments import each_moment
+from relance.media.request import MediaInfo
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import items_of
 from relance.pipeline.items import table_of as items_table
 from relance.pipeline.media_look import Look, Looks
-from relance.pipeline.tables import CHUNKS, DOCUMENTS, filled, media_of, table_of
+from relance.pipeline.tables import CHUNKS, DOCUMENTS, filled, media_column, media_of, table_of
 from relance.pipeline.texts import counted
 from relance.store.failures import Failure
 from relance.store.search_words import search_words
 
 if TYPE_CHECKING:
-    from relance.media.request import MediaInfo
     from relance.pipeline.batch import Batch
     from relance.pipeline.runtime import Runtime
     from relance.store.manifest import Manifest
@@ -48,6 +50,7 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:
     else:
         answers = runtime.loader.load([look.asked for look in looks])
         looks, answers = _retried(runtime, seen, looks, answers)
+        _fetch_lost(runtime, looks, answers)
     for look, found in zip(looks, answers, strict=True):
         seen.take(look, found)
     tables = {
@@ -83,26 +86,55 @@ def _retried(
     return [fresh.get(at, look) for at, look in enumerate(looks)], answers
 
 
+def _fetch_lost(runtime: Runtime, looks: list[Look], answers: list[MediaInfo | RelanceError | None]) -> None:
+    """Fetch films once more of whose key frames the embedding cache has lost the vectors: no address can be sent."""
+    lost = []
+    for at, (look, found) in enumerate(zip(looks, answers, strict=True)):
+        if not isinstance(found, MediaInfo) or not found.moments or found.data or found.files:
+            continue
+        caption = look.memory.row.caption if look.memory.row is not None else ""
+        frames = each_moment(Media(found.kind, content_hash=found.content_hash, caption=caption), found.moments)
+        keys = [vector_key(runtime.provider.info.space, "document", each) for each in frames]
+        if not all(runtime.cache.contains(keys)):
+            lost.append(at)
+    again = [replace(looks[at].request, known={}, same=False, before=None) for at in lost]
+    for at, found in zip(lost, runtime.loader.load(again) if again else [], strict=True):
+        answers[at] = found
+
+
 def chunk(runtime: Runtime, batch: Batch) -> Batch:
-    """Give each of the `documents` its one row: the caption, and what it will probably be billed as."""
-    documents = batch["documents"]
-    n, media = documents.num_rows, documents["media"].combine_chunks()
-    texts = documents["text"].cast(pa.string())
-    space = runtime.provider.info.space
-    columns: dict[str, Any] = {name: documents[name] for name in CHUNKS.names if name in documents.column_names}
+    """Give each of the `documents` its row: the caption, and what it will probably be billed as.
+
+    A film of which key frames are embedded has a row for each, all with the content of the film, so that a search shows
+    it once. The words are in the first one alone: eight rows of them would make them commoner than they are.
+    """
+    documents, space = batch["documents"], runtime.provider.info.space
+    media = documents["media"].combine_chunks()
+    moments = [[Moment(**each) for each in found or ()] for found in documents["moments"].to_pylist()]
+    split = [each_moment(each, found) for each, found in zip(inputs(documents), moments, strict=True)]
+    sent = [each for row in split for each in row]
+    places = [place for place, row in enumerate(split) for _ in row]
+    seq = [at for row in split for at in range(len(row))]
+    shown = documents.drop_columns("media").take(pa.array(places, pa.int64()))
+    texts, ids, paths, said = (shown[name].to_pylist() for name in ("text", "doc_id", "heading_path", "moment_s"))
+    n = len(sent)
+    columns: dict[str, Any] = {name: shown[name] for name in CHUNKS.names if name in shown.column_names}
     columns |= {
         "text": texts,
-        "words": [search_words(text, headings=path or ()) for text, path in _pairs(texts, documents["heading_path"])],
-        "id": [digest("chunk", doc_id, text, "0") for doc_id, text in _pairs(documents["doc_id"], texts)],
-        "seq": [0] * n,
+        "words": ["" if at else search_words(text, headings=path or ())
+                  for text, path, at in zip(texts, paths, seq, strict=True)],
+        "id": [digest("chunk", doc_id, text, str(at)) for doc_id, text, at in zip(ids, texts, seq, strict=True)],
+        "seq": seq,
         "start_char": [0] * n,
-        "end_char": pc.utf8_length(texts).cast(pa.int64()),
-        "tokens": pc.struct_field(media, "tokens").cast(pa.int32()),
-        "kind": pc.struct_field(media, "kind"),
-        "content_hash": pc.struct_field(media, "content_hash"),
-        "key": [vector_key(space, "document", media_of(each)) for each in media.to_pylist()],
-        "input_tokens": pc.struct_field(media, "tokens"),
-    }
+        "end_char": pc.utf8_length(shown["text"]).cast(pa.int64()),
+        "tokens": [each.tokens for each in sent],
+        "content_hash": pc.struct_field(media, "content_hash").take(pa.array(places, pa.int64())),
+        "moment_s": [moments[place][at].moment_s if moments[place] else told
+                     for place, at, told in zip(places, seq, said, strict=True)],
+        "key": [vector_key(space, "document", each) for each in sent],
+        "input_tokens": [each.tokens for each in sent],
+        "media": media_column(sent) if any(moments) else documents["media"],
+    }  # fmt: skip
     rows = filled(columns, CHUNKS, n)
     tables = {"chunks": rows, "documents": counted(documents, rows)}
     return batch.becomes(tables | {name: batch[name] for name in ("touched", "items")}, Counts())
@@ -121,7 +153,3 @@ def memories(manifest: Manifest) -> list[tuple[str, str, str]]:
 def inputs(chunks: pa.Table) -> list[Any]:
     """Return what is embedded for each row."""
     return [media_of(each) for each in chunks["media"].to_pylist()]
-
-
-def _pairs(*columns: pa.ChunkedArray) -> zip[tuple[Any, ...]]:
-    return zip(*(column.to_pylist() for column in columns), strict=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from relance.documents import Document, Item, Media, MediaDocument, MediaKind, digest, document_id
 from relance.errors import DocumentError, GoneDocumentError, InputError, RelanceError, RetryableError
 from relance.media.addresses import separator_in
+from relance.media.moments import moment_in
 from relance.media.request import MediaInfo, MediaRequest, RefusedMediaError, Remembered, Validators
 from relance.pipeline.media_memory import MediaMemory
 from relance.pipeline.refused_media import read_refusal, write_refusal
@@ -152,7 +153,7 @@ class Looks:
         content_hash = look.content_hash(found, last_seen)
         made = Remembered(
             found.kind, found.content_hash, found.media_type, found.width, found.height, found.duration_s, found.size,
-            fused, found.parts, look.shown_at, last_seen, missed, found.warning,
+            fused, found.parts, look.shown_at, last_seen, missed, found.warning, found.moments,
         )  # fmt: skip
         versions = runtime.fingerprints.versions(item, MediaMemory(item.version, found.known, made).text)
         if row is not None and row["content_hash"] == content_hash and not runtime.full:
@@ -169,9 +170,10 @@ class Looks:
         if reason := _refusal(info, found.kind, found.parts, words):
             self.failed.append(Failure(item.uri, reason, "load"))
             return
+        tokens = info.media_tokens.get(found.kind, 0) * max(1, found.parts) + words
         media = Media(
             found.kind, found.urls, found.data, found.media_types, found.content_hash, fused,
-            tokens=info.media_tokens.get(found.kind, 0) * max(1, found.parts) + words, files=found.files,
+            tokens=tokens * max(1, len(found.moments)), files=found.files,
         )  # fmt: skip
         metadata = {"path": item.parent or item.uri, "media_type": found.media_type, **payload["metadata"]}
         document = MediaDocument(
@@ -180,6 +182,8 @@ class Looks:
             url=found.shown, heading_path=tuple(payload["heading_path"]), width=found.width, height=found.height,
             duration_s=found.duration_s, size=found.size,
             last_seen=datetime.fromisoformat(last_seen) if last_seen else None,
+            kind="video" if found.media_type.startswith("video/") else found.kind, moments=found.moments,
+            moment_s=moment_in(metadata, "moment_s"),
         )  # fmt: skip
         self.documents.append(document)
         if not any(

@@ -132,6 +132,8 @@ class MediaReader:
     def parser_version(self, media_type: str) -> str:
         """Name the options that decide what is embedded of such an item."""
         version = f"{self.source.version}/media-1/{self._media.oversize}"
+        if (frames := self._media.films.key_frames) and not media_type.startswith("image/"):
+            version += f"/key-frames:{frames}"
         return f"{version}/{fingerprint(self._section.rows)}" if self._kinds.is_table(media_type) else version
 
     def recall(self, memories: Iterable[tuple[str, str, str]]) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from relance.documents import Document, Media, MediaDocument
 from relance.store import schemas
 
-__all__ = ["CHUNKS", "DOCUMENTS", "MEDIA", "READ", "documents_of", "media_of", "table_of"]
+__all__ = ["CHUNKS", "DOCUMENTS", "MEDIA", "READ", "documents_of", "filled", "media_column", "media_of", "table_of"]
 
 # What the manifest will say of a document, but for the run and its date.
 DOCUMENTS = schemas.values(schemas.DOCUMENTS)
@@ -29,7 +29,8 @@ MEDIA = pa.struct(
         pa.field("files", pa.list_(pa.string())),
     ]
 )
-_SHOWN = [field for field in schemas.MEDIA_COLUMNS if field.name not in {"kind", "content_hash"}]
+MOMENT = pa.struct([pa.field("moment_s", pa.float64()), pa.field("content_hash", pa.string())])
+_SHOWN = [field for field in schemas.MEDIA_COLUMNS if field.name != "content_hash"]
 
 # A document that was read: what the manifest will say, and what is split; the last columns are of media.
 READ = pa.schema(
@@ -42,6 +43,7 @@ READ = pa.schema(
         pa.field("pages", pa.list_(pa.int64())),
         pa.field("heading_path", pa.list_(pa.string())),
         *_SHOWN,
+        pa.field("moments", pa.list_(MOMENT)),  # what the pictures in `media` are, where each gets a row
         pa.field("media", MEDIA),
     ]
 )
@@ -80,7 +82,10 @@ def table_of(documents: Sequence[Document], manifest: Sequence[Mapping[str, Any]
             "duration_s": [each.duration_s for each in shown],
             "bytes": [each.size for each in shown],
             "last_seen": [each.last_seen for each in shown],
-            "media": [{field.name: getattr(each.media, field.name) for field in MEDIA} for each in shown],
+            "kind": [each.kind for each in shown],
+            "moment_s": [each.moment_s for each in shown],
+            "moments": [[moment._asdict() for moment in each.moments] for each in shown],
+            "media": media_column([each.media for each in shown]),
         }
     return filled(columns, READ, len(documents))
 
@@ -104,6 +109,11 @@ def documents_of(table: pa.Table) -> Iterator[Document]:
     pages, metadata = table["pages"].to_pylist(), table["metadata"].to_pylist()
     for row, at, known in zip(zip(*columns, strict=True), pages, metadata, strict=True):
         yield Document(*row, metadata=json.loads(known), pages=tuple(at or ()))
+
+
+def media_column(media: Sequence[Media]) -> pa.Array:
+    """Make a column of `MEDIA`."""
+    return pa.array([{field.name: getattr(each, field.name) for field in MEDIA} for each in media], MEDIA)
 
 
 def media_of(values: Mapping[str, Any]) -> Media:

@@ -7,12 +7,14 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from relance.media.moments import moment_in
 from relance.search.candidate import Candidate
 from relance.search.highlight import highlights
 from relance.search.hit import Explained, Explanation, Span, plain
 from relance.search.hits import Hits
 from relance.search.hybrid_query import HybridQuery
 from relance.search.mode import Mode
+from relance.search.moments import at_moments
 from relance.search.rows import held, read_rows
 from relance.store.schemas import in_lists
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MediaHit", "MediaSearch"]
 
 _COLUMNS = ["uri", "url", "kind", "title", "heading_path", "text", "width", "height", "duration_s", "content_hash",
-            "media_type", "metadata", "last_seen"]  # fmt: skip
+            "media_type", "metadata", "last_seen", "moment_s", "bytes"]  # fmt: skip
 
 
 @dataclass(slots=True, frozen=True)
@@ -40,7 +42,8 @@ class MediaHit:
         also: uris of further places with the same content.
         id: of its row.
         last_seen: ISO time of the last run that found it, where it is gone since; empty where it is there.
-        start_s: where in a film the moment is that was found, as `end_s`: seconds; None where the film is one whole.
+        moment_s: where in a film it was found, in seconds; None where the film is one whole, or only its words answer.
+        moment_end_s: where that part of the film ends; None where nobody says.
         highlights: spans of `caption` that are words of the question.
         found_by: the lists that it stands out of; as in `Hit`.
         explained: only where asked for.
@@ -61,8 +64,8 @@ class MediaHit:
     also: list[str]
     id: str = ""
     last_seen: str = ""
-    start_s: float | None = None
-    end_s: float | None = None
+    moment_s: float | None = None
+    moment_end_s: float | None = None
     highlights: list[Span] = field(default_factory=list)
     found_by: list[str] = field(default_factory=list)
     explained: Explained | None = None
@@ -83,6 +86,7 @@ class MediaSearch:
         self._began = time.perf_counter()
         self._table, self._query, self._where, self._explain = table, query, where, explain
         self._notes, self._columns = explain or Explanation(mode), held(table, _COLUMNS)
+        self._vector = vector[0] if vector is not None else None
         self._hybrid = HybridQuery(table, query, vector, mode=mode, first=1, where=where, same="content_hash",
                                    floor=floor)  # fmt: skip
         self._notes.indexes, self._notes.floor = self._hybrid.indexes, floor
@@ -94,6 +98,7 @@ class MediaSearch:
     def page(self, ranked: list[Candidate], *, k: int, offset: int) -> Hits[MediaHit]:
         """Make the hits of a page."""
         shown = ranked[offset : offset + k]
+        at_moments(self._table, shown, self._vector, self._where)
         places = self._places([each.row["content_hash"] for each in shown])
         hits = [_hit(each, places[each.row["content_hash"]], self._query, self._hybrid.language,
                      explained=self._explain is not None) for each in shown]  # fmt: skip
@@ -103,12 +108,12 @@ class MediaSearch:
 
     def _places(self, contents: list[str]) -> dict[str, list[str]]:
         """Say at which uris contents are."""
-        found: dict[str, list[str]] = {content: [] for content in contents}
+        found: dict[str, set[str]] = {content: set() for content in contents}
         for some in in_lists("content_hash", list(found)):
             condition = f"({some.to_sql()}) AND active" + (f" AND ({self._where})" if self._where else "")
             rows = self._table.search().where(condition).select(["uri", "content_hash"]).limit(None).to_list()
             for row in rows:
-                found[row["content_hash"]].append(row["uri"])
+                found[row["content_hash"]].add(row["uri"])
         return {content: sorted(uris) for content, uris in found.items()}
 
 
@@ -116,6 +121,7 @@ def _hit(found: Candidate, places: list[str], query: str, language: str, *, expl
     row = found.row
     same = ("uri", "url", "kind", "width", "height", "duration_s", "media_type")
     metadata = json.loads(row["metadata"] or "{}")
+    moment_s, said = row.get("moment_s"), moment_in(metadata, "moment_s")  # of a key frame, and by its table
     return MediaHit(
         **{name: row[name] for name in same},
         title=row["title"] or "",
@@ -126,13 +132,9 @@ def _hit(found: Candidate, places: list[str], query: str, language: str, *, expl
         also=[uri for uri in places if uri != row["uri"]],
         id=found.id,
         last_seen=row["last_seen"].isoformat(timespec="seconds") if row.get("last_seen") else "",
-        start_s=_seconds(metadata.get("moment_s")),
-        end_s=_seconds(metadata.get("moment_end_s")),
+        moment_s=said if moment_s is None else moment_s,
+        moment_end_s=moment_in(metadata, "moment_end_s") if moment_s in {None, said} else None,
         highlights=highlights(query, row["text"] or "", language),
         found_by=found.found_by,
         explained=found.explained() if explained else None,
     )
-
-
-def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

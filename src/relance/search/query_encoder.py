@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from relance.config import EmbeddingSpec, IndexSpec
+from relance.config import EmbeddingSpec, FilmsSpec, IndexSpec
 from relance.documents import Media, digest
 from relance.errors import ConfigurationError, DocumentError, InputError, RelanceError
 from relance.store.index_tables import section_of, space_of
@@ -197,7 +197,8 @@ def read_picture(spec: IndexSpec, image: str) -> Media:
     assert spec.media is not None  # noqa: S101  # there is a table of media, so they were declared
     info = open_provider(spec.media.embedding, spec.plugins).info
     request = MediaRequest(image, (image,), _read, lambda _: "", {})
-    with open_media_loader(spec.media, info.media_rules, scale=True) as loader:
+    section = spec.media.model_copy(update={"films": FilmsSpec()})  # a question is one whole
+    with open_media_loader(section, info.media_rules, scale=True) as loader:
         found = loader.load([request])[0]
     if not isinstance(found, MediaInfo):
         raise found if isinstance(found, RelanceError) else InputError(f"{image}: it cannot be read")

@@ -44,7 +44,7 @@ class ChunkTable(LazyTable):
     def _add_columns(self, schema: pa.Schema) -> None:
         """Add columns, most of them of NULL: 3 ms, no row is read or written; readers keep the version they have."""
         missing = [name for name in schema.names if name not in self._table.schema.names]
-        made = {name: schemas.MADE_OF[name] for name in missing if name in schemas.MADE_OF}
+        made = {name: schemas.ADDED_AS[name] for name in missing if name in schemas.ADDED_AS}
         blank = [schema.field(name) for name in missing if name not in made]
         with store_errors(f"adding columns to {self.name}"):
             for columns in filter(None, (blank, made)):

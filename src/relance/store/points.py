@@ -13,8 +13,8 @@ __all__ = ["ID", "Level", "Points", "count_points", "read_batches", "read_points
 
 Level = Literal["documents", "chunks", "media"]
 
-# The column that names a point.
-ID = {"documents": "doc_id", "chunks": "id", "media": "id"}
+# The column that names a point. A film has a row for each of its key frames, and is one point.
+ID = {"documents": "doc_id", "chunks": "id", "media": "doc_id"}
 
 
 @dataclass(slots=True, frozen=True)
@@ -23,7 +23,7 @@ class Points:
 
     Attributes:
         table: the physical table they are of, as it was in `version`.
-        ids: of documents, chunks or media rows, by `level`; `uris` of the documents.
+        ids: of documents, chunks, or images and videos, by `level`; `uris` of the documents.
         vectors: float32, shape (points, dimension), rows of unit length.
     """
 
@@ -42,7 +42,8 @@ def read_points(table: Any, level: Level, *, sample: int | None = None, where: s
                 seed: int = 0) -> Points:  # fmt: skip
     """Read the points of an open table into memory.
 
-    A document's vector is the mean of its chunks' unit vectors, made a unit vector again.
+    A document's vector is the mean of its chunks' unit vectors, made a unit vector again; a film's that of its key
+    frames'.
 
     Args:
         table: is moved to the version it has now, so that what is read fits together while a run writes.
@@ -78,7 +79,7 @@ def stream_points(table: Any, level: Level, *, where: str | None = None, batch: 
 
 
 def count_points(table: Any, level: Level, *, where: str | None = None) -> int:
-    """Count points; for documents this reads the column of their ids."""
+    """Count points; for this the column of their ids is read."""
     table.checkout(table.version)
     return len(_rows(table, level, where))
 
@@ -106,8 +107,8 @@ def _rows(table: Any, level: Level, where: str | None) -> dict[str, int]:
 
 def _stream(table: Any, level: Level, where: str | None, chosen: dict[str, int] | None, batch: int) -> Iterator[Points]:
     """Yield points: those whose rows are counted in `chosen`, or all."""
-    if level == "documents":
-        yield from _documents(table, where, _rows(table, level, where) if chosen is None else chosen, batch)
+    if level != "chunks":
+        yield from _documents(table, level, where, _rows(table, level, where) if chosen is None else chosen, batch)
         return
     for read in read_batches(table, ["id", "uri", "vector"], where, batch):
         ids, uris, vectors = read["id"].to_pylist(), read["uri"].to_pylist(), _matrix(read["vector"])
@@ -118,7 +119,7 @@ def _stream(table: Any, level: Level, where: str | None, chosen: dict[str, int] 
             yield Points(level, table.name, table.version, ids, uris, unit(vectors))
 
 
-def _documents(table: Any, where: str | None, missing: dict[str, int], batch: int) -> Iterator[Points]:
+def _documents(table: Any, level: Level, where: str | None, missing: dict[str, int], batch: int) -> Iterator[Points]:
     """Add up chunks until a document has all of its own: those of one document lie together, so few are open."""
     sums: dict[str, NDArray[np.float32]] = {}
     whole: list[tuple[str, str, NDArray[np.float32]]] = []
@@ -132,15 +133,15 @@ def _documents(table: Any, where: str | None, missing: dict[str, int], batch: in
             if not missing[name]:
                 whole.append((name, uri, sums.pop(name)))
             if len(whole) == batch:
-                yield _points(table, whole)
+                yield _points(table, level, whole)
                 whole = []
     if whole:
-        yield _points(table, whole)
+        yield _points(table, level, whole)
 
 
-def _points(table: Any, whole: list[tuple[str, str, NDArray[np.float32]]]) -> Points:
+def _points(table: Any, level: Level, whole: list[tuple[str, str, NDArray[np.float32]]]) -> Points:
     ids, uris, vectors = zip(*whole, strict=True)
-    return Points("documents", table.name, table.version, list(ids), list(uris), unit(np.stack(vectors)))
+    return Points(level, table.name, table.version, list(ids), list(uris), unit(np.stack(vectors)))
 
 
 def _matrix(column: Any) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from relance.embedding.sparse import sparse_type
 
 __all__ = [
+    "ADDED_AS",
     "ADDED_LATER",
     "CATALOG",
     "DOCUMENTS",
@@ -96,6 +97,7 @@ MEDIA_COLUMNS = [
     pa.field("bytes", pa.int64()),
     pa.field("content_hash", pa.string()),
     pa.field("last_seen", _TIME),  # NULL: the last run that asked for it found it
+    pa.field("moment_s", pa.float64()),  # where in a film it is, in seconds; NULL: it is whole
 ]
 
 
@@ -135,8 +137,13 @@ def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, me
 # What a column is where nothing else is known, also for rows of an earlier version, which had it not.
 MADE_OF = {"words": "text"}
 
+# What a column is where a table of an earlier version gets it, as SQL; NULL where there is none.
+ADDED_AS = MADE_OF | {
+    "moment_s": "TRY_CAST(btrim(json_extract(json_get(metadata, 'moment_s'), '$'), '\"') AS DOUBLE)",
+}
+
 # Columns that tables of an earlier version may lack; of the failures, too.
-ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen")
+ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen", "moment_s")
 
 # What the writer adds to the rows of a batch: which run wrote them, when, and that readers find them.
 _OF_THE_RUN = ("run_id", "updated_at", "active")

@@ -32,6 +32,7 @@ def show(request: Request) -> Response:
     row = _row(here, request)
     return here.page(
         request, "medium.html", medium=row, local=_path(here, row) is not None,
+        moment_s=Parameters(request.query_params).seconds("t"),
         how=shown_as(row["url"], row["uri"], row["kind"], row["media_type"]), copies=here.reader.copies(row),
         similar=_similar(here, row["uri"]), shown_in=_shown_in(here, row), document_id=document_id,
         host=urlsplit(row["url"]).hostname if "://" in row["url"] else "",

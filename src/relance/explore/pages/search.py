@@ -68,27 +68,26 @@ def _ask(here: Explorer, question: Question) -> tuple[int, dict[str, Any]]:
     """Search what the question is about; what is wrong with it, or with the model, is told beside the form."""
     found: dict[str, Any] = {"texts": None, "media": None, "problem": "", "bad_filter": "",
                              "annotations": {}, "like_title": ""}  # fmt: skip
-    sides = _sides(here, question)
-    refusals: list[FilterError] = []
-    for side in sides:
-        try:
-            found[side] = question.texts(here.index) if side == "texts" else question.media(here.index)
-        except FilterError as error:  # may name a column that only the other table has
-            refusals.append(error)
-        except RelanceError as error:
-            return 400 if isinstance(error, InputError) else 503, found | {"problem": str(error)}
-    if len(refusals) == len(sides):
-        return 400, found | {"bad_filter": str(refusals[0])}
+    try:
+        found |= _answers(here, question)
+    except FilterError as error:
+        return 400, found | {"bad_filter": str(error)}
+    except RelanceError as error:
+        return 400 if isinstance(error, InputError) else 503, found | {"problem": str(error)}
     found["annotations"] = here.reader.annotations([hit.uri for hit in found["texts"] or []])
     if question.like:
         found["like_title"] = here.reader.title_of(question.like)
     return 200, found
 
 
-def _sides(here: Explorer, question: Question) -> list[str]:
-    """Say which of texts and media are looked through: something is like its own kind only."""
+def _answers(here: Explorer, question: Question) -> dict[str, Any]:
+    """Look through texts, media or both: something is like its own kind only."""
     if not here.reader.has_media:
-        return ["texts"]
+        return {"texts": question.texts(here.index)}
+    kind = question.kind
     if question.like:
-        return ["texts"] if here.reader.document(document_id(question.like)) else ["media"]
-    return {"all": ["texts", "media"], "text": ["texts"], "media": ["media"]}[question.kind]
+        kind = "text" if here.reader.document(document_id(question.like)) else "media"
+    if kind == "all":
+        texts, media = question.both(here.index)
+        return {"texts": texts, "media": media}
+    return {"texts": question.texts(here.index)} if kind == "text" else {"media": question.media(here.index)}

@@ -125,7 +125,12 @@ def _own(attributes: Mapping[str, str]) -> Iterator[_Candidate]:
 
 
 def _parsed(srcset: str) -> Iterator[_Candidate]:
-    """Read a `srcset`: addresses with `640w`, `2x` or nothing behind them."""
+    """Read a `srcset`: addresses with `640w`, `2x` or nothing behind them.
+
+    `sizes` is not read: it says how wide a page shows the picture, from which a browser finds the candidate that is
+    enough for its screen. `640w` is the width of the file itself, whatever `sizes` says, and the largest within our
+    limit is wanted. How many bytes a candidate has no page says; they are checked when it has been fetched.
+    """
     at = 0
     while found := _CANDIDATE.match(srcset, at):
         url, at = found["url"], found.end()

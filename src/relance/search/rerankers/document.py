@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from relance.search.rerankers.models import MAX_CHARACTERS
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["Document", "document_of"]
 
 _KINDS: dict[str, Literal["image", "video"]] = {"image": "image", "video": "video"}
+# What films a reranker takes is not published: those of the embedding model of its family.
+_FILM_TYPES = frozenset({"video/mp4", "video/x-msvideo", "video/quicktime", ""})
+_FILM_BYTES = 50 << 20
 
 
 class Document(NamedTuple):
@@ -22,9 +26,17 @@ class Document(NamedTuple):
 
 
 def document_of(candidate: Candidate, *, sees: bool) -> Document:
-    """Choose what is shown; a file that has no public address, and a set of images, by its caption."""
-    kind = _KINDS.get(candidate.row.get("kind") or "")
-    url = candidate.row.get("url") or ""
-    if sees and kind is not None and url.startswith(("http://", "https://")):
+    """Choose what is shown; by its caption a file without a public address, a set of images, and a film to be refused.
+
+    Of a film by key frames only pictures were sent, so that nobody has checked whether a service takes it.
+    """
+    row = candidate.row
+    kind, url = _KINDS.get(row.get("kind") or ""), row.get("url") or ""
+    if sees and kind is not None and url.startswith(("http://", "https://")) and (kind == "image" or _is_taken(row)):
         return Document(kind, url)
     return Document("text", candidate.text[:MAX_CHARACTERS])
+
+
+def _is_taken(film: Mapping[str, Any]) -> bool:
+    whole, size = film.get("moment_s") is None, film.get("bytes") or 0
+    return whole and size <= _FILM_BYTES and (film.get("media_type") or "") in _FILM_TYPES
