@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -11,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.chaos.victims import Victim
 
 from relance.index import Index
 
@@ -73,11 +76,27 @@ def spec(declare: Callable[..., Path], docs: Path) -> Path:
     )
 
 
-def start(spec: Path, log: Path, *options: str, delay_s: float, folder: Path) -> Victim:
+def start(spec: Path, log: Path, *, engine: str = "", delay_s: float, folder: Path) -> subprocess.Popen[str]:
     """Start a victim and let it work."""
-    victim = Victim(spec, *options, RELANCE_FAKE_LOG=str(log), RELANCE_FAKE_DELAY_S=str(delay_s), TMPDIR=str(folder))
-    victim.release()
+    environment = os.environ | {
+        "RELANCE_FAKE_LOG": str(log), "RELANCE_FAKE_DELAY_S": str(delay_s), "TMPDIR": str(folder),
+    }  # fmt: skip
+    command = [sys.executable, str(Path(__file__).with_name("victim.py")), str(spec), *filter(None, [engine])]
+    victim = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    assert victim.stdout is not None
+    assert victim.stdin is not None
+    assert victim.stdout.readline() == "ready\n"
+    victim.stdin.write("go\n")
+    victim.stdin.flush()
     return victim
+
+
+def shoot(victim: subprocess.Popen[str]) -> None:
+    victim.send_signal(signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL
+    for pipe in (victim.stdin, victim.stdout):
+        assert pipe is not None
+        pipe.close()
 
 
 def is_running(pid: int) -> bool:
@@ -100,7 +119,7 @@ def test_a_kill_after_replies_costs_what_was_in_flight(
         asked = len(requests.all())
         victim = start(spec, requests.path, delay_s=0.2, folder=tmp_path)
         requests.wait_for(asked + moment)
-        assert victim.kill()
+        shoot(victim)
     monkeypatch.setenv("RELANCE_FAKE_LOG", str(requests.path))
     report = index.ingest()
     assert report.status == "completed"
@@ -117,11 +136,11 @@ def test_workers_of_a_killed_coordinator_buy_nothing_more_and_end(
     requests = Requests(tmp_path / "requests.jsonl")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    victim = start(spec, requests.path, "processes", delay_s=1.0, folder=temporary)
+    victim = start(spec, requests.path, engine="processes", delay_s=1.0, folder=temporary)
     requests.wait_for(9)
     workers = requests.pids() - {victim.pid}
     assert workers
-    assert victim.kill()
+    shoot(victim)
     killed = time.time()
     deadline = time.monotonic() + 5
     while any(map(is_running, workers)):
