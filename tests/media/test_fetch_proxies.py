@@ -1,68 +1,19 @@
-"""Pictures through a proxy: what it is asked for, what is still checked by us, and what is said where it is at fault."""
+"""Pictures through a proxy: what it is asked for, and what is still checked by us."""
 
 import asyncio
-import socket
 import ssl
-from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
+from behind_proxies import PICTURES, ask, behind, many, resolve
 from certificates import make_authority
 from http_proxy import http_proxy
 from inward_services import NAMES, PUBLIC
 from media_rows import reasons
-from media_servers import PICTURE, Hurried, reply, serving
-from socks_proxy import socks_proxy
+from media_servers import PICTURE, reply
 
-from relance.errors import ConfigurationError, InputError, RetryableError
+from relance.errors import ConfigurationError, InputError
 from relance.http.proxies import proxy_for
 from relance.media.fetch import Fetcher, FetchPolicy, UnsafeURLError
-
-GOOD = {"/a": reply(body=PICTURE)}
-
-
-async def resolve(host, port):
-    if host in NAMES:
-        return NAMES[host]
-    raise socket.gaierror(socket.EAI_NONAME, "no")
-
-
-@asynccontextmanager
-async def behind(scheme="http", routes=GOOD, *, tls=None, proxy_tls=None, trusted=None, user="", listen="", **policy):
-    """Serve behind a proxy; yields server, proxy and a fetcher that may fetch from public addresses only."""
-    async with serving(routes, tls) as server:
-        place = ("127.0.0.1", server.port)
-        with socks_proxy(place, user) if scheme == "socks5" else http_proxy(server.port, user, proxy_tls) as proxy:
-            address = f"{scheme}://{user}{'@' * bool(user)}{listen or proxy.address}"
-            policy["proxy"] = policy.get("proxy", address).format(proxy.address, port=proxy.address.rpartition(":")[2])
-            plain = FetchPolicy(max_bytes=1 << 20, timeout_s=5.0, idle_s=2.0)
-            fetcher = Fetcher(replace(plain, **policy), resolve=resolve, trusted=trusted, clock=Hurried())
-            try:
-                yield server, proxy, fetcher
-            finally:
-                await fetcher.aclose()
-
-
-def ask(url="http://public.example/a", **options):
-    """Fetch one address through a proxy; returns server, proxy and outcome, an error being one."""
-
-    async def main():
-        async with behind(**options) as (server, proxy, fetcher):
-            try:
-                return server, proxy, await fetcher.fetch(url)
-            except (InputError, RetryableError, ConfigurationError) as error:
-                return server, proxy, error
-
-    return asyncio.run(main())
-
-
-def many(urls, **options):
-    async def main():
-        async with behind(**options) as (server, proxy, fetcher):
-            outcomes = await asyncio.gather(*map(fetcher.fetch, urls), return_exceptions=True)
-            return server, proxy, outcomes
-
-    return asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
@@ -276,124 +227,6 @@ def test_a_proxy_of_the_spec_that_nobody_can_use_is_one_sentence(value):
 def test_a_proxy_with_a_password_is_not_shown():
     policy = FetchPolicy(max_bytes=1, proxy="http://me:hush@proxy.example:3128")
     assert "hush" not in f"{policy!r} {policy.proxy_for('http://public.example')!r} {proxy_for('http://a.example')!r}"
-
-
-# Whose fault it is
-
-
-PICTURES = [f"http://public.example/{n}" for n in range(300)]
-
-
-def test_a_proxy_that_wants_another_password_is_given_up_at_once():
-    for names in (False, True):
-        _, proxy, outcomes = many(PICTURES, user="you:hush", proxy_dns=names, proxy="http://me:blunder@{}")
-        assert len(proxy.asked) <= 2
-        assert {type(each) for each in outcomes} == {RetryableError}
-        assert str(outcomes[-1]) == (
-            f"{PICTURES[-1]}: the proxy http://{proxy.address} (media.fetch.proxy) was given up for this run because "
-            "it wants another user or password (407)."
-        )
-        assert "blunder" not in "".join(map(str, outcomes))
-
-
-def test_a_socks_proxy_that_wants_another_password_is_given_up_at_once():
-    _, proxy, outcomes = many(PICTURES, scheme="socks5", user="you:hush", proxy="socks5://me:blunder@{}")
-    assert not proxy.asked
-    assert "was given up for this run because it wants another user or password" in str(outcomes[-1])
-    assert "blunder" not in "".join(map(str, outcomes))
-
-
-def test_a_proxy_that_cannot_be_reached_is_given_up_and_not_the_hosts_behind_it():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        dead = f"127.0.0.1:{unused.getsockname()[1]}"
-        urls = [f"http://93.184.216.{n}/a" for n in range(1, 251)]
-        _, _, outcomes = many(urls, listen=dead)
-    assert {type(each) for each in outcomes} == {RetryableError}
-    ends = [str(each) for each in outcomes if "given up" in str(each)]
-    assert len(ends) > 200
-    assert all(f"the proxy http://{dead} (media.fetch.proxy) was given up for this run" in each for each in ends)
-    assert f"the last: cannot reach the proxy http://{dead} (media.fetch.proxy): " in ends[-1]
-
-
-def test_what_needs_no_proxy_is_fetched_while_the_proxy_is_down(monkeypatch):
-    async def main():
-        async with serving(GOOD) as server, behind(listen="127.0.0.1:9", allow=("127.0.0.1",)) as (_, _, fetcher):
-            urls = [*PICTURES, f"http://127.0.0.1:{server.port}/a"]
-            *others, own = await asyncio.gather(*map(fetcher.fetch, urls), return_exceptions=True)
-            assert own.data == PICTURE
-            assert {type(each) for each in others} == {RetryableError}
-
-    asyncio.run(main())
-
-
-@pytest.mark.parametrize("status", [403, 405])
-def test_a_host_that_the_proxy_refuses_is_asked_for_once_and_others_go_on(monkeypatch, status):
-    monkeypatch.setitem(NAMES, "blocked.example", ["93.184.216.35"])
-
-    async def main():
-        async with behind() as (_, proxy, fetcher):
-            proxy.answers["CONNECT 93.184.216.35:80"] = status
-            urls = [f"http://blocked.example/{n}" for n in range(100)] + [
-                f"http://public.example/a?{n}" for n in range(9)
-            ]
-            outcomes = await asyncio.gather(*map(fetcher.fetch, urls), return_exceptions=True)
-            assert [each.data for each in outcomes[100:]] == [PICTURE] * 9
-            assert proxy.asked.count("CONNECT 93.184.216.35:80") <= 2
-            return proxy, outcomes[:100]
-
-    proxy, outcomes = asyncio.run(main())
-    assert {type(each) for each in outcomes} == {RetryableError}
-    assert str(outcomes[-1]) == (
-        "http://blocked.example/99: blocked.example was given up for this run because the proxy "
-        f"http://{proxy.address} (media.fetch.proxy) refuses to connect to 93.184.216.35:80 ({status}); if it wants "
-        "names, set media.fetch.proxy_dns: true."
-    )
-
-
-def test_a_host_that_the_proxy_cannot_reach_is_down_itself():
-    async def main():
-        async with behind() as (_, proxy, fetcher):
-            proxy.answers["*"] = 502
-            outcomes = await asyncio.gather(*map(fetcher.fetch, PICTURES), return_exceptions=True)
-            return proxy, outcomes
-
-    proxy, outcomes = asyncio.run(main())
-    assert len(proxy.asked) <= 20
-    assert (
-        "public.example was given up for this run after failures in a row, the last: cannot connect: the proxy "
-        in str(outcomes[-1])
-    )
-    assert f"cannot connect to {PUBLIC}:80 (502)." in str(outcomes[-1])
-
-
-def test_a_proxy_that_says_nothing_is_given_up():
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        place = f"127.0.0.1:{silent.getsockname()[1]}"
-        urls = [f"http://93.184.216.{n}/a" for n in range(1, 251)]
-        _, _, outcomes = many(urls, listen=place, idle_s=0.1, connections=4)
-    ends = [each for each in outcomes if f"the proxy http://{place} (media.fetch.proxy) was given up" in str(each)]
-    assert len(ends) > 200
-
-
-def test_what_is_no_proxy_is_named():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.listen()
-        place = f"127.0.0.1:{listener.getsockname()[1]}"
-
-        async def main():
-            async def talk(reader, writer):
-                writer.write(b"220 mail.example ESMTP\r\n")
-                writer.close()
-
-            server = await asyncio.start_server(talk, sock=listener)
-            async with behind(listen=place) as (_, _, fetcher):
-                with pytest.raises(RetryableError, match=r"the proxy http://127.* does not answer as one") as caught:
-                    await fetcher.fetch("http://public.example/a")
-            server.close()
-            return caught
-
-        asyncio.run(main())
 
 
 # A run

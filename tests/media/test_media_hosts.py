@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from typing import Any
 
@@ -61,6 +62,27 @@ def test_a_new_entity_tag_in_every_answer_is_no_change(gallery: Any, web: Any, e
         report = index.ingest()
         assert (report.media.unchanged, report.media.changed, report.media.embedded) == (4, 0, 0)
     assert (emulator.stats()["texts"], index.table(media=True).version) == (bought, was)
+
+
+def test_known_pictures_are_asked_for_side_by_side(gallery: Any, web: Any) -> None:
+    """They have the size they had; as long as each might have been a large photograph, there were never more than two."""
+    table(gallery, [web.put(f"/{n}.png", gallery.png("red", size=(20 + n, 20))) for n in range(40)])
+    index = gallery.index()
+    assert index.ingest().media.added == 40
+    lock, now, peak = threading.Lock(), 0, 0
+
+    def count(_: str) -> None:
+        nonlocal now, peak
+        with lock:
+            now += 1
+            peak = max(peak, now)
+        time.sleep(0.02)
+        with lock:
+            now -= 1
+
+    web.before = count
+    assert index.ingest().media.unchanged == 40
+    assert peak >= 4
 
 
 def test_many_rows_of_one_address_are_one_request(gallery: Any, web: Any, emulator: Any) -> None:

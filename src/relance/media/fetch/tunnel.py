@@ -49,11 +49,9 @@ class Tunnel(httpcore.AsyncNetworkBackend):
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """What the proxy knows us by; for requests to the proxy itself only."""
-        return (
-            []
-            if self._user is None
-            else [(b"Proxy-Authorization", b"Basic " + b64encode(":".join(self._user).encode()))]
-        )
+        if self._user is None:
+            return []
+        return [(b"Proxy-Authorization", b"Basic " + b64encode(":".join(self._user).encode()))]
 
     async def connect_tcp(
         self,
