@@ -17,7 +17,7 @@ from relance.errors import InputError
 from relance.media import Facts
 from relance.media.inspect import inspect
 from relance.media.rules import MediaRules, check
-from relance.media.scale import scale
+from relance.media.scale import decoded_pixels, scale
 
 MIB = 1 << 20
 RULES = MediaRules(
@@ -277,3 +277,12 @@ def test_the_result_fits_or_a_reason_is_given(width, height, max_bytes, max_pixe
     rules = replace(RULES, max_image_bytes=max_bytes, max_pixels=max_pixels)
     with suppress(InputError):
         scaled(saved(noise(width, height, channels), source), rules)
+
+
+def test_a_heavy_photograph_counts_as_the_pixels_that_are_decoded_of_it() -> None:
+    """So that two cores decode photographs of 24 megapixels side by side; a progressive one is held whole."""
+    facts = Facts("image", "image/jpeg", 6000, 4000, 0.0, 1, size=12 << 20)
+    assert decoded_pixels(b"\xff\xd8\xff\xc0", facts, RULES, shrink=True) == 6000 * 4000 // 4
+    assert decoded_pixels(b"\xff\xd8\xff\xc2", facts, RULES, shrink=True) == 6000 * 4000
+    assert decoded_pixels(b"\xff\xd8\xff\xc0", facts, RULES, shrink=False) == 6000 * 4000
+    assert decoded_pixels(b"\xff\xd8\xff\xc0", replace(facts, size=1000), RULES, shrink=True) == 6000 * 4000

@@ -12,7 +12,7 @@ from relance.errors import InputError, MissingExtraError
 from relance.media import Facts
 from relance.media.inspect import MAX_PIXELS, open_image
 
-__all__ = ["decode", "encode", "is_plain", "plain"]
+__all__ = ["decode", "encode", "is_plain", "plain", "shrinks"]
 
 JPEG, PNG = "image/jpeg", "image/png"
 _ORIENTATION = 0x0112
@@ -61,16 +61,21 @@ def decode(data: bytes, facts: Facts, frame: int = 0, enough: int = 0) -> tuple[
             raise ValueError("another size than inspected")  # noqa: TRY301  # reported below like all damage
         if frame:
             image.seek(frame)
-        for part in (8, 4, 2):
-            if enough and image.width * image.height >= enough * part * part:
-                image.draft(None, (image.width // part, image.height // part))
-                break
+        if (part := shrinks(facts, enough)) > 1:
+            image.draft(None, (image.width // part, image.height // part))
         image.load()
         return plain(image), image.mode in {"1", "P"} or image.has_transparency_data
     except MissingExtraError:
         raise
     except Exception as error:  # plugins raise anything on hostile input
         raise _damaged(error) from None
+
+
+def shrinks(facts: Facts, enough: int) -> int:
+    """Say how many times smaller a JPEG is decoded, a side, so that it keeps `enough` pixels: 1, 2, 4 or 8."""
+    if not enough or facts.media_type != JPEG:
+        return 1
+    return next((part for part in (8, 4, 2) if facts.width * facts.height >= enough * part * part), 1)
 
 
 def plain(image: Any) -> Any:

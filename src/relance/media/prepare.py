@@ -11,7 +11,7 @@ from relance.media import Facts
 from relance.media.pixel_gate import PixelGate
 from relance.media.plain import is_plain
 from relance.media.rules import MediaRules
-from relance.media.scale import copy, fits
+from relance.media.scale import copy, decoded_pixels, fits
 
 __all__ = [
     "Animated",
@@ -73,7 +73,7 @@ def picture_copies(
 
     Raises InputError and MissingExtraError as `scale.copy`.
     """
-    with _decoders.decoding(facts.width * facts.height):
+    with _decoders.decoding(decoded_pixels(data, facts, rules, shrink=scale)):
         return _picture_copies(data, facts, rules, scale=scale, animated=animated)
 
 

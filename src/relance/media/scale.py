@@ -8,10 +8,10 @@ from typing import Any
 
 from relance.errors import InputError
 from relance.media import Facts
-from relance.media.plain import decode, encode
+from relance.media.plain import decode, encode, shrinks
 from relance.media.rules import MediaRules, check, format_names, megabytes
 
-__all__ = ["copy", "fits", "scale"]
+__all__ = ["copy", "decoded_pixels", "fits", "scale"]
 
 _JPEG, _PNG = "image/jpeg", "image/png"
 # Qualities that are tried at full size: from hardly visible to visible for those who look for it.
@@ -23,6 +23,8 @@ _LARGEST_STEP = 0.9
 # Pixels: twice what any model looks at (1,280 tokens of 32 × 32). Of a JPEG that is too heavy no more are decoded than
 # that takes: a photograph of 12 megapixels costs 0.24 instead of 1.7 CPU seconds, and 20 instead of 130 MB.
 _ENOUGH = 2_600_000
+# The marker of a progressive JPEG's frame; that it stands there by chance costs nothing but time.
+_PROGRESSIVE, _HEAD = b"\xff\xc2", 1 << 20
 
 
 def scale(data: bytes, facts: Facts, rules: MediaRules) -> tuple[bytes, Facts]:
@@ -62,8 +64,7 @@ def copy(data: bytes, facts: Facts, rules: MediaRules, *, shrink: bool, frame: i
         raise InputError(f"the model takes {format_names(rules.image_formats)}, and only JPEG and PNG are written")
     # What no copy can mend stays an error.
     check(replace(facts, media_type=written[0], size=0), replace(rules, max_pixels=0) if shrink else rules)
-    heavy = shrink and facts.size > rules.max_inline_bytes(facts.media_type)
-    image, drawn = decode(data, facts, frame, _ENOUGH if heavy else 0)
+    image, drawn = decode(data, facts, frame, _enough(facts, rules, shrink=shrink))
     steps: list[tuple[str, int]] = []
     # A photograph takes more than a byte a pixel as PNG; to try those that cannot fit costs up to a second each.
     may_fit = image.width * image.height <= rules.max_inline_bytes(_PNG)
@@ -74,6 +75,16 @@ def copy(data: bytes, facts: Facts, rules: MediaRules, *, shrink: bool, frame: i
     if _JPEG in written:
         steps += [(_JPEG, quality) for quality in _QUALITIES]
     return _shrink(image, steps, rules, _MAX_RESIZES if shrink else 0)
+
+
+def decoded_pixels(data: bytes, facts: Facts, rules: MediaRules, *, shrink: bool) -> int:
+    """Count the pixels that `copy` holds at once: fewer of a heavy JPEG, but for a progressive one, kept whole."""
+    part = 1 if _PROGRESSIVE in data[:_HEAD] else shrinks(facts, _enough(facts, rules, shrink=shrink))
+    return facts.width * facts.height // (part * part)
+
+
+def _enough(facts: Facts, rules: MediaRules, *, shrink: bool) -> int:
+    return _ENOUGH if shrink and facts.size > rules.max_inline_bytes(facts.media_type) else 0
 
 
 def fits(facts: Facts, rules: MediaRules) -> bool:
