@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from relance.errors import RateLimitedError
 from relance.media.fetch.breaker import Breaker
 from relance.media.fetch.clock import Clock
+from relance.media.fetch.each_once import EachOnce
 from relance.media.fetch.fetched import copied
+from relance.media.fetch.pace import Pace
 
 __all__ = ["Host", "HostRules", "duration"]
 
@@ -18,18 +20,6 @@ _FIRST = 2
 _GROWTH = 8
 # Pauses where a host does not say how long: 1 s, 2 s, 4 s and so on to a minute.
 _LONGEST_OWN_PAUSE = 60.0
-# Some hosts refuse each address the first time, while they make the picture, whatever the pace. So many pauses in a row
-# after which what came back was good and something new was refused show that. What is refused twice is still a pause
-# for all, so a host that was misjudged is not asked faster than it allows.
-_ROUNDS = 3
-# After so many seconds without a refusal the pace grows by a tenth: at a fixed limit that is a refusal in 300.
-_CALM_S = 30.0
-_FASTER = 1.1
-_SLOWEST = 0.1  # requests a second
-# Hosts count in whole seconds, so what is beyond them is ours (connecting, decoding): for 200 pictures at 10 a second,
-# on virtual time, the slowest of 40 beginnings took 31 s when it was counted, and takes 21 s. A pace of exactly the
-# limit would be refused as soon as one request is late.
-_CAUTION = 0.97
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -56,24 +46,8 @@ class Host:
     Attributes:
         rules: what the spec says of it.
         breaker: whether it lives.
-        each_once: whether it refuses each address the first time, however seldom it is asked.
+        each_once: whether it refuses each address the first time.
     """
-
-    __slots__ = (
-        *("rules", "breaker", "_name", "_clock", "_patience_s", "_most", "_allowed", "_fastest", "_pace", "_gate"),
-        *("_freed", "_busy", "_next", "_resume", "_given_up", "_answers", "_since", "_streak", "_slowing"),
-        *(
-            "_refusals",
-            "_refused_at",
-            "_refusing_since",
-            "_returning",
-            "_returns",
-            "_rounds",
-            "_came_back",
-            "_first_good",
-        ),
-        *("_pace_before", "each_once"),
-    )
 
     def __init__(self, name: str, rules: HostRules, clock: Clock, *, connections: int, patience_s: float) -> None:
         """Know nothing yet; `connections` and `patience_s` as in `FetchPolicy`."""
@@ -82,26 +56,19 @@ class Host:
         self._name, self._clock, self._patience_s = name, clock, patience_s
         self._most = rules.connections or connections
         self._allowed = min(_FIRST, self._most)
-        self._fastest = rules.per_second
-        self._pace = rules.per_second  # 0: none
+        self._pace = Pace(rules.per_second, clock.now())
+        self._slowing = False
         self._gate = asyncio.Lock()
         self._freed = asyncio.Event()
         self._busy = 0
         self._next = self._resume = 0.0
         self._given_up: RateLimitedError | None = None
-        # What was answered since the last change of pace.
-        self._answers = 0
-        self._since = clock.now()
-        self._slowing = False
         self._streak = 0
         self._refusals = 0
         self._refused_at = self._refusing_since = -1.0
         self._returns = asyncio.Lock()
         self._returning = 0
-        self.each_once = False
-        self._rounds = self._first_good = 0
-        self._came_back = False
-        self._pace_before = 0.0
+        self.each_once = EachOnce()
 
     async def enter(self, *, again: bool = False) -> float:
         """Wait for a turn; returns when it began, to be given back with the outcome.
@@ -131,10 +98,11 @@ class Host:
                 break
             await self._clock.sleep(wait)
         if self._slowing:
-            self._slow_down(now)
+            self._slowing = False
+            self._pace.slow_down(now)
         self._busy += 1
-        if self._pace:
-            self._next = now + 1 / self._pace
+        if self._pace.per_second:
+            self._next = now + 1 / self._pace.per_second
         return now
 
     def leave(self) -> None:
@@ -145,23 +113,14 @@ class Host:
     def answered(self, *, again: bool = False) -> None:
         """Note an answer, also that something is not there: the host lives."""
         self.breaker.answered()
-        if again:
-            self._came_back = True
-        else:
-            self._first_good += 1
-            if self._first_good >= _GROWTH:
-                self._rounds = 0
+        self.each_once.answered(again=again)
+        self._pace.answered(self._clock.now())
         self._refusals = 0
-        self._answers += 1
         self._streak += 1
         if self._streak >= _GROWTH:
             self._streak = 0
             self._allowed = min(self._allowed + 1, self._most)
             self._freed.set()
-        if self._pace and self._pace != self._fastest and (now := self._clock.now()) - self._since > _CALM_S:
-            faster = self._pace * _FASTER
-            self._pace = min(faster, self._fastest) if self._fastest else faster
-            self._since, self._answers = now, 0
 
     def refused(self, began: float, status: int, pause_s: float | None, *, again: bool = False) -> float:
         """Note that the host asked to come back later; `pause_s` as it said, None where it did not.
@@ -171,13 +130,15 @@ class Host:
         """
         now = self._clock.now()
         if again:
-            self._rounds = 0
-        elif self.each_once and (pause_s or 1.0) <= self._patience_s:
+            self.each_once.refused_again()
+        elif self.each_once.found and (pause_s or 1.0) <= self._patience_s:
             return pause_s or 1.0
         if began <= self._refused_at:  # in flight with the one that was refused first
             self._resume = max(self._resume, now + min(pause_s or 0.0, self._patience_s))
             return 0.0
-        if self._is_about_addresses():
+        if self.each_once.refused(self._pace.per_second):  # to slow down was no use
+            self._pace.per_second, self._slowing = self.each_once.pace, False
+            self._allowed, self._refusals, self._next = min(_FIRST, self._most), 0, now
             return pause_s or 1.0
         if not self._refusals:
             self._refusing_since = now
@@ -200,20 +161,6 @@ class Host:
         self._allowed = max(1, min(self._allowed, self._busy) // 2)
         return 0.0
 
-    def _is_about_addresses(self) -> bool:
-        """Find out whether to slow down is no use: what came back was good and what was new was refused, every time."""
-        if not self._rounds:
-            self._pace_before = self._pace
-        self._rounds += self._came_back or not self._rounds
-        self._came_back, self._first_good = False, 0
-        if self._rounds <= _ROUNDS:
-            return False
-        self.each_once, self._slowing = True, False
-        self._pace, self._allowed = self._pace_before, min(_FIRST, self._most)
-        self._refusals = 0
-        self._next = self._clock.now()
-        return True
-
     def failed(self, began: float, reason: str, *, silent: bool) -> None:
         """Note that there was no answer, or one of a server in trouble; `reason` is a sentence."""
         self._streak = 0
@@ -226,18 +173,6 @@ class Host:
         """Ask no more: the proxy does not let us to this host; `reason` is a sentence."""
         self.breaker.give_up(f"because {reason}")
         self._freed.set()
-
-    def _slow_down(self, now: float) -> None:
-        """Ask as often as the host has answered since the last change, the pause that ends now included."""
-        self._slowing = False
-        if self._answers:
-            measured = _CAUTION * self._answers / max(1.0, (now - self._since) // 1)
-            slower = min(measured, 0.9 * self._pace) if self._pace else measured
-        else:
-            slower = self._pace / 2
-        if slower:
-            self._pace = max(slower, min(self._pace or _SLOWEST, _SLOWEST))
-        self._since, self._answers = now, 0
 
 
 def duration(seconds: float) -> str:
