@@ -284,6 +284,17 @@ def test_a_stopped_reembedding_goes_on(notes: Make, written: Path, golden: dict[
     assert outcome.reports[0]["added"] <= 38 - 10
 
 
+def test_a_catalog_that_lost_its_newest_version_is_mended_first(notes: Make, written: Path) -> None:
+    old = notes(embedding=BAD)
+    old.ingest()
+    versions = Path(old.spec.store.uri, "relance__catalog.lance", "_versions").glob("*.manifest")
+    newest = min(versions)  # their numbers count down
+    newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
+    outcome = reembed(notes(embedding=GOOD).spec, approved=True)
+    assert outcome.status == "switched"
+    assert any("relance__catalog" in note for note in outcome.reports[0]["notes"])
+
+
 def test_readers_find_something_all_the_time(notes: Make, written: Path, golden: dict[str, Any]) -> None:
     notes(embedding=BAD).ingest()
     new = notes(embedding=GOOD, gate=golden)

@@ -21,6 +21,7 @@ from relance.store import open_store
 from relance.store.beside import Beside
 from relance.store.index_tables import IndexTables
 from relance.store.lock import hold
+from relance.store.shared_tables import mend_shared
 
 if TYPE_CHECKING:
     from relance.pipeline.engines import Engine
@@ -48,6 +49,7 @@ class Reembedding:
                  handle: RunHandle | None = None) -> None:  # fmt: skip
         self.spec, self.handle = spec, handle or current_handle.get() or RunHandle()
         self.reports: list[Report] = []
+        self._mended: list[str] = []
         self._approved, self._wait_s = approved, wait_s
         self._store = open_store(spec)
         self._began = time.perf_counter()
@@ -57,6 +59,7 @@ class Reembedding:
         check_questions(self.spec)
         with contextlib.ExitStack() as exits:
             exits.enter_context(hold(self._store, f"{self.spec.name}/reembed", wait_s=self._wait_s))
+            self._mended = mend_shared(self._store)  # what is to be built is read from the catalog
             self.targets = beside_targets(self.spec, self._store)
             self._announce()
             self._exits = exits.pop_all()
@@ -85,7 +88,10 @@ class Reembedding:
 
     def count(self, run: Run) -> None:
         """Take in what a round did."""
-        self.reports.append(combine([part.report for part in run.parts]))
+        report = combine([part.report for part in run.parts])
+        report.notes[:0] = self._mended
+        self._mended = []
+        self.reports.append(report)
 
     def judge(self) -> Verdict | None:
         """Compare old and new on the golden queries; None where the spec has no gate, or the new ones are not whole."""
