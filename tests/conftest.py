@@ -48,6 +48,11 @@ ORDER += ["chaos", "flows", "e2e"]
 TOGETHER = {"chaos", "flows", "e2e"}
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: tests wait for servers and processes a third of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name the bytes of a file by their argument: archives hold the second they were made in, and differ by process."""
     return argname if isinstance(val, bytes) and len(val) > 32 else None

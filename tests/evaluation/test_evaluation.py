@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,8 @@ from relance.evaluation import (
     recall,
     reciprocal_rank,
 )
+from relance.evaluation.compare import compare
+from relance.evaluation.tables import notes
 from relance.index import Index
 
 Make = Callable[..., Index]
@@ -185,6 +188,21 @@ def test_rows_are_known_by_their_id_and_what_is_not_there_is_counted(index: Inde
     assert found.table_version == index.table().version
     assert "answers" not in found.as_dict()
     assert len(found.as_dict(answers=True)["answers"]) == 2
+
+
+def test_what_reranking_cost_is_told(
+    index: Index, make_index: Make, emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-of-the-emulator")
+    monkeypatch.setenv("DASHSCOPE_BASE_URL", f"{emulator.url}/api/v1")
+    queries, qrels = {"1": "the ferry", "2": "the river"}, {"1": {"docs/ferry.md": 1}, "2": {"docs/gauge.md": 1}}
+    search = {"rerank": {"model": "dashscope/qwen3-rerank"}}
+    found = evaluate(make_index(sources=index.spec.sources, chunking={"max_tokens": 16}, search=search), queries, qrels)
+    assert found.rerank_usd == pytest.approx(sum(answer.rerank_usd or 0 for answer in found.answers))
+    assert found.rerank_usd
+    told = f"a reranker sorted the hits of 2 questions for ${found.rerank_usd:.4f}."
+    assert any(told in note for note in notes(compare([found])))
+    assert evaluate(index, queries, qrels).rerank_usd == 0
 
 
 def test_a_dataset_that_does_not_fit_is_refused(index: Index, docs: Path) -> None:

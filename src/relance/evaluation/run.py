@@ -33,6 +33,7 @@ class Answer:
     Attributes:
         latency_ms: of the search, once the question has its vector.
         embed_ms: of making that; None where none was needed, or it was there already.
+        rerank_usd: what sorting its hits cost; None where no price is known.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Answer:
     precision: float
     latency_ms: float
     embed_ms: float | None = None
+    rerank_usd: float | None = 0.0
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Evaluation:
         footprint: what it costs to have this index: model, price, sizes.
         label: what sets it apart from those it is compared with.
         media: whether images and videos were asked for, and not texts.
+        rerank_usd: what sorting the hits of all questions cost; None where no price is known.
     """
 
     index: str
@@ -85,6 +88,7 @@ class Evaluation:
     footprint: Footprint
     label: str = ""
     media: bool = False
+    rerank_usd: float | None = 0.0
     missing_documents: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
@@ -128,6 +132,7 @@ def evaluate(index: Index, queries: Queries, qrels: Qrels, *, mode: Mode = "hybr
     scores = np.array([[getattr(answer, name) for name in MEASURES] for answer in answers])
     bounds = [(float(low), float(high)) for low, high in intervals(scores)]
     latencies = sorted(answer.latency_ms for answer in answers)
+    costs = [answer.rerank_usd for answer in answers if answer.rerank_usd is not None]
     embeddings = sorted(answer.embed_ms for answer in answers if answer.embed_ms is not None)
     return Evaluation(
         index=index.spec.name, mode=mode, k=k, queries=len(answers),
@@ -137,6 +142,7 @@ def evaluate(index: Index, queries: Queries, qrels: Qrels, *, mode: Mode = "hybr
         embed_ms_p50=_percentile(embeddings, 50) if embeddings else None,
         skipped=len(queries) - len(answers), missing=len(judged.missing), missing_documents=judged.missing,
         fingerprint=judged.table.name.rpartition("__")[2], table_version=judged.table.version, media=judged.media,
+        rerank_usd=math.fsum(costs) if len(costs) == len(answers) else None,
         footprint=footprint(index.spec, judged.table, mode, media=judged.media), answers=answers,
     )  # fmt: skip
 
@@ -155,6 +161,7 @@ def _ask(index: Index, judged: Judged, query: str, text: str, *, mode: Mode, k: 
         query, text, found, **{name: measure(found, graded, k) for name, measure in MEASURES.items()},
         latency_ms=(took - embedding) * 1000,
         embed_ms=embedding * 1000 if notes.query_vector == "embedded" else None,
+        rerank_usd=notes.cost_usd,
     )  # fmt: skip
 
 

@@ -79,6 +79,10 @@ def notes(comparison: Comparison) -> list[str]:
         "$/M: a million tokens; GiB/M: vectors of a million chunks that the search reads; MiB: the table on disk."
     )
     said.append("Times are of one search after the other; embed: making a question's vector, on top (median).")
+    for each in _ordered(comparison):
+        if each.rerank_usd != 0.0:
+            cost = "at a price nobody knows" if each.rerank_usd is None else f"for ${each.rerank_usd:.4f}"
+            said.append(f"{each.label}: a reranker sorted the hits of {counted(each.queries, 'question')} {cost}.")
     if first.skipped:
         verbs = "has no relevant document and was" if first.skipped == 1 else "have no relevant document and were"
         said.append(f"{counted(first.skipped, 'question')} {verbs} not asked.")
