@@ -26,7 +26,7 @@ class Breaker:
 
     Attributes:
         good: whether there has been an answer in this run.
-        resume: by the clock, until when all who want something pause.
+        resume: time of the clock until which everybody pauses.
         given_up: why it is not asked any more, None while it is.
     """
 
