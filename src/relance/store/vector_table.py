@@ -223,8 +223,8 @@ class VectorTable:
 
 
 def dense_matrix(column: Any) -> NDArray[np.float32]:
-    """View a column of vectors as a matrix, shape (rows, dimension)."""
-    values = column.combine_chunks()
+    """View a column of vectors, in one piece or in several, as a matrix, shape (rows, dimension)."""
+    values = column.combine_chunks() if hasattr(column, "combine_chunks") else column
     width = values.type.list_size
     flat = values.values.to_numpy(zero_copy_only=False)
     return flat[values.offset * width : (values.offset + len(values)) * width].reshape(-1, width)

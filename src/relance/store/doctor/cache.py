@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.store import Store
-from relance.store.doctor.documents import bad_vectors, vector_matrix
+from relance.store.doctor.documents import bad_vectors
 from relance.store.doctor.examination import Examination
 from relance.store.doctor.finding import Finding, counted
 from relance.store.doctor.mending import begin_anew, drop_rows
@@ -23,6 +23,7 @@ from relance.store.key_set import column_prefixes, prefixes
 from relance.store.local_folder import local_folders
 from relance.store.owner import is_alive
 from relance.store.schemas import in_lists
+from relance.store.vector_table import dense_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,7 +76,7 @@ def checksums(batch: pa.RecordBatch) -> NDArray[np.uint64]:
     """Fold each dense vector into eight bytes; zeros where there is none."""
     if "vector" not in batch.schema.names:
         return np.zeros(batch.num_rows, np.uint64)
-    return _sums(vector_matrix(batch["vector"]))
+    return _sums(dense_matrix(batch["vector"]))
 
 
 def _sums(matrix: NDArray[np.float32]) -> NDArray[np.uint64]:
@@ -178,7 +179,7 @@ def _strange(batch: pa.RecordBatch, keys: list[str], places: NDArray[np.int64],
         return []
     with contextlib.closing(cache()) as store:  # which only reads
         cached = store.get([keys[place] for place in places.tolist()])
-    matrix, found = vector_matrix(batch["vector"]), []
+    matrix, found = dense_matrix(batch["vector"]), []
     for place in places.tolist():
         there = cached.get(keys[place])
         if there is not None:
@@ -218,7 +219,7 @@ def _fill(reading: TableReading, keys_of: Keys, cache: Callable[[], EmbeddingSto
 
                 found = from_arrow(batch["sparse"])
                 sparse = [found[place] for place in at]
-            matrix = vector_matrix(batch["vector"])[at] if "vector" in names else np.zeros((len(at), 0), np.float32)
+            matrix = dense_matrix(batch["vector"])[at] if "vector" in names else np.zeros((len(at), 0), np.float32)
             store.put([keys[place] for place in at], matrix, sparse)
             store.drain()
             filled += len(at)

@@ -14,6 +14,7 @@ from relance.store.doctor.finding import Finding, counted
 from relance.store.doctor.reading import TableReading
 from relance.store.index_tables import IndexTables
 from relance.store.repair import TORN, find_torn
+from relance.store.vector_table import dense_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,16 +64,9 @@ def bad_vectors(batch: pa.RecordBatch) -> NDArray[np.bool_]:
     if "vector" not in batch.schema.names:
         return np.zeros(batch.num_rows, bool)
     column = batch["vector"]
-    matrix = vector_matrix(column)
+    matrix = dense_matrix(column)
     missing = np.zeros(batch.num_rows, bool) if not column.null_count else ~column.is_valid().to_numpy(False)
     return missing | ~np.isfinite(matrix).all(axis=1) | ~matrix.any(axis=1)
-
-
-def vector_matrix(column: Any) -> NDArray[np.float32]:
-    """View a column of vectors as a matrix, shape (rows, dimension)."""
-    width = column.type.list_size
-    flat = column.values.to_numpy(zero_copy_only=False)
-    return flat[column.offset * width : (column.offset + len(column)) * width].reshape(-1, width)
 
 
 def check_documents(exam: Examination, tables: IndexTables, chunks: TableReading | None, manifest: TableReading | None,
