@@ -15,6 +15,7 @@ RelanceError
 ├── ConfigurationError        fix the spec, the environment or the installation
 │   ├── SpecError             … with file, line and field
 │   └── MissingExtraError     … with the command that installs it
+├── SourceError               a source was not listed to its end: what is indexed of it stays, other sources go on
 ├── StoreError                the disk or the object store has to change, or a table of the store is hurt
 ├── AccountError              bad key, unpaid bill, wrong region: every further call fails too, so the run stops
 │   └── DeniedError           … unless something else goes through: then it is what was sent
@@ -48,6 +49,7 @@ __all__ = [
     "RejectedError",
     "RelanceError",
     "RetryableError",
+    "SourceError",
     "SpecError",
     "StoppedError",
     "StoreError",
@@ -82,6 +84,10 @@ class SuspectInputError(RetryableError):
 
 class UnreachableError(RetryableError):
     """There was no connection: the service, or the way to it, is not there."""
+
+
+class SourceError(RelanceError):
+    """A source could not be listed to its end: it is away, refuses us, or broke off."""
 
 
 class IndexBusyError(RetryableError):

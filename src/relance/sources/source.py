@@ -26,12 +26,14 @@ class Location:
     Attributes:
         text: what people call it, e.g. `docs` or `s3://bucket/docs`.
         path: where it is on this machine; None if it is not.
-        url: where people and services can fetch it; empty if they cannot.
+        url: where a service can fetch its bytes; empty if it cannot.
+        link: a page where people see it; empty where there is none.
     """
 
     text: str
     path: Path | None = None
     url: str = ""
+    link: str = ""
 
 
 def anything(media_type: str) -> bool:  # noqa: ARG001  # that is its meaning
@@ -66,10 +68,12 @@ class Source(ABC):
     Attributes:
         Spec: its section of the spec, whose `type` is the name it is installed under.
         version: changed when the same item would be read as other bytes; part of the fingerprint.
+        reads_at_once: how many items are read at the same time: of a disk one, over a network more.
     """
 
     Spec: ClassVar[type[SourceSpec]]
     version: ClassVar[str]
+    reads_at_once: ClassVar[int] = 1
 
     def __init__(self, spec: SourceSpec, context: SourceContext) -> None:
         self.spec, self.context = spec, context
@@ -83,6 +87,9 @@ class Source(ABC):
         A uri is a path from the spec's folder, or an address such as `s3://bucket/key`; the index has each once. A
         thing that cannot even be listed is an error with its uri, which ends with `/` if it stands for all below it.
         ConfigurationError if the place itself is missing: an unmounted folder is never taken for an empty one.
+        SourceError, at any moment, if it cannot be listed to its end (the server is away, credentials are refused, a
+        page of the listing fails after all retries): what is indexed of this source stays then, which is everything
+        that has a `location`, and other sources go on. A listing that only may be incomplete is never ended silently.
         """
 
     @abstractmethod
