@@ -15,6 +15,7 @@ from relance.documents import Chunk, Document, digests, document_id, occurrences
 from relance.errors import DocumentError, EmptyError
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import hex_column, items_of
+from relance.pipeline.late_rows import are_late, read_late
 from relance.pipeline.rows import load_rows
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
@@ -36,20 +37,29 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # no
     Returns `documents` to be split, and `touched`: what the manifest will say of those that did not really change.
     """
     items, manifest = batch["items"], batch["manifest"]
-    rows = items["text"].is_valid().combine_chunks()
     read: list[pa.Table] = []
     touched: list[pa.Table] = []
-    failed: tuple[Failure, ...] = ()
-    if rows.true_count:
-        documents, same = load_rows(items.filter(rows), manifest, runtime.fingerprints, full=runtime.full)
+    failed: list[Failure] = []
+
+    def take(documents: pa.Table, same: pa.Table) -> None:
         read.append(documents)
         touched.append(same)
-    if rows.true_count < len(rows) or not len(rows):
-        documents, same, failed = _load_items(runtime, items_of(items.filter(pc.invert(rows))), manifest)
-        read.append(documents)
-        touched.append(same)
+
+    late = are_late(items).combine_chunks()
+    if late.true_count:
+        rows, hashes, errors = read_late(runtime.sources, items.filter(late))
+        take(*load_rows(rows, manifest, runtime.fingerprints, full=runtime.full, hashes=hashes["content_hash"]))
+        failed += [Failure(error.uri, error.reason, "load") for error in errors]
+        items = items.filter(pc.invert(late))
+    with_text = items["text"].is_valid().combine_chunks()
+    if with_text.true_count:
+        take(*load_rows(items.filter(with_text), manifest, runtime.fingerprints, full=runtime.full))
+    if with_text.true_count < len(with_text) or not read:
+        documents, same, others = _load_items(runtime, items_of(items.filter(pc.invert(with_text))), manifest)
+        take(documents, same)
+        failed += others
     tables = {"documents": pa.concat_tables(read), "touched": pa.concat_tables(touched)}
-    return batch.becomes(tables, Counts(failures=failed))
+    return batch.becomes(tables, Counts(failures=tuple(failed)))
 
 
 def _load_items(
@@ -84,8 +94,11 @@ _Read = tuple[dict[str, Any], Document | dict[str, Any] | DocumentError]
 
 def _read_all(runtime: Runtime, items: list[Item], held: dict[str, dict[str, Any]]) -> list[_Read]:
     read = partial(_read, runtime, held)
-    if runtime.parallel > 1 and sum(runtime.sources[item.source].parses_elsewhere(item) for item in items) > 1:
-        with ThreadPoolExecutor(runtime.parallel, "relance-parse") as pool:
+    threads = max((runtime.sources[item.source].source.reads_at_once for item in items), default=1)
+    if sum(runtime.sources[item.source].parses_elsewhere(item) for item in items) > 1:
+        threads = max(threads, runtime.parallel)
+    if threads > 1 and len(items) > 1:
+        with ThreadPoolExecutor(threads, "relance-read") as pool:
             return list(pool.map(read, items))
     return list(map(read, items))
 
