@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -69,11 +69,13 @@ class Source(ABC):
         Spec: its section of the spec, whose `type` is the name it is installed under.
         version: changed when the same item would be read as other bytes; part of the fingerprint.
         reads_at_once: how many items are read at the same time: of a disk one, over a network more.
+        libraries: modules that it imports when it is used and relance does not need, with the extra that brings each.
     """
 
     Spec: ClassVar[type[SourceSpec]]
     version: ClassVar[str]
     reads_at_once: ClassVar[int] = 1
+    libraries: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, spec: SourceSpec, context: SourceContext) -> None:
         self.spec, self.context = spec, context
