@@ -13,6 +13,7 @@ from relance.cli.options import DONE, AsJson
 from relance.cli.terminal import Terminal
 from relance.documents import Item
 from relance.errors import InputError
+from relance.safe_text import redact
 
 if TYPE_CHECKING:
     from relance.config import IndexSpec
@@ -30,15 +31,19 @@ def init(
     folder: Path = Path(),
     *,
     name: str = "",
+    origin: Annotated[str, Parameter(name="--from")] = "",
     prefect: Annotated[bool, Parameter(negative="")] = False,
     json: AsJson = False,
 ) -> int:
     """Write a commented index.yaml over the documents of a folder, and its JSON Schema.
 
-    A folder without documents gets a first one.
+    A folder without documents gets a first one. With --from, the index is over another place, after a look at it.
 
     Parameters
     ----------
+    origin
+        Where the documents are: s3://bucket/prefix, https://host/sitemap.xml, postgresql://host/database,
+        git+https://host/repository, or a folder.
     prefect
         Write a prefect.yaml, too: the deployments of the index for `prefect deploy`. The index may be there already.
     """
@@ -55,18 +60,28 @@ def init(
     if there and not prefect:
         msg = f"{target} is there already; remove it or name another folder"
         raise InputError(msg)
+    if there and origin:
+        msg = f"{target} is there already; add a source to it, or name another folder"
+        raise InputError(msg)
     wrote = {} if there else {"spec": str(target), "schema": str(folder / SCHEMA_NAME)}
-    root = "" if there else _write_index(target, name or _name_of(folder))
+    found: list[str] = []
+    if origin:
+        root = origin
+        found = _write_index_from(target, name or _name_of(folder), origin)
+    else:
+        root = "" if there else _write_index(target, name or _name_of(folder))
     if prefect:
         text = operations("project_file").project_file(_read(target).name, target.name)
         deployments.write_text(text, encoding="utf-8")
         wrote["prefect"] = str(deployments)
     if json:
-        Terminal(as_json=True).json(wrote)
+        Terminal(as_json=True).json(wrote | ({"found": found} if origin else {}))
         return DONE
     terminal = Terminal()
+    for line in found:
+        terminal.say(line)
     if not there:
-        terminal.say(f"wrote {target}, an index of {root}; edit it, then: relance ingest {target}")
+        terminal.say(f"wrote {target}, an index of {redact(root)}; edit it, then: relance ingest {target}")
     if prefect:
         terminal.say(f"wrote {deployments}; then, in {folder}: prefect --no-prompt deploy --all")
     return DONE
@@ -102,6 +117,20 @@ def _write_index(target: Path, name: str) -> str:
     target.write_text(template(name, root), encoding="utf-8")
     _write_schema(folder / SCHEMA_NAME)
     return root
+
+
+def _write_index_from(target: Path, name: str, address: str) -> list[str]:
+    """Write an index file over an address, and its schema; returns what was found there, in sentences."""
+    from relance.config.load import SCHEMA_NAME, parse_spec, template
+    from relance.sources.suggestion import suggest
+
+    folder = target.parent
+    suggestion = suggest(address, folder)
+    parse_spec(template(name, "."), target, folder.absolute())  # refuses a name that no table can have
+    folder.mkdir(parents=True, exist_ok=True)
+    target.write_text(template(name, section=suggestion.section), encoding="utf-8")
+    _write_schema(folder / SCHEMA_NAME)
+    return suggestion.sentences()
 
 
 def _root_of(spec: IndexSpec) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,11 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def template(name: str = "my-index", root: str = "./docs") -> str:
+def template(name: str = "my-index", root: str = "./docs", section: Mapping[str, Any] | None = None) -> str:
     """Write a commented index file to start from; deleting a `#` leaves a file that loads.
 
-    Where documents lie beside the file (root `.`), what relance itself writes there is excluded.
+    Where documents lie beside the file (root `.`), what relance itself writes there is excluded. With the `section` of
+    another source than a folder, that stands there instead.
     """
     # A name such as 2024 or on needs quotes, and YAML knows which.
     text = TEMPLATE.replace("NAME", yaml.safe_dump(name).splitlines()[0], 1)
@@ -116,7 +118,12 @@ def template(name: str = "my-index", root: str = "./docs") -> str:
         text = text.replace(f"INSTALLED {group}", f"{', '.join(names[:-1])} or {names[-1]}" if names[1:] else names[0])
     if root == ".":
         text = text.replace("    #exclude: []\n", f"    exclude: [{', '.join(OURS)}]\n", 1)
-    return text.replace("root: ./docs", f"root: {root}", 1)
+    if section is None:
+        return text.replace("root: ./docs", f"root: {root}", 1)
+    begin, end = text.index("  - type: files"), text.index("# How documents are split")
+    written = yaml.safe_dump([dict(section)], sort_keys=False, allow_unicode=True, width=1000)
+    hint = f"    # What else it may say: relance sources {section['type']}\n"
+    return text[:begin] + "".join(f"  {line}\n" for line in written.splitlines()) + hint + "\n" + text[end:]
 
 
 def _nearby(folder: Path) -> str:

@@ -98,6 +98,11 @@ class SourceSpec(PluginSpec, title="Source"):
     rows: RowsSpec | None = Field(default=None, title="Rows")
     """Read each row of a table as a document. Without it, tables are read as one document each."""
 
+    @classmethod
+    def suggest(cls, address: str) -> dict[str, Any] | None:  # noqa: ARG003  # most kinds have no address
+        """Write the section for an address, for `relance init --from`; None where that is of another kind."""
+        return None
+
     @field_validator("encoding")
     @classmethod
     def _encoding_is_known(cls, name: str) -> str:
@@ -132,6 +137,11 @@ class FilesSource(SourceSpec, title="Files"):
         default="", title="Public address", json_schema_extra=ENV, examples=["https://cdn.example.com/media/"]
     )
     """Where the services can fetch this folder's files; local videos need it, because they are sent by address only."""
+
+    @classmethod
+    def suggest(cls, address: str) -> dict[str, Any] | None:
+        """Take what has no scheme for a folder."""
+        return None if "://" in address else {"type": "files", "root": address}
 
     @field_validator("root", mode="before")
     @classmethod
