@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -96,6 +96,10 @@ class TextReader:
                         yield _table(collection, block)
         except DocumentError as error:
             yield error
+
+    def expect(self, items: Sequence[Item]) -> None:
+        """Prepare to read items one by one."""
+        self.source.expect([item for item in items if item.row is None])
 
     def read(self, item: Item) -> Content:
         """Read a document, unless no parser takes it; raises DocumentError with a plain reason."""

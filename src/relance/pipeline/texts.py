@@ -84,6 +84,8 @@ _Read = tuple[dict[str, Any], Document | dict[str, Any] | DocumentError]
 
 def _read_all(runtime: Runtime, items: list[Item], held: dict[str, dict[str, Any]]) -> list[_Read]:
     read = partial(_read, runtime, held)
+    for position in {item.source for item in items}:
+        runtime.sources[position].expect([item for item in items if item.source == position])
     if runtime.parallel > 1 and sum(runtime.sources[item.source].parses_elsewhere(item) for item in items) > 1:
         with ThreadPoolExecutor(runtime.parallel, "relance-parse") as pool:
             return list(pool.map(read, items))
