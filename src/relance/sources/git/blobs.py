@@ -7,7 +7,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from relance.sources.git.program import Failed, Git, GitProcess
 
@@ -55,10 +55,10 @@ class Blobs:
             _exactly(stream, 1)
             return data, size
 
-    @contextlib.contextmanager
-    def open(self, oid: str) -> Generator[tuple[BinaryIO, int]]:
-        """Open a blob of any size as a seekable stream; raises as `read`."""
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+    def copy(self, oid: str) -> tuple[BinaryIO, int]:
+        """Copy a blob of any size to a temporary file, which is to be closed; raises as `read`."""
+        file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # who asked for it closes it
+        try:
             with self._lock, self._asked(oid) as (stream, size):
                 left = size
                 while left:
@@ -67,7 +67,10 @@ class Blobs:
                     left -= len(piece)
                 _exactly(stream, 1)
             file.seek(0)
-            yield file, size  # ty: ignore[invalid-yield]  # all that a binary stream has
+        except BaseException:
+            file.close()
+            raise
+        return cast("BinaryIO", file), size
 
     @contextlib.contextmanager
     def _asked(self, oid: str) -> Generator[tuple[IO[bytes], int]]:

@@ -10,7 +10,8 @@ __all__ = ["pointer"]
 
 _LONGEST = 1024  # bytes, by its specification
 _POINTER = re.compile(
-    rb"version https://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/v1\n(?:[a-z0-9.-]+ [^\n]*\n)*\Z"
+    rb"version https://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/v1\n"
+    rb"(?:[a-z0-9.-]+ [^\n]*\n)*oid sha256:[0-9a-f]{64}\nsize [0-9]+\n?\Z"
 )
 _SIZE = re.compile(rb"^size (\d{1,15})$", re.MULTILINE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import time
 from collections.abc import Generator, Sequence
@@ -29,13 +30,15 @@ _PROTOCOLS = "https:http:ssh:git"
 _HELPER = (
     '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$RELANCE_GIT_USER" "$RELANCE_GIT_TOKEN"; }; f'
 )
-# Blobs are left out of what is fetched with a commit. This is said in the environment and not in the repository: without
+# Blobs are left out of what is fetched with a commit. This is said in the environment, not in the repository: without
 # it git looks for nothing on the server, and a blob that is not here is missing.
 _PARTIAL = {"remote.origin.promisor": "true", "remote.origin.partialclonefilter": "blob:none"}
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no")
 _ATTEMPTS = 3
 # A server that did not answer is not asked again for each of a thousand files.
 _PAUSE_S = 30.0
+# Said of what was fetched before; what the server says of itself begins with `remote:`.
+_DAMAGE = re.compile(r"^(?:fatal|error): (?:bad object|unable to read|missing|packfile|object file)", re.MULTILINE)
 _WANTED = 5000  # blobs in one request
 
 
@@ -181,6 +184,8 @@ class RemoteRepository(Repository):
                 with attempt:
                     return self._server.run(*words)
         except Failed as failed:
+            if str(self._folder) in failed.text or _DAMAGE.search(failed.text):
+                raise self.damaged(failed) from None
             raise problem(failed, self.uri) from None
         raise AssertionError  # pragma: no cover  # an attempt returns or raises
 

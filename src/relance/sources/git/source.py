@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from functools import partial
+from typing import Any, BinaryIO, TypeVar
 
 from pydantic import ByteSize
 
@@ -28,6 +29,8 @@ from relance.sources.ignore import Rules
 from relance.sources.source import Location, Source, SourceContext
 
 __all__ = ["Git"]
+
+T = TypeVar("T")
 
 _EVERYTHING = ["**/*"]
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -78,8 +81,7 @@ class Git(Source):
         oid = self._oid(item)
         with self._reading(item.uri):
             head = self._known_head()
-            self._repository.fetch([oid])
-            data, size = self._repository.blobs.read(oid, self.spec.max_size)
+            data, size = self._brought(oid, partial(self._repository.blobs.read, oid, self.spec.max_size))
         limit = self.spec.max_size
         if size > limit:
             large = ByteSize(size).human_readable()
@@ -96,16 +98,13 @@ class Git(Source):
         """Open a file of any size."""
         oid = self._oid(item)
         with self._reading(item.uri):
-            self._repository.fetch([oid])
-            opened = self._repository.blobs.open(oid)
-            stream, size = opened.__enter__()
-        try:
-            if reason := pointer(stream.read(1024)):
+            self._known_head()
+            stream, size = self._brought(oid, partial(self._repository.blobs.copy, oid))
+        with stream:
+            if reason := pointer(stream.read(2048)):
                 raise DocumentError(item.uri, reason)
             stream.seek(0)
             yield stream, size
-        finally:
-            opened.__exit__(None, None, None)
 
     def expect(self, items: Sequence[Item]) -> None:
         """Fetch the blobs of a batch that are not here, in one request; reading says what could not be had."""
@@ -185,6 +184,14 @@ class Git(Source):
         order = self.spec.ignore_files
         return {folder: tuple(each[name] for name in order if each.get(name)) for folder, each in rules.items()}
 
+    def _brought(self, oid: str, read: Callable[[], T]) -> T:
+        """Read a blob, after it was fetched if it is not here."""
+        try:
+            return read()
+        except MissingBlobError:
+            self._repository.fetch([oid])
+            return read()
+
     def _named(self, path: str) -> str:
         return f"{self._base}/{self._folder}{path}"
 
@@ -218,7 +225,7 @@ class Git(Source):
         try:
             yield
         except MissingBlobError:
-            raise DocumentError(uri, "the repository does not have its content (any more)") from None
+            raise DocumentError(uri, "its content is not in the repository, or damaged (git fsck says more)") from None
         except Failed as failed:
             raise DocumentError(uri, f"git cannot read it: {said(failed)}") from None
         except DocumentError:
