@@ -2,8 +2,10 @@
 
 import threading
 import unicodedata
+from collections.abc import Generator
 
 import pytest
+from git_repositories import Repo, daemon, needs_git
 from row_items import row_items
 
 from relance.config import IndexSpec
@@ -46,6 +48,32 @@ class TestFiles(SourceContract):
     @pytest.fixture
     def missing(self, tmp_path) -> Source:
         return open_source(missing_files(tmp_path), 0)
+
+
+@needs_git
+class TestGit(SourceContract):
+    """A repository on a server."""
+
+    @pytest.fixture
+    def source(self, tmp_path) -> Generator[Source]:
+        repo = Repo(tmp_path / "work", tmp_path / "srv/repo.git")
+        for name in ("a.md", "sub/b.txt", "sub/c #1.md"):
+            repo.write(name, f"The text of {name}.")
+        repo.write("empty.md", "")
+        repo.write("lfs.md", f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 5\n")
+        repo.commit()
+        with daemon(tmp_path / "srv") as url:
+            yield open_source(of_git(tmp_path, f"{url}/repo.git"), 1)
+
+    @pytest.fixture
+    def missing(self, tmp_path) -> Generator[Source]:
+        with daemon(tmp_path) as url:
+            yield open_source(of_git(tmp_path, f"{url}/nowhere.git"), 1)
+
+
+def of_git(folder, url):
+    sources = [{"type": "files", "root": "other"}, {"type": "git", "url": url}]
+    return IndexSpec.model_validate({"name": "t", "sources": sources, "folder": folder})
 
 
 def items(source):

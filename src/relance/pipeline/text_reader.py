@@ -17,6 +17,7 @@ from relance.parsers import Collection, Parsers, Raw, Row, Rows, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
 from relance.pipeline.items import ITEMS, hex_column
+from relance.pipeline.lines import first_line
 from relance.sources import Source, open_source
 
 __all__ = ["Reader", "TextReader", "open_text_reader"]
@@ -126,6 +127,7 @@ class TextReader:
             metadata=parsed.metadata | {"path": item.uri, "media_type": item.media_type} | content.metadata,
             pages=parsed.pages,
             warnings=parsed.warnings,
+            first_line=first_line(content.data, parsed.text),
         )
 
     def parses_elsewhere(self, item: Item) -> bool:

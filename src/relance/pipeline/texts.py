@@ -15,6 +15,7 @@ from relance.documents import Chunk, Document, digests, document_id, occurrences
 from relance.errors import DocumentError, EmptyError
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import hex_column, items_of
+from relance.pipeline.lines import lines_of
 from relance.pipeline.rows import load_rows
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
@@ -121,6 +122,7 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
     sent: list[str] = []
     pages: list[int | None] = []
     last_pages: list[int | None] = []
+    lines: list[tuple[int | None, int | None]] = []
     failed: list[Failure] = []
     empty: list[int] = []  # what the index has of them goes
     table = batch["documents"].combine_chunks()
@@ -146,6 +148,7 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         seen += occurrences(some)
         pages += _pages(document, [each.start for each in chunks])
         last_pages += _pages(document, [each.end - 1 for each in chunks])
+        lines += lines_of(document.text, document.first_line, [(each.start, each.end) for each in chunks])
         prefixed = _prefixed(spec, chunks)
         sent += [embedding_text(document, each, spec) for each in chunks] if prefixed else map(bare, some)
     places = pa.array(kept, pa.int64())
@@ -161,6 +164,8 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         "end_char": [each.end for each in spans],
         "page": pages,
         "page_end": last_pages,
+        "line": [first for first, _ in lines],
+        "line_end": [last for _, last in lines],
         "lead": [each.lead or None for each in spans],
         "words": [search_words(text, each.lead, each.heading_path) for text, each in zip(texts, spans, strict=True)],
         "tokens": [each.tokens for each in spans],
