@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import pytest
 from git_repositories import Repo, daemon, needs_git
+from mail_servers import Account, dovecot, mail, needs_dovecot
 from row_items import row_items
 
 from relance.config import IndexSpec
@@ -69,6 +70,49 @@ class TestGit(SourceContract):
     def missing(self, tmp_path) -> Generator[Source]:
         with daemon(tmp_path) as url:
             yield open_source(of_git(tmp_path, f"{url}/nowhere.git"), 1)
+
+
+class MailContract(SourceContract):
+    """Mails, wherever they are."""
+
+    @pytest.fixture
+    def missing(self, tmp_path) -> Source:
+        return open_source(of_mail(tmp_path, {"maildir": "nowhere"}), 1)
+
+
+class TestMaildir(MailContract):
+    """A Maildir."""
+
+    @pytest.fixture
+    def source(self, tmp_path) -> Source:
+        for number in range(4):
+            folder = tmp_path / "Maildir" / (".Lists" if number == 2 else "") / "cur"
+            folder.mkdir(parents=True, exist_ok=True)
+            data = mail(f"M{number}", f"Text {number}.") if number else b""
+            (folder / f"170000000{number}.x.host:2,S").write_bytes(data)
+        return open_source(of_mail(tmp_path, {"maildir": "Maildir"}), 1)
+
+
+@needs_dovecot
+class TestImap(MailContract):
+    """An IMAP account."""
+
+    @pytest.fixture(scope="class")
+    def account(self) -> Generator[Account]:
+        with dovecot() as account:
+            for number in range(3):
+                account.put("Lists" if number == 2 else "INBOX", mail(f"M{number}", f"Text {number}."))
+            yield account
+
+    @pytest.fixture
+    def source(self, tmp_path, account) -> Source:
+        return open_source(of_mail(tmp_path, {"host": "127.0.0.1", "port": account.port, "security": "none",
+                                              "username": account.user, "password": account.password}), 1)  # fmt: skip
+
+
+def of_mail(folder, place):
+    sources = [{"type": "files", "root": "other"}, {"type": "mail", **place}]
+    return IndexSpec.model_validate({"name": "t", "sources": sources, "folder": folder})
 
 
 def of_git(folder, url):
