@@ -93,16 +93,17 @@ class TestMaildir(MailContract):
         return open_source(of_mail(tmp_path, {"maildir": "Maildir"}), 1)
 
 
+@pytest.fixture(scope="module")
+def account() -> Generator[Account]:
+    with dovecot() as found:
+        for number in range(3):
+            found.put("Lists" if number == 2 else "INBOX", mail(f"M{number}", f"Text {number}."))
+        yield found
+
+
 @needs_dovecot
 class TestImap(MailContract):
     """An IMAP account."""
-
-    @pytest.fixture(scope="class")
-    def account(self) -> Generator[Account]:
-        with dovecot() as account:
-            for number in range(3):
-                account.put("Lists" if number == 2 else "INBOX", mail(f"M{number}", f"Text {number}."))
-            yield account
 
     @pytest.fixture
     def source(self, tmp_path, account) -> Source:
