@@ -194,6 +194,7 @@ class Document:
         pages: character offset at which each page begins, for paged formats; else empty.
         warnings: what of it is not in the text, or is a guess: one sentence each, such as
             `pages 2 and 3 are pictures without text`.
+        first_line: line of its file at which `text` begins, from 1, where that is the file's own text; else 0.
     """
 
     uri: str
@@ -205,6 +206,7 @@ class Document:
     metadata: dict[str, Any] = field(default_factory=dict)
     pages: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
+    first_line: int = 0
 
     @property
     def id(self) -> str:

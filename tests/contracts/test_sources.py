@@ -2,8 +2,11 @@
 
 import threading
 import unicodedata
+from collections.abc import Generator
 
 import pytest
+from git_repositories import Repo, daemon, needs_git
+from mail_servers import Account, dovecot, mail, needs_dovecot
 from row_items import row_items
 
 from relance.config import IndexSpec
@@ -46,6 +49,76 @@ class TestFiles(SourceContract):
     @pytest.fixture
     def missing(self, tmp_path) -> Source:
         return open_source(missing_files(tmp_path), 0)
+
+
+@needs_git
+class TestGit(SourceContract):
+    """A repository on a server."""
+
+    @pytest.fixture
+    def source(self, tmp_path) -> Generator[Source]:
+        repo = Repo(tmp_path / "work", tmp_path / "srv/repo.git")
+        for name in ("a.md", "sub/b.txt", "sub/c #1.md"):
+            repo.write(name, f"The text of {name}.")
+        repo.write("empty.md", "")
+        repo.write("lfs.md", f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 5\n")
+        repo.commit()
+        with daemon(tmp_path / "srv") as url:
+            yield open_source(of_git(tmp_path, f"{url}/repo.git"), 1)
+
+    @pytest.fixture
+    def missing(self, tmp_path) -> Generator[Source]:
+        with daemon(tmp_path) as url:
+            yield open_source(of_git(tmp_path, f"{url}/nowhere.git"), 1)
+
+
+class MailContract(SourceContract):
+    """Mails, wherever they are."""
+
+    @pytest.fixture
+    def missing(self, tmp_path) -> Source:
+        return open_source(of_mail(tmp_path, {"maildir": "nowhere"}), 1)
+
+
+class TestMaildir(MailContract):
+    """A Maildir."""
+
+    @pytest.fixture
+    def source(self, tmp_path) -> Source:
+        for number in range(4):
+            folder = tmp_path / "Maildir" / (".Lists" if number == 2 else "") / "cur"
+            folder.mkdir(parents=True, exist_ok=True)
+            data = mail(f"M{number}", f"Text {number}.") if number else b""
+            (folder / f"170000000{number}.x.host:2,S").write_bytes(data)
+        return open_source(of_mail(tmp_path, {"maildir": "Maildir"}), 1)
+
+
+@pytest.fixture(scope="module")
+def account() -> Generator[Account]:
+    with dovecot() as found:
+        for number in range(3):
+            found.put("Lists" if number == 2 else "INBOX", mail(f"M{number}", f"Text {number}."))
+        yield found
+
+
+@needs_dovecot
+class TestImap(MailContract):
+    """An IMAP account."""
+
+    @pytest.fixture
+    def source(self, tmp_path, account) -> Source:
+        return open_source(of_mail(tmp_path, {"host": "127.0.0.1", "port": account.port, "security": "none",
+                                              "username": account.user, "password": account.password}), 1)  # fmt: skip
+
+
+def of_mail(folder, place):
+    sources = [{"type": "files", "root": "other"}, {"type": "mail", **place}]
+    return IndexSpec.model_validate({"name": "t", "sources": sources, "folder": folder})
+
+
+def of_git(folder, url):
+    sources = [{"type": "files", "root": "other"}, {"type": "git", "url": url}]
+    return IndexSpec.model_validate({"name": "t", "sources": sources, "folder": folder})
 
 
 def items(source):

@@ -133,7 +133,7 @@ def test_oss_events(event, objects):
         (push([]), "push", [], False, True),
         (push([], forced=True), "push", [], True, False),
         (push([commit()] * 2048), "push", [], True, False),
-        (push([commit(["a"])], ref="refs/heads/topic"), "push", [], False, True),
+        (push([commit(["a"])], ref="refs/heads/topic"), "push", [("a", True)], False, True),
         (push([commit(["a"])], ref="refs/tags/main"), "push", [], False, True),
         (push([], deleted=True), "push", [], False, True),
         ({"zen": "Keep it logically awesome."}, "ping", [], False, True),

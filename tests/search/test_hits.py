@@ -25,7 +25,8 @@ TEXTS = {
     "uri": pa.string(), "title": pa.string(), "heading_path": pa.list_(pa.string()), "text": pa.string(),
     "start": pa.int64(), "end": pa.int64(), "score": pa.float64(), "page": pa.int64(),
     "page_end": pa.int64(), "seq": pa.int64(),
-    "media_type": pa.string(), "metadata": pa.string(), "lead": pa.string(), "id": pa.string(), "highlights": pa.list_(SPAN),
+    "media_type": pa.string(), "metadata": pa.string(), "lead": pa.string(), "id": pa.string(),
+    "line": pa.int64(), "line_end": pa.int64(), "link": pa.string(), "highlights": pa.list_(SPAN),
     "snippet": SPAN, "further": pa.int64(), "chunks": pa.string(), "found_by": pa.list_(pa.string()),
     "explained": pa.string(),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ByteSize, Field, SerializeAsAny, ValidationInfo, field_validator
 
+from relance.config.patterns import checked_patterns
 from relance.config.plugin_section import PluginSection, PluginSpec
 from relance.config.row_template import row_template
 from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
@@ -155,22 +156,7 @@ class FilesSource(SourceSpec, title="Files"):
     @field_validator("include", "exclude")
     @classmethod
     def _patterns_can_match(cls, patterns: list[str], info: ValidationInfo) -> list[str]:
-        for pattern in patterns:
-            if not pattern.strip():
-                msg = "holds an empty pattern"
-            elif pattern.startswith("!"):
-                other = "include" if info.field_name == "exclude" else "exclude"
-                msg = f"{pattern!r} is a negation; put {pattern[1:]!r} under {other}"
-            elif pattern.startswith("#"):
-                msg = f"{pattern!r} is a comment to .gitignore rules and matches nothing; write {'[#]' + pattern[1:]!r}"
-            elif pattern.startswith("./"):
-                msg = f"{pattern!r} matches nothing: patterns are relative to root already; write {pattern[2:]!r}"
-            elif ".." in pattern.split("/"):
-                msg = f"{pattern!r} matches nothing: a pattern cannot leave root; add a source for the other folder"
-            else:
-                continue
-            raise ValueError(msg)
-        return patterns
+        return checked_patterns(patterns, "include" if info.field_name == "exclude" else "exclude")
 
     @field_validator("ignore_files")
     @classmethod

@@ -19,7 +19,7 @@ from relance.events.connection import vouch
 from relance.events.deliveries import Deliveries
 from relance.events.delivery import State, delivery_of
 from relance.events.gathering import Gathering
-from relance.events.notifications import Notification, Placement, generic, github, oss, s3
+from relance.events.notifications import Notification, Placement, generic, github, gitlab, oss, s3
 from relance.events.notifications.notification import read_json
 from relance.events.refusal import Refusal
 from relance.events.signatures import RouteSecrets, Secrets, signed_at
@@ -33,11 +33,15 @@ __all__ = ["KINDS", "Limits", "WebhookHandler", "as_json"]
 
 log = logging.getLogger(__name__)
 
-KINDS = ("generic", "github", "oss", "s3")
+KINDS = ("generic", "github", "gitlab", "oss", "s3")
 _BUCKETS = ("oss", "s3")
+# Headers in which a sender brings the secret as it is.
+_TOKENS = {"oss": ("x-eventbridge-signature-token",), "gitlab": ("x-gitlab-token", "x-codeup-token")}
 _JSON = ("application/json", "application/cloudevents+json")
 # MNS sends its simplified form as text.
 _LATER = {"retry-after": "10"}
+# Why a notification that says something does not concern the index: of buckets, and of a push.
+_CONCERNS_NOTHING = ("it names nothing below the prefix", "no source of this index reads that repository and branch")
 _CLOSE = {"connection": "close"}
 _TYPES = {kind: _JSON + (("text/plain",) if kind == "oss" else ()) for kind in KINDS}
 
@@ -139,8 +143,9 @@ class WebhookHandler:
         if not bearer and kind == "github" and told.at and self._clock() - told.at > self._limits.push_s:
             raise Refusal(401, f"the push was {self._limits.push_s / 86400:g} days ago or more")
         change = _placement(spec, kind, request).change(told)
-        if told.ignored or change is None:
-            return as_json(202, {"status": "ignored", "reason": told.ignored or "it names nothing below the prefix"})
+        if change is None:
+            reason = told.ignored or _CONCERNS_NOTHING[told.push is not None]
+            return as_json(202, {"status": "ignored", "reason": reason})
         if bearer and kind not in _BUCKETS:  # the same words again are a new change
             await self._send(change)
         elif not await self._send_once(kind, request, change, body):
@@ -220,6 +225,8 @@ def _read(kind: str, body: bytes, request: Request) -> Notification:
     if kind == "oss":
         return oss.read(body)
     data = read_json(body)
+    if kind == "gitlab":
+        return gitlab.read(data)
     if kind == "github":
         return github.read(data, request.headers.get("x-github-event", ""))
     return s3.read(data) if kind == "s3" else generic.read(data)
@@ -232,7 +239,7 @@ def _placement(spec: IndexSpec, kind: str, request: Request) -> Placement:
 
 def _is_bearer(request: Request, kind: str, secrets: RouteSecrets) -> bool:
     """Check the token, before a byte of the body is read; GitHub has none."""
-    token = request.headers.get("x-eventbridge-signature-token", "") if kind == "oss" else ""
+    token = next((value for name in _TOKENS.get(kind, ()) if (value := request.headers.get(name))), "")
     authorization = request.headers.get("authorization", "")
     return kind != "github" and (secrets.is_bearer(authorization) or secrets.is_token(token))
 

@@ -41,6 +41,7 @@ READ = pa.schema(
         pa.field("syntax", pa.string()),
         pa.field("metadata", pa.string()),
         pa.field("pages", pa.list_(pa.int64())),
+        pa.field("first_line", pa.int32()),
         pa.field("heading_path", pa.list_(pa.string())),
         *_SHOWN,
         pa.field("moments", pa.list_(MOMENT)),  # what the pictures in `media` are, where each gets a row
@@ -71,6 +72,7 @@ def table_of(documents: Sequence[Document], manifest: Sequence[Mapping[str, Any]
         "syntax": [each.syntax for each in documents],
         "metadata": [json.dumps(each.metadata, ensure_ascii=False) for each in documents],
         "pages": [each.pages or None for each in documents],
+        "first_line": [each.first_line for each in documents],
     }
     shown = [each for each in documents if isinstance(each, MediaDocument)]
     if shown:
@@ -106,9 +108,9 @@ def filled(columns: Mapping[str, Any], schema: pa.Schema, rows: int) -> pa.Table
 def documents_of(table: pa.Table) -> Iterator[Document]:
     """Turn rows of `READ` back into documents that can be split."""
     columns = [table[name].to_pylist() for name in ("uri", "text", "media_type", "content_hash", "title", "syntax")]
-    pages, metadata = table["pages"].to_pylist(), table["metadata"].to_pylist()
-    for row, at, known in zip(zip(*columns, strict=True), pages, metadata, strict=True):
-        yield Document(*row, metadata=json.loads(known), pages=tuple(at or ()))
+    others = (table[name].to_pylist() for name in ("pages", "metadata", "first_line"))
+    for row, pages, known, line in zip(zip(*columns, strict=True), *others, strict=True):
+        yield Document(*row, metadata=json.loads(known), pages=tuple(pages or ()), first_line=line or 0)
 
 
 def media_column(media: Sequence[Media]) -> pa.Array:

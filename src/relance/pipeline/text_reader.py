@@ -18,6 +18,7 @@ from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
 from relance.pipeline.items import ITEMS, hex_column
 from relance.pipeline.late_rows import key_table
+from relance.pipeline.lines import first_line
 from relance.sources import KeyedSource, Location, Source, open_source
 
 __all__ = ["Reader", "TextReader", "open_text_reader"]
@@ -102,6 +103,9 @@ class TextReader:
         except DocumentError as error:
             yield error
 
+    def expect(self, items: Sequence[Item]) -> None:
+        """Prepare to read items one by one."""
+        self.source.expect([item for item in items if item.row is None])
     def named_rows(self, collection: Item, names: Sequence[str]) -> Iterator[pa.Table | DocumentError]:
         """Read rows of a collection whose source listed their names only; raises DocumentError, as `read`."""
         assert isinstance(self.source, KeyedSource)  # noqa: S101  # no other source lists names only
@@ -145,6 +149,7 @@ class TextReader:
             metadata=parsed.metadata | {"path": item.uri, "media_type": item.media_type} | content.metadata,
             pages=parsed.pages,
             warnings=parsed.warnings,
+            first_line=first_line(content.data, parsed.text),
         )
 
     def location(self, uri: str = "") -> Location | None:

@@ -16,6 +16,7 @@ from relance.errors import DocumentError, EmptyError
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import hex_column, items_of
 from relance.pipeline.late_rows import are_late, read_late
+from relance.pipeline.lines import lines_of
 from relance.pipeline.rows import load_rows
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
@@ -94,6 +95,8 @@ _Read = tuple[dict[str, Any], Document | dict[str, Any] | DocumentError]
 
 def _read_all(runtime: Runtime, items: list[Item], held: dict[str, dict[str, Any]]) -> list[_Read]:
     read = partial(_read, runtime, held)
+    for position in {item.source for item in items}:
+        runtime.sources[position].expect([item for item in items if item.source == position])
     threads = max((runtime.sources[item.source].source.reads_at_once for item in items), default=1)
     if sum(runtime.sources[item.source].parses_elsewhere(item) for item in items) > 1:
         threads = max(threads, runtime.parallel)
@@ -132,6 +135,7 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
     sent: list[str] = []
     pages: list[int | None] = []
     last_pages: list[int | None] = []
+    lines: list[tuple[int | None, int | None]] = []
     failed: list[Failure] = []
     empty: list[int] = []  # what the index has of them goes
     table = batch["documents"].combine_chunks()
@@ -157,6 +161,7 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         seen += occurrences(some)
         pages += _pages(document, [each.start for each in chunks])
         last_pages += _pages(document, [each.end - 1 for each in chunks])
+        lines += lines_of(document.text, document.first_line, [(each.start, each.end) for each in chunks])
         prefixed = _prefixed(spec, chunks)
         sent += [embedding_text(document, each, spec) for each in chunks] if prefixed else map(bare, some)
     places = pa.array(kept, pa.int64())
@@ -172,6 +177,8 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         "end_char": [each.end for each in spans],
         "page": pages,
         "page_end": last_pages,
+        "line": [first for first, _ in lines],
+        "line_end": [last for _, last in lines],
         "lead": [each.lead or None for each in spans],
         "words": [search_words(text, each.lead, each.heading_path) for text, each in zip(texts, spans, strict=True)],
         "tokens": [each.tokens for each in spans],

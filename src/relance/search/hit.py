@@ -43,6 +43,9 @@ class Hit:
         start: character offset in the document's text, as `end`.
         page: page it begins on, for paged documents.
         page_end: page it ends on.
+        line: line of the file it begins on, from 1; None where the text is not the file's own (a page, a PDF, a row).
+        line_end: line it ends on.
+        link: page where people see it, with its lines where the place can show them; empty where there is none.
         lead: what the text needs before it to be read alone, and does not hold: the header of a table that it
             continues. No part of `text`, and of no span.
         id: of the chunk.
@@ -69,6 +72,9 @@ class Hit:
     metadata: dict[str, Any]
     lead: str = ""
     id: str = ""
+    line: int | None = None
+    line_end: int | None = None
+    link: str = ""
     highlights: list[Span] = field(default_factory=list)
     snippet: Span = (0, 0)
     further: int = 0

@@ -19,6 +19,7 @@ from relance.search.filters.metadata import holds_only
 from relance.search.hit import Explanation, Hit
 from relance.search.hits import Hits
 from relance.search.instructions import instruction
+from relance.search.links import Links
 from relance.search.media import MediaHit, MediaSearch
 from relance.search.mode import Mode, check_mode
 from relance.search.query_encoder import QueryEncoder, read_picture
@@ -98,6 +99,7 @@ class Searcher:
         self._spec = spec
         self._serving = serving
         self._encoder = QueryEncoder(spec, store)
+        self._links = Links(spec)
         self._lock = threading.Lock()
         self._exits: contextlib.ExitStack | None = None
         self._rerankers: dict[RerankSpec, Reranker] = {}
@@ -196,8 +198,10 @@ class Searcher:
         table = tables.table()
         notes, vector, where = self._prepared(table, question, tables, explain=explain)
         mode = "dense" if question.like else question.mode
-        return TextSearch(table, question.query, vector, mode=mode, k=question.k, where=where, group=group,
-                          explain=notes if explain else None), notes  # fmt: skip
+        search = TextSearch(table, question.query, vector, mode=mode, k=question.k, where=where, group=group,
+                            explain=notes if explain else None)  # fmt: skip
+        search.link = self._links.of
+        return search, notes
 
     def _media(self, question: Question, tables: Pinned, *, rerank: str | None, explain: bool,
                beside: bool = False) -> Hits[MediaHit]:  # fmt: skip

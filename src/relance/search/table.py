@@ -15,6 +15,7 @@ from relance.search.highlight import best_passage
 from relance.search.hit import Explanation, Hit
 from relance.search.hits import Hits
 from relance.search.hybrid_query import HybridQuery
+from relance.search.links import Link, nowhere
 from relance.search.mode import Mode
 from relance.search.rows import held, read_rows
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_HITS", "TextSearch", "find_rows"]
 
-_COLUMNS = ["uri", "title", "heading_path", "lead", "text", "start_char", "end_char", "page", "page_end", "seq",
-            "media_type", "metadata"]  # fmt: skip
+_COLUMNS = ["uri", "title", "heading_path", "lead", "text", "start_char", "end_char", "page", "page_end",
+            "line", "line_end", "seq", "media_type", "metadata"]  # fmt: skip
 # Chunks looked at for each document that is wanted, and those shown below the best one.
 _CHUNKS_A_DOCUMENT = 5
 _SHOWN = 3
@@ -42,6 +43,9 @@ class TextSearch:
         where: SQL condition on columns.
         group: one hit for each document.
         explain: is filled in, and every hit says where its place comes from.
+
+    Attributes:
+        link: finds the page of a hit.
     """
 
     def __init__(self, table: Any, query: str, vector: Vector | None, *, mode: Mode, k: int,
@@ -49,6 +53,7 @@ class TextSearch:
                  explain: Explanation | None = None) -> None:  # fmt: skip
         self._began = time.perf_counter()
         self._table, self._query, self._k, self._group, self._explain = table, query, k, group, explain
+        self.link: Link = nowhere
         self._notes = explain or Explanation(mode)
         self._columns = held(table, _COLUMNS)
         self._rows_each = _CHUNKS_A_DOCUMENT if group else 1
@@ -72,7 +77,9 @@ class TextSearch:
         page = groups[offset : offset + k]
         there = read_rows(self._table, [each for rows in page for each in rows[: 1 + _SHOWN]], self._columns)
         explained = self._explain is not None
-        made = {each.id: _hit(each, self._query, self._hybrid.language, explained=explained) for each in there}
+        made = {
+            each.id: _hit(each, self._query, self._hybrid.language, self.link, explained=explained) for each in there
+        }
         hits = [_with_chunks([made[each.id] for each in rows[: 1 + _SHOWN] if each.id in made], further=len(rows) - 1)
                 for rows in page if rows[0].id in made]  # fmt: skip
         self._notes.seconds["search"] = time.perf_counter() - self._began - self._notes.seconds.get("rerank", 0.0)
@@ -96,8 +103,9 @@ def _first(pool: list[Candidate], n: int) -> list[Candidate]:
     return pool[:n]
 
 
-def _hit(found: Candidate, query: str, language: str, *, explained: bool) -> Hit:
+def _hit(found: Candidate, query: str, language: str, link: Link, *, explained: bool) -> Hit:
     row = found.row
+    metadata = json.loads(row["metadata"] or "{}")
     spans, snippet = best_passage(query, row["text"], language)
     return Hit(
         uri=row["uri"],
@@ -109,9 +117,12 @@ def _hit(found: Candidate, query: str, language: str, *, explained: bool) -> Hit
         score=found.score,
         page=row["page"],
         page_end=row.get("page_end"),
+        line=row.get("line"),
+        line_end=row.get("line_end"),
+        link=link(row["uri"], metadata, row.get("line"), row.get("line_end")),
         seq=row["seq"],
         media_type=row["media_type"],
-        metadata=json.loads(row["metadata"] or "{}"),
+        metadata=metadata,
         lead=row.get("lead") or "",
         id=found.id,
         highlights=spans,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from relance.config.sources import SourceSpec
 from relance.documents import Content, Ignored, Item
@@ -110,9 +110,27 @@ class Source(ABC):
         data = self.read(item).data
         yield BytesIO(data), len(data)
 
+    def expect(self, items: Sequence[Item]) -> None:  # noqa: B027  # most places have nothing to prepare
+        """Prepare to read items one by one, which begins now: a source that can fetch many at once does so here.
+
+        Raises nothing; what cannot be had, `read` says.
+        """
+
     @abstractmethod
     def location(self, uri: str = "") -> Location | None:
         """Say where a uri is, or the source as a whole; None for a uri that cannot be one of this source."""
+
+    def page(self, uri: str, metadata: Mapping[str, Any], line: int | None = None, line_end: int | None = None) -> str:  # noqa: ARG002  # most pages show no lines
+        """Return the page where people see what a hit is of; empty where there is none.
+
+        Args:
+            uri: of the document.
+            metadata: of the document, as the index has it.
+            line: of its file where the hit begins, from 1; None where that is not known.
+            line_end: where it ends.
+        """
+        place = self.location(uri)
+        return place.link if place is not None else ""
 
     def watched(self, *, shown: bool = False) -> WatchedFolder | None:  # noqa: ARG002  # most places cannot be watched
         """Return the folder whose changes can be watched; None where there is none.

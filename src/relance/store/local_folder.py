@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from relance.config.state_folder import state_folders
 from relance.documents import digest
 from relance.store.connection import Store
 
@@ -29,17 +27,7 @@ def local_folders(store: Store, name: str, *, mounts: Path = _MOUNTS) -> Iterato
         yield store.local / ".relance" / name
         return
     place = Path(digest("store", store.uri, size=8)) / name
-    try:
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    except RuntimeError:  # a user without a home
-        state = Path(os.devnull)
-    yield state / "relance" / place
-    user = os.getuid() if hasattr(os, "getuid") else None
-    base = Path(tempfile.gettempdir()) / f"relance-{os.environ.get('USERNAME', '') if user is None else user}"
-    with contextlib.suppress(OSError):
-        base.mkdir(mode=0o700, exist_ok=True)
-        if user is None or base.stat().st_uid == user:  # else somebody else could read vectors there, or leave some
-            yield base / place
+    yield from state_folders(place)
 
 
 def _is_network(path: Path, table: Path) -> bool:

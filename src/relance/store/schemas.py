@@ -119,6 +119,8 @@ def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, me
             pa.field("end_char", pa.int64()),
             pa.field("page", pa.int32()),
             pa.field("page_end", pa.int32()),
+            pa.field("line", pa.int32()),  # of the file, from 1; NULL: the text is not the file's own
+            pa.field("line_end", pa.int32()),
             pa.field("lead", pa.string()),  # what stands before `text` where it is embedded and shown
             pa.field("words", pa.string()),  # what full-text search finds the row by, `text` among it
             pa.field("tokens", pa.int32()),
@@ -143,7 +145,7 @@ ADDED_AS = MADE_OF | {
 }
 
 # Columns that tables of an earlier version may lack; of the failures, too.
-ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen", "moment_s")
+ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen", "moment_s", "line", "line_end")
 
 # What the writer adds to the rows of a batch: which run wrote them, when, and that readers find them.
 _OF_THE_RUN = ("run_id", "updated_at", "active")

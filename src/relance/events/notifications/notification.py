@@ -8,11 +8,26 @@ from typing import Any, TypeVar
 
 from relance.errors import InputError
 
-__all__ = ["Notification", "field", "items", "naming", "read_json"]
+__all__ = ["Notification", "Push", "field", "items", "naming", "read_json"]
 
 T = TypeVar("T")
 
 _WORDS: dict[type, str] = {str: "text", list: "a list", dict: "an object", bool: "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A branch of a repository that was pushed to.
+
+    Attributes:
+        addresses: of the repository, all that the body names.
+        branch: without `refs/heads/`.
+        is_default: whether it is the default branch, or may be.
+    """
+
+    addresses: tuple[str, ...]
+    branch: str
+    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,7 @@ class Notification:
         everything: whether it says that something changed, but not what.
         ignored: why it concerns no document; empty if it does.
         at: when it was made, in seconds since 1970, where the body says so.
+        push: of a push, what it went to.
     """
 
     objects: Sequence[tuple[str, bool]] = ()
@@ -32,6 +48,7 @@ class Notification:
     everything: bool = False
     ignored: str = ""
     at: int | None = None
+    push: Push | None = None
 
 
 def read_json(body: bytes) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from relance.config import IndexSpec
 from relance.events.change import Change
-from relance.events.notifications.notification import Notification
+from relance.events.notifications.notification import Notification, Push
 from relance.sources import open_sources
+from relance.sources.git import Git
 
 __all__ = ["Placement"]
 
@@ -34,9 +35,15 @@ class Placement:
         self._bucket = buckets and not self._prefix
         self._exact = exact and not (self._prefix or self._root)
         self._sources = open_sources(spec)
+        self._repositories = [source for source in self._sources if isinstance(source, Git)]
+        self._only_git = len(self._repositories) == len(self._sources)
 
     def change(self, told: Notification) -> Change | None:
         """Return the change, None if it concerns no document of this index."""
+        if told.push is not None and (pushed := self._pushed(told, told.push)):
+            return pushed
+        if told.ignored or (told.push is not None and self._only_git):
+            return None
         there: dict[str, bool] = {}
         everything = told.everything
         for named, is_there in told.objects:
@@ -50,6 +57,27 @@ class Placement:
                 everything = True
         if not there and not everything:
             return None
+        return self._change(told, there, everything=everything)
+
+    def _pushed(self, told: Notification, push: Push) -> Change | None:
+        """Return what a push changes in the sources that read its repository and branch; no checkout is needed."""
+        there: dict[str, bool] = {}
+        everything = reads = False
+        for source in self._repositories:
+            if not source.reads(push.branch, is_default=push.is_default):
+                continue
+            if source.address.path is not None:  # nobody knows of which repository it is a copy
+                everything = reads = True
+            elif any(source.address.is_same(each) for each in push.addresses):
+                reads = True
+                everything |= told.everything
+                named = (
+                    (source.uri_of(key), is_there) for key, is_there in told.objects if key.startswith(self._prefix)
+                )
+                there |= {uri: is_there for uri, is_there in named if uri}
+        return self._change(told, there, everything=everything) if reads and (there or everything) else None
+
+    def _change(self, told: Notification, there: dict[str, bool], *, everything: bool) -> Change:
         return Change(
             self._index,
             told.source,
