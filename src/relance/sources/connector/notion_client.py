@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any, Self
 from uuid import UUID
 
-from relance.sources.connector.patience import AGAIN, ATTEMPTS, LONGEST_S, patiently
+from relance.http.client import retry_after_s
+from relance.sources.connector.patience import AGAIN, LONGEST_RETRY_AFTER_S, patiently
 from relance.sources.connector.problems import MalformedError, status_of
 
 __all__ = ["NotionClient"]
@@ -28,7 +29,6 @@ class NotionClient:
     def open(cls, connection: Any, version: str, address: str) -> Generator[Self]:
         """Open a client with the key of a connection config of unstructured-ingest."""
         from notion_client import Client
-        from notion_client.client import RetryOptions
 
         client = Client(
             auth=connection.access_config.get_secret_value().notion_api_key,
@@ -36,8 +36,7 @@ class NotionClient:
             base_url=address,
             logger=logging.getLogger("notion_client"),
             log_level=logging.CRITICAL,
-            # It waits as long as Notion says; what else is transient, it does not ask again for queries.
-            retry=RetryOptions(max_retries=ATTEMPTS, max_retry_delay_ms=int(LONGEST_S * 1000)),
+            retry=False,  # of what is transient, it would ask again for the smaller part only
         )
         try:
             yield cls(client)
@@ -92,10 +91,13 @@ class NotionClient:
         return answer
 
 
-def _transient(error: Exception) -> bool:
+def _transient(error: Exception) -> bool | float:
     import httpx
     from notion_client.errors import RequestTimeoutError
 
     if isinstance(error, httpx.TransportError | RequestTimeoutError):
         return True
-    return status_of(error) in AGAIN - {429}  # notion-client has waited for that as long as it was told to
+    if status_of(error) not in AGAIN:
+        return False
+    waits = retry_after_s(getattr(error, "headers", None) or {})
+    return True if waits is None else min(waits, LONGEST_RETRY_AFTER_S)

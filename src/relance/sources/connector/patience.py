@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["AGAIN", "ATTEMPTS", "be_patient", "patiently"]
+__all__ = ["AGAIN", "LONGEST_RETRY_AFTER_S", "be_patient", "patiently"]
 
 ATTEMPTS = 5
 FIRST_S = 0.5
@@ -41,8 +41,8 @@ def be_patient(session: requests.Session) -> None:
         session.mount(scheme, HTTPAdapter(max_retries=retry))
 
 
-def patiently(call: Callable[[], T], transient: Callable[[Exception], bool]) -> T:
-    """Call until it succeeds, for clients that do not ask again themselves."""
+def patiently(call: Callable[[], T], transient: Callable[[Exception], bool | float]) -> T:
+    """Call until it succeeds, for clients that do not ask again themselves; `transient` may say how long to wait."""
     import stamina
 
     attempts: Any = stamina.retry_context(

@@ -75,8 +75,9 @@ class Connector(Source):
             raise DocumentError(item.uri, reason)
         if not fetched.data:
             raise DocumentError(item.uri, "empty file")
-        # Metadata counts: who may read a page changes without its text.
-        decisive = json.dumps(fetched.metadata, sort_keys=True, ensure_ascii=False)
+        # Metadata counts: who may read a page changes without its text. When it was touched does not.
+        kept = {key: value for key, value in fetched.metadata.items() if key != "date_modified"}
+        decisive = json.dumps(kept, sort_keys=True, ensure_ascii=False)
         return Content(item, fetched.data, digest("connector", fetched.data, decisive), fetched.metadata)
 
     def location(self, uri: str = "") -> Location | None:
