@@ -48,6 +48,30 @@ class TestFiles(SourceContract):
         return open_source(missing_files(tmp_path), 0)
 
 
+class TestConnector(SourceContract):
+    """The source of type connector, with a stand-in for Confluence."""
+
+    @pytest.fixture
+    def case(self):
+        pytest.importorskip("unstructured_ingest", reason="the extra connectors is not installed")
+        from connector_sources import served
+
+        with served("confluence") as case:
+            yield case
+
+    @pytest.fixture
+    def source(self, case) -> Source:
+        from connector_sources import connector
+
+        return connector(case.section(), position=1)
+
+    @pytest.fixture
+    def missing(self, case) -> Source:
+        from connector_sources import connector
+
+        return connector(case.nowhere())
+
+
 def items(source):
     """List everything, collections and what they hold."""
     for found in source.list():

@@ -187,7 +187,14 @@ def test_locations_are_exact(case, source):
         assert item.uri == f"{prefix}/{name}"
         assert source.location(item.uri).text == item.uri
         assert source.location(item.uri).link.startswith("http")
-    for uri in (prefix, f"{prefix}/", f"{prefix}x/{case.first}", f"{prefix}/{case.first}/../1", f"{prefix}/a b", "a.md"):
+    for uri in (
+        prefix,
+        f"{prefix}/",
+        f"{prefix}x/{case.first}",
+        f"{prefix}/{case.first}/../1",
+        f"{prefix}/a b",
+        "a.md",
+    ):
         assert source.location(uri) is None
 
 

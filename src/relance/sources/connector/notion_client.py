@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 from uuid import UUID
 
+from relance.http.certificates import trusted
 from relance.http.client import retry_after_s
 from relance.sources.connector.patience import AGAIN, LONGEST_RETRY_AFTER_S, patiently
 from relance.sources.connector.problems import MalformedError, status_of
@@ -28,9 +29,11 @@ class NotionClient:
     @contextmanager
     def open(cls, connection: Any, version: str, address: str) -> Generator[Self]:
         """Open a client with the key of a connection config of unstructured-ingest."""
+        import httpx
         from notion_client import Client
 
         client = Client(
+            client=httpx.Client(verify=trusted()),
             auth=connection.access_config.get_secret_value().notion_api_key,
             notion_version=version,
             base_url=address,
