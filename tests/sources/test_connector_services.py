@@ -190,10 +190,6 @@ class TestJira:
         assert source.location(f"{prefix}/DEV-1") is None
         assert source.location(f"{prefix}/OPS-999") is not None
 
-    def test_attachments_are_said_to_be_left_out(self, jira):
-        with pytest.raises(ConfigurationError, match="attachments are not read"):
-            list(connector(jira.section() | {"download": {"download_attachments": True}}).list())
-
     def test_an_issue_that_goes_while_pages_are_counted_ends_the_listing(self, server):
         """Data Center counts: when the first issue goes, the third is on a page that was read already."""
         server.service.put("OPS-4", "Issue 4", "Pump 4.")

@@ -34,8 +34,6 @@ class Confluence(Service):
         "max_num_of_spaces": _CUT,
         "max_num_of_docs_from_each_space": _CUT,
         "max_num_metadata_permissions": "all permissions are read; remove the line",
-        "extract_images": "pictures in pages are not downloaded; remove the line",
-        "extract_files": "attachments are not downloaded; remove the line",
     }
     prefix: ClassVar = "Confluence"
 

@@ -29,7 +29,6 @@ class Jira(Service):
     """
 
     names: ClassVar = re.compile(r"[A-Z][A-Z0-9_]*-[0-9]{1,12}")
-    refused: ClassVar = {"download_attachments": "attachments are not read; remove the line"}
     prefix: ClassVar = "Jira"
 
     def list(self) -> Iterator[Found]:

@@ -50,7 +50,6 @@ class Settings:
 
     connection: Any
     listing: Any
-    download: Any
     ours: Mapping[str, Any]
 
 
@@ -60,7 +59,9 @@ class Service(ABC):
     Attributes:
         names: what names of its things look like.
         ours: settings of `connection` that unstructured-ingest has not, with their defaults.
-        refused: settings that would lose documents, with what to do.
+        refused: settings of `listing` that would lose documents, with what to do.
+        module: of unstructured-ingest, where it is not called as the service.
+        prefix: what names of its models begin with.
     """
 
     names: ClassVar[re.Pattern[str]]
@@ -109,21 +110,19 @@ class Service(ABC):
         """The checked settings; ConfigurationError says what is wrong."""
         spec, problems = self.spec, self.problems
         ours = {name: spec.connection.get(name, default) for name, default in self.ours.items()}
-        for section in ("listing", "download"):
-            for name in getattr(spec, section):
-                if reason := self.refused.get(name):
-                    raise ConfigurationError(f"{section}.{name}: {reason}")
+        for name in spec.listing:
+            if reason := self.refused.get(name):
+                raise ConfigurationError(f"listing.{name}: {reason}")
         for name, value in ours.items():
             if not str(value).startswith(("http://", "https://")):
                 raise ConfigurationError(f"connection.{name}: expected an address that begins with https://")
-        kinds = [self._model(f"{self.prefix}{kind}Config") for kind in ("Connection", "Indexer", "Downloader")]
+        kinds = [self._model(f"{self.prefix}{kind}Config") for kind in ("Connection", "Indexer")]
         secrets = {name: value.get_secret_value() for name, value in spec.secrets.items()}
         connection = {name: value for name, value in spec.connection.items() if name not in ours}
         access = access_of(kinds[0], secrets, problems)
         return Settings(
             checked(kinds[0], "connection", connection, problems, access_config=access),
             checked(kinds[1], "listing", spec.listing, problems),
-            checked(kinds[2], "download", spec.download, problems),
             ours,
         )
 

@@ -29,8 +29,6 @@ class ConnectorSource(SourceSpec, title="Connector"):
     """Keys, tokens and passwords, by the names of unstructured-ingest (its access_config); never shown."""
     listing: dict[str, Any] = Field(default={}, title="Listing", examples=[{"spaces": ["ENG"]}])
     """What is listed, by the names of unstructured-ingest (its index config)."""
-    download: dict[str, Any] = Field(default={}, title="Download")
-    """How things are downloaded, by the names of unstructured-ingest."""
     permissions: bool = Field(default=True, title="Permissions")
     """Whether who may read a thing is kept as `principals`, where the service tells (Confluence). Then what of a thing
     it does not tell is a failure. With `false` it is not asked, which saves a request a page."""
