@@ -119,6 +119,28 @@ def of_mail(folder, place):
 def of_git(folder, url):
     sources = [{"type": "files", "root": "other"}, {"type": "git", "url": url}]
     return IndexSpec.model_validate({"name": "t", "sources": sources, "folder": folder})
+class TestConnector(SourceContract):
+    """The source of type connector, with a stand-in for Confluence."""
+
+    @pytest.fixture
+    def case(self):
+        pytest.importorskip("unstructured_ingest", reason="the extra connectors is not installed")
+        from connector_sources import served
+
+        with served("confluence") as case:
+            yield case
+
+    @pytest.fixture
+    def source(self, case) -> Source:
+        from connector_sources import connector
+
+        return connector(case.section(), position=1)
+
+    @pytest.fixture
+    def missing(self, case) -> Source:
+        from connector_sources import connector
+
+        return connector(case.nowhere())
 
 
 def items(source):

@@ -1,0 +1,18 @@
+"""The services of the `connector` source by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from relance.sources.connector.confluence import Confluence
+from relance.sources.connector.jira import Jira
+from relance.sources.connector.notion import Notion
+from relance.sources.connector.service import Service
+from relance.sources.connector.slack import Slack
+
+__all__ = ["SERVICES"]
+
+SERVICES: Mapping[str, type[Service]] = MappingProxyType(
+    {"confluence": Confluence, "jira": Jira, "notion": Notion, "slack": Slack}
+)
