@@ -12,7 +12,7 @@ from relance.config.plugin_section import PluginSection, PluginSpec
 from relance.config.row_template import row_template
 from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
 
-__all__ = ["AnySource", "FilesSource", "RowsSpec", "SourceSpec"]
+__all__ = ["AnySource", "FilesSource", "RowsSpec", "SourceSpec", "patterns_can_match"]
 
 
 class RowsSpec(SpecModel, title="Rows"):
@@ -111,6 +111,26 @@ class SourceSpec(PluginSpec, title="Source"):
         return name
 
 
+def patterns_can_match(patterns: list[str], field: str | None) -> list[str]:
+    """Check `include` or `exclude` of a source; ValueError for a pattern that matches nothing, with what to write."""
+    for pattern in patterns:
+        if not pattern.strip():
+            msg = "holds an empty pattern"
+        elif pattern.startswith("!"):
+            other = "include" if field == "exclude" else "exclude"
+            msg = f"{pattern!r} is a negation; put {pattern[1:]!r} under {other}"
+        elif pattern.startswith("#"):
+            msg = f"{pattern!r} is a comment to .gitignore rules and matches nothing; write {'[#]' + pattern[1:]!r}"
+        elif pattern.startswith("./"):
+            msg = f"{pattern!r} matches nothing: patterns are relative to root already; write {pattern[2:]!r}"
+        elif ".." in pattern.split("/"):
+            msg = f"{pattern!r} matches nothing: a pattern cannot leave root; add a source for the other folder"
+        else:
+            continue
+        raise ValueError(msg)
+    return patterns
+
+
 class FilesSource(SourceSpec, title="Files"):
     """Files below a folder."""
 
@@ -144,23 +164,8 @@ class FilesSource(SourceSpec, title="Files"):
 
     @field_validator("include", "exclude")
     @classmethod
-    def _patterns_can_match(cls, patterns: list[str], info: ValidationInfo) -> list[str]:
-        for pattern in patterns:
-            if not pattern.strip():
-                msg = "holds an empty pattern"
-            elif pattern.startswith("!"):
-                other = "include" if info.field_name == "exclude" else "exclude"
-                msg = f"{pattern!r} is a negation; put {pattern[1:]!r} under {other}"
-            elif pattern.startswith("#"):
-                msg = f"{pattern!r} is a comment to .gitignore rules and matches nothing; write {'[#]' + pattern[1:]!r}"
-            elif pattern.startswith("./"):
-                msg = f"{pattern!r} matches nothing: patterns are relative to root already; write {pattern[2:]!r}"
-            elif ".." in pattern.split("/"):
-                msg = f"{pattern!r} matches nothing: a pattern cannot leave root; add a source for the other folder"
-            else:
-                continue
-            raise ValueError(msg)
-        return patterns
+    def _patterns(cls, patterns: list[str], info: ValidationInfo) -> list[str]:
+        return patterns_can_match(patterns, info.field_name)
 
     @field_validator("ignore_files")
     @classmethod
