@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from relance.errors import MissingExtraError
 from relance.http.event_loop import event_loop
@@ -14,6 +14,9 @@ from relance.sources.objects.bucket import BucketError, Found, Opened, alias_of
 from relance.sources.objects.opendal_services import service_options
 from relance.sources.objects.spec import ObjectsSource
 from relance.sources.objects.words import error_of
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
 
 __all__ = ["OpendalBucket"]
 
@@ -32,8 +35,6 @@ class OpendalBucket:
             import opendal
         except ImportError as error:
             raise MissingExtraError(f"{address.scheme}:// of a source of type objects", "opendal") from error
-        # Services with keys list them in order; those with folders do not.
-        self._ordered = address.kind not in {"webdav", "webhdfs", "hdfs"}
         service, given = service_options(address, section)
         config = {name: value for name, value in given.items() if value}
         config |= {name: value.get_secret_value() for name, value in section.options.items()}
@@ -43,6 +44,7 @@ class OpendalBucket:
             operator = operator.layer(layers.TimeoutLayer(timeout=_TIMEOUT_S, io_timeout=_TIMEOUT_S))
             self._operator = operator.layer(layers.RetryLayer(max_times=_TRIES))
             self._async = self._operator.to_async_operator()
+            self._has_keys = self._operator.capability().list_with_recursive
         except Exception as error:
             raise error_of(error) from None
 
@@ -53,17 +55,45 @@ class OpendalBucket:
         """
         try:
             with event_loop() as loop:
-                entries = loop.call(_lister, self._async, prefix or "/")
-                before = ""
-                while page := loop.call(_page, entries):
-                    for found in filter(None, map(_found, page)):
-                        if self._ordered:
-                            before = _later(found.key, before)
-                        yield found
+                yield from self._keys(loop, prefix) if self._has_keys else self._walk(loop, prefix)
         except (BucketError, GeneratorExit):
             raise
         except Exception as error:
             raise error_of(error, listing=True) from None
+
+    def _keys(self, loop: BlockingPortal, prefix: str) -> Iterator[Found]:
+        """List a service that has keys, in their order."""
+        before = ""
+        for found in self._entries(loop, prefix, recursive=True):
+            before = _later(found.key, before)
+            yield found
+
+    def _walk(self, loop: BlockingPortal, prefix: str) -> Iterator[Found]:
+        """List a service that has folders, one after the other.
+
+        Opendal can walk, too, but after an error that it tries again, it passes over the folder without a word. It
+        also takes a folder that is missing for an empty one.
+        """
+        if prefix:
+            self._operator.stat(prefix)
+        stack = [self._folder(loop, prefix)]
+        while stack:
+            found = next(stack[-1], None)
+            if found is None:
+                stack.pop()
+            elif found.key.endswith("/"):
+                stack.append(self._folder(loop, found.key))
+            else:
+                yield found
+
+    def _folder(self, loop: BlockingPortal, path: str) -> Iterator[Found]:
+        listed = self._entries(loop, path, recursive=False)
+        return iter(sorted(each for each in listed if each.key not in {path, "/"}))
+
+    def _entries(self, loop: BlockingPortal, path: str, *, recursive: bool) -> Iterator[Found]:
+        entries = loop.call(partial(_lister, self._async, path or "/", recursive=recursive))
+        while page := loop.call(_page, entries):
+            yield from map(_found, page)
 
     def read(self, key: str, most: int) -> tuple[bytes | None, int, datetime | None]:
         """Read an object whole, unless it is too large."""
@@ -101,8 +131,8 @@ class OpendalBucket:
             raise error_of(error) from None
 
 
-async def _lister(operator: Any, prefix: str) -> Any:
-    return await asyncio.ensure_future(operator.list(prefix, recursive=True))
+async def _lister(operator: Any, path: str, *, recursive: bool) -> Any:
+    return await operator.list(path, recursive=recursive)
 
 
 async def _page(entries: Any) -> list[Any]:
@@ -119,10 +149,8 @@ async def _signed(operator: Any, key: str, seconds: int) -> str:
     return str(request.url)
 
 
-def _found(entry: Any) -> Found | None:
+def _found(entry: Any) -> Found:
     key, facts = entry.path, entry.metadata
-    if key.endswith("/") and not facts.content_length:
-        return None  # a folder
     odd = _ODD if is_odd(key) else ""
     etag, version = (facts.etag or "").strip('"'), facts.version or ""
     return Found(key, facts.content_length, etag, version, facts.last_modified, odd)
