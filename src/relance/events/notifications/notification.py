@@ -25,6 +25,7 @@ class Notification:
         everything: whether it says that something changed, but not what.
         ignored: why it concerns no document; empty if it does.
         at: when it was made, in seconds since 1970, where the body says so.
+        reply: what a sender that sets itself up wants to hear; it is no change then.
     """
 
     objects: Sequence[tuple[str, bool]] = ()
@@ -32,6 +33,7 @@ class Notification:
     everything: bool = False
     ignored: str = ""
     at: int | None = None
+    reply: dict[str, str] | None = None
 
 
 def read_json(body: bytes) -> Any:
