@@ -4,6 +4,7 @@ import threading
 import unicodedata
 
 import pytest
+from buckets import S3Server, s3_server
 from row_items import row_items
 
 from relance.config import IndexSpec
@@ -46,6 +47,34 @@ class TestFiles(SourceContract):
     @pytest.fixture
     def missing(self, tmp_path) -> Source:
         return open_source(missing_files(tmp_path), 0)
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with s3_server() as server:
+        server.make("shelf")
+        for key, text in {
+            "docs/a.md": "# A",
+            "docs/sub/b c#1.txt": "Text.",
+            "docs/d.md": "# D",
+            "docs/e.md": "",
+        }.items():
+            server.put("shelf", key, text)
+        yield server
+
+
+class TestObjects(SourceContract):
+    """A bucket of an S3 server."""
+
+    @pytest.fixture
+    def source(self, s3: S3Server) -> Source:
+        files = {"type": "files", "root": "other"}
+        section = s3.section("shelf", url="s3://shelf/docs")
+        return open_source(IndexSpec.model_validate({"name": "t", "sources": [files, section]}), 1)
+
+    @pytest.fixture
+    def missing(self, s3: S3Server) -> Source:
+        return open_source(IndexSpec.model_validate({"name": "t", "sources": [s3.section("no-such-shelf")]}), 0)
 
 
 def items(source):

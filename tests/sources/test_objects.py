@@ -236,6 +236,32 @@ def test_a_page_that_fails_is_asked_for_again(s3, bucket):
     assert len(s3.requests) == 3
 
 
+def test_a_listing_that_fails_in_the_middle_says_so(s3, bucket, monkeypatch):
+    from relance.sources.objects import obstore_bucket
+
+    monkeypatch.setitem(obstore_bucket._RETRIES, "max_retries", 1)
+    for number in range(5):
+        s3.put(bucket, f"{number}.md", "text")
+    s3.page = 2
+    assert len(items(source_of(s3.section(bucket)))) == 5
+    s3.fault = lambda request: (500, "InternalError") if "continuation-token" in request[2] else None
+    seen = []
+    with pytest.raises(SourceError, match="500 InternalError"):
+        for each in source_of(s3.section(bucket)).list():
+            seen.append(each)  # noqa: PERF402
+    assert len(s3.requests) == 3 + 1 + 2, "the page that failed was asked for again"
+
+
+def test_an_object_that_appears_while_listing_is_in_this_listing_or_the_next(s3, bucket):
+    s3.put(bucket, "a.md", "text")
+    source = source_of(s3.section(bucket))
+    listing = source.list()
+    next(listing)
+    s3.put(bucket, "b.md", "text")
+    list(listing)
+    assert list(items(source)) == [f"s3://{bucket}/a.md", f"s3://{bucket}/b.md"]
+
+
 def test_secrets_are_not_shown(s3, bucket):
     source = source_of(s3.section(bucket, token="another-secret"))
     shown = f"{source.spec!r} {source.spec.model_dump_json()} {source.location()}"
