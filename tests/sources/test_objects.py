@@ -49,6 +49,11 @@ def items(source: Source) -> dict[str, Item]:
     return {found.uri: found for found in source.list() if isinstance(found, Item)}
 
 
+def only(source: Source) -> Item:
+    (item,) = items(source).values()
+    return item
+
+
 def ignored(source: Source) -> dict[str, str]:
     return {found.uri: found.reason for found in source.list() if isinstance(found, Ignored)}
 
@@ -135,7 +140,7 @@ def test_a_key_that_looks_like_another_one_stops_the_listing(s3, bucket):
 def test_content_is_what_the_bucket_has(s3, bucket):
     s3.put(bucket, "a.md", "one")
     source = source_of(s3.section(bucket))
-    (item,) = source.list()
+    item = only(source)
     content = source.read(item)
     assert content.data == b"one"
     assert content.metadata["size"] == 3
@@ -146,8 +151,7 @@ def test_a_large_object_is_read_in_parts(s3, bucket):
     data = b"".join(b"%09d\n" % number for number in range(1_200_000))
     s3.put(bucket, "big.jsonl", data)
     source = source_of(s3.section(bucket, max_size="1KB"))
-    (item,) = source.list()
-    assert isinstance(item, Item)
+    item = only(source)
     with pytest.raises(DocumentError, match="max_size"):
         source.read(item)
     s3.clear()
@@ -165,7 +169,7 @@ def test_a_large_object_is_read_in_parts(s3, bucket):
 def test_an_object_that_changes_while_it_is_read_is_refused(s3, bucket):
     s3.put(bucket, "big.jsonl", b"1" * 9_000_000)
     source = source_of(s3.section(bucket))
-    (item,) = source.list()
+    item = only(source)
     with pytest.raises(DocumentError, match="changed while being read"), source.open(item) as (stream, _):
         assert stream.read(1) == b"1"
         s3.put(bucket, "big.jsonl", b"2" * 9_000_000)
@@ -175,7 +179,7 @@ def test_an_object_that_changes_while_it_is_read_is_refused(s3, bucket):
 def test_an_archived_object_is_a_failure_that_says_so(s3, bucket):
     s3.put(bucket, "old.md", "text", **{"x-amz-storage-class": "GLACIER"})
     source = source_of(s3.section(bucket))
-    (item,) = source.list()
+    item = only(source)
     with pytest.raises(DocumentError, match="archived"):
         source.read(item)
 

@@ -52,6 +52,7 @@ def test_files_are_listed_and_read(place):
     assert {name for name, each in found.items() if isinstance(each, Item)} == {"a b%231.md", "sub/b.md", "rows.jsonl"}
     assert [(name, each.reason) for name, each in found.items() if isinstance(each, Ignored)] == [("empty.md", "empty")]
     item = found["a b%231.md"]
+    assert isinstance(item, Item)
     content = source.read(item)
     assert content.data == b"# A\n\nA lock lifts ships.\n"
     assert content.metadata["mtime"].endswith("Z")
