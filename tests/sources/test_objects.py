@@ -164,6 +164,7 @@ def test_a_large_object_is_read_in_parts(s3, bucket):
         assert len(s3.reads()) == 2, "not the whole object"
         stream.seek(0)
         assert stream.read() == data
+        assert len(s3.reads()) <= 5, "in large parts"
 
 
 def test_an_object_that_changes_while_it_is_read_is_refused(s3, bucket):

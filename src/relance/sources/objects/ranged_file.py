@@ -38,15 +38,23 @@ class _Parts(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: memoryview | bytearray) -> int:  # ty: ignore[incompatible-method-override]  # of a buffer
-        end = min(self._at + len(buffer), self._opened.size)
+        data = self._next(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        # The one that is inherited asks for 8 KiB at a time.
+        return b"".join(iter(lambda: self._next(_AHEAD), b""))
+
+    def _next(self, most: int) -> bytes:
+        end = min(self._at + most, self._opened.size)
         if end <= self._at:
-            return 0
+            return b""
         try:
             data = self._opened.read(self._at, end)
         except BucketError as error:
             raise DocumentError(self._uri, str(error)) from None
         if len(data) != end - self._at:
             raise DocumentError(self._uri, "the service sent less than was asked for")
-        buffer[: len(data)] = data
         self._at = end
-        return len(data)
+        return data
