@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Generator
 
 import pytest
+from buckets import S3Server, s3_server
 from git_repositories import Repo, daemon, needs_git
 from mail_servers import Account, dovecot, mail, needs_dovecot
 from row_items import row_items
@@ -119,6 +120,8 @@ def of_mail(folder, place):
 def of_git(folder, url):
     sources = [{"type": "files", "root": "other"}, {"type": "git", "url": url}]
     return IndexSpec.model_validate({"name": "t", "sources": sources, "folder": folder})
+
+
 class TestConnector(SourceContract):
     """The source of type connector, with a stand-in for Confluence."""
 
@@ -141,6 +144,34 @@ class TestConnector(SourceContract):
         from connector_sources import connector
 
         return connector(case.nowhere())
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with s3_server() as server:
+        server.make("shelf")
+        for key, text in {
+            "docs/a.md": "# A",
+            "docs/sub/b c#1.txt": "Text.",
+            "docs/d.md": "# D",
+            "docs/e.md": "",
+        }.items():
+            server.put("shelf", key, text)
+        yield server
+
+
+class TestObjects(SourceContract):
+    """A bucket of an S3 server."""
+
+    @pytest.fixture
+    def source(self, s3: S3Server) -> Source:
+        files = {"type": "files", "root": "other"}
+        section = s3.section("shelf", url="s3://shelf/docs")
+        return open_source(IndexSpec.model_validate({"name": "t", "sources": [files, section]}), 1)
+
+    @pytest.fixture
+    def missing(self, s3: S3Server) -> Source:
+        return open_source(IndexSpec.model_validate({"name": "t", "sources": [s3.section("no-such-shelf")]}), 0)
 
 
 def items(source):

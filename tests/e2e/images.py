@@ -58,7 +58,7 @@ def make_relance(engine: Engine) -> None:
 
 def make_standins(engine: Engine) -> None:
     """Build PostgreSQL, Redis and what answers for MinIO under the names in compose.yaml."""
-    for service, stage in {"postgres": "postgres", "redis": "redis", "minio": "minio", "mirror": "mc"}.items():
+    for service, stage in {"postgres": "postgres", "redis": "redis", "minio": "minio", "buckets": "mc"}.items():
         name = COMPOSE["services"][service]["image"]
         full = f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"
         build(engine, full, [STANDINS], "--target", stage, STANDINS)

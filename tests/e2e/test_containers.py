@@ -259,11 +259,12 @@ def test_a_run_from_the_form_indexes_the_mounted_folder_on_the_worker(running: R
 
 
 def test_an_object_put_into_the_bucket_is_found(running: Running) -> None:
-    put = ["sh", "-c", "echo 'The canteen closes at two.' | mc pipe demo/documents/canteen.md"]
+    host = "http://$MINIO_ROOT_USER:$MINIO_ROOT_PASSWORD@127.0.0.1:9000"
+    put = ["sh", "-c", f"echo 'The canteen closes at two.' | MC_HOST_demo={host} mc pipe demo/documents/canteen.md"]
 
     def found() -> bool:
         # An event sets off nothing until the services have learnt of the deployment, some seconds after it was made.
-        running.inside("mirror", *put)
+        running.inside("minio", *put)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if any(run["state"]["type"] in FINAL for run in running.stack.runs_of("ingest-on-change/documents")):

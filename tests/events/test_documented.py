@@ -29,6 +29,8 @@ EXPECTED = [
     Change("handbook", "", ("docs/a.md",)),
     Change("handbook", "wiki", ("docs/a.md",)),
     Change("handbook", "wiki", (), ("docs/b.md",)),
+    Change("handbook", "wiki", ("docs/a.md",)),
+    Change("handbook", "wiki", (), ("docs/b.md",)),
     Change("handbook", "relance/handbook", ("docs/a.md",)),
 ]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from relance.config import IndexSpec
 from relance.errors import InputError
 from relance.events import Change
-from relance.events.notifications import Notification, Placement, generic, github, oss, s3
+from relance.events.notifications import Notification, Placement, azure, gcs, generic, github, oss, s3
 from relance.events.notifications.notification import read_json
 
 SPEC = IndexSpec.model_validate(
@@ -32,7 +32,7 @@ anything = st.recursive(
         | st.dictionaries(
             st.sampled_from(
                 "changed removed everything Records eventName s3 bucket name object key events oss detail-type detail data "
-                "specversion Message ref repository default_branch full_name commits added modified".split()
+                "specversion Message message attributes bucketId objectId eventType type subject ref repository default_branch full_name commits added modified".split()
             ),
             inner,
             max_size=4,
@@ -48,6 +48,17 @@ def s3_record(event: str, key: str, bucket: str = "bucket"):
 
 def oss_event(event: str, key: str):
     return {"eventName": event, "oss": {"bucket": {"name": "bucket"}, "object": {"key": key}}}
+
+
+def pub_sub(event: str, key, **more: str):
+    return {
+        "message": {"attributes": {"eventType": event, "bucketId": "bucket", "objectId": key} | more, "data": "e30="}
+    }
+
+
+def grid(event: str, key: str, name: str = "eventType"):
+    subject = f"/blobServices/default/containers/bucket/blobs/{key}"
+    return {name: f"Microsoft.Storage.{event}", "subject": subject, "data": {}}
 
 
 def push(commits, **more):
@@ -84,6 +95,73 @@ def test_s3(data, objects):
     told = s3.read(data)
     assert list(told.objects) == objects
     assert bool(told.ignored) is not bool(objects)
+
+
+@pytest.mark.parametrize(
+    ("data", "objects"),
+    [
+        (pub_sub("OBJECT_FINALIZE", "docs/a b.md"), [("bucket/docs/a b.md", True)]),
+        (pub_sub("OBJECT_DELETE", "a.md"), [("bucket/a.md", False)]),
+        (pub_sub("OBJECT_DELETE", "a.md", overwrittenByGeneration="2"), [("bucket/a.md", True)]),
+        (pub_sub("OBJECT_ARCHIVE", "a.md"), [("bucket/a.md", False)]),
+        (pub_sub("OBJECT_METADATA_UPDATE", "a.md"), []),
+    ],
+)
+def test_gcs(data, objects):
+    told = gcs.read(data)
+    assert list(told.objects) == objects
+    assert bool(told.ignored) is not bool(objects)
+
+
+@pytest.mark.parametrize(
+    ("data", "objects"),
+    [
+        ([grid("BlobCreated", "docs/a b.md"), grid("BlobDeleted", "b.md")], [("bucket/docs/a b.md", True), ("bucket/b.md", False)]),
+        ([grid("BlobTierChanged", "a.md")], []),
+        (grid("BlobCreated", "a.md", "type") | {"specversion": "1.0"}, [("bucket/a.md", True)]),
+    ],
+)  # fmt: skip
+def test_azure(data, objects):
+    told = azure.read(data)
+    assert list(told.objects) == objects
+    assert bool(told.ignored) is not bool(objects)
+
+
+def test_event_grid_is_answered_when_it_is_set_up():
+    event = {"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": "512d38b6"}}
+    assert azure.read([event]).reply == {"validationResponse": "512d38b6"}
+
+
+BUCKETS = IndexSpec.model_validate(
+    {
+        "name": "handbook",
+        "sources": [
+            {"type": "objects", "url": "s3://wiki/docs"},
+            {"type": "objects", "url": "az://wiki2@acc.example/"},
+        ],
+    }
+)
+MIXED = IndexSpec.model_validate(
+    {"name": "handbook", "sources": [{"type": "objects", "url": "oss://wiki/docs"}, {"type": "files", "root": "."}]}
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "query", "keys", "expected"),
+    [
+        (BUCKETS, {}, ["wiki/docs/a#1 b.md"], Change("handbook", changed=("s3://wiki/docs/a%231 b.md",))),
+        (BUCKETS, {}, ["wiki2/a.md"], Change("handbook", changed=("az://wiki2@acc.example/a.md",))),
+        (BUCKETS, {}, ["wiki/elsewhere/a.md"], None),
+        (BUCKETS, {}, ["wiki/docs//a.md"], None),
+        (BUCKETS, {}, ["other/docs/a.md"], Change("handbook", everything=True)),
+        (MIXED, {}, ["wiki/docs/a.md"], Change("handbook", changed=("oss://wiki/docs/a.md",))),
+        (MIXED, {}, ["other/docs/a.md"], Change("handbook", changed=("docs/a.md",))),
+        (MIXED, {"prefix": "wiki"}, ["wiki/docs/a.md"], Change("handbook", changed=("docs/a.md",))),
+    ],
+)
+def test_an_object_is_where_its_bucket_is_read(spec, query, keys, expected):
+    placement = Placement(spec, buckets=True, **query)
+    assert placement.change(Notification([(key, True) for key in keys])) == expected
 
 
 OSS = json.dumps(
@@ -179,6 +257,10 @@ def test_generic(data, objects, everything):
         ),
         (lambda: s3.read({"Records": [s3_record("ObjectAccessed:Get", "a")] * 10_001}), "Records: more than 10,000"),
         (lambda: s3.read({"detail-type": "Object Created"}), "detail.bucket.name: missing"),
+        (lambda: gcs.read({}), "message: missing"),
+        (lambda: gcs.read(pub_sub("OBJECT_DELETE", 3)), "message.objectId: of the wrong kind"),
+        (lambda: azure.read([{}]), r"events\[0\]\.eventType: missing"),
+        (lambda: azure.read([grid("BlobCreated", "a") | {"subject": "/somewhere"}]), r"events\[0\]\.subject: expected"),
         (lambda: oss.read(b'{"events": [{}]}'), r"events\[0\]\.eventName: missing"),
         (lambda: oss.read(b'{"specversion": "1.0"}'), "data: missing"),
         (lambda: oss.read(b"\xff\xfe"), "neither JSON nor Base64"),
@@ -204,6 +286,8 @@ def test_whatever_comes_is_read_or_refused(data, event):
         lambda: generic.read(data),
         lambda: s3.read(data),
         lambda: github.read(data, event),
+        lambda: gcs.read(data),
+        lambda: azure.read(data),
         lambda: oss.read(body),
         lambda: oss.read(base64.b64encode(body)),
     ):

@@ -128,6 +128,12 @@ class IndexSpec(SpecModel, title="relance index"):
         uri = self.store.uri.removeprefix("file://")
         return tuple(self.path(each) for each in (*files, *([] if "://" in uri else [uri])))
 
+    @property
+    def own_addresses(self) -> tuple[str, ...]:
+        """Its store, if that is in an object store."""
+        uri = self.store.uri
+        return (uri,) if "://" in uri and not uri.startswith(("file://", "db://")) else ()
+
     def with_plugins(self, plugins: Plugins) -> Self:
         """Return the same declaration with other plug-ins behind its names."""
         copy = self.model_copy()

@@ -19,7 +19,7 @@ from relance.events.connection import vouch
 from relance.events.deliveries import Deliveries
 from relance.events.delivery import State, delivery_of
 from relance.events.gathering import Gathering
-from relance.events.notifications import Notification, Placement, generic, github, gitlab, oss, s3
+from relance.events.notifications import Notification, Placement, azure, gcs, generic, github, gitlab, oss, s3
 from relance.events.notifications.notification import read_json
 from relance.events.refusal import Refusal
 from relance.events.signatures import RouteSecrets, Secrets, signed_at
@@ -33,10 +33,12 @@ __all__ = ["KINDS", "Limits", "WebhookHandler", "as_json"]
 
 log = logging.getLogger(__name__)
 
-KINDS = ("generic", "github", "gitlab", "oss", "s3")
-_BUCKETS = ("oss", "s3")
+KINDS = ("azure", "gcs", "generic", "github", "gitlab", "oss", "s3")
+_BUCKETS = ("azure", "gcs", "oss", "s3")
 # Headers in which a sender brings the secret as it is.
 _TOKENS = {"oss": ("x-eventbridge-signature-token",), "gitlab": ("x-gitlab-token", "x-codeup-token")}
+# Their senders can be given an address and nothing else.
+_BY_QUERY = ("azure", "gcs")
 _JSON = ("application/json", "application/cloudevents+json")
 # MNS sends its simplified form as text.
 _LATER = {"retry-after": "10"}
@@ -136,12 +138,11 @@ class WebhookHandler:
             raise Refusal(404, "there is no such index here")
         if wait_s := self._throttle.take(index):
             raise Refusal(429, "too many requests for this index", {"retry-after": str(math.ceil(wait_s))})
-        try:
-            told = _read(kind, body, request)
-        except InputError as error:
-            raise Refusal(400, str(error)) from None
+        told = _read(kind, body, request)
         if not bearer and kind == "github" and told.at and self._clock() - told.at > self._limits.push_s:
             raise Refusal(401, f"the push was {self._limits.push_s / 86400:g} days ago or more")
+        if told.reply is not None:
+            return as_json(200, told.reply)
         change = _placement(spec, kind, request).change(told)
         if change is None:
             reason = told.ignored or _CONCERNS_NOTHING[told.push is not None]
@@ -222,14 +223,16 @@ class WebhookHandler:
 
 
 def _read(kind: str, body: bytes, request: Request) -> Notification:
-    if kind == "oss":
-        return oss.read(body)
-    data = read_json(body)
-    if kind == "gitlab":
-        return gitlab.read(data)
-    if kind == "github":
-        return github.read(data, request.headers.get("x-github-event", ""))
-    return s3.read(data) if kind == "s3" else generic.read(data)
+    try:
+        if kind == "oss":
+            return oss.read(body)
+        data = read_json(body)
+        if kind == "github":
+            return github.read(data, request.headers.get("x-github-event", ""))
+        forms = {"azure": azure.read, "gcs": gcs.read, "gitlab": gitlab.read, "s3": s3.read}
+        return forms.get(kind, generic.read)(data)
+    except InputError as error:
+        raise Refusal(400, str(error)) from None
 
 
 def _placement(spec: IndexSpec, kind: str, request: Request) -> Placement:
@@ -240,6 +243,8 @@ def _placement(spec: IndexSpec, kind: str, request: Request) -> Placement:
 def _is_bearer(request: Request, kind: str, secrets: RouteSecrets) -> bool:
     """Check the token, before a byte of the body is read; GitHub has none."""
     token = next((value for name in _TOKENS.get(kind, ()) if (value := request.headers.get(name))), "")
+    if kind in _BY_QUERY:
+        token = request.query_params.get("token", "")
     authorization = request.headers.get("authorization", "")
     return kind != "github" and (secrets.is_bearer(authorization) or secrets.is_token(token))
 

@@ -16,6 +16,7 @@ __all__ = ["data_url", "resolve", "separator_in"]
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*/", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_QUOTED = str.maketrans({"%": "%25", "#": "%23", "?": "%3F"})  # as sources of objects write keys
 _LONGEST_DATA_URL = 10_485_760  # characters; what DashScope takes of one, see MediaRules.max_data_uri
 
 
@@ -33,9 +34,11 @@ def resolve(url: str, document_uri: str, root: str = "", *, prefix: str = "") ->
     """
     url = "" if _CONTROL.search(url := tidy(url)) else url
     scheme = _SCHEME.match(url)
+    remote = _REMOTE.match(document_uri)  # such as s3://bucket/page.md: a path below the bucket
     if scheme:
         fetched = scheme[1].lower() in {"http", "https"} or url[:11].lower() == "data:image/"
-        return url if fetched else ""
+        # An object of the same bucket is as good: its source says whether it may be read.
+        return url if fetched or (remote and url.startswith(remote[0])) else ""
     try:
         if url.startswith("//"):
             return urljoin("https:", url) if urlsplit(url).hostname else ""
@@ -45,10 +48,13 @@ def resolve(url: str, document_uri: str, root: str = "", *, prefix: str = "") ->
             return urljoin(document_uri, url) if url else ""
     except ValueError:  # an unfinished IPv6 address
         return ""
-    remote = _REMOTE.match(document_uri)  # such as s3://bucket/page.md: a path below the bucket
-    place, document = (remote[0], document_uri[remote.end() :]) if remote else ("", document_uri)
-    path = _below(url, document, "" if remote else root)
-    return place + path if path else ""
+    return _in_bucket(url, remote[0], document_uri[remote.end() :]) if remote else _below(url, document_uri, root)
+
+
+def _in_bucket(url: str, place: str, document: str) -> str:
+    """Resolve a path against the key of a document, which is quoted in its uri, as what comes back is."""
+    path = _below(url, unquote(document), "")
+    return place + path.translate(_QUOTED) if path else ""
 
 
 def _below(url: str, document: str, root: str) -> str:

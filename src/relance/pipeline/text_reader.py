@@ -106,6 +106,7 @@ class TextReader:
     def expect(self, items: Sequence[Item]) -> None:
         """Prepare to read items one by one."""
         self.source.expect([item for item in items if item.row is None])
+
     def named_rows(self, collection: Item, names: Sequence[str]) -> Iterator[pa.Table | DocumentError]:
         """Read rows of a collection whose source listed their names only; raises DocumentError, as `read`."""
         assert isinstance(self.source, KeyedSource)  # noqa: S101  # no other source lists names only

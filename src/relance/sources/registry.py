@@ -28,7 +28,7 @@ def open_source(
     if isinstance(kind, Source):
         return kind  # an instance that was given to the index
     section = read_section(section, kind.Spec, f"sources[{position}]")
-    return kind(section, SourceContext(spec.path("."), position, media_type_of, wanted, spec.own))
+    return kind(section, SourceContext(spec.path("."), position, media_type_of, wanted, spec.own, spec.own_addresses))
 
 
 def open_sources(spec: IndexSpec) -> list[Source]:

@@ -51,6 +51,7 @@ class SourceContext:
         media_type_of: names the media type of a file by its name.
         wanted: whether anything reads files of a media type; others are `Ignored`.
         own: files and folders of the index itself, absolute: its spec and its store are never documents.
+        own_addresses: the same in object stores, as `s3://bucket/path`.
     """
 
     folder: Path
@@ -58,6 +59,7 @@ class SourceContext:
     media_type_of: Callable[[str], str] = media_type_of
     wanted: Callable[[str], bool] = anything
     own: tuple[Path, ...] = ()
+    own_addresses: tuple[str, ...] = ()
 
 
 class Source(ABC):
@@ -131,6 +133,13 @@ class Source(ABC):
         """
         place = self.location(uri)
         return place.link if place is not None else ""
+
+    def named(self, bucket: str, key: str) -> str | None:  # noqa: ARG002  # most places are no buckets
+        """Return the uri of what a bucket's notification is about; asks nobody.
+
+        Empty for what is in this bucket and cannot be a document of this source; None for another bucket.
+        """
+        return None
 
     def watched(self, *, shown: bool = False) -> WatchedFolder | None:  # noqa: ARG002  # most places cannot be watched
         """Return the folder whose changes can be watched; None where there is none.

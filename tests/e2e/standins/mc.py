@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,21 +25,6 @@ def client(alias: str) -> Any:
     )
 
 
-def mirror(s3: Any, bucket: str, folder: Path) -> None:
-    """Keep a folder like a bucket, for ever."""
-    seen: dict[str, str] = {}
-    while True:
-        listed = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-        there = {each["Key"]: each["ETag"] for each in listed}
-        for key in seen.keys() - there.keys():
-            (folder / key).unlink()
-        for key in [key for key, version in there.items() if seen.get(key) != version]:
-            (folder / key).parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, key, str(folder / key))
-        seen = there
-        time.sleep(0.3)
-
-
 match COMMAND, *ARGUMENTS:
     case "ready", alias:
         client(alias).list_buckets()
@@ -58,9 +41,6 @@ match COMMAND, *ARGUMENTS:
         }
         configuration = {"QueueConfigurations": [queue]}
         client(alias).put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=configuration)
-    case "mirror", place, folder:
-        alias, _, name = place.partition("/")
-        mirror(client(alias), name, Path(folder))
     case "pipe", place:
         alias, name, key = place.split("/", 2)
         client(alias).put_object(Bucket=name, Key=key, Body=sys.stdin.buffer.read())

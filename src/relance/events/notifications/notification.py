@@ -41,6 +41,7 @@ class Notification:
         ignored: why it concerns no document; empty if it does.
         at: when it was made, in seconds since 1970, where the body says so.
         push: of a push, what it went to.
+        reply: what a sender that sets itself up wants to hear; it is no change then.
     """
 
     objects: Sequence[tuple[str, bool]] = ()
@@ -49,6 +50,7 @@ class Notification:
     ignored: str = ""
     at: int | None = None
     push: Push | None = None
+    reply: dict[str, str] | None = None
 
 
 def read_json(body: bytes) -> Any:

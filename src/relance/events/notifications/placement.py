@@ -15,7 +15,8 @@ class Placement:
     """Turns keys into uris: `prefix` is taken off, `root` is put before.
 
     What does not begin with the prefix concerns another index. A key that leads to no folder of the index's sources
-    makes the change `everything`: something did change, and the run finds out what.
+    makes the change `everything`: something did change, and the run finds out what. Where neither is given, the
+    sources that read the bucket itself are asked first, and what is in none of their folders is another index's.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Placement:
         self._sources = open_sources(spec)
         self._repositories = [source for source in self._sources if isinstance(source, Git)]
         self._only_git = len(self._repositories) == len(self._sources)
+        self._asks = buckets and not (self._prefix or self._root)
 
     def change(self, told: Notification) -> Change | None:
         """Return the change, None if it concerns no document of this index."""
@@ -48,6 +50,9 @@ class Placement:
         everything = told.everything
         for named, is_there in told.objects:
             if not named.startswith(self._prefix):
+                continue
+            if self._asks and (uris := self._in_buckets(named)) is not None:
+                there |= dict.fromkeys(uris, is_there)
                 continue
             key = named.partition("/")[2] if self._bucket else named.removeprefix(self._prefix)
             uri = self._root + key
@@ -85,6 +90,12 @@ class Placement:
             removed=tuple(uri for uri, is_there in there.items() if not is_there),
             everything=everything,
         )
+
+    def _in_buckets(self, named: str) -> list[str] | None:
+        """Return the uris of an object in the sources that read its bucket; None if none does."""
+        bucket, _, key = named.partition("/")
+        found = [uri for source in self._sources if (uri := source.named(bucket, key)) is not None]
+        return list(filter(None, found)) if found else None
 
     def _is_uri(self, uri: str) -> bool:
         return bool(uri) and any(source.location(uri) is not None for source in self._sources)
