@@ -226,7 +226,7 @@ class TestInstalled:
 
 
 def test_a_name_that_is_not_there_is_said_with_what_is() -> None:
-    with pytest.raises(ConfigurationError, match="no plug-in 'fils' among the sources; installed are files"):
+    with pytest.raises(ConfigurationError, match="no plug-in 'fils' among the sources; installed are connector, files"):
         load_plugin("sources", "fils")
 
 

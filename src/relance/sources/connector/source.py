@@ -48,6 +48,9 @@ class Connector(Source):
                     yield DocumentError(self._uri(found.uri), self._problems.hide(found.reason))
                 elif isinstance(found, Ignored):
                     yield Ignored(self._uri(found.uri), found.reason, found.kind)
+                elif not self._service.names.fullmatch(found.name):
+                    # Without a location it would be taken for another source's, and removed when a listing breaks off.
+                    yield DocumentError(self._uri(found.name), "its name is none that a document of this service has")
                 elif found.problem:
                     yield DocumentError(self._uri(found.name), self._problems.hide(found.problem))
                 else:
