@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from relance.errors import ConfigurationError
+from relance.fetch.addresses import literal
+from relance.fetch.host import HostRules
+from relance.fetch.syntax import UnsafeURLError, canonical_host, split
 from relance.http.proxies import Proxy, proxy_for, read_proxy
-from relance.media.fetch.addresses import literal
-from relance.media.fetch.host import HostRules
-from relance.media.fetch.syntax import UnsafeURLError, canonical_host, split
 
 __all__ = ["FetchPolicy"]
 
@@ -33,6 +33,7 @@ class FetchPolicy:
         proxy: that is used instead of the environment's: its address, which may hold a password, or `direct`.
         proxy_dns: whether the proxy is given names and looks them up, so that what they lead to is its to judge.
         hosts: pattern, as in `allow`, and what holds for such hosts; the first that fits.
+        section: where in the spec these limits stand, for messages that say what to change.
     """
 
     allow: tuple[str, ...] = ()
@@ -47,19 +48,20 @@ class FetchPolicy:
     proxy: str = field(default="", repr=False)
     proxy_dns: bool = False
     hosts: tuple[tuple[str, HostRules], ...] = ()
+    section: str = "media.fetch"
 
     def __post_init__(self) -> None:
         for entry in self.allow:
-            _pattern(entry)
+            _pattern(entry, f"{self.section}.allow")
         for entry, _ in self.hosts:
-            _pattern(entry, "hosts")
+            _pattern(entry, f"{self.section}.hosts")
         self.proxy_for("")
 
     def proxy_for(self, url: str) -> Proxy | None:
         """Find the proxy by which a URL is fetched; ConfigurationError for one nobody can use."""
         if self.proxy == "direct":
             return None
-        return proxy_for(url, read_proxy(self.proxy, "media.fetch.proxy") if self.proxy else None)
+        return proxy_for(url, read_proxy(self.proxy, f"{self.section}.proxy") if self.proxy else None)
 
     def allows(self, host: str, port: int) -> bool:
         """Tell whether a host, in its canonical form (see `syntax.canonical_host`), is allowed by name."""
@@ -83,7 +85,7 @@ class FetchPolicy:
 
     def rules(self, host: str, port: int) -> HostRules:
         """Return what holds for a host, in its canonical form."""
-        return next((rules for entry, rules in self.hosts if _fits(_pattern(entry, "hosts"), host, port)), _PLAIN)
+        return next((rules for entry, rules in self.hosts if _fits(_pattern(entry), host, port)), _PLAIN)
 
 
 _PLAIN = HostRules()
@@ -97,7 +99,7 @@ def _fits(pattern: tuple[str, int | None], host: str, port: int) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _pattern(entry: str, field: str = "allow") -> tuple[str, int | None]:
+def _pattern(entry: str, field: str = "") -> tuple[str, int | None]:
     """Read an entry of `allow` or `hosts`: host, or the end of a name with its dot, and port."""
     rest = entry.removeprefix("*.")
     rest = f"[{rest}]" if rest.count(":") > 1 and "[" not in rest else rest  # an IPv6 address as people write it
@@ -112,6 +114,6 @@ def _pattern(entry: str, field: str = "allow") -> tuple[str, int | None]:
             host = ""
     if not host or (entry.startswith("*.") and literal(host)):
         like = "media.example, media.example:8080 or *.media.example"
-        msg = f"media.fetch.{field}: {entry!r} is no host; write it like {like}."
+        msg = f"{field}: {entry!r} is no host; write it like {like}."
         raise ConfigurationError(msg)
     return (f".{host}" if entry.startswith("*.") else host), url.port

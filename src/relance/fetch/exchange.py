@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 from relance.documents import digest
 from relance.errors import GoneError, InputError, RetryableError
-from relance.media.fetch.body import read_body
-from relance.media.fetch.fetched import BusyError, Fetched, NoAnswerError, RefusedBodyError
-from relance.media.fetch.freshness import fresh_s
-from relance.media.fetch.syntax import UnsafeURLError
-from relance.media.fetch.urls import parse_url, shown
+from relance.fetch.body import read_body
+from relance.fetch.fetched import BusyError, Fetched, NoAnswerError, RefusedBodyError
+from relance.fetch.freshness import fresh_s
+from relance.fetch.syntax import UnsafeURLError
+from relance.fetch.urls import parse_url, shown
 
 if TYPE_CHECKING:
     import httpcore
     import httpx
 
-    from relance.media.fetch.clock import Clock
-    from relance.media.fetch.connections import Connections
-    from relance.media.fetch.policy import FetchPolicy
-    from relance.media.fetch.ways import Way
+    from relance.fetch.clock import Clock
+    from relance.fetch.connections import Connections
+    from relance.fetch.policy import FetchPolicy
+    from relance.fetch.ways import Way
 
 __all__ = ["Exchange", "Look"]
 
@@ -92,7 +92,7 @@ class Exchange:
     async def _receive(
         self, url: httpx.URL, response: httpcore.Response, conditions: dict[str, str], limit: int
     ) -> Fetched | httpx.URL:
-        from relance.media.fetch.transport import drain
+        from relance.fetch.transport import drain
 
         headers, status = _read(response.headers), response.status
         etag, modified = conditions.get("if-none-match", ""), conditions.get("if-modified-since", "")

@@ -8,8 +8,8 @@ import pytest
 from inward_services import POLICY, PUBLIC, Inward, fetch
 
 from relance.errors import InputError, RetryableError
-from relance.media.fetch import FetchPolicy, UnsafeURLError
-from relance.media.fetch.transport import GuardedBackend, look_up
+from relance.fetch import FetchPolicy, UnsafeURLError
+from relance.fetch.transport import GuardedBackend, look_up
 
 
 @pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f.1", "017700000001", "localhost", "::1", "127.0.0.1"])

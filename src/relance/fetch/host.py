@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import dataclass, field
 
 from relance.errors import RateLimitedError
-from relance.media.fetch.breaker import Breaker
-from relance.media.fetch.clock import Clock
-from relance.media.fetch.each_once import EachOnce
-from relance.media.fetch.fetched import copied
-from relance.media.fetch.pace import Pace
+from relance.fetch.breaker import Breaker
+from relance.fetch.clock import Clock
+from relance.fetch.each_once import EachOnce
+from relance.fetch.fetched import copied
+from relance.fetch.pace import Pace
 
 __all__ = ["Host", "HostRules", "duration"]
 
@@ -49,11 +49,12 @@ class Host:
         each_once: whether it refuses each address the first time.
     """
 
-    def __init__(self, name: str, rules: HostRules, clock: Clock, *, connections: int, patience_s: float) -> None:
-        """Know nothing yet; `connections` and `patience_s` as in `FetchPolicy`."""
+    def __init__(self, name: str, rules: HostRules, clock: Clock, *, connections: int, patience_s: float,
+                 section: str = "media.fetch") -> None:  # fmt: skip
+        """Know nothing yet; `connections`, `patience_s` and `section` as in `FetchPolicy`."""
         self.rules = rules
         self.breaker = Breaker(name, clock)
-        self._name, self._clock, self._patience_s = name, clock, patience_s
+        self._name, self._clock, self._patience_s, self._section = name, clock, patience_s, section
         self._most = rules.connections or connections
         self._allowed = min(_FIRST, self._most)
         self._pace = Pace(rules.per_second, clock.now())
@@ -149,7 +150,7 @@ class Host:
         if now + pause - self._refusing_since > self._patience_s:
             what = f"still refuses after {duration(now - self._refusing_since)} of pauses ({status})"
             if self._refusals == 1:
-                limit = f"media.fetch.patience_s ({self._patience_s:g} s)"
+                limit = f"{self._section}.patience_s ({self._patience_s:g} s)"
                 what = f"asks to come back in {duration(pause)} ({status}), more than {limit}"
             msg = f"{self._name} {what}; the rest of it is left to the next run."
             self._given_up = RateLimitedError(msg, retry_after_s=pause)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from media_servers import PICTURE, get, reply
 
 from relance.errors import RetryableError
-from relance.media.fetch import RefusedBodyError
-from relance.media.fetch.body import read_body
+from relance.fetch import RefusedBodyError
+from relance.fetch.body import read_body
 
 
 @pytest.mark.parametrize("framing", ["declared", "chunked", "until closed"])

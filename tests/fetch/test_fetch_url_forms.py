@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from inward_services import POLICY
 
 from relance.errors import ConfigurationError
-from relance.media.fetch import FetchPolicy, UnsafeURLError, check_url
-from relance.media.fetch.addresses import why_inward
-from relance.media.fetch.urls import shown
+from relance.fetch import FetchPolicy, UnsafeURLError, check_url
+from relance.fetch.addresses import why_inward
+from relance.fetch.urls import shown
 
 PLAIN = {
     "http://example.com": "http://example.com",
@@ -184,6 +184,6 @@ def test_whatever_the_text_it_is_refused_or_read_alike_by_everybody(text):
 
 
 def test_importing_the_package_loads_no_http_library():
-    code = "import sys, relance.media.fetch; print(*{'httpx', 'httpcore', 'anyio'} & set(sys.modules))"
+    code = "import sys, relance.fetch; print(*{'httpx', 'httpcore', 'anyio'} & set(sys.modules))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not printed.strip()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import httpcore
 
 if TYPE_CHECKING:
-    from relance.media.fetch.tunnel import Tunnel
-    from relance.media.fetch.ways import Way
+    from relance.fetch.tunnel import Tunnel
+    from relance.fetch.ways import Way
 
 __all__ = ["Connections"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpcore
 
-from relance.media.fetch.addresses import literal
+from relance.fetch.addresses import literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 import httpcore
 
 from relance.errors import RetryableError
+from relance.fetch.breaker import Breaker
+from relance.fetch.clock import Clock
+from relance.fetch.socks import SocksRefusal, ask_socks
 from relance.http.proxies import Proxy
-from relance.media.fetch.breaker import Breaker
-from relance.media.fetch.clock import Clock
-from relance.media.fetch.socks import SocksRefusal, ask_socks
 
 __all__ = ["ProxyFailedError", "ProxyRefusesError", "Tunnel"]
 
@@ -37,12 +37,12 @@ class Tunnel(httpcore.AsyncNetworkBackend):
     """
 
     def __init__(
-        self, proxy: Proxy, clock: Clock, certificates: Callable[[], ssl.SSLContext], *, by_name: bool
+        self, proxy: Proxy, clock: Clock, certificates: Callable[[], ssl.SSLContext], *, by_name: bool, section: str
     ) -> None:
-        """Open nothing yet; `certificates` are asked for by a proxy with TLS, `by_name` is for what is said."""
+        """Open nothing yet; `certificates` are asked for by a proxy with TLS, the rest is for what is said."""
         self.proxy = proxy
         self.breaker = Breaker(str(proxy), clock)
-        self._clock, self._certificates, self._by_name = clock, certificates, by_name
+        self._clock, self._certificates, self._by_name, self._section = clock, certificates, by_name, section
         self._network: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()  # ty: ignore[invalid-assignment]
         self._user = proxy.user
 
@@ -137,7 +137,7 @@ class Tunnel(httpcore.AsyncNetworkBackend):
         self.breaker.answered()
         if not by_rule:
             return httpcore.ConnectError(f"{self.proxy} cannot connect to {where} ({why})")
-        hint = "" if self._by_name else "; if it wants names, set media.fetch.proxy_dns: true"
+        hint = "" if self._by_name else f"; if it wants names, set {self._section}.proxy_dns: true"
         return ProxyRefusesError(f"{self.proxy} refuses to connect to {where} ({why}){hint}.")
 
     def _failed(self, began: float, reason: str, *, silent: bool = False) -> ProxyFailedError:

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from relance.errors import InputError
-from relance.media.fetch.addresses import literal
+from relance.fetch.addresses import literal
 
 if TYPE_CHECKING:
     import httpx

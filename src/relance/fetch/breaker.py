@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from relance.errors import RetryableError
-from relance.media.fetch.clock import Clock
-from relance.media.fetch.fetched import copied
+from relance.fetch.clock import Clock
+from relance.fetch.fetched import copied
 
 __all__ = ["Breaker", "HostGivenUpError"]
 

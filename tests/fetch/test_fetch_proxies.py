@@ -12,8 +12,8 @@ from media_rows import reasons
 from media_servers import PICTURE, reply
 
 from relance.errors import ConfigurationError, InputError
+from relance.fetch import Fetcher, FetchPolicy, UnsafeURLError
 from relance.http.proxies import proxy_for
-from relance.media.fetch import Fetcher, FetchPolicy, UnsafeURLError
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_the_guard_of_names_does_not_wait_for_a_name_server_that_is_silent(monke
         asked.append(host)
         await asyncio.sleep(60)
 
-    monkeypatch.setattr("relance.media.fetch.transport._GLANCE_S", 0.05)
+    monkeypatch.setattr("relance.fetch.transport._GLANCE_S", 0.05)
 
     async def main():
         async with behind() as (_, proxy, _):

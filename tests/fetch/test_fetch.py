@@ -8,7 +8,7 @@ from media_servers import PICTURE, fetching, get, reply, serving
 
 from relance.documents import digest
 from relance.errors import InputError
-from relance.media.fetch import Fetched
+from relance.fetch import Fetched
 
 DATE = "Sun, 22 Nov 2026 10:00:00 GMT"
 

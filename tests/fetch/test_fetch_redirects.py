@@ -6,7 +6,7 @@ import pytest
 from media_servers import PICTURE, fetching, get, reply, serving
 
 from relance.errors import InputError
-from relance.media.fetch import UnsafeURLError
+from relance.fetch import UnsafeURLError
 
 
 def test_redirects_are_followed_to_a_bound_and_the_final_address_is_told():

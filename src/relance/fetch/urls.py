@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from relance.media.fetch.addresses import literal, why_inward
-from relance.media.fetch.policy import FetchPolicy
-from relance.media.fetch.syntax import UnsafeURLError, canonical_host, split
+from relance.fetch.addresses import literal, why_inward
+from relance.fetch.policy import FetchPolicy
+from relance.fetch.syntax import UnsafeURLError, canonical_host, split
 
 if TYPE_CHECKING:
     import httpx
@@ -42,15 +42,15 @@ def parse_url(url: str, policy: FetchPolicy) -> httpx.URL:
     if not policy.allows(host, port):
         address = literal(host)
         if address is not None and (what := why_inward(address)):
-            raise UnsafeURLError(inward(host, what))
+            raise UnsafeURLError(inward(host, what, policy.section))
         if host == "localhost" or host.endswith(".localhost"):
-            raise UnsafeURLError(inward(host, "this machine"))
+            raise UnsafeURLError(inward(host, "this machine", policy.section))
     return parsed.copy_with(host=host, fragment=None)
 
 
-def inward(host: str, what: str) -> str:
-    """Say that a host leads inward and how to let it."""
-    return f"{host} is {what}; name it under media.fetch.allow if it is meant."
+def inward(host: str, what: str, section: str) -> str:
+    """Say that a host leads inward and how to let it; `section` as in `FetchPolicy`."""
+    return f"{host} is {what}; name it under {section}.allow if it is meant."
 
 
 def shown(url: str) -> str:

@@ -6,11 +6,11 @@ service, by name, by number or by redirect; its server may answer with too much,
 
 from __future__ import annotations
 
-from relance.media.fetch.fetched import Fetched, RefusedBodyError
-from relance.media.fetch.fetcher import Fetcher
-from relance.media.fetch.host import HostRules
-from relance.media.fetch.policy import FetchPolicy
-from relance.media.fetch.syntax import UnsafeURLError
-from relance.media.fetch.urls import check_url
+from relance.fetch.fetched import Fetched, RefusedBodyError
+from relance.fetch.fetcher import Fetcher
+from relance.fetch.host import HostRules
+from relance.fetch.policy import FetchPolicy
+from relance.fetch.syntax import UnsafeURLError
+from relance.fetch.urls import check_url
 
 __all__ = ["FetchPolicy", "Fetched", "Fetcher", "HostRules", "RefusedBodyError", "UnsafeURLError", "check_url"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relance.media.fetch.host import HostRules
+from relance.fetch.host import HostRules
 
 if TYPE_CHECKING:
     from relance.config.media import FetchSpec

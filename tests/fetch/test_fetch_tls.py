@@ -8,7 +8,7 @@ from certificates import make_authority
 from media_servers import PICTURE, fetching, reply, serving
 
 from relance.errors import InputError
-from relance.media.fetch import UnsafeURLError
+from relance.fetch import UnsafeURLError
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import httpcore
 import httpx
 
+from relance.fetch.clock import Clock
+from relance.fetch.policy import FetchPolicy
+from relance.fetch.transport import GuardedBackend, Resolver
+from relance.fetch.tunnel import Tunnel
 from relance.http.certificates import trusted
-from relance.media.fetch.clock import Clock
-from relance.media.fetch.policy import FetchPolicy
-from relance.media.fetch.transport import GuardedBackend, Resolver
-from relance.media.fetch.tunnel import Tunnel
 
 __all__ = ["Way", "Ways"]
 
@@ -63,7 +63,8 @@ class Ways:
         if proxy is None:
             return self._direct
         if proxy.address not in self._tunnels:
-            tunnel = Tunnel(proxy, self._clock, self.certificates, by_name=self._policy.proxy_dns)
+            tunnel = Tunnel(proxy, self._clock, self.certificates, by_name=self._policy.proxy_dns,
+                            section=self._policy.section)  # fmt: skip
             self._tunnels[proxy.address] = tunnel, GuardedBackend(self._policy, self._resolve, tunnel)
         tunnel, guarded = self._tunnels[proxy.address]
         # Only a proxy that gets names can be asked to make the request itself: it takes the host from the address and

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relance.errors import InputError, RateLimitedError, RelanceError, RetryableError
-from relance.media.fetch.answers import Answers
-from relance.media.fetch.breaker import HostGivenUpError
-from relance.media.fetch.clock import Clock
-from relance.media.fetch.exchange import Exchange, Look
-from relance.media.fetch.fetched import BusyError, Fetched, NoAnswerError, copied
-from relance.media.fetch.host import Host
-from relance.media.fetch.policy import FetchPolicy
-from relance.media.fetch.syntax import UnsafeURLError
-from relance.media.fetch.urls import parse_url, shown
+from relance.fetch.answers import Answers
+from relance.fetch.breaker import HostGivenUpError
+from relance.fetch.clock import Clock
+from relance.fetch.exchange import Exchange, Look
+from relance.fetch.fetched import BusyError, Fetched, NoAnswerError, copied
+from relance.fetch.host import Host
+from relance.fetch.policy import FetchPolicy
+from relance.fetch.syntax import UnsafeURLError
+from relance.fetch.urls import parse_url, shown
 
 if TYPE_CHECKING:
     import httpx
 
-    from relance.media.fetch.transport import Resolver
-    from relance.media.fetch.ways import Way
+    from relance.fetch.transport import Resolver
+    from relance.fetch.ways import Way
 
 __all__ = ["Fetcher"]
 
@@ -55,9 +55,9 @@ class Fetcher:
             clock: replaces the machine's.
             look: is shown the first bytes of a large body; it may raise InputError.
         """
-        from relance.media.fetch.connections import Connections
-        from relance.media.fetch.transport import look_up
-        from relance.media.fetch.ways import Ways
+        from relance.fetch.connections import Connections
+        from relance.fetch.transport import look_up
+        from relance.fetch.ways import Ways
 
         self._policy = policy
         self._clock = clock or Clock()
@@ -134,7 +134,7 @@ class Fetcher:
 
     async def _ask(self, url: httpx.URL, conditions: dict[str, str], limit: int, left: _Left) -> Fetched | httpx.URL:
         """Make one request when it is its turn, and again where the host only asked to come back later."""
-        from relance.media.fetch.tunnel import ProxyFailedError, ProxyRefusesError
+        from relance.fetch.tunnel import ProxyFailedError, ProxyRefusesError
 
         host, way = self._host(url), self._ways.to(url)
         alone = 0.0
@@ -195,7 +195,7 @@ class Fetcher:
             port = url.port or (443 if url.scheme == "https" else 80)
             host = self._hosts[name] = Host(
                 name, policy.rules(url.raw_host.decode("ascii"), port), self._clock, connections=policy.connections,
-                patience_s=policy.patience_s,
+                patience_s=policy.patience_s, section=policy.section,
             )  # fmt: skip
         return host
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from relance.errors import RelanceError
-from relance.media.fetch.fetched import Fetched, copied
+from relance.fetch.fetched import Fetched, copied
 
 __all__ = ["Answers"]
 

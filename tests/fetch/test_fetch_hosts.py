@@ -11,7 +11,7 @@ from media_servers import PICTURE, Hurried, fetching, get, reply, serving
 from virtual_time import Limited, ask_all
 
 from relance.errors import GoneError, InputError, RateLimitedError, RelanceError, RetryableError
-from relance.media.fetch import HostRules, RefusedBodyError
+from relance.fetch import HostRules, RefusedBodyError
 
 
 def many(answer, count=40, *, clock=None, **policy):

@@ -10,10 +10,10 @@ from contextlib import suppress
 import httpcore
 
 from relance.errors import InputError
-from relance.media.fetch.addresses import literal, why_inward
-from relance.media.fetch.policy import FetchPolicy
-from relance.media.fetch.syntax import UnsafeURLError
-from relance.media.fetch.urls import inward
+from relance.fetch.addresses import literal, why_inward
+from relance.fetch.policy import FetchPolicy
+from relance.fetch.syntax import UnsafeURLError
+from relance.fetch.urls import inward
 
 __all__ = ["GuardedBackend", "Resolver", "drain", "look_up"]
 
@@ -85,21 +85,25 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             if isinstance(error, TimeoutError):
                 raise httpcore.ConnectTimeout(f"looking up {host} took too long") from None
             if error.errno in {socket.EAI_NONAME, socket.EAI_NODATA}:
-                hint = "; if only the proxy can look it up, set media.fetch.proxy_dns: true" if self._proxied else ""
+                hint = (
+                    f"; if only the proxy can look it up, set {self._policy.section}.proxy_dns: true"
+                    if self._proxied
+                    else ""
+                )
                 raise InputError(f"there is no host named {host}{hint}.") from None
             raise httpcore.ConnectError(f"{host} cannot be looked up now: {error.strerror}") from error
         if not self._policy.allows(host, port):
-            _check(host, found)
+            _check(host, found, self._policy.section)
         return [host] if self._by_name else found
 
 
-def _check(host: str, found: list[str]) -> None:
+def _check(host: str, found: list[str], section: str) -> None:
     for address in found:
         read = literal(address)
         what = why_inward(read) if read is not None else "at no IP address"
         # One inward address among public ones refuses all: which one is used is not ours to leave to chance.
         if what:
-            raise UnsafeURLError(inward(host, what if address == host else f"at {address}, {what}"))
+            raise UnsafeURLError(inward(host, what if address == host else f"at {address}, {what}", section))
 
 
 async def look_up(host: str, port: int) -> list[str]:

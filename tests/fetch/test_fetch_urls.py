@@ -6,7 +6,7 @@ import re
 import pytest
 from inward_services import Inward, fetch
 
-from relance.media.fetch import FetchPolicy, UnsafeURLError
+from relance.fetch import FetchPolicy, UnsafeURLError
 
 # {port} is where an inward service listens, on 127.0.0.1 and ::1.
 HOSTILE = r"""
