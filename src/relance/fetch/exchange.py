@@ -31,6 +31,7 @@ __all__ = ["Exchange", "Look"]
 Look = Callable[[bytes], None]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TOLD = ("content-type", "link", "x-robots-tag")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 # A validator goes back as it came, in a header; longer ones than any server makes are not kept.
 _VALIDATOR = re.compile(r"[ -~\x80-\xff]{1,1024}")
@@ -118,6 +119,7 @@ class Exchange:
                 last_modified=_validator(headers, "last-modified") or modified * unchanged,
                 unchanged=unchanged,
                 fresh_until=self._policy.fresh_until(now, fresh_s(headers, now=now)),
+                headers={name: headers[name] for name in _TOLD if name in headers},
             )
 
         if unchanged:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from relance.errors import InputError, RateLimitedError, RelanceError, RetryableError
 
@@ -23,6 +24,7 @@ class Fetched:
         last_modified: the same, an HTTP date as sent.
         unchanged: whether the server still has what the given validators stand for.
         fresh_until: seconds since 1970 until which nobody need ask again; 0 if nothing was promised.
+        headers: what else the server said of it, names lower case; of all headers those that say what a page is.
     """
 
     url: str
@@ -34,6 +36,7 @@ class Fetched:
     last_modified: str
     unchanged: bool = False
     fresh_until: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 class RefusedBodyError(InputError):

@@ -99,6 +99,10 @@ class Fetcher:
         key = conditions.get("if-none-match", ""), conditions.get("if-modified-since", "")
         return await self._answers.once(url, key, lambda: self._attempts(url, parsed, conditions, limit))
 
+    def slow_down(self, url: str, pause_s: float) -> None:
+        """Begin requests to the host of a URL so many seconds apart, unless they are begun more seldom already."""
+        self._host(parse_url(url, self._policy)).slow_down(pause_s)
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._connections.aclose()

@@ -106,6 +106,11 @@ class Host:
             self._next = now + 1 / self._pace.per_second
         return now
 
+    def slow_down(self, pause_s: float) -> None:
+        """Begin requests so many seconds apart from now on, or more."""
+        slowest = self._pace.per_second
+        self._pace = Pace(min(slowest, 1 / pause_s) if slowest else 1 / pause_s, self._clock.now())
+
     def leave(self) -> None:
         """Give the turn to the next."""
         self._busy -= 1
