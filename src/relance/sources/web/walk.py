@@ -37,11 +37,23 @@ class Walk:
         self._visits = self._failed = 0
 
     def through(self, entries: Iterable[Entry | Ignored]) -> Iterator[Found]:
-        """Stream what became of each entry of a list, in its order; SourceError where the site goes away meanwhile."""
+        """Stream what became of each entry of a list, in its order.
+
+        Raises SourceError where the site goes away meanwhile, and that of `entries` after what they had before it.
+        """
+        broken: SourceError | None = None
+        reading = iter(entries)
         waiting: deque[tuple[Entry, Visit | Future[Visit]] | Ignored] = deque()
         try:
-            for entry in entries:
-                waiting.append(entry if isinstance(entry, Ignored) else self._begin(entry))
+            while True:
+                try:
+                    entry = next(reading, None)
+                    if entry is None:
+                        break
+                    waiting.append(entry if isinstance(entry, Ignored) else self._begin(entry))
+                except SourceError as error:
+                    broken = error
+                    break
                 # What needs no visit goes through at once, unless it has to wait for one before it.
                 while waiting and (len(waiting) >= 2 * self._at_once or not _is_under_way(waiting[0])):
                     yield self._end(waiting.popleft())
@@ -49,6 +61,8 @@ class Walk:
                 yield self._end(waiting.popleft())
         finally:
             _cancel(waiting)
+        if broken is not None:
+            raise broken
 
     def crawl(self, starts: Iterable[str], depth: int) -> Iterator[Found]:
         """Stream what became of each page that links lead to, the nearest first.
