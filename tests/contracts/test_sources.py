@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 from row_items import row_items
+from sites import site, web
 
 from relance.config import IndexSpec
 from relance.documents import Content, Document, Ignored, Item
@@ -46,6 +47,28 @@ class TestFiles(SourceContract):
     @pytest.fixture
     def missing(self, tmp_path) -> Source:
         return open_source(missing_files(tmp_path), 0)
+
+
+class TestWeb(SourceContract):
+    """The built-in source of pages."""
+
+    @pytest.fixture
+    def served(self):
+        with site() as served:
+            for path in ("/a", "/b/", "/c.html"):
+                served.put(path, f"The page at {path}.")
+            served.put("/hidden", "Hidden", head="<meta name='robots' content='noindex'>")
+            served.put("/broken", "", status=301, headers={"Location": "/broken"})
+            served.sitemap("/a", "/b/", "/c.html", "/hidden", "/broken", "/gone", "https://other.example/")
+            yield served
+
+    @pytest.fixture
+    def source(self, tmp_path, served) -> Source:
+        return web(tmp_path, f"{served.url}/sitemap.xml", position=1)
+
+    @pytest.fixture
+    def missing(self, tmp_path, served) -> Source:
+        return web(tmp_path, f"{served.url}/nowhere.xml")
 
 
 def items(source):

@@ -9,7 +9,7 @@ from sites import section, web
 
 from relance.config import IndexSpec
 from relance.errors import ConfigurationError
-from relance.sources.web.address import alike, normal, path_of
+from relance.sources.web.address import _normal, alike, normal, path_of
 
 FORMS = [
     ("HTTPS://Example.COM:443/A", "https://example.com/A"),
@@ -53,6 +53,11 @@ def test_what_is_no_page_has_no_form(address):
 def test_the_form_is_the_same_once_it_is_reached(tail):
     form = normal(f"https://example.com/{tail}")
     assert normal(form) == form
+
+
+@given(st.from_regex(r"https?://[a-z0-9.-]{1,20}(/[A-Za-z0-9_~!$&'()*+,;:=@./-]{0,30})?", fullmatch=True))
+def test_plain_addresses_are_recognised_and_nothing_else(address):
+    assert normal(address) == _normal(address)
 
 
 @pytest.mark.parametrize(

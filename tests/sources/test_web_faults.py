@@ -4,6 +4,7 @@ import gzip
 import io
 import itertools
 import zlib
+from collections.abc import Generator
 
 import pytest
 from sites import Answer, page, remembered, site, web
@@ -265,6 +266,7 @@ def test_who_stops_reading_a_listing_leaves_nothing_behind(tmp_path, served):
         served.put(name, name)
     listing = web(tmp_path, served.sitemap(*names)).list()
     assert isinstance(next(listing), Item)
+    assert isinstance(listing, Generator)
     listing.close()
     assert len(served.paths) < 50
 

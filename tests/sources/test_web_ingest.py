@@ -1,11 +1,11 @@
 """Pages in an index: what a run asks, embeds and removes; served by nginx."""
 
+import os
 from contextlib import suppress
 
 import pytest
-from sites import NGINX, Answer, nginx, page, section, site, web
+from sites import NGINX, Answer, nginx, page, section, site
 
-from relance.config.plugins import Plugins
 from relance.errors import ConfigurationError, RelanceError, SourceError
 
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
@@ -24,7 +24,8 @@ def served():
 
 
 def uris(index):
-    return sorted(each.uri for each in index.documents())
+    table = index.table().search().where("active").select(["uri"]).limit(10_000).to_arrow()
+    return sorted(set(table["uri"].to_pylist()))
 
 
 def filled(server, number=30, dates=False):
@@ -90,8 +91,6 @@ def test_a_touched_page_is_sent_and_not_embedded(server, make_index, log):
     index.ingest()
     server.statuses()
     bought = len(log())
-    import os
-
     os.utime(server.root / "docs/001.html", (1_700_000_000, 1_700_000_000))
     report = index.ingest()
     assert server.statuses() == {304: 4, 200: 2, 404: 1}
@@ -211,7 +210,7 @@ def test_secrets_of_a_site_are_shown_nowhere(served, make_index, tmp_path):
     more = {"user": "me", "password": "hush-hush", "headers": {"X-Key": "very-secret"}}
     index = make_index(sources=[section(start, **more)])
     report = index.ingest()
-    shown = repr(index.spec) + str(report) + str(index.documents())
+    shown = repr(index.spec) + str(report) + str(index.table().to_arrow().to_pylist())
     served.answers["/sitemap.xml"] = Answer(b"", 401)
     with suppress(RelanceError):
         shown += str(index.ingest())
@@ -220,8 +219,3 @@ def test_secrets_of_a_site_are_shown_nowhere(served, make_index, tmp_path):
     stored = b"".join(each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())
     for secret in (b"hush-hush", b"very-secret", b"bWU6aHVzaC1odXNo"):
         assert secret not in stored
-
-
-def test_an_instance_can_be_given(served, make_index, tmp_path):
-    assert Plugins
-    assert web(tmp_path, filled(served, 1)).location() is not None

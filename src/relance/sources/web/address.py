@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 __all__ = ["TRACKING", "alike", "host_of", "normal", "path_of"]
 
@@ -20,6 +20,11 @@ _SAFE = "!$%&'()*+,-./:;=@_~"
 # Browsers drop these from an address in a page.
 _DROPPED = re.compile(r"[\t\n\r]|^[\x00-\x20]+|[\x00-\x20]+$")
 _LONGEST = 2048
+# An address that has its one form already: a name as host, no port, no query, nothing escaped, no `.` before a name.
+_PLAIN = re.compile(
+    r"https?://(?=[^/]{1,253}/)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?=.{1,1500}\Z)/(?:(?!\.)[A-Za-z0-9_~!$&'()*+,:=@.-]*/)*"
+    r"(?:(?!\.)[A-Za-z0-9_~!$&'()*+,:=@.-]+)?"
+)
 
 
 def normal(address: str, base: str = "") -> str:
@@ -28,7 +33,10 @@ def normal(address: str, base: str = "") -> str:
     Host in lower case, no default port, no fragment, no `.` and `..`, escapes only where they are needed, no parameters
     that track readers. What the server alone knows (redirects, final slashes) stays.
     """
-    address = _DROPPED.sub("", address)
+    return address if _PLAIN.fullmatch(address) else _normal(_DROPPED.sub("", address), base)
+
+
+def _normal(address: str, base: str = "") -> str:
     if base:
         try:
             address = urljoin(base, address)
@@ -67,9 +75,8 @@ def host_of(address: str) -> str:
 
 def path_of(address: str) -> str:
     """Return the path of an address in its one form as patterns see it, readable: of a folder its `index.html`."""
-    from urllib.parse import unquote
-
-    path = unquote(address.partition("://")[2].partition("/")[2].partition("?")[0])
+    path = address.partition("://")[2].partition("/")[2].partition("?")[0]
+    path = unquote(path) if "%" in path else path
     return f"{path}index.html" if not path or path.endswith("/") else path
 
 
