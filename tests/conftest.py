@@ -28,7 +28,19 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 # Fast ones first, and what leaves processes and sockets of other people's behind last.
-ORDER = ["config", "sources", "parsers", "chunkers", "media", "embedding", "store", "pipeline", "search", "cli"]
+ORDER = [
+    "config",
+    "sources",
+    "parsers",
+    "chunkers",
+    "fetch",
+    "media",
+    "embedding",
+    "store",
+    "pipeline",
+    "search",
+    "cli",
+]
 ORDER += [
     "evaluation",
     "reembed",

@@ -81,6 +81,8 @@ class Item:
         row: the payload of a row, as the parser read it.
         parent: uri of the collection a row came from.
         live: whether it may change without its version changing (what is behind an address), so that every run looks.
+        memory: a JSON object that the source wants to see again in the next run, e.g. an ETag; empty for none. It
+            decides nothing. With `live`, it is written also where the version is the same.
     """
 
     uri: str
@@ -92,6 +94,7 @@ class Item:
     row: dict[str, Any] | None = None
     parent: str | None = None
     live: bool = False
+    memory: str = ""
 
 
 @dataclass(slots=True, frozen=True)

@@ -9,6 +9,7 @@ from buckets import S3Server, s3_server
 from git_repositories import Repo, daemon, needs_git
 from mail_servers import Account, dovecot, mail, needs_dovecot
 from row_items import row_items
+from sites import site, web
 
 from relance.config import IndexSpec
 from relance.documents import Content, Document, Ignored, Item
@@ -172,6 +173,28 @@ class TestObjects(SourceContract):
     @pytest.fixture
     def missing(self, s3: S3Server) -> Source:
         return open_source(IndexSpec.model_validate({"name": "t", "sources": [s3.section("no-such-shelf")]}), 0)
+
+
+class TestWeb(SourceContract):
+    """The built-in source of pages."""
+
+    @pytest.fixture
+    def served(self):
+        with site() as served:
+            for path in ("/a", "/b/", "/c.html"):
+                served.put(path, f"The page at {path}.")
+            served.put("/hidden", "Hidden", head="<meta name='robots' content='noindex'>")
+            served.put("/broken", "", status=301, headers={"Location": "/broken"})
+            served.sitemap("/a", "/b/", "/c.html", "/hidden", "/broken", "/gone", "https://other.example/")
+            yield served
+
+    @pytest.fixture
+    def source(self, tmp_path, served) -> Source:
+        return web(tmp_path, f"{served.url}/sitemap.xml", position=1)
+
+    @pytest.fixture
+    def missing(self, tmp_path, served) -> Source:
+        return web(tmp_path, f"{served.url}/nowhere.xml")
 
 
 def items(source):

@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the test's server for a public one, whose addresses the service is sent."""
-    monkeypatch.setattr("relance.media.fetch.FetchPolicy.allows_url", lambda *_: False)
+    monkeypatch.setattr("relance.fetch.FetchPolicy.allows_url", lambda *_: False)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 
 from relance.documents import Media
 from relance.embedding.providers.dashscope.models import MODELS
-from relance.media.fetch import FetchPolicy
+from relance.fetch import FetchPolicy
 from relance.media.known import Known
 from relance.media.loader import MediaLoader
 from relance.media.request import MediaInfo, MediaRequest

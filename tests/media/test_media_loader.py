@@ -11,7 +11,7 @@ import pytest
 from relance.documents import digest
 from relance.embedding.providers.dashscope.models import MODELS
 from relance.errors import DocumentError, RetryableError
-from relance.media.fetch import FetchPolicy
+from relance.fetch import FetchPolicy
 from relance.media.loader import MediaLoader
 from relance.media.request import MediaInfo, MediaRequest, Validators, is_address
 from relance.media.sending import Sending

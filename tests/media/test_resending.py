@@ -13,8 +13,8 @@ from PIL import Image
 
 from relance.documents import Media, digest
 from relance.embedding.providers.dashscope.models import MODELS
+from relance.fetch import FetchPolicy
 from relance.http.event_loop import event_loop
-from relance.media.fetch import FetchPolicy
 from relance.media.loader import MediaLoader
 from relance.media.request import MediaInfo, MediaRequest
 from relance.media.sending import Sending

@@ -11,7 +11,7 @@ from media_rows import media_rows, reasons, versions
 from relance.documents import digest
 from relance.embedding.providers.dashscope.models import MODELS
 from relance.errors import BudgetError
-from relance.media.fetch import FetchPolicy
+from relance.fetch import FetchPolicy
 from relance.media.loader import MediaLoader
 from relance.media.request import MediaInfo, MediaRequest
 

@@ -1,4 +1,4 @@
-"""The clients services are called with; only `media/fetch`, which checks addresses, and the emulator have others."""
+"""The clients services are called with; only `fetch`, which checks addresses, and the emulator have others."""
 
 from __future__ import annotations
 

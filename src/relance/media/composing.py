@@ -15,14 +15,14 @@ from relance.errors import (
     RelanceError,
     RetryableError,
 )
-from relance.media.fetch.urls import shown
+from relance.fetch.urls import shown
 from relance.media.known import Known
 from relance.media.outcomes import Outcomes, all_there, refusal, validators
 from relance.media.request import MediaInfo, MediaRequest, RefusedMediaError, Validators, hash_of
 from relance.media.sending import NO_ADDRESS, File, Part, Sender
 
 if TYPE_CHECKING:
-    from relance.media.fetch import Fetched
+    from relance.fetch import Fetched
 
 __all__ = ["Composer"]
 

@@ -20,11 +20,11 @@ from relance.errors import (
     RelanceError,
     StoppedError,
 )
+from relance.fetch import FetchPolicy
 from relance.http.byte_gate import ByteGate, Held
 from relance.http.event_loop import event_loop
 from relance.media.composing import Composer
-from relance.media.fetch import FetchPolicy
-from relance.media.fetch.declared import host_rules
+from relance.media.declared import host_rules
 from relance.media.known import Known
 from relance.media.outcomes import Outcomes, is_same, refusal, renewed
 from relance.media.request import MediaInfo, MediaRequest, Validators, hash_of, is_address
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
     from relance.config import MediaSpec
-    from relance.media.fetch import Fetched, Fetcher
+    from relance.fetch import Fetched, Fetcher
     from relance.media.resending import Resender
 
 __all__ = ["MediaLoader", "open_media_loader"]
@@ -153,7 +153,7 @@ class MediaLoader:
         if self._fetcher is None or self._decoders is None:
             from anyio import CapacityLimiter
 
-            from relance.media.fetch import Fetcher
+            from relance.fetch import Fetcher
             from relance.media.head import check_head
 
             how = self._sending

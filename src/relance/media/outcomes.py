@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from relance.errors import DocumentError, GoneDocumentError, GoneError, InputError, MissingExtraError, RelanceError
-from relance.media.fetch import RefusedBodyError
+from relance.fetch import RefusedBodyError
 from relance.media.request import MediaRequest, Validators, is_address
 
 if TYPE_CHECKING:
-    from relance.media.fetch import Fetched
+    from relance.fetch import Fetched
 
 __all__ = ["Outcomes", "all_there", "is_same", "refusal", "renewed", "validators"]
 
@@ -58,7 +58,7 @@ def is_same(outcome: Fetched | RelanceError, was: Validators) -> bool:
 
 def refusal(request: MediaRequest, place: str, error: InputError | MissingExtraError) -> DocumentError:
     """Say which file is at fault where that is not the thing itself."""
-    from relance.media.fetch.urls import shown
+    from relance.fetch.urls import shown
 
     reason = error.reason if isinstance(error, DocumentError) else str(error)
     itself = place == request.uri or place.startswith("data:")

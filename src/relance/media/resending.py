@@ -14,8 +14,8 @@ from relance.errors import InputError, RelanceError
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
 
+    from relance.fetch import Fetcher
     from relance.media.composing import Composer
-    from relance.media.fetch import Fetcher
 
 __all__ = ["Resender"]
 

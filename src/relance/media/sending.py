@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from relance.documents import Moment, digest
 from relance.errors import InputError
+from relance.fetch import FetchPolicy
 from relance.media import Facts
-from relance.media.fetch import FetchPolicy
 from relance.media.identity import expiry
 from relance.media.prepare import Animated, Copies
 from relance.media.request import MediaRequest
@@ -17,7 +17,7 @@ from relance.media.rules import MediaRules
 from relance.media.spill import Spill
 
 if TYPE_CHECKING:
-    from relance.media.fetch import Fetched
+    from relance.fetch import Fetched
 
 __all__ = ["NO_ADDRESS", "File", "Part", "Sender", "Sending"]
 

@@ -124,9 +124,10 @@ class Coordinator:
     def look(self) -> Listing:
         """Begin to compare the sources with the manifest, unless that has begun."""
         if self._listing is None:
-            memories = self.part.memories(self.tables.manifest) if not self.context.full else []
-            for source in self.runtime.sources if memories else ():
-                source.recall(memories)
+            if (memories := self.part.memories) is not None:
+                for source in self.runtime.sources:
+                    if source.remembers:
+                        source.recall(memories(self.tables.manifest), full=self.context.full)
             self._listing = Listing(
                 self.runtime, self.tables, self.report, self.part, only=self._only, stopped=self.handle.stop.is_set,
                 scale=1 if self._engine().shares_disk else _FAR,

@@ -53,9 +53,11 @@ class Fingerprints:
     def versions(self, item: Item, memory: str | None = None, *, of: str = "") -> dict[str, Any]:
         """Return the manifest's columns that say in which version an item was read, by which rules.
 
-        `memory`: what the next run wants to know of it beside its version; `of`: a fingerprint that it has instead.
+        `memory`: what the next run wants to know of it beside its version, instead of the item's own; `of`: a
+        fingerprint that it has instead.
         """
         mark = of or self.of(item)
+        memory = memory if memory is not None else item.memory or None
         version = item.version if memory is None else f"{item.version}|{memory}"
         return {"version": version, "fingerprint": mark, "marker": marker(item.version, mark)}
 

@@ -29,6 +29,7 @@ ITEMS = pa.schema(
         pa.field("title", pa.string()),
         pa.field("metadata", pa.string()),
         pa.field("row", pa.string()),
+        pa.field("memory", pa.string()),
     ]
 )
 _ROW = {"text", "title", "metadata"}
@@ -48,7 +49,7 @@ def items_of(table: pa.Table) -> list[Item]:
         items.append(
             Item(
                 uri, columns["version"][at], columns["media_type"][at], columns["size"][at], columns["source"][at],
-                row=row, parent=columns["parent"][at], live=columns["live"][at],
+                row=row, parent=columns["parent"][at], live=columns["live"][at], memory=columns["memory"][at] or "",
             )
         )  # fmt: skip
     return items
@@ -73,6 +74,7 @@ def table_of(items: Sequence[Item], known: Sequence[bool]) -> pa.Table:
         [row and row["title"] for row in texts],
         [row and json.dumps(row["metadata"]) for row in texts],
         [None if row is None else json.dumps(row) for row in others],
+        [each.memory or None for each in items],
     ]
     return pa.table(columns, schema=ITEMS)
 

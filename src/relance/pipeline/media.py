@@ -19,10 +19,13 @@ from relance.pipeline.items import table_of as items_table
 from relance.pipeline.media_look import Look, Looks
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, filled, media_column, media_of, table_of
 from relance.pipeline.texts import counted
+from relance.sources import Remembered
 from relance.store.failures import Failure
 from relance.store.search_words import search_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from relance.pipeline.batch import Batch
     from relance.pipeline.runtime import Runtime
     from relance.store.manifest import Manifest
@@ -140,14 +143,12 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
     return batch.becomes(tables | {name: batch[name] for name in ("touched", "items")}, Counts())
 
 
-def memories(manifest: Manifest) -> list[tuple[str, str, str]]:
-    """List what the manifest remembers of documents: uri, version, and what they show as JSON."""
-    found = []
+def memories(manifest: Manifest) -> Iterator[Remembered]:
+    """Stream what the manifest remembers of documents: uri, version, and what they show as JSON."""
     for row in manifest.all(["uri", "version", "collection"]):
         version, _, memory = (row["version"] or "").partition("|")
         if row["collection"] and memory:
-            found.append((row["uri"], version, memory))
-    return found
+            yield Remembered(row["uri"], version, memory)
 
 
 def inputs(chunks: pa.Table) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relance.documents import Item, Media
 from relance.errors import DocumentError, InputError, RelanceError
-from relance.media.fetch.urls import shown
+from relance.fetch.urls import shown
 from relance.media.spill import forget
 from relance.pipeline.media_look import Looks
 from relance.pipeline.tables import media_of

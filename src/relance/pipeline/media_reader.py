@@ -45,8 +45,11 @@ class MediaReader:
     tables and documents are looked at on every run (`live`), as far as they show anything.
 
     Attributes:
+        remembers: whether it wants to recall what it knew in earlier runs: always.
         remembered: uri → version of a document and what it shows, as JSON: parsing it again is spared.
     """
+
+    remembers = True
 
     def __init__(self, source: Source, parsers: Parsers, media: MediaSpec) -> None:
         self.source = source
@@ -70,10 +73,12 @@ class MediaReader:
         for item in self.source.list():
             if isinstance(item, Ignored):
                 continue  # counted by the reader of texts
-            if isinstance(item, DocumentError) or is_media(item.media_type):
+            if isinstance(item, DocumentError):
                 yield item
+            elif is_media(item.media_type):
+                yield replace(item, memory="")  # the manifest has that of the picture
             elif self._kinds.is_table(item.media_type) or self._shows(item):
-                yield replace(item, collection=True, live=True)
+                yield replace(item, collection=True, live=True, memory="")
 
     def rows(
         self,
@@ -144,9 +149,9 @@ class MediaReader:
             version += f"/key-frames:{frames}"
         return f"{version}/{fingerprint(self._section.rows)}" if self._kinds.is_table(media_type) else version
 
-    def recall(self, memories: Iterable[tuple[str, str, str]]) -> None:
+    def recall(self, remembered: Iterable[tuple[str, str, str]], *, full: bool = False) -> None:
         """Take up what an earlier run remembered: uri, version and JSON of documents it has parsed."""
-        for uri, version, memory in memories:
+        for uri, version, memory in () if full else remembered:
             self.remembered[uri] = version, memory
 
     def _shows(self, item: Item) -> bool:

@@ -14,6 +14,7 @@ from relance.pipeline.counts import Counts
 from relance.pipeline.discovery import Discovery
 from relance.pipeline.items import ITEMS, ids_of
 from relance.pipeline.items import table_of as table_of_items
+from relance.pipeline.remembered import version_of
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, filled
 from relance.pipeline.texts import counted, embedded_columns
 from relance.store import schemas
@@ -52,13 +53,14 @@ class StoredDiscovery(Discovery):
         places, mine = self._claim(ids_of(rows))
         known = {kind: self.fingerprint(_item(kind)) for kind in kinds.unique().to_pylist()}
         fingerprints = [known[kind] for kind in kinds.to_pylist()]
-        marks = np.frombuffer(digests("marker", rows["version"].to_pylist(), fingerprints, size=8), dtype="<i8")
+        marks = np.frombuffer(digests("marker", _versions(rows), fingerprints, size=8), dtype="<i8")
         files = rows["collection"].to_numpy()
         for at in np.flatnonzero(files & mine):
             if places[at] < 0 or not self.snapshot.same(int(places[at]), int(marks[at])):
                 row = rows.slice(int(at), 1)
-                uri, version = row["uri"][0].as_py(), row["version"][0].as_py()
-                self.collections.append(Item(uri, version, kinds[at].as_py(), 0, collection=True))
+                uri, text = row["uri"][0].as_py(), row["version"][0].as_py()
+                version, memory = version_of(text), text[len(version_of(text)) + 1 :]
+                self.collections.append(Item(uri, version, kinds[at].as_py(), collection=True, memory=memory))
         everything = np.ones(len(rows), bool)
         at = self._changed(places, mine & ~files, everything, ~everything, lambda chosen: marks[chosen].tobytes())
         chosen = rows.take(pa.array(at))
@@ -85,7 +87,7 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # no
     rows = rows.filter(pc.is_in(rows["doc_id"], manifest["doc_id"].combine_chunks()))
     kinds = _marks(stored, manifest)
     marks = pa.array([runtime.fingerprints.of(_item(kind)) for kind in kinds.to_pylist()], pa.string())
-    new = digests("marker", manifest["version"].to_pylist(), marks.to_pylist(), size=8)
+    new = digests("marker", _versions(manifest), marks.to_pylist(), size=8)
     columns = {name: manifest[name] for name in DOCUMENTS.names}
     columns |= {"fingerprint": marks, "marker": pa.array(np.frombuffer(new, "<i8"))}
     documents = pa.table(columns, schema=DOCUMENTS)
@@ -152,6 +154,10 @@ def _marks(stored: Stored, rows: pa.Table) -> pa.Array:
     """Return the fingerprints of documents; "" of those that the next ingest is to read again anyway."""
     again = pc.or_(pc.equal(rows["marker"], 0), pc.invert(pc.is_in(rows["fingerprint"], pa.array(list(stored.marks)))))
     return pc.if_else(again, "", rows["fingerprint"]).combine_chunks()
+
+
+def _versions(rows: pa.Table) -> list[str]:
+    return [version_of(each) for each in rows["version"].to_pylist()]
 
 
 def _item(kind: str) -> Item:

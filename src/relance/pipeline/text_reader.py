@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO, Protocol
 
@@ -19,7 +19,7 @@ from relance.parsers.media_types import is_media
 from relance.pipeline.items import ITEMS, hex_column
 from relance.pipeline.late_rows import key_table
 from relance.pipeline.lines import first_line
-from relance.sources import KeyedSource, Location, Source, open_source
+from relance.sources import KeyedSource, Location, Remembered, Source, open_source
 
 __all__ = ["Reader", "TextReader", "open_text_reader"]
 
@@ -71,6 +71,15 @@ class TextReader:
         except LookupError:
             raise ConfigurationError(f"encoding: {self._section.encoding!r} is no encoding Python knows") from None
 
+    @property
+    def remembers(self) -> bool:
+        """Whether the source wants to recall what it knew in earlier runs."""
+        return self.source.remembers
+
+    def recall(self, remembered: Iterable[Remembered], *, full: bool) -> None:
+        """Give the source what it remembered in earlier runs."""
+        self.source.recall(remembered, full=full)
+
     def list(self) -> Iterator[Item | DocumentError | Ignored]:
         """Stream the documents and collections of the source in its order."""
         rows = self._section.rows
@@ -83,7 +92,8 @@ class TextReader:
                     yield item
             elif self._is_collection(item.media_type):
                 if not only_media or self._parsers.collector(item.media_type, None) is not None:
-                    yield replace(item, collection=True)
+                    # A memory alone is not worth reading all rows again.
+                    yield replace(item, collection=True, live=item.live and not item.memory)
             elif not (self._skip_media and is_media(item.media_type)):
                 yield item
 
@@ -199,6 +209,7 @@ def _table(collection: Item, block: Rows) -> pa.Table:
             texts,
             block.titles,
             block.metadata,
+            pa.nulls(rows, pa.string()),
             pa.nulls(rows, pa.string()),
         ],
         schema=ITEMS,

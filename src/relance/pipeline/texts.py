@@ -17,6 +17,7 @@ from relance.pipeline.counts import Counts
 from relance.pipeline.items import hex_column, items_of
 from relance.pipeline.late_rows import are_late, read_late
 from relance.pipeline.lines import lines_of
+from relance.pipeline.remembered import version_of
 from relance.pipeline.rows import load_rows
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
@@ -109,9 +110,13 @@ def _read_all(runtime: Runtime, items: list[Item], held: dict[str, dict[str, Any
 def _read(runtime: Runtime, held: dict[str, dict[str, Any]], item: Item) -> _Read:
     """Read an item, and parse it unless it is as the index has it."""
     source, versions = runtime.sources[item.source], runtime.fingerprints.versions(item)
+    known = held.get(document_id(item.uri))
+    if known and item.memory and not runtime.full and version_of(known["version"]) == item.version and (
+        runtime.fingerprints.allow(known["fingerprint"], versions)
+    ):  # fmt: skip
+        return runtime.fingerprints.versions(item, of=known["fingerprint"]), known  # its memory alone is new
     try:
         content = source.read(item)
-        known = held.get(document_id(item.uri))
         same = known is not None and known["content_hash"] == content.content_hash
         if known and same and not runtime.full and runtime.fingerprints.allow(known["fingerprint"], versions):
             return runtime.fingerprints.versions(item, of=known["fingerprint"]), known

@@ -2,6 +2,6 @@
 
 from relance.sources.keyed import KeyedSource
 from relance.sources.registry import open_source, open_sources
-from relance.sources.source import Location, Source, SourceContext
+from relance.sources.source import Location, Remembered, Source, SourceContext
 
-__all__ = ["KeyedSource", "Location", "Source", "SourceContext", "open_source", "open_sources"]
+__all__ = ["KeyedSource", "Location", "Remembered", "Source", "SourceContext", "open_source", "open_sources"]

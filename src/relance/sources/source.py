@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 from relance.config.sources import SourceSpec
 from relance.documents import Content, Ignored, Item
@@ -16,7 +16,7 @@ from relance.errors import DocumentError
 from relance.parsers.media_types import media_type_of
 from relance.sources.watched_folder import WatchedFolder
 
-__all__ = ["Location", "Source", "SourceContext", "anything"]
+__all__ = ["Location", "Remembered", "Source", "SourceContext", "anything"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -34,6 +34,20 @@ class Location:
     path: Path | None = None
     url: str = ""
     link: str = ""
+
+
+class Remembered(NamedTuple):
+    """A document of an index, with what its source wanted to remember of it.
+
+    Attributes:
+        uri: of the document; it may be one of another source.
+        version: of the item that was indexed.
+        memory: of the same item.
+    """
+
+    uri: str
+    version: str
+    memory: str
 
 
 def anything(media_type: str) -> bool:  # noqa: ARG001  # that is its meaning
@@ -72,12 +86,14 @@ class Source(ABC):
         version: changed when the same item would be read as other bytes; part of the fingerprint.
         reads_at_once: how many items are read at the same time: of a disk one, over a network more.
         libraries: modules that it imports when it is used and relance does not need, with the extra that brings each.
+        remembers: whether its items have a `memory`, so that `recall` is called before each listing.
     """
 
     Spec: ClassVar[type[SourceSpec]]
     version: ClassVar[str]
     reads_at_once: ClassVar[int] = 1
     libraries: ClassVar[Mapping[str, str]] = {}
+    remembers: ClassVar[bool] = False
 
     def __init__(self, spec: SourceSpec, context: SourceContext) -> None:
         self.spec, self.context = spec, context
@@ -94,6 +110,12 @@ class Source(ABC):
         SourceError, at any moment, if it cannot be listed to its end (the server is away, credentials are refused, a
         page of the listing fails after all retries): what is indexed of this source stays then, which is everything
         that has a `location`, and other sources go on. A listing that only may be incomplete is never ended silently.
+        """
+
+    def recall(self, remembered: Iterable[Remembered], *, full: bool = False) -> None:  # noqa: B027  # most need none
+        """Take up, before a listing, what earlier runs remembered: of all documents of the index that have a memory.
+
+        `full`: everything is to be read again, whatever is remembered of it.
         """
 
     @abstractmethod
