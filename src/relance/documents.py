@@ -171,7 +171,8 @@ class Content:
 
     Attributes:
         content_hash: of the data, unless a better one is given.
-        metadata: what the source knows of it beside its bytes, as JSON values, e.g. `mtime`.
+        metadata: what the source knows of it beside its bytes, as JSON values, e.g. `mtime`; who may see it under
+            `principals`, where the source knows that.
     """
 
     item: Item
@@ -194,6 +195,7 @@ class Document:
         pages: character offset at which each page begins, for paged formats; else empty.
         warnings: what of it is not in the text, or is a guess: one sentence each, such as
             `pages 2 and 3 are pictures without text`.
+        access: who may see it; None: everybody.
     """
 
     uri: str
@@ -205,6 +207,7 @@ class Document:
     metadata: dict[str, Any] = field(default_factory=dict)
     pages: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
+    access: tuple[str, ...] | None = None
 
     @property
     def id(self) -> str:

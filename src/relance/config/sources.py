@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ByteSize, Field, SerializeAsAny, ValidationInfo, field_validator
 
+from relance.config.access import AccessSpec
 from relance.config.plugin_section import PluginSection, PluginSpec
 from relance.config.row_template import row_template
 from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
@@ -97,6 +98,8 @@ class SourceSpec(PluginSpec, title="Source"):
     """Encoding of text files without a byte-order mark; empty means: detect."""
     rows: RowsSpec | None = Field(default=None, title="Rows")
     """Read each row of a table as a document. Without it, tables are read as one document each."""
+    access: AccessSpec | None = Field(default=None, title="Access")
+    """Who may see its documents; without it, everybody."""
 
     @field_validator("encoding")
     @classmethod

@@ -16,6 +16,7 @@ from relance.errors import ConfigurationError, DocumentError
 from relance.parsers import Collection, Parsers, Raw, Row, Rows, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
+from relance.pipeline.access import Permits
 from relance.pipeline.items import ITEMS, hex_column
 from relance.sources import Source, open_source
 
@@ -56,6 +57,8 @@ class TextReader:
         self._parsers = parsers
         self._skip_media = skip_media
         self._section = source.spec
+        self.permits = Permits.of(source.spec)
+        self._rows = self.permits.columns(source.spec.rows)
         self._collections: dict[str, bool] = {}
         try:
             self._encoding = codec(self._section.encoding) if self._section.encoding else ""
@@ -74,9 +77,9 @@ class TextReader:
                     yield item
             elif self._is_collection(item.media_type):
                 if not only_media or self._parsers.collector(item.media_type, None) is not None:
-                    yield replace(item, collection=True)
+                    yield replace(item, collection=True, version=self.permits.dated(item.version))
             elif not (self._skip_media and is_media(item.media_type)):
-                yield item
+                yield replace(item, version=self.permits.dated(item.version)) if self.permits.access else item
 
     def rows(self, collection: Item) -> Iterator[Item | pa.Table | DocumentError]:
         """Stream the documents of a collection; memory stays flat but for 12 bytes an id."""
@@ -87,13 +90,13 @@ class TextReader:
                     yield DocumentError(uri, "empty file")
                     return
                 opened = Collection(
-                    stream, uri, collection.media_type, self._section.rows, self._encoding, self._section.max_size
+                    stream, uri, collection.media_type, self._rows, self._encoding, self._section.max_size
                 )
                 for block in self._parsers.blocks(opened):
                     yield from block.errors
-                    yield from (_item(collection, row) for row in block.documents)
+                    yield from (_item(collection, row, self.permits) for row in block.documents)
                     if block.names:
-                        yield _table(collection, block)
+                        yield _table(collection, block, self.permits)
         except DocumentError as error:
             yield error
 
@@ -103,16 +106,19 @@ class TextReader:
             return Content(item, json.dumps(item.row, ensure_ascii=False).encode(), item.version)
         if reason := self._parsers.refusal(item.media_type):
             raise DocumentError(item.uri, reason)
-        return self.source.read(item)
+        content = self.source.read(item)
+        if self.permits.access is None:
+            return content
+        return replace(content, content_hash=self.permits.hashed(content.content_hash, content.metadata))
 
     def parse(self, content: Content) -> Document:
         """Turn content into text; raises DocumentError with a plain reason."""
         item = content.item
         if item.row is not None:
-            return _row_document(content)
+            return self._with_access(_row_document(content))
         max_unpacked = _UNPACKED * self._section.max_size
         parsed = self._parsers.parse(Raw(content.data, item.uri, item.media_type, self._encoding, max_unpacked))
-        return Document(
+        return self._with_access(Document(
             uri=item.uri,
             text=parsed.text,
             media_type=item.media_type,
@@ -122,7 +128,12 @@ class TextReader:
             metadata=parsed.metadata | {"path": item.uri, "media_type": item.media_type} | content.metadata,
             pages=parsed.pages,
             warnings=parsed.warnings,
-        )
+        ))  # fmt: skip
+
+    def _with_access(self, document: Document) -> Document:
+        document.access, problem = self.permits.take(document.metadata)
+        document.warnings += (problem,) if problem else ()
+        return document
 
     def parses_elsewhere(self, item: Item) -> bool:
         """Tell whether a document is parsed in a worker process: then others can be parsed at the same time."""
@@ -148,15 +159,16 @@ def open_text_reader(spec: IndexSpec, position: int, parsers: Parsers | None = N
     return TextReader(source, parsers, skip_media=spec.media is not None)
 
 
-def _table(collection: Item, block: Rows) -> pa.Table:
+def _table(collection: Item, block: Rows, permits: Permits) -> pa.Table:
     """Make a table of `ITEMS` of rows; a version is a hash of all that is kept of a row."""
     uris, rows = [f"{collection.uri}#{name}" for name in block.names], len(block.names)
     texts = pa.array(block.texts, pa.string())
+    known = [block.texts, block.titles, block.canonical, *([permits.mark] if permits.mark else [])]
     return pa.table(
         [
             uris,
             hex_column(digests("document", uris)),
-            hex_column(digests("row", block.texts, block.titles, block.canonical)),
+            hex_column(digests("row", *known)),
             pa.repeat(collection.media_type, rows),
             np.diff(np.frombuffer(texts.buffers()[1], np.int32)[: rows + 1]).astype(np.int64),
             pa.repeat(pa.scalar(collection.source, pa.int32()), rows),
@@ -172,7 +184,7 @@ def _table(collection: Item, block: Rows) -> pa.Table:
     )
 
 
-def _item(collection: Item, row: Row) -> Item:
+def _item(collection: Item, row: Row, permits: Permits) -> Item:
     """Make an item of a row that has more than a text; its version is a hash of all of it."""
     payload = {
         "text": row.text, "title": row.title, "metadata": row.metadata,
@@ -180,7 +192,7 @@ def _item(collection: Item, row: Row) -> Item:
     }  # fmt: skip
     return Item(
         uri=f"{collection.uri}#{row.name}",
-        version=digest("row document", json.dumps(payload, sort_keys=True)),
+        version=permits.dated(digest("row document", json.dumps(payload, sort_keys=True))),
         media_type=row.media_type or collection.media_type,
         size=len(row.text.encode()),
         source=collection.source,

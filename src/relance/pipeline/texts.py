@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 
 from relance.documents import Chunk, Document, digests, document_id, occurrences
 from relance.errors import DocumentError, EmptyError
+from relance.pipeline.access import written_access
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import hex_column, items_of
-from relance.pipeline.rows import load_rows
+from relance.pipeline.rows import load_rows, permitted
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
 from relance.store.search_words import search_words
@@ -41,11 +42,14 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # no
     touched: list[pa.Table] = []
     failed: tuple[Failure, ...] = ()
     if rows.true_count:
-        documents, same = load_rows(items.filter(rows), manifest, runtime.fingerprints, full=runtime.full)
+        found = items.filter(rows)
+        documents, same = load_rows(found, manifest, runtime.fingerprints, full=runtime.full)
+        documents, failed = permitted(documents, found, runtime.sources)
         read.append(documents)
         touched.append(same)
     if rows.true_count < len(rows) or not len(rows):
-        documents, same, failed = _load_items(runtime, items_of(items.filter(pc.invert(rows))), manifest)
+        documents, same, others = _load_items(runtime, items_of(items.filter(pc.invert(rows))), manifest)
+        failed += others
         read.append(documents)
         touched.append(same)
     tables = {"documents": pa.concat_tables(read), "touched": pa.concat_tables(touched)}
@@ -148,8 +152,9 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         sent += [embedding_text(document, each, spec) for each in chunks] if prefixed else map(bare, some)
     places = pa.array(kept, pa.int64())
     columns: dict[str, Any] = {
-        name: table[name].take(places) for name in ("doc_id", "uri", "title", "media_type", "metadata")
+        name: table[name].take(places) for name in ("doc_id", "uri", "title", "media_type", "metadata", "access")
     }
+    columns["access"] = written_access(columns["access"], runtime.spec)
     columns |= {
         "id": hex_column(digests("chunk", columns["doc_id"].to_pylist(), texts, seen)),
         "heading_path": [each.heading_path for each in spans],
