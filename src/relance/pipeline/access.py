@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from relance.config import EVERYONE, AccessSpec, IndexSpec, RowsSpec, fingerprint
 from relance.config.access import LONGEST, MOST
-from relance.documents import digest
+from relance.documents import Item, digest
 
 if TYPE_CHECKING:
     from relance.config import SourceSpec
@@ -48,9 +48,13 @@ class Permits:
         """
         return fingerprint(self.access) if self.access is not None else ""
 
-    def dated(self, version: str) -> str:
-        """Return the version of an item, which is another one when its permissions are read otherwise."""
-        return digest("access", version, self.mark) if self.access is not None else version
+    def dated(self, item: Item) -> Item:
+        """Return an item with a version that is another one when its permissions are read otherwise."""
+        return replace(item, version=f"{item.version}~{self.mark}") if self.access is not None else item
+
+    def listed(self, item: Item) -> Item:
+        """Return an item as its source has listed it."""
+        return item if self.access is None else replace(item, version=item.version.removesuffix(f"~{self.mark}"))
 
     def hashed(self, content_hash: str, metadata: dict[str, Any]) -> str:
         """Return the hash of a content, which is another one when what its source says of its readers changes."""

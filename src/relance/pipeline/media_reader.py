@@ -76,11 +76,10 @@ class MediaReader:
             if isinstance(item, DocumentError):
                 yield item
                 continue
-            item = replace(item, version=self.permits.dated(item.version)) if self.permits.access else item  # noqa: PLW2901
             if is_media(item.media_type):
-                yield item
+                yield self.permits.dated(item)
             elif self._kinds.is_table(item.media_type) or self._shows(item):
-                yield replace(item, collection=True, live=True)
+                yield replace(self.permits.dated(item), collection=True, live=True)
 
     def rows(self, collection: Item) -> Iterator[Item | DocumentError | Ignored]:
         """Stream the media that a table or document names, and what of it is ignored."""
@@ -193,7 +192,7 @@ class MediaReader:
 
     def _shown_in(self, collection: Item) -> tuple[Shown, bool]:
         """Parse a document: name and payload of each picture it shows, and whether that lasts while it is the same."""
-        content = self.source.read(collection)
+        content = self.source.read(self.permits.listed(collection))
         data = content.data
         rows: Shown = []
         lasting = True
@@ -216,7 +215,7 @@ class MediaReader:
         """Say of a file that is an image or video who may see it, as its source knows."""
         if self.permits.access is None or item.row is not None:
             return item
-        metadata = self.source.read(item).metadata if self.permits.access.read_from else {}
+        metadata = self.source.read(self.permits.listed(item)).metadata if self.permits.access.read_from else {}
         payload = self._permitted(_payload([item.uri], "", "", (), dict(metadata)))
         return replace(item, row=payload | {"metadata": {}})
 

@@ -77,9 +77,9 @@ class TextReader:
                     yield item
             elif self._is_collection(item.media_type):
                 if not only_media or self._parsers.collector(item.media_type, None) is not None:
-                    yield replace(item, collection=True, version=self.permits.dated(item.version))
+                    yield replace(self.permits.dated(item), collection=True)
             elif not (self._skip_media and is_media(item.media_type)):
-                yield replace(item, version=self.permits.dated(item.version)) if self.permits.access else item
+                yield self.permits.dated(item)
 
     def rows(self, collection: Item) -> Iterator[Item | pa.Table | DocumentError]:
         """Stream the documents of a collection; memory stays flat but for 12 bytes an id."""
@@ -106,10 +106,10 @@ class TextReader:
             return Content(item, json.dumps(item.row, ensure_ascii=False).encode(), item.version)
         if reason := self._parsers.refusal(item.media_type):
             raise DocumentError(item.uri, reason)
-        content = self.source.read(item)
+        content = self.source.read(self.permits.listed(item))
         if self.permits.access is None:
             return content
-        return replace(content, content_hash=self.permits.hashed(content.content_hash, content.metadata))
+        return replace(content, item=item, content_hash=self.permits.hashed(content.content_hash, content.metadata))
 
     def parse(self, content: Content) -> Document:
         """Turn content into text; raises DocumentError with a plain reason."""
@@ -190,15 +190,16 @@ def _item(collection: Item, row: Row, permits: Permits) -> Item:
         "text": row.text, "title": row.title, "metadata": row.metadata,
         "syntax": row.syntax, "pages": row.pages, "warnings": row.warnings,
     }  # fmt: skip
-    return Item(
+    made = Item(
         uri=f"{collection.uri}#{row.name}",
-        version=permits.dated(digest("row document", json.dumps(payload, sort_keys=True))),
+        version=digest("row document", json.dumps(payload, sort_keys=True)),
         media_type=row.media_type or collection.media_type,
         size=len(row.text.encode()),
         source=collection.source,
         row=payload,
         parent=collection.uri,
     )
+    return permits.dated(made)
 
 
 def _row_document(content: Content) -> Document:
