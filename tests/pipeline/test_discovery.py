@@ -13,6 +13,7 @@ from relance.documents import Item, document_id
 from relance.errors import ConfigurationError, DocumentError
 from relance.pipeline.discovery import Discovery
 from relance.pipeline.items import ITEMS, items_of
+from relance.sources import Location
 from relance.store import Store
 from relance.store.manifest import Manifest
 
@@ -33,8 +34,11 @@ class Listing:
             raise self.error
         yield from self.items[half:]
 
-    def rows(self, collection: Item) -> Iterator[Item | DocumentError]:
+    def rows(self, collection: Item, names: frozenset[str] = frozenset()) -> Iterator[Item | DocumentError]:
         raise NotImplementedError
+
+    def location(self, uri: str = "") -> Location | None:
+        return Location(uri or "a place")
 
     def parser_version(self, media_type: str) -> str:
         return media_type

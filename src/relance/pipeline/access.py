@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from relance.config import EVERYONE, AccessSpec, IndexSpec, RowsSpec, fingerprint
 from relance.config.access import LONGEST, MOST
@@ -51,6 +52,14 @@ class Permits:
     def dated(self, item: Item) -> Item:
         """Return an item with a version that is another one when its permissions are read otherwise."""
         return replace(item, version=f"{item.version}~{self.mark}") if self.access is not None else item
+
+    def dated_rows(self, items: pa.Table) -> pa.Table:
+        """Do the same with the versions of a table of items."""
+        if self.access is None:
+            return items
+        at = items.schema.get_field_index("version")
+        dated = pc.binary_join_element_wise(items["version"], self.mark, "~")
+        return items.set_column(at, items.schema.field(at), dated)
 
     def listed(self, item: Item) -> Item:
         """Return an item as its source has listed it."""

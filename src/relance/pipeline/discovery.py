@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from relance.documents import Ignored, Item, digests, document_id
-from relance.errors import DocumentError
+from relance.errors import DocumentError, SourceError
 from relance.parsers.first_seen import FirstSeen
 from relance.pipeline.batches import Batches
 from relance.pipeline.gone import Gone
@@ -50,6 +50,7 @@ class Discovery:
         complete: whether everything was listed, so that `removed` can be trusted.
         ignored: what the sources have and the index has not, on purpose.
         empty: positions of sources that have nothing to index.
+        unlisted: sources that could not be listed to their end: what is indexed of them stays.
     """
 
     sources: Sequence[Reader]
@@ -72,6 +73,7 @@ class Discovery:
     complete: bool = False
     ignored: IgnoredCounts = field(default_factory=IgnoredCounts)
     empty: list[int] = field(default_factory=list)
+    unlisted: list[Reader] = field(default_factory=list)
 
     _new: FirstSeen = field(default_factory=FirstSeen)
     _claimed: int = 0
@@ -140,10 +142,26 @@ class Discovery:
                     yield self._compare_items(pending)
                     pending, most = [], min(2 * most, self.batch_items)
             yield self._compare_items(pending)
-            if nothing:
+            if nothing and source not in self.unlisted:
                 self.empty.append(position)
 
     def _listed(self, source: Reader) -> Iterator[Item | pa.Table | DocumentError]:
+        """List one source; where it breaks off, the others go on."""
+        found = False
+        try:
+            for each in self._all_of(source):
+                found = True
+                yield each
+        except SourceError as error:
+            self.unlisted.append(source)
+            if not found and len(self.unlisted) == len(self.sources):
+                raise  # there is nothing that could go on
+            place = source.location()
+            name = place.text if place is not None else "a source"
+            reason = f"it could not be listed to its end, so what is indexed of it stays: {error}"
+            self.failures.append(Failure(name, reason, "list", retryable=True))
+
+    def _all_of(self, source: Reader) -> Iterator[Item | pa.Table | DocumentError]:
         for item in source.list():
             if isinstance(item, DocumentError):
                 self.failures.append(Failure(item.uri, item.reason, "list"))
@@ -172,7 +190,8 @@ class Discovery:
             self._kept.append(uri)
             return
         anonymous = False
-        for row in source.rows(collection):
+        named = frozenset(each.removeprefix(f"{uri}#") for each in self.only if each.startswith(f"{uri}#"))
+        for row in source.rows(collection, named if uri not in self.only else frozenset()):
             if isinstance(row, DocumentError):
                 self.failures.append(Failure(row.uri, row.reason, "list"))
                 # Of a row that cannot be told apart, or a file that cannot be read, what is indexed stays.
@@ -257,12 +276,15 @@ class Discovery:
     def _removed(self) -> Gone:
         gone = Gone(self.snapshot, np.flatnonzero(~self.snapshot.seen))
         # A folder that cannot be listed has not lost its documents, and `only` says nothing about the others.
-        unlisted = tuple(f"{failure.uri.rstrip('/')}/" for failure in self.failures)
-        if not unlisted and not self.only:
+        folders = tuple(f"{failure.uri.rstrip('/')}/" for failure in self.failures)
+        if not folders and not self.unlisted and not self.only:
             return gone
         named = {document_id(uri) for uri in self.only}
 
         def kept(doc_id: str, row: dict[str, Any]) -> bool:
-            return row["uri"].startswith(unlisted) or bool(named and not named & {doc_id, row["parent"]})
+            uri = row["uri"]
+            if uri.startswith(folders) or (named and not named & {doc_id, row["parent"]}):
+                return True
+            return any(source.location(uri) is not None for source in self.unlisted)
 
         return gone.without(kept, self.manifest)

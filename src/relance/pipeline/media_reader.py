@@ -22,7 +22,7 @@ from relance.parsers import Collection, Parsers, Raw, Row, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
 from relance.pipeline.access import Permits
-from relance.sources import Source, open_source
+from relance.sources import Location, Source, open_source
 from relance.sources.local_file import read_file
 
 __all__ = ["MediaReader", "open_media_reader"]
@@ -81,7 +81,11 @@ class MediaReader:
             elif self._kinds.is_table(item.media_type) or self._shows(item):
                 yield replace(self.permits.dated(item), collection=True, live=True)
 
-    def rows(self, collection: Item) -> Iterator[Item | DocumentError | Ignored]:
+    def rows(
+        self,
+        collection: Item,
+        names: frozenset[str] = frozenset(),  # noqa: ARG002  # all of them are looked at
+    ) -> Iterator[Item | DocumentError | Ignored]:
         """Stream the media that a table or document names, and what of it is ignored."""
         try:
             if self._kinds.is_table(collection.media_type):
@@ -130,6 +134,10 @@ class MediaReader:
                 self._fresh[collection.uri] = time.monotonic(), found
             return found
 
+    def location(self, uri: str = "") -> Location | None:
+        """Say where a file is; a row, or what a document shows, is where that is."""
+        return self.source.location(uri) or self.source.location(uri.partition("#")[0])
+
     def public_url(self, uri: str) -> str:
         """Say where a service can fetch a file of this source; empty if the spec does not say so."""
         place = self.source.location(uri)
@@ -149,8 +157,8 @@ class MediaReader:
 
     def _shows(self, item: Item) -> bool:
         marks = self._kinds.marks(item.media_type)
-        if marks is None:
-            return False
+        if marks is None or self.source.reads_at_once > 1:
+            return marks is not None  # over a network it is read once; that it shows nothing is remembered
         try:
             data = self.source.read(item).data
         except DocumentError:
@@ -158,7 +166,7 @@ class MediaReader:
         return marks.search(data.replace(b"\0", b"")) is not None  # UTF-16 has zeros in between
 
     def _table(self, collection: Item) -> Iterator[Item | DocumentError]:
-        with self.source.open(collection) as (stream, _):
+        with self.source.open(self.permits.listed(collection)) as (stream, _):
             opened = Collection(
                 stream, collection.uri, collection.media_type, self._rows, self._encoding, media=True,
                 identity=self.identity,

@@ -24,11 +24,14 @@ __all__ = ["load_rows", "permitted"]
 _DECODED = r'\\u|"path"|"media_type"'
 
 
-def load_rows(items: pa.Table, manifest: pa.Table, fingerprints: Fingerprints, *, full: bool) -> tuple[pa.Table, ...]:
+def load_rows(items: pa.Table, manifest: pa.Table, fingerprints: Fingerprints, *, full: bool,
+              hashes: pa.ChunkedArray | None = None) -> tuple[pa.Table, ...]:  # fmt: skip
     """Make documents of rows that have a text: those to be split (`READ`), and those that did not really change.
 
-    A row costs 4 µs this way; an Item, its JSON and a Document for each took 25.
+    A row costs 4 µs this way; an Item, its JSON and a Document for each took 25. `hashes` are of the rows' content,
+    where their version is not.
     """
+    hashes = items["version"] if hashes is None else hashes
     rows = items.num_rows
     marks = _per_pair(items, "source", "media_type", lambda source, media_type: fingerprints.named(
         source, media_type, row=True))  # fmt: skip
@@ -45,7 +48,7 @@ def load_rows(items: pa.Table, manifest: pa.Table, fingerprints: Fingerprints, *
         pc.equal(known["fingerprint"], marks),
         pc.is_in(known["fingerprint"], _listed(fingerprints.spared)),
     )
-    same = pc.and_(pc.equal(known["content_hash"], items["version"]), allowed).fill_null(False)
+    same = pc.and_(pc.equal(known["content_hash"], hashes), allowed).fill_null(False)
     if full:
         same = pa.chunked_array([pa.repeat(False, rows)])
     kept = versions if not fingerprints.spared else versions | _spared(items, known, marks, fingerprints.spared)
@@ -56,7 +59,7 @@ def load_rows(items: pa.Table, manifest: pa.Table, fingerprints: Fingerprints, *
         "uri": items["uri"],
         "parent": ids.take(parents.indices),
         "collection": pa.repeat(False, rows),
-        "content_hash": items["version"],
+        "content_hash": hashes,
         "title": items["title"],
         "chunks": pa.repeat(pa.scalar(0, pa.int32()), rows),
         "tokens": pa.repeat(pa.scalar(0, pa.int64()), rows),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,8 @@ from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
 from relance.pipeline.access import Permits
 from relance.pipeline.items import ITEMS, hex_column
-from relance.sources import Source, open_source
+from relance.pipeline.late_rows import key_table
+from relance.sources import KeyedSource, Location, Source, open_source
 
 __all__ = ["Reader", "TextReader", "open_text_reader"]
 
@@ -33,11 +34,18 @@ class Reader(Protocol):
         """Stream the items; those with many documents are marked as collections."""
         ...
 
-    def rows(self, collection: Item) -> Iterator[Item | pa.Table | DocumentError | Ignored]:
+    def rows(
+        self, collection: Item, names: frozenset[str] = frozenset()
+    ) -> Iterator[Item | pa.Table | DocumentError | Ignored]:
         """Stream what a collection holds, as items or as tables of `ITEMS`, in which nothing is `known`.
 
-        An error stands for one row, unless its uri is the collection's.
+        An error stands for one row, unless its uri is the collection's. Where only some rows are asked for by their
+        names, others may be left out.
         """
+        ...
+
+    def location(self, uri: str = "") -> Location | None:
+        """Say where a document or row is, or the source; None for what cannot be of this source."""
         ...
 
     def parser_version(self, media_type: str) -> str:
@@ -81,24 +89,39 @@ class TextReader:
             elif not (self._skip_media and is_media(item.media_type)):
                 yield self.permits.dated(item)
 
-    def rows(self, collection: Item) -> Iterator[Item | pa.Table | DocumentError]:
+    def rows(self, collection: Item, names: frozenset[str] = frozenset()) -> Iterator[Item | pa.Table | DocumentError]:
         """Stream the documents of a collection; memory stays flat but for 12 bytes an id."""
-        uri = collection.uri
+        uri, listed = collection.uri, self.permits.listed(collection)
+        if isinstance(self.source, KeyedSource) and (keys := self.source.keys(listed, names)) is not None:
+            for each in keys:
+                yield self.permits.dated_rows(key_table(collection, each))
+            return
         try:
-            with self.source.open(collection) as (stream, size):
+            with self.source.open(listed) as (stream, size):
                 if not size:
                     yield DocumentError(uri, "empty file")
                     return
-                opened = Collection(
-                    stream, uri, collection.media_type, self._rows, self._encoding, self._section.max_size
-                )
-                for block in self._parsers.blocks(opened):
-                    yield from block.errors
-                    yield from (_item(collection, row, self.permits) for row in block.documents)
-                    if block.names:
-                        yield _table(collection, block, self.permits)
+                yield from self._read_rows(collection, stream)
         except DocumentError as error:
             yield error
+
+    def named_rows(self, collection: Item, names: Sequence[str]) -> Iterator[pa.Table | DocumentError]:
+        """Read rows of a collection whose source listed their names only; raises DocumentError, as `read`."""
+        assert isinstance(self.source, KeyedSource)  # noqa: S101  # no other source lists names only
+        with self.source.open_rows(collection, names) as (stream, _):
+            for found in self._read_rows(collection, stream):
+                assert not isinstance(found, Item)  # noqa: S101  # rows of Parquet have a text and nothing else
+                yield found
+
+    def _read_rows(self, collection: Item, stream: BinaryIO) -> Iterator[Item | pa.Table | DocumentError]:
+        opened = Collection(
+            stream, collection.uri, collection.media_type, self._rows, self._encoding, self._section.max_size
+        )
+        for block in self._parsers.blocks(opened):
+            yield from block.errors
+            yield from (_item(collection, row, self.permits) for row in block.documents)
+            if block.names:
+                yield _table(collection, block, self.permits)
 
     def read(self, item: Item) -> Content:
         """Read a document, unless no parser takes it; raises DocumentError with a plain reason."""
@@ -134,6 +157,10 @@ class TextReader:
         document.access, problem = self.permits.take(document.metadata)
         document.warnings += (problem,) if problem else ()
         return document
+
+    def location(self, uri: str = "") -> Location | None:
+        """Say where a document is; a row is where its table is."""
+        return self.source.location(uri) or self.source.location(uri.partition("#")[0])
 
     def parses_elsewhere(self, item: Item) -> bool:
         """Tell whether a document is parsed in a worker process: then others can be parsed at the same time."""

@@ -16,6 +16,7 @@ from relance.errors import DocumentError, EmptyError
 from relance.pipeline.access import written_access
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import hex_column, items_of
+from relance.pipeline.late_rows import are_late, read_late
 from relance.pipeline.rows import load_rows, permitted
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
@@ -37,23 +38,34 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # no
     Returns `documents` to be split, and `touched`: what the manifest will say of those that did not really change.
     """
     items, manifest = batch["items"], batch["manifest"]
-    rows = items["text"].is_valid().combine_chunks()
     read: list[pa.Table] = []
     touched: list[pa.Table] = []
-    failed: tuple[Failure, ...] = ()
-    if rows.true_count:
-        found = items.filter(rows)
-        documents, same = load_rows(found, manifest, runtime.fingerprints, full=runtime.full)
-        documents, failed = permitted(documents, found, runtime.sources)
+    failed: list[Failure] = []
+
+    def take(documents: pa.Table, same: pa.Table, rows: pa.Table | None = None) -> None:
+        if rows is not None:
+            documents, warnings = permitted(documents, rows, runtime.sources)
+            failed.extend(warnings)
         read.append(documents)
         touched.append(same)
-    if rows.true_count < len(rows) or not len(rows):
-        documents, same, others = _load_items(runtime, items_of(items.filter(pc.invert(rows))), manifest)
+
+    late = are_late(items).combine_chunks()
+    if late.true_count:
+        rows, hashes, errors = read_late(runtime.sources, items.filter(late))
+        found = load_rows(rows, manifest, runtime.fingerprints, full=runtime.full, hashes=hashes["content_hash"])
+        take(*found, rows=rows)
+        failed += [Failure(error.uri, error.reason, "load") for error in errors]
+        items = items.filter(pc.invert(late))
+    with_text = items["text"].is_valid().combine_chunks()
+    if with_text.true_count:
+        rows = items.filter(with_text)
+        take(*load_rows(rows, manifest, runtime.fingerprints, full=runtime.full), rows=rows)
+    if with_text.true_count < len(with_text) or not read:
+        documents, same, others = _load_items(runtime, items_of(items.filter(pc.invert(with_text))), manifest)
+        take(documents, same)
         failed += others
-        read.append(documents)
-        touched.append(same)
     tables = {"documents": pa.concat_tables(read), "touched": pa.concat_tables(touched)}
-    return batch.becomes(tables, Counts(failures=failed))
+    return batch.becomes(tables, Counts(failures=tuple(failed)))
 
 
 def _load_items(
@@ -88,8 +100,11 @@ _Read = tuple[dict[str, Any], Document | dict[str, Any] | DocumentError]
 
 def _read_all(runtime: Runtime, items: list[Item], held: dict[str, dict[str, Any]]) -> list[_Read]:
     read = partial(_read, runtime, held)
-    if runtime.parallel > 1 and sum(runtime.sources[item.source].parses_elsewhere(item) for item in items) > 1:
-        with ThreadPoolExecutor(runtime.parallel, "relance-parse") as pool:
+    threads = max((runtime.sources[item.source].source.reads_at_once for item in items), default=1)
+    if sum(runtime.sources[item.source].parses_elsewhere(item) for item in items) > 1:
+        threads = max(threads, runtime.parallel)
+    if threads > 1 and len(items) > 1:
+        with ThreadPoolExecutor(threads, "relance-read") as pool:
             return list(pool.map(read, items))
     return list(map(read, items))
 
