@@ -101,6 +101,15 @@ class SourceSpec(PluginSpec, title="Source"):
     access: AccessSpec | None = Field(default=None, title="Access")
     """Who may see its documents; without it, everybody."""
 
+    @field_validator("access", mode="before", json_schema_input_type=AccessSpec)
+    @classmethod
+    def _access_says_something(cls, value: Any) -> Any:
+        # Who writes `access:` means that not everybody sees everything.
+        if value is None:
+            msg = "is empty; write access: {} for what the source says of each document, or leave it out: for everybody"
+            raise ValueError(msg)
+        return value
+
     @field_validator("encoding")
     @classmethod
     def _encoding_is_known(cls, name: str) -> str:
