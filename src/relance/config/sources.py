@@ -98,7 +98,7 @@ class SourceSpec(PluginSpec, title="Source"):
     """Encoding of text files without a byte-order mark; empty means: detect."""
     rows: RowsSpec | None = Field(default=None, title="Rows")
     """Read each row of a table as a document. Without it, tables are read as one document each."""
-    access: AccessSpec | None = Field(default=None, title="Access")
+    access: AccessSpec | None = Field(default=None, title="Access", exclude_if=lambda value: value is None)
     """Who may see its documents; without it, everybody."""
 
     @field_validator("access", mode="before", json_schema_input_type=AccessSpec)
