@@ -73,7 +73,8 @@ class Item:
 
     Attributes:
         uri: unique in the index; for files the path relative to the spec file, for a row `path#id`.
-        version: changes whenever the content may have changed (files: mtime and size; rows: content hash).
+        version: changes whenever the content, or who may see it, may have changed (files: mtime and size; rows: content
+            hash).
         media_type: what the parser registry goes by, e.g. `text/markdown`.
         size: bytes, 0 where unknown.
         source: position of the source in the spec.
