@@ -3,8 +3,8 @@
     uv run --group dev python benchmarks/access.py [--rows 100000] [--dimension 256] [--queries 40]
 
 The tables are those of `benchmarks/search.py`, with permissions: of 1,000 groups each chunk is for one to three, and
-the reader is in ten, so that this reader sees some 2 % of them. Factors are medians over pairs of searches, one after the
-other; those of CPU time hold on a busy machine, too.
+the reader is in ten, so that this reader sees some 2 % of them. Factors are medians over pairs of searches, one after
+the other; those of CPU time hold on a busy machine, too.
 
 restricted   every chunk has principals, and they are indexed (LABEL_LIST), as a run leaves them.
 not indexed  the same table without that index.

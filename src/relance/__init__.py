@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from relance.store.run_summary import RunSummary
     from relance.store.status import Status
 
-__all__ = ["OWNER", "AccountError", "ApprovalNeededError", "BudgetError", "CacheSpace", "ConfigurationError",
+__all__ = ["AccountError", "ApprovalNeededError", "BudgetError", "CacheSpace", "ConfigurationError",  # noqa: RUF022
            "Explanation", "FailureRow", "FilterError", "Hit", "Hits", "Index", "IndexBusyError", "IndexSpec",
-           "InputError", "Maintained", "MediaHit", "MissingExtraError", "Mode", "Plan", "Preview", "Progress",
+           "InputError", "Maintained", "MediaHit", "MissingExtraError", "Mode", "OWNER", "Plan", "Preview", "Progress",
            "RelanceError", "Report", "RetryableError", "Rollback", "RunHandle", "RunSummary", "SpecError", "Status",
            "StoppedError", "StoreError", "__version__", "load_spec"]  # fmt: skip
 

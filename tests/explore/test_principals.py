@@ -111,7 +111,7 @@ def addresses(index: Index) -> list[str]:
     for route in app.routes:
         if isinstance(route, Mount):
             continue  # the style, which is the same for everybody
-        path = route.path  # ty: ignore[unresolved-attribute]
+        path = route.path  # ty: ignore[missing-attribute]
         for parameter, values in {"{doc_id}": [document_id(uri) for uri in HIDDEN], "{run_id}": runs}.items():
             if parameter in path:
                 found += [path.replace(parameter, value) for value in values]
@@ -120,7 +120,7 @@ def addresses(index: Index) -> list[str]:
                 path,
                 *(f"{path}?{name}={quote(uri, safe='')}" for uri in HIDDEN for name in ("uri", "like", "find")),
             ]
-    assert any("{" in route.path for route in app.routes)  # ty: ignore[unresolved-attribute]
+    assert any("{" in route.path for route in app.routes)  # ty: ignore[missing-attribute]
     return [each for each in found if "{" not in each]
 
 

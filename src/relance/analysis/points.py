@@ -58,7 +58,7 @@ def selection(index: Tables, level: Level, *, filter: str | None = None, where: 
         return None
     table = index.visible(media=level == "media")
     refuse_sql(table, where)
-    return Checked(conditions.condition(table.schema, filter=asked, where=where) or "true")
+    return Checked(conditions.condition(table.schema, filter=asked, where=where) if asked else where)
 
 
 def read_points(index: Tables, *, level: Level = "documents", sample: int | None = None, where: str | None = None,
