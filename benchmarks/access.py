@@ -45,9 +45,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=40)
     arguments = parser.parse_args()
     reader = [f"group:{number}" for number in range(OF_READER)]
-    print(
-        "| table | search | sees | p50, × owner | CPU, × owner | first search of a version, ms more |\n|" + "---|" * 6
-    )
+    print("| table | search | sees | p50, × owner | CPU, × owner |\n|" + "---|" * 5)
     for case in ("restricted", "not indexed", "mixed", "open"):
         with tempfile.TemporaryDirectory(prefix="relance-access-") as folder, contextlib.ExitStack() as exits:
             index = Index(searching.declared(Path(folder), arguments.dimension))
