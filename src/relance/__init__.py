@@ -31,15 +31,16 @@ if TYPE_CHECKING:
     from relance.store.cache_spaces import CacheSpace
     from relance.store.failures import FailureRow
     from relance.store.maintain import Maintained
+    from relance.store.principals import OWNER
     from relance.store.rollback import Rollback
     from relance.store.run_summary import RunSummary
     from relance.store.status import Status
 
-__all__ = ["AccountError", "ApprovalNeededError", "BudgetError", "CacheSpace", "ConfigurationError", "Explanation",
-           "FailureRow", "FilterError", "Hit", "Hits", "Index", "IndexBusyError", "IndexSpec", "InputError",
-           "Maintained", "MediaHit", "MissingExtraError", "Mode", "Plan", "Preview", "Progress", "RelanceError",
-           "Report", "RetryableError", "Rollback", "RunHandle", "RunSummary", "SpecError", "Status", "StoppedError",
-           "StoreError", "__version__", "load_spec"]  # fmt: skip
+__all__ = ["AccountError", "ApprovalNeededError", "BudgetError", "CacheSpace", "ConfigurationError",  # noqa: RUF022
+           "Explanation", "FailureRow", "FilterError", "Hit", "Hits", "Index", "IndexBusyError", "IndexSpec",
+           "InputError", "Maintained", "MediaHit", "MissingExtraError", "Mode", "OWNER", "Plan", "Preview", "Progress",
+           "RelanceError", "Report", "RetryableError", "Rollback", "RunHandle", "RunSummary", "SpecError", "Status",
+           "StoppedError", "StoreError", "__version__", "load_spec"]  # fmt: skip
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ _HOMES = {
     "Maintained": "store.maintain",
     "MediaHit": "search.media",
     "Mode": "search",
+    "OWNER": "store.principals",
     "Plan": "pipeline.plan",
     "Preview": "pipeline.approval",
     "Progress": "pipeline.run_handle",

@@ -73,7 +73,8 @@ class Item:
 
     Attributes:
         uri: unique in the index; for files the path relative to the spec file, for a row `path#id`.
-        version: changes whenever the content may have changed (files: mtime and size; rows: content hash).
+        version: changes whenever the content, or who may see it, may have changed (files: mtime and size; rows: content
+            hash).
         media_type: what the parser registry goes by, e.g. `text/markdown`.
         size: bytes, 0 where unknown.
         source: position of the source in the spec.
@@ -174,7 +175,8 @@ class Content:
 
     Attributes:
         content_hash: of the data, unless a better one is given.
-        metadata: what the source knows of it beside its bytes, as JSON values, e.g. `mtime`.
+        metadata: what the source knows of it beside its bytes, as JSON values, e.g. `mtime`; who may see it under
+            `principals`, where the source knows that.
     """
 
     item: Item
@@ -198,6 +200,7 @@ class Document:
         warnings: what of it is not in the text, or is a guess: one sentence each, such as
             `pages 2 and 3 are pictures without text`.
         first_line: line of its file at which `text` begins, from 1, where that is the file's own text; else 0.
+        access: who may see it; None: everybody.
     """
 
     uri: str
@@ -210,6 +213,7 @@ class Document:
     pages: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
     first_line: int = 0
+    access: tuple[str, ...] | None = None
 
     @property
     def id(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -27,11 +28,13 @@ from relance.search.searcher import Question, Searcher
 from relance.store import open_store
 from relance.store.cache_spaces import CacheSpace, describe, prune
 from relance.store.index_tables import IndexTables, part_name
+from relance.store.principals import Principals, Reader
 from relance.store.rollback import Rollback, roll_back
 from relance.store.run_summary import RunSummary
 from relance.store.runs import Runs
 from relance.store.serving import ServingTables
 from relance.store.status import Status, describe_index
+from relance.store.visible_table import seen_by
 
 if TYPE_CHECKING:
     from lancedb.table import Table
@@ -58,7 +61,7 @@ class Index:
     def __init__(self, spec: IndexSpec | str | Path, *, sources: Mapping[str, Any] | None = None,
                  parsers: Mapping[str, Any] | None = None, chunkers: Mapping[str, Any] | None = None,
                  providers: Mapping[str, Any] | None = None,
-                 rerankers: Mapping[str, Any] | None = None) -> None:  # fmt: skip
+                 rerankers: Mapping[str, Any] | None = None, principals: Principals = None) -> None:  # fmt: skip
         """Open a declared index.
 
         Args:
@@ -69,7 +72,9 @@ class Index:
             chunkers: likewise.
             providers: likewise; an instance is closed after each run or search, and has to open again by itself.
             rerankers: likewise.
+            principals: who reads, for all methods that find something and all analyses; see `for_principals`.
         """
+        self._reader, self._principals = Reader.of(principals), principals
         plugins = Plugins.of({"sources": sources, "parsers": parsers, "chunkers": chunkers, "providers": providers,
                               "rerankers": rerankers})  # fmt: skip
         if not isinstance(spec, IndexSpec):
@@ -78,6 +83,25 @@ class Index:
         self._store = open_store(self.spec)
         self._serving = ServingTables(self.spec, self._store)
         self._searcher = Searcher(self.spec, self._store, self._serving)
+
+    @property
+    def principals(self) -> Principals:
+        """Who reads: principals, `relance.OWNER`, or None for nobody in particular."""
+        return self._principals
+
+    def for_principals(self, principals: Principals) -> Self:
+        """Return the same index, read by somebody else; it shares open tables and models with this one.
+
+        Args:
+            principals: all names that a person goes by (`["ada", "group:staff"]`), compared letter by letter with those
+                of each document. None: nobody in particular, who sees what is for everybody. `relance.OWNER`: who runs
+                the index, and sees everything.
+
+        Raises InputError for what cannot be principals.
+        """
+        other = copy.copy(self)
+        other._reader, other._principals = Reader.of(principals), principals  # noqa: SLF001  # of its own kind
+        return other
 
     def plan(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> Plan:
         """Tell what `ingest` would do and cost; writes nothing. Raises StoppedError if `handle` stops it."""
@@ -141,7 +165,8 @@ class Index:
     def search(self, query: str = "", *, k: int = 10, mode: Mode = "hybrid",  # noqa: PLR0913  # what can be asked
                where: str | None = None, filter: str | None = None,  # noqa: A002  # its name on the command line
                like: str = "", offset: int = 0, group: bool = False,
-               rerank: str | None = None, instruct: str | None = None, explain: bool = False) -> Hits[Hit]:  # fmt: skip
+               rerank: str | None = None, instruct: str | None = None, explain: bool = False,
+               principals: Principals = None) -> Hits[Hit]:  # fmt: skip
         """Find the best chunks.
 
         The vector of a question that was asked before is not made again; `with index:` keeps open what makes others.
@@ -150,7 +175,7 @@ class Index:
             query: in words.
             k: hits on a page.
             mode: dense, full-text, sparse, or hybrid: all of these the index has.
-            where: SQL condition on the columns of `table()`.
+            where: SQL condition on the columns of `table()`; for who sees all documents.
             filter: condition that may come from anybody, e.g. `year >= 2020 and uri ~ "docs/*"`; see docs/search.md.
             like: uri of a document, instead of a query: others like it.
             offset: hits on the pages before.
@@ -158,18 +183,20 @@ class Index:
             rerank: `provider/model` that sorts the best hits once more, or `none`; by default as the spec says.
             instruct: what the query is for: a sentence, or the name of one in `relance.search.PRESETS`.
             explain: say what was done, in `explanation` and in each hit's `explained`.
+            principals: who asks, by all names, or `relance.OWNER`; by default who the index is opened for. Documents
+                that are not for them are not there, whatever is asked (docs/access.md).
 
         Raises InputError (FilterError for a condition) or ConfigurationError.
         """
         question = Question(query=query, like=like, k=k, offset=offset, mode=mode, where=where, filter=filter,
                             instruct=instruct)  # fmt: skip
-        return self._searcher.texts(question, group=group, rerank=rerank, explain=explain)
+        return self._searcher.texts(question, self._as(principals), group=group, rerank=rerank, explain=explain)
 
     def search_media(self, query: str = "", *, image: str | Path = "", k: int = 10,  # noqa: PLR0913
                      mode: Mode = "hybrid", where: str | None = None,
                      filter: str | None = None, like: str = "", offset: int = 0,  # noqa: A002
                      rerank: str | None = None, instruct: str | None = None, floor: float | None = None,
-                     explain: bool = False) -> Hits[MediaHit]:  # fmt: skip
+                     explain: bool = False, principals: Principals = None) -> Hits[MediaHit]:  # fmt: skip
         """Find the best images and videos by words, by a picture (a file or an address), or by one of the index.
 
         The arguments are those of `search`; a reranker has to see pictures, and `like` may be an address of the index.
@@ -178,14 +205,15 @@ class Index:
         """
         question = Question(query=query, like=like, image=str(image), k=k, offset=offset, mode=mode, where=where,
                             filter=filter, instruct=instruct, floor=floor)  # fmt: skip
-        return self._searcher.media(question, rerank=rerank, explain=explain)
+        return self._searcher.media(question, self._as(principals), rerank=rerank, explain=explain)
 
     def search_both(self, query: str = "", *, image: str | Path = "", k: int = 10,  # noqa: PLR0913
                     mode: Mode = "hybrid", where: str | None = None,
                     filter: str | None = None, like: str = "", offset: int = 0,  # noqa: A002
                     group: bool = False, rerank: str | None = None, instruct: str | None = None,
                     floor: float | None = None,
-                    explain: bool = False) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
+                    explain: bool = False,
+                    principals: Principals = None) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
         """Find the best chunks and the best images and videos; what is like a picture is looked for among pictures.
 
         A condition may name columns that only one of the two tables has: the other has no hits then. The arguments are
@@ -194,15 +222,22 @@ class Index:
         """
         question = Question(query=query, like=like, image=str(image), k=k, offset=offset, mode=mode, where=where,
                             filter=filter, instruct=instruct, floor=floor)  # fmt: skip
-        return self._searcher.both(question, group=group, rerank=rerank, explain=explain)
+        return self._searcher.both(question, self._as(principals), group=group, rerank=rerank, explain=explain)
 
     # The same for async callers, with the same arguments.
     asearch, asearch_media, asearch_both = awaitable(search), awaitable(search_media), awaitable(search_both)
 
+    def visible(self, *, media: bool = False) -> Any:
+        """Open the table as `table(pinned=True)`, with what its reader may see: it can be searched and counted."""
+        table = self.table(media=media, pinned=True)
+        table.checkout(table.version)
+        return seen_by(table, self._reader)
+
     def table(self, *, media: bool = False, pinned: bool = False) -> Table:
         """Open the LanceDB table that serves the index now, or the one with its media, at its newest version.
 
-        With `pinned` it is read-only and stays at the version that searches see, which a whole run left.
+        It has all rows, whoever the index is opened for: it is for the owner. With `pinned` it is read-only and stays
+        at the version that searches see, which a whole run left.
         """
         version = self._serving.newest(media=media)
         table = self._store.db.open_table(version.name)
@@ -210,6 +245,10 @@ class Index:
             with contextlib.suppress(ValueError):  # pruned a moment ago: then the newest is whole
                 table.checkout(version.version)
         return table
+
+    def _as(self, principals: Principals) -> Reader:
+        """Take who asks, or who the index is opened for."""
+        return self._reader if principals is None else Reader.of(principals)
 
     def status(self) -> Status:
         """Describe the index as it is now."""

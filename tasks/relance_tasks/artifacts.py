@@ -15,7 +15,17 @@ from relance.pipeline.report import Report
 from relance.sources import Source, open_sources
 from relance.store.failures import Failure
 
-__all__ = ["escape", "failures_markdown", "key_of", "plan_markdown", "report_markdown", "show_values", "told", "why"]
+__all__ = [
+    "escape",
+    "failures_markdown",
+    "is_for_everybody",
+    "key_of",
+    "plan_markdown",
+    "report_markdown",
+    "show_values",
+    "told",
+    "why",
+]
 
 _LISTED = 200  # an artifact is shown whole, and `relance failures` has the rest
 
@@ -35,9 +45,13 @@ def told(report: Report) -> str:
     )
 
 
-def why(report: Report) -> str:
-    """Say in one line of a log why documents failed: the most frequent reasons."""
-    reasons = Counter(failure.reason for failure in report.failures).most_common(3)
+def why(report: Report, spec: IndexSpec) -> str:
+    """Say in one line of a log why documents failed: the most frequent reasons of documents that are for everybody."""
+    sources = open_sources(spec)
+    told = [failure for failure in report.failures if is_for_everybody(failure.uri, sources)]
+    if not told:
+        return f"{report.failed:,} documents failed: `relance failures` says why"
+    reasons = Counter(failure.reason for failure in told).most_common(3)
     listed = "; ".join(f"{reason} ({count:,})" for reason, count in reasons)
     return f"{report.failed:,} documents failed: {listed}"
 
@@ -93,13 +107,28 @@ def _left_out(counts: Report | Plan) -> dict[str, str]:
 
 
 def failures_markdown(failures: list[Failure], spec: IndexSpec) -> str:
-    """List failed documents with reasons, linked where they have a public address."""
+    """List failed documents with reasons, linked where they have a public address.
+
+    Those of sources with `access` are counted: whoever may see the Prefect UI need not know that they exist.
+    """
     lines = ["| document | stage | reason |", "|---|---|---|"]
     sources = open_sources(spec)
-    lines += [f"| {_link(each.uri, sources)} | {each.stage} | {escape(each.reason)} |" for each in failures[:_LISTED]]
-    if len(failures) > _LISTED:
-        lines.append(f"\n… and {len(failures) - _LISTED:,} more: `relance failures`")
+    named = [each for each in failures if is_for_everybody(each.uri, sources)]
+    lines += [f"| {_link(each.uri, sources)} | {each.stage} | {escape(each.reason)} |" for each in named[:_LISTED]]
+    if len(named) > _LISTED:
+        lines.append(f"\n… and {len(named) - _LISTED:,} more: `relance failures`")
+    if unnamed := len(failures) - len(named):
+        lines.append(f"\n{unnamed:,} of sources with `access` are not named here: `relance failures`")
     return "\n".join(lines)
+
+
+def is_for_everybody(uri: str, sources: list[Source]) -> bool:
+    """Whether a document is certainly of a source without `access`."""
+    if all(source.spec.access is None for source in sources):
+        return True
+    own = [source for source in sources
+           if source.location(uri) is not None or source.location(uri.partition("#")[0]) is not None]  # fmt: skip
+    return bool(own) and all(source.spec.access is None for source in own)
 
 
 async def show_values(kind: str, index: str, values: dict[str, Any], description: str) -> None:

@@ -31,7 +31,7 @@ def show_report(report: Report, spec: IndexSpec) -> None:
             continue
         run_log().info("%s", told(part))
         if part.failures:
-            run_log().warning("%s: %s", part.title, why(part))
+            run_log().warning("%s: %s", part.title, why(part, spec))
         create_markdown_artifact(report_markdown(part), key=key_of("ingest", part.title), description=told(part))
         if part.failures or part.warnings:
             listed = failures_markdown([*part.failures, *part.warnings], spec)

@@ -291,16 +291,18 @@ def test_a_spec_made_in_python_takes_them_as_well(declared: Path) -> None:
 
 
 def test_another_version_of_a_chunker_splits_again(declared: Path) -> None:
-    provider = {"providers": {"given": Length(LengthSpec(model="given/short"))}}
+    provider: dict[str, Any] = {"providers": {"given": Length(LengthSpec(model="given/short"))}}
     assert Index(declared, **GIVEN | provider).ingest().added == 1
     newer = type("Newer", (Halves,), {"version": "2"})
-    report = Index(declared, **GIVEN | provider | {"chunkers": {"mine": newer}}).ingest()
+    newest: dict[str, Any] = GIVEN | provider | {"chunkers": {"mine": newer}}
+    report = Index(declared, **newest).ingest()
     assert (report.changed, report.embedded) == (1, 0)
 
 
 def test_what_a_chunker_did_not_foresee_is_a_failure_of_one_document(declared: Path) -> None:
     (declared.parent / "docs" / "b.md").write_text("oh!", encoding="utf-8")
-    index = Index(declared, **GIVEN | {"providers": {"given": Length(LengthSpec(model="given/short"))}})
+    given: dict[str, Any] = GIVEN | {"providers": {"given": Length(LengthSpec(model="given/short"))}}
+    index = Index(declared, **given)
     report = index.ingest()
     assert (report.added, report.failed) == (1, 1)
     assert "cannot be split (ZeroDivisionError: nobody thought of this)" in index.failures()[0].reason

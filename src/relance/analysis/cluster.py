@@ -15,6 +15,7 @@ from relance.analysis.points import Level, Points, count_points, read_points, se
 from relance.analysis.projection import Layout, Projection, Space, needs_sklearn
 from relance.analysis.results import read_results, write_results
 from relance.errors import InputError
+from relance.store.visible_table import Checked
 
 if TYPE_CHECKING:
     from relance.index import Index
@@ -156,7 +157,8 @@ def cluster(index: Index, *, level: Level = "documents", method: Method = "kmean
 
 def cluster_again(index: Index, last: Clusters) -> Clusters:
     """Cluster an index as it was asked to be before, and lay it out on a map even if it was not."""
-    return cluster(index, level=last.level, method=last.method, k=last.k, where=last.where, sample=last.sample,
+    where = last.where and Checked(last.where)  # it was looked at when it was asked for
+    return cluster(index, level=last.level, method=last.method, k=last.k, where=where, sample=last.sample,
                    seed=last.seed, projection=last.projection or "tsne")  # fmt: skip
 
 

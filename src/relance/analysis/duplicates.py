@@ -123,7 +123,7 @@ def find_duplicates(index: Index, *, level: Level = "documents", filter: str | N
         raise InputError(msg)
     where = selection(index, level, filter=filter, where=where)
     overlap = 0.0 if level == "media" else overlap
-    table = index.table(media=level == "media", pinned=True)
+    table = index.visible(media=level == "media")
     expected, dimension = count_points(index, level=level, where=where), table.schema.field("vector").type.list_size
     with tempfile.TemporaryFile(prefix="relance-") as file:
         vectors = np.memmap(file, np.float32, "w+", shape=(max(expected, 1), dimension))

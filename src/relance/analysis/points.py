@@ -15,6 +15,7 @@ from relance.search.filters import FilterError
 from relance.search.filters.literals import quoted
 from relance.store import points
 from relance.store.points import ID, Level, Points, read_batches, unit
+from relance.store.visible_table import Checked, refuse_sql
 
 __all__ = ["Described", "Level", "Points", "count_points", "describe_points", "read_points", "selection",
            "stream_points", "unit"]  # fmt: skip
@@ -26,8 +27,8 @@ _NAMED = 5  # unknown uris that are told, each with what it may have meant
 class Tables(Protocol):
     """What has the tables of an index: an `Index`, or anything else that opens them."""
 
-    def table(self, *, media: bool = False, pinned: bool = False) -> Any:
-        """Open the LanceDB table of the texts, or of the media; with `pinned` as searches see it."""
+    def visible(self, *, media: bool = False) -> Any:
+        """Open the table of the texts, or of the media, as searches see it, with what the reader may see."""
         ...
 
 
@@ -52,9 +53,12 @@ class Described:
 
 def selection(index: Tables, level: Level, *, filter: str | None = None, where: str | None = None) -> str | None:  # noqa: A002  # its name everywhere
     """Put a filter (docs/search.md) and an SQL condition together to the `where` of an analysis; None of neither."""
-    if not (filter and filter.strip()):
-        return where
-    return conditions.condition(index.table(media=level == "media").schema, filter=filter, where=where)
+    asked = filter if filter and filter.strip() else None
+    if not asked and not where:
+        return None
+    table = index.visible(media=level == "media")
+    refuse_sql(table, where)
+    return Checked(conditions.condition(table.schema, filter=asked, where=where) if asked else where)
 
 
 def read_points(index: Tables, *, level: Level = "documents", sample: int | None = None, where: str | None = None,
@@ -88,7 +92,7 @@ def describe_points(index: Tables, level: Level, ids: Sequence[str]) -> dict[str
     """Fetch title, text and metadata of points, by id; of a document its first chunk's."""
     from relance.store.schemas import in_lists
 
-    table = index.table(media=level == "media", pinned=True)
+    table = index.visible(media=level == "media")
     columns = ["uri", "title", "text", "heading_path", "media_type", "metadata", "seq", "active"]
     columns += [ID[level]] + (["url"] if level == "media" else [])
     found: dict[str, tuple[int, Described]] = {}
@@ -103,7 +107,8 @@ def describe_points(index: Tables, level: Level, ids: Sequence[str]) -> dict[str
 @contextmanager
 def _dense_table(index: Tables, level: Level, where: str | None) -> Generator[Any]:
     """Open a table that has dense vectors; an error of the block is the condition's, if there is one."""
-    table = index.table(media=level == "media", pinned=True)
+    table = index.visible(media=level == "media")
+    refuse_sql(table, where)
     if "vector" not in table.schema.names:
         name = table.name.partition("__")[0]
         msg = f"index {name!r} has sparse vectors only; set embedding.output_type to dense or dense&sparse"

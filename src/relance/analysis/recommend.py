@@ -25,6 +25,7 @@ from relance.analysis.texts import embed_texts
 from relance.errors import ConfigurationError, InputError
 from relance.search.condition import condition
 from relance.search.similar import except_like, has_document, meant
+from relance.store.visible_table import Checked, refuse_sql
 
 if TYPE_CHECKING:
     from relance.analysis.points import Level
@@ -119,7 +120,8 @@ def recommend(index: Index, history: Sequence[Liked], *, k: int = 10, level: Lev
     Raises InputError where nothing liked is in the index, and FilterError where a condition is not understood.
     """
     _check(k, level, diversity, half_life_days)
-    table = index.table(media=level == "media", pinned=True)
+    table = index.visible(media=level == "media")
+    refuse_sql(table, where)
     seen = list(dict.fromkeys(entry.uri for entry in history if entry.uri))
     limits = condition(table.schema, filter=filter, where=where, others=except_like(table, *seen))
     liked, unknown = _known(index, history, seen, level)
@@ -207,7 +209,7 @@ def _known(index: Index, history: Sequence[Liked], uris: Sequence[str],
 
     vectors: dict[str, NDArray[np.float32]] = {}
     for some in in_lists("uri", uris):
-        points = read_points(index, level=level, where=some.to_sql())
+        points = read_points(index, level=level, where=Checked(some.to_sql()))
         vectors.update(zip(points.uris, points.vectors, strict=True))
     unknown = [uri for uri in uris if uri not in vectors]
     texts = list(dict.fromkeys(entry.text for entry in history if not entry.uri))
@@ -221,11 +223,9 @@ def _hints(index: Index, unknown: list[str], level: Level) -> dict[str, str]:
     if not unknown:
         return {}
     media = level == "media"
-    hints = {
-        uri: f"did you mean {close!r}?" for uri, close in meant(unknown, index.table(media=media, pinned=True)).items()
-    }
+    hints = {uri: f"did you mean {close!r}?" for uri, close in meant(unknown, index.visible(media=media)).items()}
     with contextlib.suppress(ConfigurationError):  # there may be no other table
-        other = index.table(media=not media, pinned=True)
+        other = index.visible(media=not media)
         what = "it is a text; use level documents" if media else "it is an image or a video; use level media"
         hints |= {uri: what for uri in unknown if has_document(other, uri)}
     return hints

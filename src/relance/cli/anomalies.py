@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.text import Text
 
-from relance.cli.options import DONE, AsJson, Level, Spec, without_effect
+from relance.cli.options import DONE, As, AsJson, AsOwner, Level, Spec, index_as, without_effect
 from relance.cli.terminal import Terminal
 
 __all__ = ["anomalies"]
@@ -30,6 +30,8 @@ def anomalies(  # noqa: PLR0913  # options
     filter: str | None = None,  # noqa: A002  # its name on the command line
     where: str | None = None,
     limit: int | None = None,
+    principals: As = None,
+    as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
     """Find documents that are far from what is normal, the strangest first, with the normal ones they are nearest to.
@@ -64,12 +66,11 @@ def anomalies(  # noqa: PLR0913  # options
     """
     from relance.analysis.anomalies import check_texts, find_anomalies
     from relance.errors import InputError
-    from relance.index import Index
 
     if text:
         idle = {"--filter": filter, "--where": where, "--limit": limit}
         without_effect(idle, "with --text, because nothing of the index is looked at")
-    index, terminal = Index(spec), Terminal(as_json=json)
+    index, terminal = index_as(spec, principals, owner=as_owner), Terminal(as_json=json)
     asked: dict[str, Any] = {"method": method, "neighbours": neighbours, "tolerance": tolerance, "sample": sample}
     if text:
         if reference:
@@ -79,7 +80,7 @@ def anomalies(  # noqa: PLR0913  # options
         checked = [each.as_dict() for each in check_texts(index, text, level=level, **asked)]
         terminal.json(checked) if json else _show(terminal, checked)
         return DONE
-    other = Index(reference) if reference else None
+    other = index_as(Path(reference), principals, owner=as_owner) if reference else None
     done = find_anomalies(index, level=level, filter=filter, where=where, reference=other,
                           reference_filter=reference_filter, reference_where=reference_where,
                           limit=20 if limit is None else limit, **asked).as_dict()  # fmt: skip

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from relance.cli.options import DONE, AsJson, Level, Spec, without_effect
+from relance.cli.options import DONE, As, AsJson, AsOwner, Level, Spec, index_as, without_effect
 from relance.cli.terminal import Terminal
 
 __all__ = ["classify"]
@@ -32,6 +32,8 @@ def classify(  # noqa: PLR0913  # options
     target: float | None = None,
     column: str = "",
     wait: float = 0.0,
+    principals: As = None,
+    as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
     """Label documents, or texts, with classes you name; no training needed.
@@ -66,7 +68,6 @@ def classify(  # noqa: PLR0913  # options
     from relance.analysis.calibration import calibrate, read_labelled
     from relance.analysis.classify import classify, classify_texts
     from relance.analysis.labels import Label, read_labels
-    from relance.index import Index
 
     chosen = {"--filter": filter, "--where": where, "--column": column, "--wait": wait}
     if text:
@@ -75,7 +76,7 @@ def classify(  # noqa: PLR0913  # options
         without_effect({"--wait": wait}, "without --column")
     if not labelled:
         without_effect({"--target": target}, "without --labelled")
-    terminal, index = Terminal(as_json=json), Index(spec)
+    terminal, index = Terminal(as_json=json), index_as(spec, principals, owner=as_owner)
     classes = read_labels(labels) if labels else []
     classes += [Label(name, description) for name, _, description in (each.partition("=") for each in label or ())]
     found: dict[str, Any] = {}

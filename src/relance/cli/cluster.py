@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from relance.cli.options import DONE, AsJson, Level, Spec
+from relance.cli.options import DONE, As, AsJson, AsOwner, Level, Spec, index_as
 from relance.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def cluster(  # noqa: PLR0913  # the options of a command
     seed: int = 0,
     html: Path | None = None,
     png: Path | None = None,
+    principals: As = None,
+    as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
     """Find which documents belong together, and name what sets each group apart.
@@ -64,9 +66,8 @@ def cluster(  # noqa: PLR0913  # the options of a command
         Draw the map into a picture.
     """
     from relance.analysis.cluster import cluster
-    from relance.index import Index
 
-    terminal, index = Terminal(as_json=json), Index(spec)
+    terminal, index = Terminal(as_json=json), index_as(spec, principals, owner=as_owner)
     laid_out = None if projection == "none" else projection
     if laid_out is None and (html or png):
         from relance.errors import InputError

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rich.markup import escape
 
-from relance.cli.options import DONE, AsJson, Level, Spec
+from relance.cli.options import DONE, As, AsJson, AsOwner, Level, Spec, index_as
 from relance.cli.terminal import Terminal
 
 __all__ = ["duplicates"]
 
 
-def duplicates(
+def duplicates(  # noqa: PLR0913  # options
     spec: Spec,
     *,
     similarity: float = 0.95,
@@ -19,6 +19,8 @@ def duplicates(
     filter: str | None = None,  # noqa: A002  # its name on the command line
     where: str | None = None,
     limit: int = 20,
+    principals: As = None,
+    as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
     """Group documents that say the same, in the same words or nearly.
@@ -39,9 +41,8 @@ def duplicates(
         Groups to show.
     """
     from relance.analysis.duplicates import find_duplicates
-    from relance.index import Index
 
-    terminal, index = Terminal(as_json=json), Index(spec)
+    terminal, index = Terminal(as_json=json), index_as(spec, principals, owner=as_owner)
     done = find_duplicates(index, level=level, filter=filter, where=where, similarity=similarity,
                            overlap=overlap).as_dict()  # fmt: skip
     if json:

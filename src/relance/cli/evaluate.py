@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from relance.cli.options import DONE, AsJson
+from relance.cli.options import DONE, As, AsJson, AsOwner, index_as
 from relance.cli.terminal import Terminal
 from relance.errors import ConfigurationError
 
@@ -95,7 +96,7 @@ class Output:
     json: AsJson = False
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  # options
     *specs: Annotated[Path, Parameter(help="Index files, or folders with an index.yaml, to compare.")],
     dataset: Path,
     split: str = "test",
@@ -104,6 +105,8 @@ def evaluate(
     against: Against = Against(),
     dimensions: str = "",
     built: Built = Built(),
+    principals: As = None,
+    as_owner: AsOwner = False,
     output: Output = Output(),
 ) -> int:
     """Ask questions with known answers and tell how well they are found; compare indexes, models and modes.
@@ -133,7 +136,7 @@ def evaluate(
     files.check()
     queries, qrels = read_dataset(dataset, split=split)
     with contextlib.ExitStack() as exits:
-        opened = list(_indexes(specs, built, dataset, exits))
+        opened = list(_indexes(specs, built, dataset, exits, partial(index_as, principals=principals, owner=as_owner)))
         _build([index for index, tried in opened if built.ingest or tried], terminal)
         indexes = [index for index, _ in opened]
         _check_built(indexes)
@@ -191,7 +194,8 @@ def _lengths(given: str) -> list[int]:
 
 
 def _indexes(specs: Sequence[Path], built: Built, dataset: Path,
-             exits: contextlib.ExitStack) -> Iterator[tuple[Index, bool]]:  # fmt: skip
+             exits: contextlib.ExitStack,
+             open_index: Callable[[Path], Index]) -> Iterator[tuple[Index, bool]]:  # fmt: skip
     """Open what is compared; returns with each index whether it is one over the dataset's corpus."""
     from relance.evaluation.ephemeral_index import over_corpus, spec_for, thrown_away
     from relance.index import Index
@@ -202,7 +206,7 @@ def _indexes(specs: Sequence[Path], built: Built, dataset: Path,
     if (built.model or built.corpus) and not built.keep:
         store = exits.enter_context(thrown_away())
     for spec in specs:
-        index = Index(spec)
+        index = open_index(spec)
         yield (Index(over_corpus(index.spec, dataset, store)), True) if built.corpus else (index, False)
     for name in dict.fromkeys(built.model):
         budget = 1.0 if built.max_cost_usd is None else built.max_cost_usd

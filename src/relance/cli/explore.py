@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from relance.cli.options import DONE, AsJson, Port, Spec
+from relance.cli.options import DONE, As, AsJson, AsOwner, Port, Spec, index_as
 from relance.cli.terminal import Terminal
 
 __all__ = ["explore"]
@@ -18,6 +18,8 @@ def explore(
     *,
     port: Port = 8780,
     open_browser: Annotated[bool, Parameter(name="--open", negative="")] = False,
+    principals: As = None,
+    as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
     """Show the index in a browser: search, documents, pictures, the map, failures and runs.
@@ -31,7 +33,6 @@ def explore(
         Open the page in the browser.
     """
     from relance.explore import ExploreConfig, serve
-    from relance.index import Index
 
     terminal = Terminal(as_json=json)
 
@@ -47,5 +48,5 @@ def explore(
 
             webbrowser.open(address)
 
-    serve(Index(spec), ExploreConfig(port=port), ready=ready)
+    serve(index_as(spec, principals, owner=as_owner), ExploreConfig(port=port), ready=ready)
     return DONE

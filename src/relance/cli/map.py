@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relance.cli.cluster import draw
-from relance.cli.options import DONE, AsJson, Spec
+from relance.cli.options import DONE, As, AsJson, AsOwner, Spec, index_as
 from relance.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["map"]
 
 
-def map(spec: Spec, *, html: Path | None = None, png: Path | None = None, json: AsJson = False) -> int:  # noqa: A001
+def map(  # noqa: A001
+    spec: Spec, *, html: Path | None = None, png: Path | None = None, principals: As = None,
+    as_owner: AsOwner = False, json: AsJson = False,
+) -> int:  # fmt: skip
     """Draw a map of the index: what is alike lies together, and the clusters have names.
 
     It shows what the last `relance cluster` found. Where the index has changed since, it is clustered again in the same
@@ -29,9 +32,8 @@ def map(spec: Spec, *, html: Path | None = None, png: Path | None = None, json: 
         A picture.
     """
     from relance.analysis.cluster import cluster, cluster_again, read_clusters
-    from relance.index import Index
 
-    terminal, index = Terminal(as_json=json), Index(spec)
+    terminal, index = Terminal(as_json=json), index_as(spec, principals, owner=as_owner)
     last = read_clusters(index)
     if last is None:
         found = cluster(index)

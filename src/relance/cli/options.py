@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
-__all__ = ["DONE", "FAILED", "USAGE", "WITH_FAILURES", "AsJson", "Host", "Level", "Port", "SearchMode", "Spec", "Specs",
-           "without_effect"]  # fmt: skip
+if TYPE_CHECKING:
+    from relance.index import Index
+
+__all__ = ["DONE", "FAILED", "USAGE", "WITH_FAILURES", "As", "AsJson", "AsOwner", "Host", "Level",
+           "Port", "SearchMode", "Spec", "Specs", "index_as", "without_effect"]  # fmt: skip
 
 DONE, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
 
@@ -19,6 +22,13 @@ Specs = Annotated[list[Path], Parameter(help="Index files, or folders with an in
 Level = Literal["documents", "chunks", "media"]
 Host = Annotated[str, Parameter(help="Address to listen on.")]
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535), help="Port to listen on; 0 takes a free one.")]
+As = Annotated[
+    list[str] | None,
+    Parameter(name="--as", negative="", help="Read as this principal: what is not for it is not there. Repeatable."),
+]
+AsOwner = Annotated[
+    bool, Parameter(name="--as-owner", negative="", help="Read as who runs the index, and sees every document.")
+]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 
@@ -30,6 +40,18 @@ def _mode(_: type, tokens: Sequence[Token]) -> str:
 
 
 SearchMode = Annotated[Literal["hybrid", "dense", "full-text", "sparse"], Parameter(converter=_mode)]
+
+
+def index_as(spec: Path, principals: Sequence[str] | None, *, owner: bool) -> Index:
+    """Open an index for who reads: principals, its owner, or nobody in particular."""
+    from relance.errors import InputError
+    from relance.index import Index
+    from relance.store.principals import OWNER
+
+    if owner and principals:
+        msg = "--as-owner sees everything; leave --as out, or --as-owner"
+        raise InputError(msg)
+    return Index(spec, principals=OWNER if owner else principals)
 
 
 def without_effect(given: Mapping[str, Any], where: str) -> None:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.text import Text
 
-from relance.cli.options import DONE, AsJson, Spec
+from relance.cli.options import DONE, As, AsJson, AsOwner, Spec, index_as
 from relance.cli.terminal import Terminal
 
 __all__ = ["recommend"]
@@ -28,6 +28,8 @@ def recommend(  # noqa: PLR0913  # options
     where: str | None = None,
     diversity: float = 0.3,
     half_life: float = 90.0,
+    principals: As = None,
+    as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
     """Recommend documents, or media, that are like what was liked.
@@ -58,7 +60,6 @@ def recommend(  # noqa: PLR0913  # options
     from relance.analysis.history import Liked, read_history
     from relance.analysis.recommend import recommend
     from relance.errors import InputError
-    from relance.index import Index
 
     entries = read_history(history) if history else []
     entries += [Liked(uri=uri, weight=weight) for uri, weight in map(_weighted, liked or ())]
@@ -68,7 +69,8 @@ def recommend(  # noqa: PLR0913  # options
         msg = "there is no history; name documents with --liked, an --interest in words, or a --history file"
         raise InputError(msg)
     terminal = Terminal(as_json=json)
-    found = recommend(Index(spec), entries, k=k, level=level, filter=filter, where=where, diversity=diversity,
+    index = index_as(spec, principals, owner=as_owner)
+    found = recommend(index, entries, k=k, level=level, filter=filter, where=where, diversity=diversity,
                       half_life_days=half_life).as_dict()  # fmt: skip
     terminal.json(found) if json else _show(terminal, found)
     return DONE

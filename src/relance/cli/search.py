@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from rich.markup import escape
 
-from relance.cli.options import DONE, AsJson, SearchMode, Spec
+from relance.cli.options import DONE, As, AsJson, AsOwner, SearchMode, Spec, index_as
 from relance.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def search(  # noqa: PLR0913  # what can be asked
     instruct: str | None = None,
     floor: float | None = None,
     explain: Annotated[bool, Parameter(negative="")] = False,
+    principals: As = None,
+    as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
     """Find the chunks that answer a question, and the images and videos that fit it.
@@ -71,10 +73,9 @@ def search(  # noqa: PLR0913  # what can be asked
         Say where each hit's place comes from, and what was done.
     """
     from relance.errors import InputError
-    from relance.index import Index
     from relance.search.similar import NoSuchDocumentError
 
-    index, terminal = Index(spec), Terminal(as_json=json)
+    index, terminal = index_as(spec, principals, owner=as_owner), Terminal(as_json=json)
     if page < 1:
         msg = f"page must be at least 1, got {page}"
         raise InputError(msg)

@@ -3,6 +3,7 @@
 Loading a file (line numbers, `${ENV}`, did-you-mean) is in `spec_file.py`.
 """
 
+from relance.config.access import EVERYONE, AccessSpec
 from relance.config.chunking import ChunkingSpec
 from relance.config.embedding import EmbeddingSpec, MediaEmbeddingSpec
 from relance.config.fingerprint import fingerprint
@@ -17,6 +18,8 @@ from relance.config.spec_model import Size
 from relance.config.store import StoreSpec
 
 __all__ = [
+    "EVERYONE",
+    "AccessSpec",
     "ChunkingSpec",
     "EmbeddingSpec",
     "FetchSpec",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ByteSize, Field, SerializeAsAny, ValidationInfo, field_validator
 
+from relance.config.access import AccessSpec
 from relance.config.patterns import checked_patterns
 from relance.config.plugin_section import PluginSection, PluginSpec
 from relance.config.row_template import row_template
@@ -98,6 +99,17 @@ class SourceSpec(PluginSpec, title="Source"):
     """Encoding of text files without a byte-order mark; empty means: detect."""
     rows: RowsSpec | None = Field(default=None, title="Rows")
     """Read each row of a table as a document. Without it, tables are read as one document each."""
+    access: AccessSpec | None = Field(default=None, title="Access", exclude_if=lambda value: value is None)
+    """Who may see its documents; without it, everybody."""
+
+    @field_validator("access", mode="before", json_schema_input_type=AccessSpec)
+    @classmethod
+    def _access_says_something(cls, value: Any) -> Any:
+        # Who writes `access:` means that not everybody sees everything.
+        if value is None:
+            msg = "is empty; write access: {} for what the source says of each document, or leave it out: for everybody"
+            raise ValueError(msg)
+        return value
 
     @classmethod
     def suggest(cls, address: str) -> dict[str, Any] | None:  # noqa: ARG003  # most kinds have no address

@@ -50,7 +50,7 @@ def find_judged(index: Index, queries: Queries, qrels: Qrels) -> Judged:
         msg = "no question of the dataset has a relevant document; are its questions and judgements of the same set?"
         raise InputError(msg)
     wanted = {name for graded in asked.values() for name in graded}
-    texts, pictures = index.table(), _media_table(index)
+    texts, pictures = index.visible(), _media_table(index)
     copies = {} if pictures is None else _copies(pictures)
     in_texts = _one_each(_places(_names_of_texts(texts), wanted))
     left = wanted - in_texts.keys()
@@ -80,7 +80,7 @@ def _media_table(index: Index) -> Any | None:
     """Open the table of media; None where there is none, or none yet."""
     if index.spec.media is not None:
         with contextlib.suppress(ConfigurationError):
-            return index.table(media=True)
+            return index.visible(media=True)
     return None
 
 

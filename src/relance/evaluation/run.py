@@ -124,7 +124,7 @@ def evaluate(index: Index, queries: Queries, qrels: Qrels, *, mode: Mode = "hybr
         raise InputError(msg)
     judged = find_judged(index, queries, qrels)
     # An index of our own: it remembers no question, so that times are the same whatever was asked before.
-    with type(index)(index.spec) as asked:
+    with type(index)(index.spec).for_principals(index.principals) as asked:
         search = partial(_ask, asked, judged, mode=mode, k=k)
         first = next(iter(judged.grades))
         search(first, queries[first])  # it waits for the model

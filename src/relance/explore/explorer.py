@@ -21,6 +21,8 @@ __all__ = ["Explorer", "explorer_of"]
 
 PAGES = [("/", "Search"), ("/documents", "Documents"), ("/map", "Map"), ("/failures", "Failures"), ("/runs", "Runs"),
          ("/status", "Status")]  # fmt: skip
+# Pages that count all documents; who may not see all does not find them.
+OF_THE_OWNER = frozenset({"/runs", "/status"})
 
 
 class Explorer:
@@ -43,7 +45,7 @@ class Explorer:
 
         frame = {
             "spec": self.index.spec,
-            "menu": PAGES,
+            "menu": [page for page in PAGES if page[0] not in OF_THE_OWNER or not self.reader.restricted],
             "path": request.url.path,
             "failed": self._failed(),
             "has_media": self.reader.has_media,

@@ -16,8 +16,10 @@ from relance.store import open_store
 from relance.store.catalog import NAME as CATALOG
 from relance.store.failures import Failures
 from relance.store.manifest import Manifest
+from relance.store.principals import Reader
 from relance.store.runs import NAME as RUNS
 from relance.store.serving import ServingTables
+from relance.store.visible_table import VisibleTable, seen_by
 
 if TYPE_CHECKING:
     from relance.index import Index
@@ -48,32 +50,50 @@ class IndexReader:
         self.index = index
         self._store = open_store(index.spec)
         self._serving = ServingTables(index.spec, self._store)
+        self._reader = Reader.of(index.principals)
         self.has_media = index.spec.media is not None
         self.kept = VersionedCache()
 
     def table(self, *, media: bool = False) -> TableVersion | None:
-        """Return the table that serves, as searches see it; None before the first run."""
-        return self._serving.beside(None, media=media)
+        """Return the table that serves, as searches of the reader see it; None before the first run."""
+        table = self._serving.beside(None, media=media)
+        return None if table is None else seen_by(table, self._reader)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the index has, or may have, documents that whoever looks may not see.
+
+        Then nothing is shown that tells of documents without saying whose they are: runs, the status, what is ignored.
+        """
+        if self._reader.is_owner:
+            return False
+        declared = any(source.access is not None for source in self.index.spec.sources)
+        return declared or any(isinstance(self.table(media=media), VisibleTable) for media in self._parts())
 
     def documents(self, *, media: bool = False) -> PagedTable:
         """List the documents, by uri."""
-        table = self._beside(Manifest, media=media)
+        table, seen = self._beside(Manifest, media=media), self.table(media=media)
 
         def read() -> PagedTable:
-            return PagedTable(_rows(table, _LISTED)).being("collection", False).sorted("uri")
+            listed = PagedTable(_rows(table, _LISTED)).being("collection", False).sorted("uri")
+            return listed if not self.restricted else listed.among("doc_id", self._seen(media=media))
 
-        return self.kept(f"documents {media}", table, read)
+        return self.kept(f"documents {media}", (table, seen), read)
 
     def failures(self) -> PagedTable:
         """List the failures of texts and media, by uri."""
         tables = [self._beside(Failures, media=media) for media in self._parts()]
+        seen = [self.table(media=media) for media in self._parts()]
 
         def read() -> PagedTable:
             import pyarrow as pa
 
-            return PagedTable(pa.concat_tables([_rows(table, _FAILED) for table in tables])).sorted("uri")
+            listed = PagedTable(pa.concat_tables([_rows(table, _FAILED) for table in tables])).sorted("uri")
+            if not self.restricted:
+                return listed
+            return listed.among("doc_id", pa.chunked_array([self._seen(media=media) for media in self._parts()]))
 
-        return self.kept("failures", tables, read)
+        return self.kept("failures", (tables, seen), read)
 
     def media_types(self, *, media: bool = False) -> list[tuple[str, int]]:
         """Count the chunks (or the images and videos) of each media type."""
@@ -102,7 +122,9 @@ class IndexReader:
     def warm(self) -> None:
         """Read what the first pages need, before anybody asks."""
         if self.table() is not None:
-            _ = (self.documents(), self.failures(), self.media_types(), self.folders(), self.fields(), self.status())
+            _ = (self.documents(), self.failures(), self.media_types(), self.folders(), self.fields())
+            if not self.restricted:
+                self.status()
 
     def chunks(self, document: dict[str, Any], number: int) -> Page:
         """Read a page of the chunks of a document (its row of the manifest), in order, with `metadata` parsed."""
@@ -200,10 +222,18 @@ class IndexReader:
         return self._store.uri
 
     def results_version(self, kind: str) -> TableVersion | None:
-        """Return the newest version of a table of results (clusters, anomalies, classes); None if there are none."""
-        from relance.analysis.results import result_table
+        """Return the newest version of a table of results (clusters, anomalies, classes).
 
-        return self._serving.tables.newest(result_table(self.index, kind))
+        None if there are none that the reader may see.
+        """
+        from relance.analysis.results import may_see, result_table
+
+        table = self._serving.tables.newest(result_table(self.index, kind))
+        if table is None or not self.restricted:
+            return table
+        versions = [table, *(self.table(media=media) for media in self._parts())]
+        seen = self.kept(f"seen {kind}", versions, lambda: may_see(self.index, table.to_arrow()))
+        return table if seen else None
 
     def annotations(self, uris: Sequence[str]) -> dict[str, dict[str, str]]:
         """Say what analysis found out about some documents, by uri."""
@@ -219,6 +249,16 @@ class IndexReader:
     def _beside(self, kind: type[LazyTable], *, media: bool) -> TableVersion | None:
         """Return the version of a table beside the one that serves that fits it."""
         return self._serving.beside(kind, media=media)
+
+    def _seen(self, *, media: bool) -> Any:
+        """List the ids of documents that have rows the reader sees; of one without rows nobody knows whose it is."""
+        import pyarrow as pa
+
+        table = self.table(media=media)
+        if table is None:
+            return pa.array([], pa.string())
+        rows = table.search().where("active").select(["doc_id"]).limit(None).to_arrow()
+        return rows["doc_id"].unique()
 
     def _parts(self) -> tuple[bool, ...]:
         """Say for what parts of the index there are tables: not media, media."""

@@ -68,6 +68,10 @@ class PagedTable:
         """Keep the rows that have a value."""
         return PagedTable(self.rows.filter(_compute().equal(self.rows[column], value)))
 
+    def among(self, column: str, values: Any) -> PagedTable:
+        """Keep the rows whose value is one of an Arrow array."""
+        return PagedTable(self.rows.filter(_compute().is_in(self.rows[column], values)))
+
     def first(self, column: str, value: Any) -> dict[str, Any] | None:
         """Return the first row that has a value; None if there is none."""
         rows = self.being(column, value).rows.slice(0, 1).to_pylist()

@@ -13,6 +13,7 @@ from relance.embedding.embedder import vector_key
 from relance.errors import DocumentError, InputError, RelanceError
 from relance.media.moments import each_moment
 from relance.media.request import MediaInfo
+from relance.pipeline.access import written_access
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import items_of
 from relance.pipeline.items import table_of as items_table
@@ -138,6 +139,7 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         "input_tokens": [each.tokens for each in sent],
         "media": media_column(sent) if any(moments) else documents["media"],
     }  # fmt: skip
+    columns["access"] = written_access(columns["access"], runtime.spec)
     rows = filled(columns, CHUNKS, n)
     tables = {"chunks": rows, "documents": counted(documents, rows)}
     return batch.becomes(tables | {name: batch[name] for name in ("touched", "items")}, Counts())

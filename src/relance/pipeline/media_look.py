@@ -94,6 +94,7 @@ class Looks:
     def open(self, item: Item, row: dict[str, Any] | None) -> Look:
         """Say what has to be read or asked for to know an item; raises DocumentError."""
         runtime, source = self.runtime, self.runtime.sources[item.source]
+        item = source.permitted(item)
         places = tuple(item.row["urls"] if item.row is not None else [item.uri])
 
         def public_url(path: str) -> str:
@@ -143,7 +144,8 @@ class Looks:
 
     def _warn(self, look: Look, left_out: Sequence[str], warning: str) -> None:
         views = f"{len(left_out)} of {len(look.request.places)} views left out: {'; '.join(left_out)}"
-        if reason := "; ".join(filter(None, [views if left_out else "", warning])):
+        problem = look.payload.get("problem", "")
+        if reason := "; ".join(filter(None, [views if left_out else "", warning, problem])):
             self.failed.append(Failure(look.item.uri, reason, "load", indexed=True))
 
     def _write(self, look: Look, found: MediaInfo, *, fused: str, last_seen: str = "", missed: int = 0,
@@ -184,6 +186,7 @@ class Looks:
             last_seen=datetime.fromisoformat(last_seen) if last_seen else None,
             kind="video" if found.media_type.startswith("video/") else found.kind, moments=found.moments,
             moment_s=moment_in(metadata, "moment_s"),
+            access=tuple(payload["access"]) if "access" in payload else None,
         )  # fmt: skip
         self.documents.append(document)
         if not any(

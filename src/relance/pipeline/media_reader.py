@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from relance.config import IndexSpec, MediaSpec, SourceSpec, fingerprint
-from relance.documents import Ignored, Item, digest
+from relance.documents import Content, Ignored, Item, digest
 from relance.errors import DocumentError
 from relance.media.addresses import resolve
 from relance.media.identity import Identity
@@ -21,6 +21,7 @@ from relance.media.vault import Vault
 from relance.parsers import Collection, Parsers, Raw, Row, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
+from relance.pipeline.access import Permits
 from relance.sources import Location, Source, open_source
 from relance.sources.local_file import read_file
 
@@ -56,6 +57,8 @@ class MediaReader:
         self.remembered: dict[str, tuple[str, str]] = {}
         self._parsers, self._media, self._section = parsers, media, source.spec
         self.identity = Identity(media.identity)
+        self.permits = Permits.of(source.spec)
+        self._rows = self.permits.columns(source.spec.rows)
         self._fresh: dict[str, tuple[float, dict[str, Sequence[str]]]] = {}
         self._reading = threading.Lock()
         self._kinds = _Kinds(source.spec, parsers, media)
@@ -75,10 +78,11 @@ class MediaReader:
                 continue  # counted by the reader of texts
             if isinstance(item, DocumentError):
                 yield item
-            elif is_media(item.media_type):
-                yield replace(item, memory="")  # the manifest has that of the picture
+                continue
+            if is_media(item.media_type):
+                yield self.permits.dated(replace(item, memory=""))  # the manifest has that of the picture
             elif self._kinds.is_table(item.media_type) or self._shows(item):
-                yield replace(item, collection=True, live=True, memory="")
+                yield replace(self.permits.dated(item), collection=True, live=True, memory="")
 
     def rows(
         self,
@@ -156,8 +160,8 @@ class MediaReader:
 
     def _shows(self, item: Item) -> bool:
         marks = self._kinds.marks(item.media_type)
-        if marks is None or self.source.reads_at_once > 1:
-            return marks is not None  # over a network it is read once; that it shows nothing is remembered
+        if marks is None or self._root is None:
+            return marks is not None  # from elsewhere it is read once; that it shows nothing is remembered
         try:
             data = self.source.read(item).data
         except DocumentError:
@@ -165,9 +169,9 @@ class MediaReader:
         return marks.search(data.replace(b"\0", b"")) is not None  # UTF-16 has zeros in between
 
     def _table(self, collection: Item) -> Iterator[Item | DocumentError]:
-        with self.source.open(collection) as (stream, _):
+        with self.source.open(self.permits.listed(collection)) as (stream, _):
             opened = Collection(
-                stream, collection.uri, collection.media_type, self._section.rows, self._encoding, media=True,
+                stream, collection.uri, collection.media_type, self._rows, self._encoding, media=True,
                 identity=self.identity,
             )  # fmt: skip
             for row in self._parsers.rows(opened):
@@ -180,10 +184,10 @@ class MediaReader:
         if not all(places):
             reason = f"column {spec.url!r} holds no http address and no path below the spec's folder"
             return DocumentError(uri, reason)
-        return self._item(uri, collection, _payload(places, row.text, row.title, (), row.metadata))
+        return self._item(uri, collection, self._permitted(_payload(places, row.text, row.title, (), row.metadata)))
 
     def _references(self, collection: Item) -> Iterator[Item | DocumentError | Ignored]:
-        version = self._parsers.version(collection.media_type, encoding=self._encoding)
+        version = f"{self._parsers.version(collection.media_type, encoding=self._encoding)}{self.permits.mark}"
         known, memory = self.remembered.get(collection.uri, ("", ""))
         if known == collection.version and memory.startswith(json.dumps({"parser": version})[:-1] + ","):
             rows = json.loads(memory)["rows"]
@@ -199,9 +203,11 @@ class MediaReader:
 
     def _shown_in(self, collection: Item) -> tuple[Shown, bool]:
         """Parse a document: name and payload of each picture it shows, and whether that lasts while it is the same."""
-        data = self.source.read(collection).data
+        content = self.source.read(self.permits.listed(collection))
+        data = content.data
         rows: Shown = []
         lasting = True
+        readers = self._readers_of(collection, content)
         for each in self._parsers.references(Raw(data, collection.uri, collection.media_type, self._encoding)):
             place = resolve(each.url, collection.uri, self._floor)
             if reason := each.ignored or ("" if place else _NOWHERE):
@@ -212,8 +218,33 @@ class MediaReader:
             name = f"data:{digest('data', place)}" if place.startswith("data:") else self.identity(each.url)
             title = each.title or (each.heading_path[-1] if each.heading_path else "")
             caption = each.alt or each.caption or each.title
-            rows.append((name, _payload([place], caption, title, each.heading_path, {"shown_in": collection.uri})))
+            payload = _payload([place], caption, title, each.heading_path, {"shown_in": collection.uri})
+            rows.append((name, payload | readers))
         return rows, lasting
+
+    def permitted(self, item: Item) -> Item:
+        """Say of a file that is an image or video who may see it, as its source knows."""
+        if self.permits.access is None or item.row is not None:
+            return item
+        metadata = self.source.read(self.permits.listed(item)).metadata if self.permits.access.read_from else {}
+        payload = self._permitted(_payload([item.uri], "", "", (), dict(metadata)))
+        return replace(item, row=payload | {"metadata": {}})
+
+    def _permitted(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Note who may see what a payload describes, by its metadata."""
+        access, problem = self.permits.take(payload["metadata"])
+        return payload | ({} if access is None else {"access": access, "problem": problem})
+
+    def _readers_of(self, collection: Item, content: Content) -> dict[str, Any]:
+        """Say who may see what a document shows: those who may see the document."""
+        access = self.permits.access
+        if access is None:
+            return {}
+        metadata = dict(content.metadata)
+        if access.read_from and access.read_from not in metadata:
+            raw = Raw(content.data, collection.uri, collection.media_type, self._encoding)
+            metadata = self._parsers.parse(raw).metadata | metadata
+        return {name: value for name, value in self._permitted({"metadata": metadata}).items() if name != "metadata"}
 
     def _item(self, uri: str, collection: Item, row: dict[str, Any]) -> Item:
         """Make an item that changes with its local files, and is looked at in every run if it has addresses."""

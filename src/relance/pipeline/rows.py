@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 
 from relance.documents import digests, document_id
 from relance.pipeline.tables import DOCUMENTS, READ, filled
+from relance.store.failures import Failure
 
 if TYPE_CHECKING:
     from relance.pipeline.fingerprints import Fingerprints
+    from relance.pipeline.text_reader import TextReader
 
-__all__ = ["load_rows"]
+__all__ = ["load_rows", "permitted"]
 
 # What of a row's metadata has to be decoded: letters that were escaped, and names that stand before them, too.
 _DECODED = r'\\u|"path"|"media_type"'
@@ -67,6 +69,35 @@ def load_rows(items: pa.Table, manifest: pa.Table, fingerprints: Fingerprints, *
         "metadata": _metadata(items),
     }
     return filled(columns, READ, rows).filter(pc.invert(same)), touched
+
+
+def permitted(read: pa.Table, items: pa.Table, readers: Sequence[TextReader]) -> tuple[pa.Table, tuple[Failure, ...]]:
+    """Take out of the metadata who may see a row; returns with the rows warnings of those that do not say it.
+
+    Of sources whose documents are for everybody nothing is decoded.
+    """
+    permits = {source: readers[source].permits for source in items["source"].unique().to_pylist()}
+    if all(each.access is None for each in permits.values()):
+        return read, ()
+    sources = items["source"].take(pc.index_in(read["doc_id"], items["doc_id"])).to_pylist()
+    access: list[Sequence[str] | None] = []
+    written: list[str] = []
+    failed = []
+    for uri, source, text in zip(read["uri"].to_pylist(), sources, read["metadata"].to_pylist(), strict=True):
+        if permits[source].access is None:
+            access.append(None)
+            written.append(text)
+            continue
+        metadata = json.loads(text)
+        allowed, problem = permits[source].take(metadata)
+        access.append(allowed)
+        written.append(_dumps(metadata))
+        if problem:
+            failed.append(Failure(uri, problem, "load", indexed=True))
+    for name, values in (("metadata", written), ("access", access)):
+        at = READ.get_field_index(name)
+        read = read.set_column(at, READ.field(at), pa.array(values, READ.field(at).type))
+    return read, tuple(failed)
 
 
 def _spared(items: pa.Table, known: pa.Table, marks: pa.Array, spared: frozenset[str]) -> dict[str, pa.Array]:

@@ -31,7 +31,7 @@ __all__ = ["StoredDiscovery", "chunk", "load"]
 _MANIFEST = ["doc_id", "uri", "version", "fingerprint", "marker", "chunks", "tokens", "collection"]
 _BYTES_PER_TOKEN = 4
 _COPIED = ["id", "doc_id", "uri", "title", "heading_path", "text", "seq", "start_char", "end_char", "page", "page_end",
-           "line", "line_end", "lead", "words", "tokens", "media_type", "metadata"]  # fmt: skip
+           "line", "line_end", "lead", "words", "tokens", "media_type", "metadata", "access"]  # fmt: skip
 
 
 class StoredDiscovery(Discovery):

@@ -40,6 +40,7 @@ READ = pa.schema(
         pa.field("text", pa.large_string()),
         pa.field("syntax", pa.string()),
         pa.field("metadata", pa.string()),
+        pa.field("access", pa.list_(pa.string())),
         pa.field("pages", pa.list_(pa.int64())),
         pa.field("first_line", pa.int32()),
         pa.field("heading_path", pa.list_(pa.string())),
@@ -71,6 +72,7 @@ def table_of(documents: Sequence[Document], manifest: Sequence[Mapping[str, Any]
         "text": [each.text for each in documents],
         "syntax": [each.syntax for each in documents],
         "metadata": [json.dumps(each.metadata, ensure_ascii=False) for each in documents],
+        "access": [each.access for each in documents],
         "pages": [each.pages or None for each in documents],
         "first_line": [each.first_line for each in documents],
     }

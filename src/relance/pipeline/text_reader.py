@@ -16,6 +16,7 @@ from relance.errors import ConfigurationError, DocumentError
 from relance.parsers import Collection, Parsers, Raw, Row, Rows, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
+from relance.pipeline.access import Permits
 from relance.pipeline.items import ITEMS, hex_column
 from relance.pipeline.late_rows import key_table
 from relance.pipeline.lines import first_line
@@ -65,6 +66,8 @@ class TextReader:
         self._parsers = parsers
         self._skip_media = skip_media
         self._section = source.spec
+        self.permits = Permits.of(source.spec)
+        self._rows = self.permits.columns(source.spec.rows)
         self._collections: dict[str, bool] = {}
         try:
             self._encoding = codec(self._section.encoding) if self._section.encoding else ""
@@ -78,7 +81,7 @@ class TextReader:
 
     def recall(self, remembered: Iterable[Remembered], *, full: bool) -> None:
         """Give the source what it remembered in earlier runs."""
-        self.source.recall(remembered, full=full)
+        self.source.recall(map(self.permits.recalled, remembered), full=full)
 
     def list(self) -> Iterator[Item | DocumentError | Ignored]:
         """Stream the documents and collections of the source in its order."""
@@ -93,19 +96,20 @@ class TextReader:
             elif self._is_collection(item.media_type):
                 if not only_media or self._parsers.collector(item.media_type, None) is not None:
                     # A memory alone is not worth reading all rows again.
-                    yield replace(item, collection=True, live=item.live and not item.memory)
+                    live = item.live and not item.memory
+                    yield replace(self.permits.dated(item), collection=True, live=live)
             elif not (self._skip_media and is_media(item.media_type)):
-                yield item
+                yield self.permits.dated(item)
 
     def rows(self, collection: Item, names: frozenset[str] = frozenset()) -> Iterator[Item | pa.Table | DocumentError]:
         """Stream the documents of a collection; memory stays flat but for 12 bytes an id."""
-        uri = collection.uri
-        if isinstance(self.source, KeyedSource) and (keys := self.source.keys(collection, names)) is not None:
+        uri, listed = collection.uri, self.permits.listed(collection)
+        if isinstance(self.source, KeyedSource) and (keys := self.source.keys(listed, names)) is not None:
             for each in keys:
-                yield key_table(collection, each)
+                yield self.permits.dated_rows(key_table(collection, each))
             return
         try:
-            with self.source.open(collection) as (stream, size):
+            with self.source.open(listed) as (stream, size):
                 if not size:
                     yield DocumentError(uri, "empty file")
                     return
@@ -115,7 +119,7 @@ class TextReader:
 
     def expect(self, items: Sequence[Item]) -> None:
         """Prepare to read items one by one."""
-        self.source.expect([item for item in items if item.row is None])
+        self.source.expect([self.permits.listed(item) for item in items if item.row is None])
 
     def named_rows(self, collection: Item, names: Sequence[str]) -> Iterator[pa.Table | DocumentError]:
         """Read rows of a collection whose source listed their names only; raises DocumentError, as `read`."""
@@ -127,13 +131,13 @@ class TextReader:
 
     def _read_rows(self, collection: Item, stream: BinaryIO) -> Iterator[Item | pa.Table | DocumentError]:
         opened = Collection(
-            stream, collection.uri, collection.media_type, self._section.rows, self._encoding, self._section.max_size
+            stream, collection.uri, collection.media_type, self._rows, self._encoding, self._section.max_size
         )
         for block in self._parsers.blocks(opened):
             yield from block.errors
-            yield from (_item(collection, row) for row in block.documents)
+            yield from (_item(collection, row, self.permits) for row in block.documents)
             if block.names:
-                yield _table(collection, block)
+                yield _table(collection, block, self.permits)
 
     def read(self, item: Item) -> Content:
         """Read a document, unless no parser takes it; raises DocumentError with a plain reason."""
@@ -141,16 +145,19 @@ class TextReader:
             return Content(item, json.dumps(item.row, ensure_ascii=False).encode(), item.version)
         if reason := self._parsers.refusal(item.media_type):
             raise DocumentError(item.uri, reason)
-        return self.source.read(item)
+        content = self.source.read(self.permits.listed(item))
+        if self.permits.access is None:
+            return content
+        return replace(content, item=item, content_hash=self.permits.hashed(content.content_hash, content.metadata))
 
     def parse(self, content: Content) -> Document:
         """Turn content into text; raises DocumentError with a plain reason."""
         item = content.item
         if item.row is not None:
-            return _row_document(content)
+            return self._with_access(_row_document(content))
         max_unpacked = _UNPACKED * self._section.max_size
         parsed = self._parsers.parse(Raw(content.data, item.uri, item.media_type, self._encoding, max_unpacked))
-        return Document(
+        return self._with_access(Document(
             uri=item.uri,
             text=parsed.text,
             media_type=item.media_type,
@@ -161,7 +168,12 @@ class TextReader:
             pages=parsed.pages,
             warnings=parsed.warnings,
             first_line=first_line(content.data, parsed.text),
-        )
+        ))  # fmt: skip
+
+    def _with_access(self, document: Document) -> Document:
+        document.access, problem = self.permits.take(document.metadata)
+        document.warnings += (problem,) if problem else ()
+        return document
 
     def location(self, uri: str = "") -> Location | None:
         """Say where a document is; a row is where its table is."""
@@ -191,15 +203,16 @@ def open_text_reader(spec: IndexSpec, position: int, parsers: Parsers | None = N
     return TextReader(source, parsers, skip_media=spec.media is not None)
 
 
-def _table(collection: Item, block: Rows) -> pa.Table:
+def _table(collection: Item, block: Rows, permits: Permits) -> pa.Table:
     """Make a table of `ITEMS` of rows; a version is a hash of all that is kept of a row."""
     uris, rows = [f"{collection.uri}#{name}" for name in block.names], len(block.names)
     texts = pa.array(block.texts, pa.string())
+    known = [block.texts, block.titles, block.canonical, *([permits.mark] if permits.mark else [])]
     return pa.table(
         [
             uris,
             hex_column(digests("document", uris)),
-            hex_column(digests("row", block.texts, block.titles, block.canonical)),
+            hex_column(digests("row", *known)),
             pa.repeat(collection.media_type, rows),
             np.diff(np.frombuffer(texts.buffers()[1], np.int32)[: rows + 1]).astype(np.int64),
             pa.repeat(pa.scalar(collection.source, pa.int32()), rows),
@@ -216,13 +229,13 @@ def _table(collection: Item, block: Rows) -> pa.Table:
     )
 
 
-def _item(collection: Item, row: Row) -> Item:
+def _item(collection: Item, row: Row, permits: Permits) -> Item:
     """Make an item of a row that has more than a text; its version is a hash of all of it."""
     payload = {
         "text": row.text, "title": row.title, "metadata": row.metadata,
         "syntax": row.syntax, "pages": row.pages, "warnings": row.warnings,
     }  # fmt: skip
-    return Item(
+    made = Item(
         uri=f"{collection.uri}#{row.name}",
         version=digest("row document", json.dumps(payload, sort_keys=True)),
         media_type=row.media_type or collection.media_type,
@@ -231,6 +244,7 @@ def _item(collection: Item, row: Row) -> Item:
         row=payload,
         parent=collection.uri,
     )
+    return permits.dated(made)
 
 
 def _row_document(content: Content) -> Document:

@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 
 from relance.documents import Chunk, Document, digests, document_id, occurrences
 from relance.errors import DocumentError, EmptyError
+from relance.pipeline.access import written_access
 from relance.pipeline.counts import Counts
 from relance.pipeline.items import hex_column, items_of
 from relance.pipeline.late_rows import are_late, read_late
 from relance.pipeline.lines import lines_of
 from relance.pipeline.remembered import version_of
-from relance.pipeline.rows import load_rows
+from relance.pipeline.rows import load_rows, permitted
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, documents_of, filled, table_of
 from relance.store.failures import Failure
 from relance.store.search_words import search_words
@@ -43,19 +44,24 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:  # no
     touched: list[pa.Table] = []
     failed: list[Failure] = []
 
-    def take(documents: pa.Table, same: pa.Table) -> None:
+    def take(documents: pa.Table, same: pa.Table, rows: pa.Table | None = None) -> None:
+        if rows is not None:
+            documents, warnings = permitted(documents, rows, runtime.sources)
+            failed.extend(warnings)
         read.append(documents)
         touched.append(same)
 
     late = are_late(items).combine_chunks()
     if late.true_count:
         rows, hashes, errors = read_late(runtime.sources, items.filter(late))
-        take(*load_rows(rows, manifest, runtime.fingerprints, full=runtime.full, hashes=hashes["content_hash"]))
+        found = load_rows(rows, manifest, runtime.fingerprints, full=runtime.full, hashes=hashes["content_hash"])
+        take(*found, rows=rows)
         failed += [Failure(error.uri, error.reason, "load") for error in errors]
         items = items.filter(pc.invert(late))
     with_text = items["text"].is_valid().combine_chunks()
     if with_text.true_count:
-        take(*load_rows(items.filter(with_text), manifest, runtime.fingerprints, full=runtime.full))
+        rows = items.filter(with_text)
+        take(*load_rows(rows, manifest, runtime.fingerprints, full=runtime.full), rows=rows)
     if with_text.true_count < len(with_text) or not read:
         documents, same, others = _load_items(runtime, items_of(items.filter(pc.invert(with_text))), manifest)
         take(documents, same)
@@ -171,8 +177,9 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
         sent += [embedding_text(document, each, spec) for each in chunks] if prefixed else map(bare, some)
     places = pa.array(kept, pa.int64())
     columns: dict[str, Any] = {
-        name: table[name].take(places) for name in ("doc_id", "uri", "title", "media_type", "metadata")
+        name: table[name].take(places) for name in ("doc_id", "uri", "title", "media_type", "metadata", "access")
     }
+    columns["access"] = written_access(columns["access"], runtime.spec)
     columns |= {
         "id": hex_column(digests("chunk", columns["doc_id"].to_pylist(), texts, seen)),
         "heading_path": [each.heading_path for each in spans],

@@ -10,6 +10,7 @@ from relance.evaluation import Comparison, compare, evaluate, read_dataset
 from relance.evaluation.measures import title_of
 from relance.index import Index
 from relance.search.searcher import Searcher
+from relance.store.principals import OWNER
 from relance.store.serving import ServingTables
 
 if TYPE_CHECKING:
@@ -78,4 +79,4 @@ def _over(spec: IndexSpec, names: Mapping[bool, str]) -> Index:
             self._serving = ServingTables(self.spec, self._store, names)
             self._searcher = Searcher(self.spec, self._store, self._serving)
 
-    return Candidate(spec)
+    return Candidate(spec).for_principals(OWNER)

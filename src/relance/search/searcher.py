@@ -28,12 +28,14 @@ from relance.search.similar import except_like, has_document, uri_of, vector_of
 from relance.search.table import MAX_HITS, TextSearch
 from relance.store.faults import is_damage, store_error
 from relance.store.open_tables import is_gone
+from relance.store.visible_table import refuse_sql
 
 if TYPE_CHECKING:
     from relance.embedding.embedder import Vector
     from relance.search.rerankers import Reranker
     from relance.store import Store
     from relance.store.open_tables import TableVersion
+    from relance.store.principals import Reader
     from relance.store.serving import Pinned, ServingTables
 
 __all__ = ["Question", "Searcher"]
@@ -116,24 +118,29 @@ class Searcher:
         if exits is not None:
             exits.close()
 
-    def texts(self, question: Question, *, group: bool, rerank: str | None, explain: bool) -> Hits[Hit]:
+    def texts(self, question: Question, reader: Reader, *, group: bool, rerank: str | None,
+              explain: bool) -> Hits[Hit]:  # fmt: skip
         """Find chunks."""
-        return self._pinned(partial(self._texts, question, group=group, rerank=rerank, explain=explain))
+        return self._pinned(partial(self._texts, question, group=group, rerank=rerank, explain=explain), reader)
 
-    def media(self, question: Question, *, rerank: str | None, explain: bool) -> Hits[MediaHit]:
+    def media(self, question: Question, reader: Reader, *, rerank: str | None, explain: bool) -> Hits[MediaHit]:
         """Find images and videos."""
-        return self._pinned(partial(self._media, question, rerank=rerank, explain=explain))
+        return self._pinned(partial(self._media, question, rerank=rerank, explain=explain), reader)
 
-    def both(self, question: Question, *, group: bool, rerank: str | None,
+    def both(self, question: Question, reader: Reader, *, group: bool, rerank: str | None,
              explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
         """Find chunks, and images and videos."""
-        return self._pinned(partial(self._both, question, group=group, rerank=rerank, explain=explain))
+        return self._pinned(partial(self._both, question, group=group, rerank=rerank, explain=explain), reader)
 
-    def _pinned(self, search: Callable[[Pinned], T]) -> T:
-        """Search the tables of one version, without the index of their vectors where that is torn or missing.
+    def _pinned(self, ask: Callable[[Pinned], T], reader: Reader) -> T:
+        """Search what a reader sees of one version, without the index of the vectors where that is torn or missing.
 
         Raises StoreError where another file of them is.
         """
+
+        def search(pinned: Pinned) -> T:
+            return ask(pinned.seen_by(reader))
+
         try:
             return self._repeated(search)
         except RuntimeError as error:
@@ -239,6 +246,7 @@ class Searcher:
 
     def _prepared(self, table: TableVersion, question: Question, tables: Pinned, *,
                   explain: bool) -> tuple[Explanation, Vector | None, str | None]:  # fmt: skip
+        refuse_sql(table, question.where)
         notes = Explanation(question.mode, table=table.name, version=table.version if explain else 0)
         vector = self._vector(table, question, notes, tables)
         where = notes.where = self._condition(table, question, tables)

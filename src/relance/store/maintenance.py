@@ -111,6 +111,7 @@ def refresh_indexes(table: Any, *, retention: timedelta, language: str, limits: 
         log.warning("could not create an index on %s, searches scan instead: %s", table.name, str(error)[:300])
         return
     index_lookups(table, "doc_id", limits=limits)
+    _index_access(table, limits)
     behind = max((_unindexed(table, index.name) for index in table.list_indices()), default=0)
     if behind > max(limits.unindexed_rows, rows // 10):
         compact(table, retention=retention)
@@ -135,6 +136,21 @@ def index_lookups(table: Any | None, column: str, *, limits: MaintenanceLimits =
             table.create_index(column, config=BTree())
         except Exception as error:
             log.warning("could not index %s of %s, look-ups scan instead: %s", column, table.name, str(error)[:300])
+
+
+def _index_access(table: Any, limits: MaintenanceLimits) -> None:
+    """Index the principals of rows, once a table is large and has any."""
+    from lancedb.index import LabelList
+
+    if table.count_rows() < limits.lookup_rows or "access" not in table.schema.names:
+        return
+    if "access" in {name for index in table.list_indices() for name in index.columns}:
+        return
+    try:
+        if table.count_rows("access IS NOT NULL"):
+            table.create_index("access", config=LabelList())
+    except Exception as error:
+        log.warning("could not index access of %s, searches scan instead: %s", table.name, str(error)[:300])
 
 
 def _unindexed(table: Any, name: str) -> int:

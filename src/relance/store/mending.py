@@ -127,7 +127,8 @@ def torn_indexes(table: Any) -> dict[str, str]:
                 size = table.schema.field(column).type.list_size
                 table.search(np.ones(size, np.float32), vector_column_name=column).limit(1).to_list()
             else:
-                table.search().where(f"{column} = ''").limit(1).to_list()
+                asked = f"array_has_any({column}, [''])" if column == "access" else f"{column} = ''"
+                table.search().where(asked).limit(1).to_list()
         except Exception as error:
             if not is_damage(error):
                 raise store_error(error, f"reading index {index.name} of {table.name}") from error

@@ -51,6 +51,11 @@ class TableVersion:
         return getattr(self._table, name)
 
     @property
+    def whole(self) -> TableVersion:
+        """The table with all its rows, whoever reads."""
+        return self
+
+    @property
     def schema(self) -> Any:
         """The Arrow schema."""
         return self.once("schema", lambda: self._table.schema)

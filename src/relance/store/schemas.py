@@ -126,6 +126,7 @@ def chunks(dimension: int, metadata: dict[str, str], *, sparse: bool = False, me
             pa.field("tokens", pa.int32()),
             pa.field("media_type", pa.string()),
             pa.field("metadata", pa.json_()),
+            pa.field("access", pa.list_(pa.string())),  # principals that may see it; NULL: everybody, empty: nobody
             pa.field("run_id", pa.string()),
             pa.field("updated_at", _TIME),
             pa.field("active", pa.bool_(), nullable=False),  # false: a tombstone waiting for the sweep
@@ -145,7 +146,7 @@ ADDED_AS = MADE_OF | {
 }
 
 # Columns that tables of an earlier version may lack; of the failures, too.
-ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen", "moment_s", "line", "line_end")
+ADDED_LATER = ("page_end", "lead", "words", "indexed", "last_seen", "moment_s", "line", "line_end", "access")
 
 # What the writer adds to the rows of a batch: which run wrote them, when, and that readers find them.
 _OF_THE_RUN = ("run_id", "updated_at", "active")

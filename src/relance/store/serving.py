@@ -21,6 +21,8 @@ from relance.store.index_tables import part_name
 from relance.store.lazy_table import LazyTable
 from relance.store.manifest import Manifest
 from relance.store.open_tables import OpenTables, TableVersion
+from relance.store.principals import Reader
+from relance.store.visible_table import seen_by
 
 __all__ = ["Pinned", "ServingTables"]
 
@@ -71,6 +73,11 @@ class Pinned:
             msg = f"{what} {self._spec.name!r} is not in {self._uri} yet; run `relance ingest` first"
             raise ConfigurationError(msg)
         return table
+
+    def seen_by(self, reader: Reader) -> Pinned:
+        """Return the same tables as a reader sees them."""
+        seen = tuple(None if table is None else seen_by(table, reader) for table in self._tables)
+        return Pinned(self._spec, self._uri, seen)
 
     def all(self) -> list[TableVersion]:
         """Return all that the spec declares."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["by_uri", "download", "no_such", "show"]
+__all__ = ["by_uri", "download", "for_the_owner", "no_such", "show"]
 
 _SIMILAR = 6
 
@@ -68,6 +68,12 @@ def no_such(told: str = "The index holds no such document; it may have been remo
     from starlette.exceptions import HTTPException
 
     return HTTPException(404, told)
+
+
+def for_the_owner(here: Explorer) -> None:
+    """Let a page that tells of all documents be found by who may see them all."""
+    if here.reader.restricted:
+        raise no_such("This page is for the owner of the index: relance explore --as-owner shows it.")
 
 
 def _row(here: Explorer, doc_id: str) -> dict[str, Any]:

@@ -22,7 +22,8 @@ def show(request: Request) -> Response:
     here, given = explorer_of(request), Parameters(request.query_params)
     if here.reader.table() is None:
         return here.page(request, "missing.html")
-    failures, ignored = here.reader.failures(), ignored_lines(here.reader.status()["ignored"])
+    failures = here.reader.failures()
+    ignored = [] if here.reader.restricted else ignored_lines(here.reader.status()["ignored"])
     stages = [stage for stage, _ in failures.counts("stage")]
     stage, find, number = given.text("stage"), given.text("find"), given.number("page")
     found = failures.being("stage", stage) if stage else failures

@@ -56,7 +56,7 @@ def _front(here: Explorer) -> dict[str, Any]:
         "latest": documents.sorted("updated_at", descending=True).page(1, _LATEST).rows,
         "pictures": [],
         "media_total": 0,
-        "runs": here.reader.runs()[:1],
+        "runs": [] if here.reader.restricted else here.reader.runs()[:1],
     }
     if here.reader.has_media:
         media = here.reader.documents(media=True)

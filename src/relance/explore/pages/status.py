@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relance.explore.explorer import explorer_of
+from relance.explore.pages.document import for_the_owner
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -16,6 +17,7 @@ __all__ = ["show"]
 def show(request: Request) -> Response:
     """Describe the index as it is now."""
     here = explorer_of(request)
+    for_the_owner(here)
     described = dict(here.reader.status())
     media = described.pop("media", None)
     parts = [("Texts", described, here.index.spec.embedding, here.reader.shape())]

@@ -36,8 +36,8 @@ _OTHERS = {
 
 def holds_only(table: Any, path: Sequence[str], kind: Kind) -> bool:
     """Whether the values of a metadata key are all of one kind in a version of a table; null and none are of any."""
-    others = _OTHERS[kind].format(_get(path))
-    return table.once(("holds only", kind, *path), lambda: table.count_rows(others) == 0)
+    others, whole = _OTHERS[kind].format(_get(path)), table.whole
+    return whole.once(("holds only", kind, *path), lambda: whole.count_rows(others) == 0)
 
 
 class MetadataValue:

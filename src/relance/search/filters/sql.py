@@ -14,7 +14,7 @@ from relance.search.filters.tree import And, Compare, Exists, In, Match, Moment,
 
 __all__ = ["compile_filter"]
 
-_HIDDEN = {"active", "metadata", "vector", "sparse"}
+_HIDDEN = {"access", "active", "metadata", "vector", "sparse"}
 _EXAMPLES = {"text": '"text"', "int": "12", "float": "1.5", "bool": "true", "time": "2024-01-31", "list": '"text"'}
 _INT = 2**31
 
