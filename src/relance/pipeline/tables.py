@@ -74,7 +74,7 @@ def table_of(documents: Sequence[Document], manifest: Sequence[Mapping[str, Any]
         "metadata": [json.dumps(each.metadata, ensure_ascii=False) for each in documents],
         "access": [each.access for each in documents],
         "pages": [each.pages or None for each in documents],
-        "first_line": [each.first_line for each in documents],
+        "first_line": [each.first_line or None for each in documents],
     }
     shown = [each for each in documents if isinstance(each, MediaDocument)]
     if shown:
