@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -111,6 +112,14 @@ class Source(ABC):
     @abstractmethod
     def location(self, uri: str = "") -> Location | None:
         """Say where a uri is, or the source as a whole; None for a uri that cannot be one of this source."""
+
+    def news(self, stop: threading.Event) -> Iterator[frozenset[str] | None] | None:  # noqa: ARG002  # most say nothing
+        """Listen to the place until stopped: stream uris of what it says has changed; None where it says nothing.
+
+        None in place of uris: everything may have changed, as at the beginning and after each break. Something comes,
+        if only no uris, a few times a second. Raises ConfigurationError where nobody can ever listen.
+        """
+        return None
 
     def watched(self, *, shown: bool = False) -> WatchedFolder | None:  # noqa: ARG002  # most places cannot be watched
         """Return the folder whose changes can be watched; None where there is none.
