@@ -18,7 +18,7 @@ WRONG = [
     ("name: a\nsources: []", 2, "sources", "at least one entry"),
     ("name: a\nsources:\n  - type: files\n", 3, "sources[0].root", "is required: folder to read"),
     ("name: a\nsources:\n  - root: .\n", 3, "sources[0].type", "is required"),
-    (GOOD + "  - type: file\n    root: x\n", 5, "sources[1].type", "expected files, got 'file'"),
+    (GOOD + "  - type: file\n    root: x\n", 5, "sources[1].type", "got 'file'; did you mean 'files'?"),
     (GOOD + "  -\n", 5, "sources[1]", "has no value"),
     (GOOD + "  - type: files\n    root: ./\n", 2, "sources", "sources[0] and sources[1] are the same"),
     (GOOD + "chunk:\n  max_tokens: 9\n", 5, "chunk", "unknown key 'chunk'; did you mean 'chunking'?"),

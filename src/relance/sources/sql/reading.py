@@ -10,12 +10,12 @@ from relance.config.sources import RowsSpec
 from relance.documents import digest
 from relance.errors import ConfigurationError
 from relance.parsers.records import close_name
+from relance.sources.columns import column_in, wanted_columns
 from relance.sources.sql.relation import Relation
 from relance.sources.sql.row_names import are_plain, ids_of, name_of
 from relance.sources.sql.servers import Column, Server, Shape
 from relance.sources.sql.servers.server import MissingTableError
 from relance.sources.sql.spec import SqlSpec
-from relance.sources.sql.wanted import column_in, wanted_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,9 +49,11 @@ class Reading:
     keyed: bool
 
     @classmethod
-    def of(cls, server: Server, connection: Any, relation: Relation, spec: SqlSpec) -> Reading:
-        """Look at a table or query; ConfigurationError where it, or a column of it, is not there."""
-        shape = _shape(server, connection, relation)
+    def of(
+        cls, server: Server, connection: Any, relation: Relation, spec: SqlSpec, shape: Shape | None = None
+    ) -> Reading:
+        """Look at a table or query, unless its shape is known; ConfigurationError where it or a column is missing."""
+        shape = shape or _shape(server, connection, relation)
         where, names = f"{relation.uri.rpartition('/')[0]}: {_what(relation)}", shape.names
         rows = spec.rows or RowsSpec()
         columns = {each.name: each for each in shape.columns}

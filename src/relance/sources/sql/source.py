@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 from relance.documents import Content, Item
-from relance.errors import DocumentError, SourceError
+from relance.errors import ConfigurationError, DocumentError, SourceError
 from relance.parsers.media_types import JSONL
 from relance.sources.keyed import KeyedSource
 from relance.sources.source import Location, SourceContext
@@ -21,7 +21,7 @@ from relance.sources.sql.key_spool import spooled
 from relance.sources.sql.notifications import listen
 from relance.sources.sql.reading import Reading
 from relance.sources.sql.relation import Relation
-from relance.sources.sql.servers import Server, server_of
+from relance.sources.sql.servers import Server, Shape, server_of
 from relance.sources.sql.servers.postgres import Postgres
 from relance.sources.sql.spec import SqlSpec
 
@@ -52,6 +52,7 @@ class Sql(KeyedSource):
         if spec.query:
             relations = [Relation.of_query(base, spec.name, spec.query)]
         self._relations = {each.uri: each for each in relations}
+        self._shapes: dict[str, Shape] = {}
 
     def list(self) -> Iterator[Item]:
         """Stream the tables; of one that cannot be read the error comes after the others."""
@@ -102,7 +103,7 @@ class Sql(KeyedSource):
         with ExitStack() as exits:
             try:
                 opened = exits.enter_context(self._opened(self._relation(table.uri), names))
-            except SourceError as error:
+            except (SourceError, ConfigurationError) as error:  # of a column that went since the listing
                 raise DocumentError(table.uri, str(error)) from None
             yield opened
 
@@ -142,17 +143,21 @@ class Sql(KeyedSource):
     @contextmanager
     def _opened(self, relation: Relation, names: Sequence[str] | None) -> Generator[tuple[BinaryIO, int]]:
         with tempfile.TemporaryFile(prefix="relance-rows-") as file:
-            with self._reading(relation) as reading:
+            with self._reading(relation, again=names is not None) as reading:
                 columns, decoded, blocks = reading.lines(names)
                 size = write_lines(file, blocks, columns, decoded)
             file.seek(0)
             yield file, size
 
     @contextmanager
-    def _reading(self, relation: Relation) -> Generator[Reading]:
+    def _reading(self, relation: Relation, *, again: bool = False) -> Generator[Reading]:
+        """Connect, and look what the table is like; `again`: it is as it was a moment ago."""
         server = self._server()
         with server.snapshot() as connection:
-            yield Reading.of(server, connection, relation, self.spec)
+            known = self._shapes.get(relation.uri) if again else None
+            reading = Reading.of(server, connection, relation, self.spec, known)
+            self._shapes[relation.uri] = reading.shape
+            yield reading
 
     def _server(self) -> Server:
         return server_of(self._address, self.spec.timeout_s)
