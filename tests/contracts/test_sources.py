@@ -197,6 +197,23 @@ class TestWeb(SourceContract):
         return web(tmp_path, f"{served.url}/nowhere.xml")
 
 
+class TestSql(SourceContract):
+    """Tables of each kind of database."""
+
+    @pytest.fixture
+    def source(self, database) -> Source:
+        database.fill(3)
+        for name in ("more", "others"):
+            database.execute(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, text VARCHAR(99))",
+                             f"INSERT INTO {name} VALUES (1, 'A row.')")  # fmt: skip
+        return database.source(table=["notes", "more", "others"])
+
+    @pytest.fixture
+    def missing(self, database) -> Source:
+        database.fill(3)
+        return database.source(table=["nowhere"])
+
+
 def items(source):
     """List everything, collections and what they hold."""
     for found in source.list():

@@ -1,4 +1,4 @@
-"""Watching the folders of an index, and telling what changes."""
+"""Watching the sources of an index, and telling what changes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from relance.config import IndexSpec
 from relance.errors import ConfigurationError
 from relance.events.burst import DELETED, Burst
 from relance.events.change import Change
+from relance.events.listening import Listening
 from relance.events.outbox import Outbox
 from relance.events.watched import watched_folders
 from relance.sources.watched_folder import WatchedFolder
@@ -32,7 +33,7 @@ def watch(
     debounce_s: float = 1.0,
     longest_s: float = 5.0,
 ) -> None:
-    """Tell what changes below the folders of an index, until stopped or interrupted; begins with `everything`.
+    """Tell what changes in the sources of an index, until stopped or interrupted; begins with `everything`.
 
     A burst of changes is one event once there has been quiet, or every so often while it goes on. While `emit` raises
     RetryableError nothing is lost: it is sent again, with what has come since. What else it raises ends the watch.
@@ -51,6 +52,7 @@ def watch(
         if source.identity is None:
             msg = f"the folder {source.place} does not exist; is it mounted, is `root` right?"
             raise ConfigurationError(msg)
+    listening = Listening(spec, stop, quiet_s=debounce_s, longest_s=longest_s)
     burst, outbox = Burst(spec, sources, quiet_s=debounce_s, longest_s=longest_s), Outbox(emit)
     outbox.add(Change(spec.name, everything=True))  # whatever happened while nobody watched
     try:
@@ -61,6 +63,7 @@ def watch(
                 moved = [source for source in sources if source.locate() or (DELETED, source.root) in reports]
                 if burst.is_due() and not moved:
                     _put(burst, outbox)
+                _put(listening, outbox)
                 outbox.send()
                 if moved:
                     _follow(moved, burst, outbox, spec)
@@ -72,13 +75,16 @@ def watch(
                     outbox.add(Change(spec.name, everything=True))
     except KeyboardInterrupt:
         stop.set()
+    finally:
+        listening.close()
     _put(burst, outbox)
+    _put(listening, outbox)
     if not outbox.send(at_once=True):
         log.warning("%s: could not be told any more; the next watch begins by looking at everything", outbox.waiting)
 
 
-def _put(burst: Burst, outbox: Outbox) -> None:
-    if change := burst.take():
+def _put(collected: Burst | Listening, outbox: Outbox) -> None:
+    if change := collected.take():
         outbox.add(change)
 
 

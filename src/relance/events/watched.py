@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from relance.config import IndexSpec
 from relance.parsers import Parsers, parsers_of
@@ -20,9 +21,9 @@ def watched_folders(spec: IndexSpec, parsers: Parsers | None = None) -> list[Wat
     folders = []
     for position, section in enumerate(spec.sources):
         folder = watched_folder(spec, position, parsers)
-        if folder is None:
+        if folder is None and _says_nothing(spec, position):
             log.warning("sources[%d] (%s) cannot be watched: only runs look at it", position, section.type)
-        else:
+        elif folder is not None:
             folders.append(folder)
     return folders
 
@@ -40,3 +41,7 @@ def watched_folder(spec: IndexSpec, position: int, parsers: Parsers | None = Non
     shown = media is not None and (media.references or tables)
     source = open_source(spec, position, media_type_of=parsers.media_type_of, wanted=wanted)
     return source.watched(shown=shown)
+
+
+def _says_nothing(spec: IndexSpec, position: int) -> bool:
+    return open_source(spec, position).news(threading.Event()) is None

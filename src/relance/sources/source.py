@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,6 +161,14 @@ class Source(ABC):
         """Return the uri of what a bucket's notification is about; asks nobody.
 
         Empty for what is in this bucket and cannot be a document of this source; None for another bucket.
+        """
+        return None
+
+    def news(self, stop: threading.Event) -> Iterator[frozenset[str] | None] | None:  # noqa: ARG002  # most say nothing
+        """Listen to the place until stopped: stream uris of what it says has changed; None where it says nothing.
+
+        None in place of uris: everything may have changed, as at the beginning and after each break. Something comes,
+        if only no uris, a few times a second. Raises ConfigurationError where nobody can ever listen.
         """
         return None
 

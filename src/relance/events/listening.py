@@ -1,0 +1,71 @@
+"""What sources say of themselves: a thread listens to each that does, and what it hears is told in bursts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+from relance.config import IndexSpec
+from relance.errors import RelanceError
+from relance.events.change import Change
+from relance.sources import open_source
+
+__all__ = ["Listening"]
+
+
+class Listening:
+    """Listens to the sources of an index from the beginning until `close`."""
+
+    def __init__(self, spec: IndexSpec, stop: threading.Event, *, quiet_s: float, longest_s: float) -> None:
+        """Begin to listen, where there is anything to hear."""
+        self._index, self._stop = spec.name, stop
+        self._quiet_s, self._longest_s = quiet_s, longest_s
+        self._lock = threading.Lock()
+        self._heard: dict[str, None] = {}
+        self._everything = False
+        self._first = self._last = 0.0
+        self._error: RelanceError | None = None
+        sources = [open_source(spec, position) for position in range(len(spec.sources))]
+        streams = [stream for stream in (source.news(stop) for source in sources) if stream is not None]
+        self._threads = [threading.Thread(target=self._listen, args=[each], name=f"listen {spec.name}", daemon=True)
+                         for each in streams]  # fmt: skip
+        for thread in self._threads:
+            thread.start()
+
+    def take(self) -> Change | None:
+        """Tell what was heard once there has been quiet, or for long enough; None where there is nothing to tell yet.
+
+        Raises what ended a thread.
+        """
+        if self._error is not None:
+            raise self._error
+        now = time.monotonic()
+        with self._lock:
+            if not self._heard and not self._everything:
+                return None
+            if now - self._last < self._quiet_s and now - self._first < self._longest_s:
+                return None
+            change = Change(self._index, changed=tuple(self._heard), everything=self._everything)
+            self._heard, self._everything, self._first = {}, False, 0.0
+        return change
+
+    def close(self) -> None:
+        """End the threads; what they have heard is told at once then."""
+        self._stop.set()
+        self._quiet_s = 0.0
+        for thread in self._threads:
+            thread.join()
+
+    def _listen(self, stream: Iterator[frozenset[str] | None]) -> None:
+        try:
+            for found in stream:
+                if found is not None and not found:
+                    continue
+                with self._lock:
+                    self._last = time.monotonic()
+                    self._first = self._first or self._last
+                    self._everything |= found is None
+                    self._heard |= dict.fromkeys(sorted(found or ()))
+        except RelanceError as error:
+            self._error = error

@@ -1,0 +1,74 @@
+"""The section of a source of lake tables."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from relance.config.sources import RowsSpec, SourceSpec
+from relance.config.spec_model import ENV
+
+__all__ = ["FormatName", "LakeSpec"]
+
+FormatName = Literal["parquet", "delta", "iceberg", "lance"]
+
+
+class LakeSpec(SourceSpec, title="Lake table"):
+    """Rows of a table in a lake: each row is a document, or an image or video."""
+
+    type: Literal["lake"] = Field(default="lake", title="Type", examples=["lake"])
+    """What kind of source this is; `lake` reads a Parquet dataset, or a table of Delta, Iceberg or LanceDB."""
+    format: FormatName = Field(title="Format", examples=["delta"])
+    """What the table is."""
+    uri: str = Field(default="", title="Place", json_schema_extra=ENV, examples=["./events", "s3://lake/events"])
+    """Where it is: a folder (relative to the spec file) or `s3://…`, of a Parquet dataset, a table of Delta, a database
+    of LanceDB, or a table of Iceberg without a catalog (its folder, or its `….metadata.json`)."""
+    table: str = Field(default="", title="Table", examples=["shop.products"])
+    """Name of the table: in the database of LanceDB, or in the catalog of Iceberg (`NAMESPACE.TABLE`)."""
+    at: int | None = Field(default=None, title="Version", ge=0, examples=[12])
+    """Version of the table (of Iceberg the snapshot's id) that is read for good; without it the newest."""
+    storage_options: dict[str, SecretStr] = Field(
+        default={}, title="Storage options", json_schema_extra=ENV,
+        examples=[{"aws_access_key_id": "${AWS_KEY}", "aws_secret_access_key": "${AWS_SECRET}"}],
+    )  # fmt: skip
+    """Keys, region, endpoint and the like, by the names of the format's library; for Parquet as for Delta and LanceDB:
+    `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `aws_region`, `aws_endpoint`."""
+    catalog: dict[str, SecretStr] = Field(
+        default={}, title="Catalog", json_schema_extra=ENV,
+        examples=[{"type": "rest", "uri": "https://catalog.example.com", "token": "${TOKEN}"}],
+    )  # fmt: skip
+    """Properties of the catalog of Iceberg, as PyIceberg has them, and its `name` there (`default`)."""
+    rows: RowsSpec | None = Field(default=RowsSpec(), title="Rows")
+    """Which columns are what; by default `text` is the text and `id` the name of a row."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _has_no_encoding(cls, encoding: str) -> str:
+        if encoding:
+            msg = "these tables have no encoding of their own; leave it out"
+            raise ValueError(msg)
+        return encoding
+
+    @field_validator("rows")
+    @classmethod
+    def _rows_are_said(cls, rows: RowsSpec | None) -> RowsSpec:
+        if rows is None:
+            msg = "is null, but a table is read row by row only; say which columns are what"
+            raise ValueError(msg)
+        return rows
+
+    @model_validator(mode="after")
+    def _place_is_said(self) -> Self:
+        problem = ""
+        if self.format == "iceberg" and bool(self.catalog) == bool(self.uri):
+            problem = "format `iceberg` needs one of `catalog` and `uri`"
+        elif self.format != "iceberg" and (self.catalog or not self.uri):
+            problem = f"format `{self.format}` needs `uri`, and no `catalog`"
+        elif bool(self.table) != (self.format == "lance" or bool(self.catalog)):
+            problem = "`table` is for LanceDB and for catalogs, which need it"
+        elif self.format == "parquet" and self.at is not None:
+            problem = "a Parquet dataset has no versions; leave `at` out"
+        if problem:
+            raise ValueError(problem)
+        return self
