@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 import yaml
+from buckets import s3_server
+from git_repositories import Repo, needs_git
+
+from relance.config.plugins import loaded_plugins
 
 
 def test_a_folder_elsewhere_becomes_a_source_relative_to_the_spec(run, tmp_path, monkeypatch):
@@ -42,3 +49,73 @@ def test_an_index_that_is_there_stays(run, tmp_path):
     ran = run("init", str(tmp_path), "--from", str(tmp_path / "docs"))
     assert ran.code == 2
     assert (tmp_path / "index.yaml").read_text() == before
+
+
+def shop(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE products (id INTEGER PRIMARY KEY, name TEXT, words TEXT, price REAL, url TEXT)")
+        database.execute("INSERT INTO products VALUES (1, 'Pump', 'A pump moves water.', 9.5, 'https://example.com/1')")
+
+
+def test_a_database_becomes_a_source_with_its_columns(run, tmp_path):
+    shop(tmp_path / "shop.db")
+    ran = run("init", str(tmp_path / "new"), "--from", f"sqlite:///{tmp_path}/shop.db")
+    assert ran.code == 0
+    assert "found 1 table" in ran.out
+    (section,) = yaml.safe_load((tmp_path / "new/index.yaml").read_text())["sources"]
+    assert section["table"] == "products"
+    assert section["rows"] == {"text": ["name", "words"], "title": "name", "metadata": ["price", "url"]}
+    assert run("ingest", str(tmp_path / "new"), "--direct").code == 0
+    assert "A pump moves water." in run("search", str(tmp_path / "new"), "water").out
+
+
+def test_of_several_tables_one_has_to_be_named(run, tmp_path):
+    shop(tmp_path / "shop.db")
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
+        database.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, amount REAL)")
+    address = f"sqlite:///{tmp_path}/shop.db"
+    ran = run("init", str(tmp_path / "new"), "--from", address)
+    assert ran.code == 2
+    assert "orders, products" in ran.err
+    assert "#orders" in ran.err
+    assert "has no column with words" in run("init", str(tmp_path / "new"), "--from", f"{address}#orders").err
+    assert run("init", str(tmp_path / "new"), "--from", f"{address}#products").code == 0
+
+
+@needs_git
+def test_a_repository_becomes_a_source(run, tmp_path):
+    repo = Repo(tmp_path / "work", tmp_path / "srv/repo.git")
+    repo.write("docs/a.md", "# Pumps\n\nA pump moves water.")
+    repo.commit()
+    ran = run("init", str(tmp_path / "new"), "--from", f"git+file://{tmp_path}/srv/repo.git")
+    assert ran.code == 0, ran.err
+    assert "found 1 document (1 text/markdown)" in ran.out
+    assert run("ingest", str(tmp_path / "new"), "--direct").code == 0
+    assert "A pump moves water." in run("search", str(tmp_path / "new"), "water").out
+
+
+def test_a_bucket_becomes_a_source(run, tmp_path, monkeypatch):
+    with s3_server() as server:
+        server.make("wiki")
+        server.put("wiki", "docs/a.md", "# Pumps\n\nA pump moves water.")
+        for name, value in (("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s"), ("REGION", "us-east-1"),
+                            ("ENDPOINT", server.endpoint), ("ALLOW_HTTP", "true")):  # fmt: skip
+            monkeypatch.setenv(f"AWS_{name}", value)
+        ran = run("init", str(tmp_path / "new"), "--from", "s3://wiki/docs")
+        assert ran.code == 0, ran.err
+        assert "found 1 document (1 text/markdown)" in ran.out
+        assert run("ingest", str(tmp_path / "new"), "--direct").code == 0
+        assert "A pump moves water." in run("search", str(tmp_path / "new"), "water").out
+
+
+@pytest.mark.parametrize(("address", "section"), [
+    ("https://example.com/sitemap.xml", {"type": "web", "start": ["https://example.com/sitemap.xml"]}),
+    ("https://example.com/org/repo.git#v2", {"type": "git", "url": "https://example.com/org/repo.git", "ref": "v2"}),
+    ("git+https://example.com/org/repo", {"type": "git", "url": "https://example.com/org/repo"}),
+    ("imaps://me%40x:secret@imap.example.com", {"type": "mail", "host": "imap.example.com", "username": "me@x",
+                                               "password": "secret"}),
+])  # fmt: skip
+def test_addresses_of_other_kinds_are_known(address, section):
+    kinds = {name: kind.Spec.suggest(address) for name, kind in loaded_plugins("sources").items()}
+    assert kinds[section["type"]] == section
+    loaded_plugins("sources")[section["type"]].Spec.model_validate(section)

@@ -16,6 +16,7 @@ from relance.config.plugins import loaded_plugins
 from relance.documents import Ignored
 from relance.errors import DocumentError, InputError
 from relance.parsers import installed_parsers
+from relance.sources.keyed import KeyedSource
 from relance.sources.source import Source, SourceContext
 
 __all__ = ["Suggestion", "suggest"]
@@ -25,6 +26,7 @@ _ITEMS = 500
 _SECONDS = 20.0
 _KINDS = 5  # named in a line
 _VARIABLE = "SOURCE_PASSWORD"
+_GENERAL = ("files", "web")
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Suggestion:
         ignored: items by the reason why they are not read.
         more: whether there is more than was looked at.
         problems: items that could not be listed.
+        tables: whether items are tables, whose rows are the documents.
     """
 
     section: dict[str, Any]
@@ -46,12 +49,14 @@ class Suggestion:
     ignored: Counter[str] = field(default_factory=Counter)
     more: bool = False
     problems: list[str] = field(default_factory=list)
+    tables: bool = False
 
     def sentences(self) -> list[str]:
         """Say for people what was found."""
         count = sum(self.kinds.values())
-        things = f"{count:,} {'document' if count == 1 else 'documents'}"
-        kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.kinds.most_common(_KINDS))
+        thing = "table" if self.tables else "document"
+        things = f"{count:,} {thing}{'' if count == 1 else 's'}"
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.kinds.most_common(_KINDS) if not self.tables)
         said = [f"found {'the first ' if self.more else ''}{things}{f' ({kinds})' if kinds else ''}"]
         said += [f"left out: {number:,} {reason}" for reason, number in self.ignored.most_common(_KINDS)]
         said += self.problems[:_KINDS]
@@ -74,12 +79,15 @@ def suggest(address: str, folder: Path) -> Suggestion:
             "s3://bucket/prefix, https://host/sitemap.xml, postgresql://host/database, git+https://host/repository"
         )
         raise InputError(f"{address!r} is the address of no source; examples are {schemes}, or a folder")
-    name, section = next(iter(found.items()))
+    # `https://host/repository.git` is a page, too; the kind that is less general is meant.
+    name, section = min(found.items(), key=lambda each: each[0] in _GENERAL)
     kind = kinds[name]
     parsers = installed_parsers()
     context = SourceContext(folder.absolute(), media_type_of=parsers.media_type_of, wanted=parsers.knows)
     source: Source = kind(kind.Spec.model_validate(section), context)
-    suggestion = _without_password(kind.Spec.suggest(written) or section, written)
+    shown = (kind.Spec.suggest(written) or section) if written != address else section
+    suggestion = _without_password(shown, written)
+    suggestion.tables = isinstance(source, KeyedSource)
     began = time.monotonic()
     for number, item in enumerate(islice(source.list(), _ITEMS + 1)):
         if number == _ITEMS or time.monotonic() - began > _SECONDS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
@@ -15,6 +15,9 @@ from relance.config.spec_model import ENV
 from relance.sources.git.address import Address
 
 __all__ = ["PLACEHOLDERS", "GitSpec"]
+
+# What is a repository's address for certain.
+_SCHEMES = ("git+", "git://", "ssh://")
 
 PLACEHOLDERS = ("commit", "ref", "path", "line", "line_end")
 # What git allows in no name of a branch or tag; `@{` and `..` mean something else to it.
@@ -51,6 +54,14 @@ class GitSpec(SourceSpec, title="Git"):
     Bitbucket and Codeup."""
     timeout_s: int = Field(default=600, title="Time limit", ge=1)
     """Seconds after which a git command that has not ended is ended."""
+
+    @classmethod
+    def suggest(cls, address: str) -> dict[str, Any] | None:
+        """Take `git+https://…`, `git://…`, `ssh://…`, and what ends with `.git`; a branch or tag stands behind `#`."""
+        url, _, ref = address.partition("#")
+        if "://" not in url or not (url.startswith(_SCHEMES) or url.endswith(".git")):
+            return None
+        return {"type": "git", "url": url.removeprefix("git+")} | ({"ref": ref} if ref else {})
 
     @field_validator("url")
     @classmethod

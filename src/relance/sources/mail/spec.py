@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -43,6 +44,17 @@ class MailSpec(SourceSpec, title="Mail"):
     """Day from which on messages that arrived are read; empty: all."""
     timeout_s: int = Field(default=60, title="Time limit", ge=1)
     """Seconds to wait for an answer of the server."""
+
+    @classmethod
+    def suggest(cls, address: str) -> dict[str, Any] | None:
+        """Take `imaps://USER:PASSWORD@HOST`; `imap://` begins in the clear and turns to TLS."""
+        parts = urlsplit(address)
+        if parts.scheme not in {"imap", "imaps"} or not parts.hostname:
+            return None
+        section: dict[str, Any] = {"type": "mail", "host": parts.hostname, "username": unquote(parts.username or "")}
+        section |= {"port": parts.port} if parts.port else {}
+        section |= {} if parts.scheme == "imaps" else {"security": "starttls"}
+        return section | ({"password": parts.password} if parts.password else {})
 
     @model_validator(mode="after")
     def _has_one_place(self) -> Self:

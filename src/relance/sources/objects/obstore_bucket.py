@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ __all__ = ["ObstoreBucket"]
 
 _CHUNK = 1000  # objects that come from obstore at once, which is a page of S3
 _RETRIES: dict[str, Any] = {"max_retries": 5, "retry_timeout": timedelta(seconds=120)}
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _ALIASED = "its key ends with /, which cannot be addressed; rename it"
 
 
@@ -103,7 +105,9 @@ def _opened(address: Address, section: ObjectsSource) -> Any:
     from obstore.store import AzureStore, GCSStore, S3Store
 
     key_id, secret, token = (each.get_secret_value() for each in (section.key_id, section.secret, section.token))
-    client = {"allow_http": section.endpoint.startswith("http://"), "timeout": timedelta(seconds=60)}
+    # obstore reads the endpoint of the environment, and not AWS_ALLOW_HTTP beside it.
+    endpoint = section.endpoint or next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
+    client = {"allow_http": endpoint.startswith("http://"), "timeout": timedelta(seconds=60)}
     given: dict[str, Any]
     place = address.place
     if address.kind == "s3":

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from relance.config.patterns import checked_patterns
 from relance.config.sources import SourceSpec
 from relance.config.spec_model import ENV
-from relance.sources.objects.address import Address
+from relance.sources.objects.address import SCHEMES, Address
 
 __all__ = ["ObjectsSource"]
 
@@ -68,6 +68,11 @@ class ObjectsSource(SourceSpec, title="Objects"):
         default={}, title="Options", json_schema_extra=ENV, examples=[{"virtual_hosted_style_request": "true"}]
     )
     """More options of the library, by its names: obstore's config keys, or what opendal's service takes."""
+
+    @classmethod
+    def suggest(cls, address: str) -> dict[str, Any] | None:
+        """Take what begins as a bucket's address does; credentials are the environment's."""
+        return {"type": "objects", "url": address} if address.partition("://")[0].lower() in SCHEMES else None
 
     @field_validator("url")
     @classmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-__all__ = ["Address", "check_address", "read_address"]
+__all__ = ["Address", "check_address", "is_of_database", "read_address"]
 
 _KINDS = {
     "postgresql": "postgresql",
@@ -39,6 +39,11 @@ class Address(NamedTuple):
     database: str = ""
     options: tuple[tuple[str, str], ...] = ()
     path: Path = Path()
+
+
+def is_of_database(url: str) -> bool:
+    """Whether an address begins as one of a database does."""
+    return url.partition("://")[0].lower().partition("+")[0] in _KINDS
 
 
 def check_address(url: str) -> None:

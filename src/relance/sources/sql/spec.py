@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from relance.config.sources import RowsSpec, SourceSpec
 from relance.config.spec_model import ENV, Column
-from relance.sources.sql.address import check_address
+from relance.sources.sql.address import check_address, is_of_database
 from relance.sources.sql.one_query import refusal
 from relance.sources.sql.relation import parts_of
 
@@ -52,6 +52,13 @@ class SqlSpec(SourceSpec, title="SQL"):
     """Page where people see a row; `{id}` is its id, percent-encoded."""
     rows: RowsSpec | None = Field(default=RowsSpec(), title="Rows")
     """Which columns are what; by default `text` is the text and `id` the name of a row."""
+
+    @classmethod
+    def suggest(cls, address: str) -> dict[str, Any] | None:
+        """Look at a database, and at one table of it."""
+        from relance.sources.sql.first_look import first_look
+
+        return first_look(address) if is_of_database(address) else None
 
     @field_validator("table", mode="before", json_schema_input_type=Column | Tables)
     @classmethod

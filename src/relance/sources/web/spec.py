@@ -82,6 +82,11 @@ class WebSource(SourceSpec, title="Web"):
     )
     """By which hosts are asked; `direct` for none. Empty: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY of the environment."""
 
+    @classmethod
+    def suggest(cls, address: str) -> dict[str, Any] | None:
+        """Take addresses of pages, sitemaps and feeds."""
+        return {"type": "web", "start": [address]} if address.lower().startswith(("http://", "https://")) else None
+
     @field_validator("start", mode="before", json_schema_input_type=str | list[str])
     @classmethod
     def _one_start(cls, value: Any) -> Any:
