@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from buckets import s3_server
+from buckets import KEY_ID, SECRET, s3_server
 from git_repositories import Repo, needs_git
 
 from relance.config.plugins import loaded_plugins
@@ -98,7 +98,7 @@ def test_a_bucket_becomes_a_source(run, tmp_path, monkeypatch):
     with s3_server() as server:
         server.make("wiki")
         server.put("wiki", "docs/a.md", "# Pumps\n\nA pump moves water.")
-        for name, value in (("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s"), ("REGION", "us-east-1"),
+        for name, value in (("ACCESS_KEY_ID", KEY_ID), ("SECRET_ACCESS_KEY", SECRET), ("REGION", "us-east-1"),
                             ("ENDPOINT", server.endpoint), ("ALLOW_HTTP", "true")):  # fmt: skip
             monkeypatch.setenv(f"AWS_{name}", value)
         ran = run("init", str(tmp_path / "new"), "--from", "s3://wiki/docs")
