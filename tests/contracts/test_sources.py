@@ -7,6 +7,7 @@ from collections.abc import Generator
 import pytest
 from buckets import S3Server, s3_server
 from git_repositories import Repo, daemon, needs_git
+from lakes import some_rows
 from mail_servers import Account, dovecot, mail, needs_dovecot
 from row_items import row_items
 from sites import site, web
@@ -212,6 +213,26 @@ class TestSql(SourceContract):
     def missing(self, database) -> Source:
         database.fill(3)
         return database.source(table=["nowhere"])
+
+
+@pytest.mark.parametrize("form", ["parquet", "delta", "iceberg", "lance"])
+class TestLake:
+    """What a source of one table promises; the contract wants three."""
+
+    def test_it_keeps_the_contract(self, make_lake, form):
+        lake = make_lake(form)
+        lake.write(some_rows())
+        contract, source = SourceContract(), lake.source()
+        contract.test_it_has_the_methods_of_the_seam(source)
+        contract.test_it_names_its_section_and_its_version(source)
+        contract.test_a_listing_is_stable(source)
+        contract.test_it_parses_nothing(source)
+        contract.test_opening_gives_the_same_bytes_as_reading(source)
+        contract.test_the_uri_alone_is_enough_to_read(source)
+        contract.test_what_cannot_be_read_is_a_failure_with_its_uri_and_one_sentence(source)
+        contract.test_what_is_larger_than_max_size_is_a_failure(source)
+        contract.test_everything_it_lists_has_a_location_and_nothing_elsewhere_has(source)
+        contract.test_threads_may_share_it(source)
 
 
 def items(source):

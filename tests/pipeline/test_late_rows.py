@@ -11,7 +11,9 @@ import pytest
 from rows import rows
 from shelves import BROKEN, DRAWERS, READ, Drawer, shelf_index
 
+from relance.documents import document_id
 from relance.index import Index
+from relance.store.manifest import Manifest
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +121,15 @@ def test_a_plan_counts_what_the_run_will_embed(make, drawer):
     drawer[4] |= {"text": "Row four says something else.", "mark": 2}
     plan = make().plan()
     assert (plan.changed, plan.unchanged, plan.chunks) == (1, 8, 1)
+
+
+def test_rows_that_are_not_named_are_not_even_looked_up(make, drawer, monkeypatch):
+    make().ingest()
+    del drawer[3], drawer[4]
+    looked: list[str] = []
+    rows_of = Manifest.rows
+    monkeypatch.setattr(Manifest, "rows", lambda self, ids, *more: (looked.extend(ids), rows_of(self, ids, *more))[1])
+    report = make().ingest(only=["drawer://d#3"])
+    assert (report.removed, report.unchanged) == (1, 8)
+    assert set(looked) <= {document_id("drawer://d#3")}
+    assert make().ingest().removed == 1

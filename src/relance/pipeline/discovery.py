@@ -78,6 +78,7 @@ class Discovery:
     _new: FirstSeen = field(default_factory=FirstSeen)
     _claimed: int = 0
     _kept: list[str] = field(default_factory=list)
+    _asked: list[str] = field(default_factory=list)
     _spool: Spool = field(default_factory=Spool)
 
     @property
@@ -115,10 +116,19 @@ class Discovery:
             batches.add(table)
         batches.flush()
         self._new = FirstSeen()
-        self.unchanged += self.snapshot.see_all_children(as_ids(digests("document", self._kept)))
+        self._keep()
         if not self._stopping():
             self.removed = self._removed()
             self.complete = True
+
+    def _keep(self) -> None:
+        """Count what was not looked at as unchanged, but for rows that were named and are not there."""
+        places = self.snapshot.places(as_ids(digests("document", self._asked)))
+        lost = places[places >= 0]
+        lost = np.unique(lost[~self.snapshot.seen[lost]])
+        self.unchanged += self.snapshot.see_all_children(as_ids(digests("document", self._kept)))
+        self.unchanged -= int(self.snapshot.seen[lost].sum())
+        self.snapshot.seen[lost] = False
 
     def _stopping(self) -> bool:
         return self._spool.closed or self.stopped()
@@ -200,7 +210,10 @@ class Discovery:
                 self.ignored.add(row)
                 continue
             yield row
-        if anonymous:
+        partly = bool(named) and uri not in self.only  # else each of its other rows would have to be looked up
+        if partly and not anonymous:
+            self._asked += [f"{uri}#{name}" for name in named]
+        if anonymous or partly:
             self._kept.append(uri)
         if not same and (not self.only or uri in self.only):  # else some of its rows were not looked at
             self.collections.append(collection)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +27,7 @@ _OPTIONS = {
     "endpoint": "endpoint_override",
 }
 _ROWS = 5000
+_FOOTERS = 8  # files whose columns are read at the same time
 
 
 class Parquet(Format):
@@ -89,22 +92,25 @@ class _Dataset(TableState):
         if not self._files:
             return pa.schema([])
         with self._form.explained(f"reading {self._form.spec.uri}"):
-            return self._dataset().schema
+            return self._dataset.schema
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         if not self._files:
             return
         with self._form.explained(f"reading {self._form.spec.uri}"):
-            yield from self._dataset().to_batches(
+            yield from self._dataset.to_batches(
                 columns=list(columns), batch_size=_ROWS, fragment_readahead=1, batch_readahead=2
             )
 
+    @cached_property
     def _dataset(self) -> Any:
         from pyarrow import dataset
 
         partitions = dataset.HivePartitioning.discover(infer_dictionary=False)
         options = dataset.FileSystemFactoryOptions(partition_base_dir=self._root, partitioning=partitions)
         factory = dataset.FileSystemDatasetFactory(self._system, self._files, dataset.ParquetFileFormat(), options)
+        first = factory.finish()
         # Later files may have columns that earlier ones have not, and wider types.
-        schemas = factory.inspect_schemas()
-        return factory.finish(pa.unify_schemas(schemas, promote_options="permissive"))
+        with ThreadPoolExecutor(_FOOTERS, "relance-footers") as pool:
+            own = list(pool.map(lambda fragment: fragment.physical_schema, first.get_fragments()))
+        return factory.finish(pa.unify_schemas([first.schema, *own], promote_options="permissive"))
