@@ -22,6 +22,7 @@ settings.register_profile("desk", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
+pytest.register_assert_rewrite("worlds.living")
 pytest_plugins = ["command_line", "databases", "files", "galleries", "golden_notes", "installed", "lakes", "vision"]
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
