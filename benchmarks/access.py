@@ -83,7 +83,9 @@ def settle(index: Index) -> None:
     written, cpu = time.perf_counter() - began, time.process_time() - busy
     refresh_indexes(table, retention=searching.RETENTION, language="english")
     took, all_cpu = time.perf_counter() - began, time.process_time() - busy
-    print(f"settled {rows:,} rows in {written:.2f} s ({cpu:.2f} CPU-s), with indexes {took:.2f} s ({all_cpu:.2f} CPU-s)")
+    print(
+        f"settled {rows:,} rows in {written:.2f} s ({cpu:.2f} CPU-s), with indexes {took:.2f} s ({all_cpu:.2f} CPU-s)"
+    )
 
 
 def rows_with_access(case: str, make: Any, schema: pa.Schema, *arguments: Any) -> pa.Table:
@@ -91,7 +93,9 @@ def rows_with_access(case: str, make: Any, schema: pa.Schema, *arguments: Any) -
     rows = make(schema, *arguments)
     chance = np.random.default_rng(rows.num_rows + arguments[-1])
     groups = [[f"group:{g}" for g in chance.integers(0, GROUPS, chance.integers(1, 4))] for _ in range(rows.num_rows)]
-    access = [None if case == "open" or (case in {"mixed", "settled"} and n % 2) else each for n, each in enumerate(groups)]
+    access = [
+        None if case == "open" or (case in {"mixed", "settled"} and n % 2) else each for n, each in enumerate(groups)
+    ]
     at = rows.schema.get_field_index("access")
     return rows.set_column(at, rows.schema.field(at), pa.array(access, pa.list_(pa.string())))
 

@@ -80,11 +80,9 @@ def test_the_section_is_added_to_rows_whose_markers_stay(tmp_path: Path, drawer:
 
 @pytest.mark.parametrize("marker", ["auto", "year", "hash"])
 @pytest.mark.parametrize("metadata", [[], ["who", "year"]])
-def test_rows_of_a_database_say_who_sees_them(
-    database: Database, log: Log, marker: str, metadata: list[str]
-) -> None:
-    options = ACCESS | {"marker": marker, "rows": {"metadata": metadata}}
-    options["access"] = {"field": "who", "separator": ";"}
+def test_rows_of_a_database_say_who_sees_them(database: Database, log: Log, marker: str, metadata: list[str]) -> None:
+    access = {"field": "who", "separator": ";"}
+    options: dict[str, Any] = {"access": access, "marker": marker, "rows": {"metadata": metadata}}
     database.fill(4)
     database.execute("ALTER TABLE notes ADD COLUMN who VARCHAR(100)", "UPDATE notes SET who = 'ada;bob' WHERE id < 3")
     index = database.index(**options)

@@ -98,7 +98,9 @@ def test_a_table_of_an_earlier_version_is_settled_by_maintenance(declared: Decla
     assert not index.doctor().findings
 
 
-def test_a_table_of_an_earlier_version_is_settled_by_the_next_run_that_writes(declared: Declared, tmp_path: Path) -> None:
+def test_a_table_of_an_earlier_version_is_settled_by_the_next_run_that_writes(
+    declared: Declared, tmp_path: Path
+) -> None:
     index = declared("ada")
     index.ingest()
     forget(index)

@@ -93,7 +93,9 @@ class Lake(Source):
             writer.write_batch(batch)
         if writer is None:  # there are no rows, which is no error
             known = [field for field in state.schema() if field.name in columns]
-            schema = known or [pa.field(each, pa.string()) for each in needed_columns(self.spec.read_rows or RowsSpec())]
+            schema = known or [
+                pa.field(each, pa.string()) for each in needed_columns(self.spec.read_rows or RowsSpec())
+            ]
             writer = pq.ParquetWriter(file, pa.schema(schema))
         writer.close()
 
