@@ -9,6 +9,7 @@ the other; those of CPU time hold on a busy machine, too.
 restricted   every chunk has principals, and they are indexed (LABEL_LIST), as a run leaves them.
 not indexed  the same table without that index.
 mixed        half of the chunks say nothing (NULL), as after `access` was added to one of two sources.
+settled      the same table after the end of a run, which writes `*` there; what that takes is printed, too.
 open         a table that has the column, and no permissions: the reader costs nothing.
 """
 
@@ -29,11 +30,14 @@ import pyarrow as pa
 import search as searching
 
 import relance
+from relance.config import AccessSpec
 from relance.index import Index
 from relance.search.query_encoder import Asked, QueryEncoder
 from relance.store.maintenance import refresh_indexes
+from relance.store.open_rows import settle_open_rows
 
 GROUPS, OF_READER = 1000, 10
+CASES = ("restricted", "not indexed", "mixed", "settled", "open")
 MODES = ("dense", "full-text", "hybrid")
 
 
@@ -43,10 +47,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=256)
     parser.add_argument("--queries", type=int, default=40)
+    parser.add_argument("--cases", nargs="+", default=CASES, choices=CASES)
     arguments = parser.parse_args()
     reader = [f"group:{number}" for number in range(OF_READER)]
     print("| table | search | sees | p50, × owner | CPU, × owner |\n|" + "---|" * 5)
-    for case in ("restricted", "not indexed", "mixed", "open"):
+    for case in arguments.cases:
         with tempfile.TemporaryDirectory(prefix="relance-access-") as folder, contextlib.ExitStack() as exits:
             index = Index(searching.declared(Path(folder), arguments.dimension))
             with mock.patch.object(searching, "chunk_rows", partial(rows_with_access, case, searching.chunk_rows)):
@@ -57,6 +62,8 @@ def main() -> None:
                 for each in table.list_indices():
                     if each.columns == ["access"]:
                         table.drop_index(each.name)
+            if case == "settled":
+                settle(index)
             vectors = dict(questions)
 
             def answer(_: QueryEncoder, __: Any, text: str, known: Any = vectors, **___: Any) -> Asked:
@@ -67,12 +74,28 @@ def main() -> None:
             report(case, index, reader, [text for text, _ in questions])
 
 
+def settle(index: Index) -> None:
+    """Write `*` where rows say nothing, and refresh the indexes, as the end of a run does."""
+    restricted = [each.model_copy(update={"access": AccessSpec()}) for each in index.spec.sources]
+    spec, table = index.spec.model_copy(update={"sources": restricted}), index.table()
+    began, busy = time.perf_counter(), time.process_time()
+    rows = settle_open_rows(table, spec)
+    written, cpu = time.perf_counter() - began, time.process_time() - busy
+    refresh_indexes(table, retention=searching.RETENTION, language="english")
+    took, all_cpu = time.perf_counter() - began, time.process_time() - busy
+    print(
+        f"settled {rows:,} rows in {written:.2f} s ({cpu:.2f} CPU-s), with indexes {took:.2f} s ({all_cpu:.2f} CPU-s)"
+    )
+
+
 def rows_with_access(case: str, make: Any, schema: pa.Schema, *arguments: Any) -> pa.Table:
     """Give the rows of the benchmark their readers."""
     rows = make(schema, *arguments)
     chance = np.random.default_rng(rows.num_rows + arguments[-1])
     groups = [[f"group:{g}" for g in chance.integers(0, GROUPS, chance.integers(1, 4))] for _ in range(rows.num_rows)]
-    access = [None if case == "open" or (case == "mixed" and n % 2) else each for n, each in enumerate(groups)]
+    access = [
+        None if case == "open" or (case in {"mixed", "settled"} and n % 2) else each for n, each in enumerate(groups)
+    ]
     at = rows.schema.get_field_index("access")
     return rows.set_column(at, rows.schema.field(at), pa.array(access, pa.list_(pa.string())))
 

@@ -64,7 +64,7 @@ def test_the_map_is_drawn_shown_and_drawn_anew(visitor: Visitor, index: Index, d
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
     assert "River" in view.text
-    picture = visitor.get("/map/picture")
+    picture = visitor.get("/map/picture", timeout=120)  # the first one loads matplotlib
     assert picture.headers["content-type"] == "image/png"
     assert picture.content.startswith(b"\x89PNG")
     assert visitor.get("/map/view").text == view.text

@@ -111,6 +111,14 @@ class SourceSpec(PluginSpec, title="Source"):
             raise ValueError(msg)
         return value
 
+    @property
+    def read_rows(self) -> RowsSpec | None:
+        """The section `rows`, with the column that says who may see a row among those that are read."""
+        rows, column = self.rows, self.access.read_from if self.access is not None else ""
+        if rows is None or not column or column in rows.metadata:
+            return rows
+        return rows.model_copy(update={"metadata": [*rows.metadata, column]})
+
     @classmethod
     def suggest(cls, address: str) -> dict[str, Any] | None:  # noqa: ARG003  # most kinds have no address
         """Write the section for an address, for `relance init --from`; None where that is of another kind."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relance.config import EVERYONE, AccessSpec, IndexSpec, RowsSpec, fingerprint
+from relance.config import EVERYONE, AccessSpec, IndexSpec, fingerprint
 from relance.config.access import LONGEST, MOST
 from relance.documents import Item, digest
 from relance.sources.source import Remembered
@@ -78,12 +78,6 @@ class Permits:
             return content_hash
         said = json.dumps(metadata.get(self.access.read_from), sort_keys=True)
         return digest("access", content_hash, self.mark, said)
-
-    def columns(self, rows: RowsSpec | None) -> RowsSpec | None:
-        """Return the section `rows` with the column of principals among what is read."""
-        if rows is None or self.access is None or self.kept or not self.access.read_from:
-            return rows
-        return rows.model_copy(update={"metadata": [*rows.metadata, self.access.read_from]})
 
     def take(self, metadata: dict[str, Any]) -> tuple[tuple[str, ...] | None, str]:
         """Take the field out of a document's metadata: who finds a document need not know who else does.

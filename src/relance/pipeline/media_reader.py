@@ -58,7 +58,7 @@ class MediaReader:
         self._parsers, self._media, self._section = parsers, media, source.spec
         self.identity = Identity(media.identity)
         self.permits = Permits.of(source.spec)
-        self._rows = self.permits.columns(source.spec.rows)
+        self._rows = source.spec.read_rows
         self._fresh: dict[str, tuple[float, dict[str, Sequence[str]]]] = {}
         self._reading = threading.Lock()
         self._kinds = _Kinds(source.spec, parsers, media)

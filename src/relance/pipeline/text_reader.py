@@ -67,7 +67,7 @@ class TextReader:
         self._skip_media = skip_media
         self._section = source.spec
         self.permits = Permits.of(source.spec)
-        self._rows = self.permits.columns(source.spec.rows)
+        self._rows = source.spec.read_rows
         self._collections: dict[str, bool] = {}
         try:
             self._encoding = codec(self._section.encoding) if self._section.encoding else ""

@@ -34,6 +34,7 @@ from relance.store.maintenance import (
     refresh_indexes,
 )
 from relance.store.mending import drop_aside
+from relance.store.open_rows import settle_open_rows
 from relance.store.runs import NAME as RUNS
 from relance.store.runs import Runs
 
@@ -100,7 +101,7 @@ def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0, limits: Main
             if done.interrupted is None:
                 whole = [tables for tables in parts if tables.is_sealed]
                 with store_errors(f"maintaining index {spec.name!r}"):
-                    _tidy(store, parts, retention, done, check_lock, language=spec.search.language, limits=limits)
+                    _tidy(spec, store, parts, retention, done, check_lock, limits=limits)
                 # Else the next run would look through tables that somebody seems to have changed.
                 IndexTables.seal([tables for tables in whole if not tables.is_sealed])
             done.dropped = drop_leftovers(spec, store, datetime.now(UTC) - retention, check_lock)
@@ -116,8 +117,8 @@ def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0, limits: Main
     return done
 
 
-def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Maintained,
-          check_lock: Callable[[], None], *, language: str, limits: MaintenanceLimits) -> None:  # fmt: skip
+def _tidy(spec: IndexSpec, store: Store, parts: list[IndexTables], retention: timedelta, done: Maintained,
+          check_lock: Callable[[], None], *, limits: MaintenanceLimits) -> None:  # fmt: skip
     """Sweep, index and compact the tables that serve an index, and record their versions."""
     began, before = datetime.now(UTC), [tables.versions for tables in parts]
     for tables in parts:
@@ -125,7 +126,9 @@ def _tidy(store: Store, parts: list[IndexTables], retention: timedelta, done: Ma
         tables.chunks.sweep()
         chunks = tables.chunks.table
         if chunks is not None:
-            refresh_indexes(chunks, retention=reach(chunks, retention, limits), language=language, limits=limits)
+            settle_open_rows(chunks, spec)
+            refresh_indexes(chunks, retention=reach(chunks, retention, limits), language=spec.search.language,
+                            limits=limits)  # fmt: skip
             done.indexes += [index.name for index in chunks.list_indices()]
         left = Runs(store, tables.index).versions(tables.name)
         for table, versions in zip((chunks, tables.manifest.table, tables.failures.table), left, strict=True):

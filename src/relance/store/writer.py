@@ -16,6 +16,7 @@ from relance.store.durable import sync_tables
 from relance.store.ids import IdSet
 from relance.store.index_tables import IndexTables
 from relance.store.maintenance import compact_if_due, index_lookups, refresh_indexes
+from relance.store.open_rows import settle_open_rows
 from relance.store.pending import COMMIT_LIMITS, CommitLimits, Pending, without
 from relance.store.repair import repair
 from relance.store.runs import Runs
@@ -39,8 +40,7 @@ class Writer:
         self.tables = tables
         self.wrote = self.takes_over = False
         self._store = store
-        self._spec = spec.store
-        self._language = spec.search.language
+        self._spec = spec
         self._run_id = run_id
         self._check_lock = check_lock
         self._retention = timedelta(days=spec.store.retention_days)
@@ -183,6 +183,7 @@ class Writer:
             return
         tables, retention = self.tables, self._retention
         tables.chunks.sweep()
+        settle_open_rows(tables.chunks.table, self._spec)
         left = Runs(self._store, tables.index).versions(tables.name)
         parts = (tables.chunks.table, tables.manifest.table, tables.failures.table)
         # Before indexes are made: those of rows that move have to be written again.
@@ -190,10 +191,10 @@ class Writer:
             compact_if_due(table, retention=retention, left=versions)
         compact_if_due(tables.catalog.table, retention=retention)
         if tables.chunks.table is not None:
-            refresh_indexes(tables.chunks.table, retention=retention, language=self._language)
+            refresh_indexes(tables.chunks.table, retention=retention, language=self._spec.search.language)
         index_lookups(tables.manifest.table, "doc_id")
         if bought:
-            prune(self._store, max_bytes=int(self._spec.cache_max_bytes))
+            prune(self._store, max_bytes=int(self._spec.store.cache_max_bytes))
         sync_tables(self._store, [part.name for part in tables.parts], since_ns=self._since_ns)
 
     def publish(self, *, complete: bool) -> str | None:

@@ -84,7 +84,7 @@ class Lake(Source):
             columns = self._columns(state)
         except ConfigurationError as error:
             raise DocumentError(self._uri, str(error)) from None
-        media = (self.spec.rows or RowsSpec()).url
+        media = (self.spec.read_rows or RowsSpec()).url
         writer = None
         for batch in state.batches(columns):
             batch = with_addresses(batch, media)  # noqa: PLW2901  # the same rows
@@ -93,7 +93,9 @@ class Lake(Source):
             writer.write_batch(batch)
         if writer is None:  # there are no rows, which is no error
             known = [field for field in state.schema() if field.name in columns]
-            schema = known or [pa.field(each, pa.string()) for each in needed_columns(self.spec.rows or RowsSpec())]
+            schema = known or [
+                pa.field(each, pa.string()) for each in needed_columns(self.spec.read_rows or RowsSpec())
+            ]
             writer = pq.ParquetWriter(file, pa.schema(schema))
         writer.close()
 
@@ -104,7 +106,7 @@ class Lake(Source):
 
     def _columns(self, state: TableState) -> Sequence[str]:
         """Choose the columns that are wanted, and those that a path leads into."""
-        rows, names = self.spec.rows or RowsSpec(), state.schema().names
+        rows, names = self.spec.read_rows or RowsSpec(), state.schema().names
         if not names and not self._format.listed:
             return []  # a dataset without files has no columns yet
         wanted = wanted_columns(rows, names, self._uri)

@@ -55,7 +55,7 @@ class Reading:
         """Look at a table or query, unless its shape is known; ConfigurationError where it or a column is missing."""
         shape = shape or _shape(server, connection, relation)
         where, names = f"{relation.uri.rpartition('/')[0]}: {_what(relation)}", shape.names
-        rows = spec.rows or RowsSpec()
+        rows = spec.read_rows or RowsSpec()
         columns = {each.name: each for each in shape.columns}
         wanted = [columns[each] for each in wanted_columns(rows, names, where)]
         ids = _ids(spec, rows, shape, where)
