@@ -43,5 +43,6 @@ def _split(place: str) -> tuple[str, str]:
 
 
 def _key(scheme: str, name: str) -> str:
-    """Name an asset: Prefect takes few characters beside letters and digits."""
-    return f"{scheme}://{re.sub('[^A-Za-z0-9._/-]+', '-', name).strip('-/')}"
+    """Name an asset: Prefect takes few characters beside letters and digits, and of `git+https` the first part."""
+    kind = re.sub("[^a-z0-9]", "", scheme.lower().partition("+")[0])
+    return f"{kind}://{re.sub('[^A-Za-z0-9._/-]+', '-', name).strip('-/')}"[:512]
