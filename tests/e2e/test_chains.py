@@ -118,7 +118,7 @@ def test_what_is_pushed_is_found(chain: Chain, stack: Stack) -> None:
     chain.repo.commit()
     wait_until(lambda: chain.finds("Verdun"), timeout=240, what=lambda: stack.runs_of("ingest-on-change/chains"))
     (found,) = chain.finds("Verdun")
-    assert found.endswith("/notes.git/guide/locks.md")
+    assert found.endswith("/notes/guide/locks.md")
     chain.repo.git("rm", "-q", "guide/locks.md")
     chain.repo.commit()
     wait_until(lambda: not chain.finds("Verdun"), timeout=240, what=lambda: stack.runs_of("ingest-on-change/chains"))
