@@ -12,7 +12,7 @@ from relance.pipeline.report import Report
 from relance.sources import open_sources
 from relance_tasks.retries import STAGE
 
-__all__ = ["publish_lineage"]
+__all__ = ["asset_of", "publish_lineage"]
 
 
 def publish_lineage(spec: IndexSpec, report: Report) -> None:
@@ -24,7 +24,7 @@ def publish_lineage(spec: IndexSpec, report: Report) -> None:
         properties=AssetProperties(name=report.title, description=spec.description or f"The index {spec.name}."),
     )
     places = [place.text for source in open_sources(spec) if (place := source.location())]
-    sources: list[Any] = [Asset(key=_key(*_split(place))) for place in places]
+    sources: list[Any] = [*map(asset_of, places)]
     facts = {
         "run": report.run_id, "table": report.table, "version": report.table_version, "added": report.added,
         "changed": report.changed, "removed": report.removed, "chunks": report.chunks,
@@ -37,11 +37,17 @@ def publish_lineage(spec: IndexSpec, report: Report) -> None:
     lineage()
 
 
+def asset_of(place: str) -> Asset:
+    """Name the place of a source as an asset."""
+    return Asset(key=_key(*_split(place)))
+
+
 def _split(place: str) -> tuple[str, str]:
     scheme, mark, name = place.partition("://")
     return (scheme, name) if mark else ("file", place)
 
 
 def _key(scheme: str, name: str) -> str:
-    """Name an asset: Prefect takes few characters beside letters and digits."""
-    return f"{scheme}://{re.sub('[^A-Za-z0-9._/-]+', '-', name).strip('-/')}"
+    """Name an asset: Prefect takes few characters beside letters and digits, and of `git+https` the first part."""
+    kind = re.sub("[^a-z0-9]", "", scheme.lower().partition("+")[0])
+    return f"{kind}://{re.sub('[^A-Za-z0-9._/-]+', '-', name).strip('-/')}"[:512]

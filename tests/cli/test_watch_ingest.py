@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from buckets import s3_server
+from databases import Database
 from files import put
+from git_repositories import Repo, needs_git
 
 from relance.index import Index
 
@@ -31,7 +36,7 @@ store: {uri: db}
 class Live:
     """The process, what it says, and the index it writes."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
         self.docs, self.spec = folder / "docs", folder / "index.yaml"
         if not self.spec.exists():
             put(self.spec, SPEC)
@@ -40,8 +45,9 @@ class Live:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         clean |= {"PREFECT_HOME": str(folder), "PYTHONPATH": str(folder / "without"), **environment}
         self.lines: list[str] = []
+        self.said: list[str] = []  # the same, and what was forgotten of it
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "relance.cli.main", "watch", "--ingest", str(self.spec)], cwd=folder, text=True,
+            [sys.executable, "-m", "relance.cli.main", "watch", "--ingest", str(self.spec), *options], cwd=folder, text=True,
             env=clean | {"COLUMNS": "300"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
         )  # fmt: skip
         self._reading = threading.Thread(target=self._read, daemon=True)
@@ -49,7 +55,9 @@ class Live:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        self.lines.extend(map(str.rstrip, self.process.stdout))
+        for line in map(str.rstrip, self.process.stdout):
+            self.said.append(line)
+            self.lines.append(line)
 
     def say(self, words: str) -> str:
         """Wait for a line with these words; returns it, and forgets it and those before it."""
@@ -67,6 +75,10 @@ class Live:
         """Wait until documents have these texts in the index, or are not there."""
         wanted = {name.replace("_", "."): text for name, text in texts.items()}
         wait(lambda: {uri: self.texts().get(f"docs/{uri}") for uri in wanted} == wanted, what=self.texts)
+
+    def finds(self, words: str) -> dict[str, str]:
+        """Search by words; returns texts by uri."""
+        return {hit.uri: hit.text for hit in Index(self.spec).search(words, mode="full-text")}
 
     def end(self) -> int:
         """Press Ctrl-C."""
@@ -88,8 +100,8 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Live]]:
     """Begin to watch a folder with what is in it, past the first look."""
     begun: list[Live] = []
 
-    def call(**environment: str) -> Live:
-        begun.append(Live(tmp_path, **environment))
+    def call(*options: str, **environment: str) -> Live:
+        begun.append(Live(tmp_path, *options, **environment))
         begun[-1].say("everything")
         return begun[-1]
 
@@ -197,3 +209,73 @@ def test_ctrl_c_stops_a_run_at_a_batch_and_the_next_one_finishes_it(
     done = Index(live.spec).ingest()
     assert (done.status, len(live.texts())) == ("completed", 100)  # `texts` shows a hundred
     assert len(log()) == len(set(log())) == 200, json.dumps(bought)
+
+
+SQL_PAGE = Path(__file__).parents[2] / "docs/sources/sql.md"
+
+
+def declared(folder: Path, *sources: dict[str, Any]) -> None:
+    sections = {"name": "notes", "sources": list(sources), "embedding": {"model": "fake/hash"}, "store": {"uri": "db"}}
+    put(folder / "index.yaml", yaml.safe_dump(sections))
+
+
+def test_a_row_is_found_after_the_notify_of_the_documented_trigger(
+    tmp_path: Path, postgres: Database, begin: Callable[..., Live]
+) -> None:
+    postgres.execute("CREATE TABLE products (sku text PRIMARY KEY, name text, description text)")
+    postgres.many(
+        "INSERT INTO products VALUES (?, ?, ?)", [(f"A{n}", f"Lamp {n}", "It gives light.") for n in range(5)]
+    )
+    trigger = re.findall(r"```sql\n(.*?)```", SQL_PAGE.read_text(encoding="utf-8"), re.DOTALL)[-1]
+    postgres.execute(trigger)
+    rows = {"id": "sku", "text": ["{name}: {description}"]}
+    declared(tmp_path, postgres.section(table="public.products", rows=rows, notify="relance_products"))
+    live = begin()
+    live.say("everything")  # it listens now: whatever happened before is in this run
+    uri = f"{postgres.shown}/public.products#A3"
+    postgres.execute("UPDATE products SET description = 'It drives the bilge pump.' WHERE sku = 'A3'")
+    wait(lambda: uri in live.finds("bilge"), what=lambda: live.lines)
+    assert live.finds("bilge") == {uri: "Lamp 3: It drives the bilge pump."}
+    assert "1 changed: 1 changed" in live.say("1 changed")
+    postgres.execute("DELETE FROM products WHERE sku = 'A3'")
+    wait(lambda: not live.finds("bilge"), what=lambda: live.lines)
+    assert live.end() == 0
+
+
+@needs_git
+def test_a_bucket_and_a_repository_are_looked_at_every_so_often(tmp_path: Path, begin: Callable[..., Live]) -> None:
+    repo = Repo(tmp_path / "checkout", tmp_path / "served/notes.git")
+    for name in "abc":
+        repo.write(f"{name}.md", f"Page {name}.")
+    repo.commit()
+    with s3_server() as bucket:
+        bucket.make("wiki")
+        bucket.put("wiki", "first.md", "The first page.")
+        declared(tmp_path, bucket.section("wiki"), {"type": "git", "url": f"file://{repo.bare}"})
+        live = begin("--every", "1")
+        bucket.put("wiki", "weir.md", "The weir of Chalon is open.")
+        wait(lambda: live.finds("Chalon"), what=lambda: live.lines)
+        repo.write("lock.md", "The lock of Verdun is shut.")
+        repo.commit()
+        wait(lambda: live.finds("Verdun"), what=lambda: live.lines)
+        bucket.remove("wiki", "weir.md")
+        wait(lambda: not live.finds("Chalon"), what=lambda: live.lines)
+        live.say("1 removed")
+        looks = len(bucket.requests)
+        wait(lambda: len(bucket.requests) > looks + 2, what=lambda: bucket.requests)
+        assert not [line for line in live.lines if "everything" in line], "nothing has changed, so nothing runs"
+        bucket.fault = lambda request: (403, "AccessDenied") if request[0] == "GET" else None
+        live.say("sources[0] cannot be looked at")
+        bucket.put("wiki", "late.md", "The ferry of Seurre.")
+        bucket.clear()
+        wait(lambda: live.finds("ferry"), what=lambda: live.lines)
+        assert live.end() == 0
+
+
+def test_what_cannot_be_watched_is_said_with_what_to_do(tmp_path: Path, begin: Callable[..., Live]) -> None:
+    with s3_server() as bucket:
+        bucket.make("wiki")
+        declared(tmp_path, bucket.section("wiki"))
+        live = begin()
+        live.end()
+    assert [line for line in live.said if "sources[0] (objects) cannot be watched: `--every 60`" in line]

@@ -69,9 +69,9 @@ class Stack:
         return subprocess.run([*self.relance, *arguments], env=environment, timeout=timeout,
                               capture_output=True, text=True, check=False, cwd=self.folder)  # fmt: skip
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a relance command that stays."""
-        environment = self.environment | {"PREFECT_API_URL": f"{self.page}/api", "PYTHONUNBUFFERED": "1"}
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a relance command that stays, with more in its environment."""
+        environment = self.environment | {"PREFECT_API_URL": f"{self.page}/api", "PYTHONUNBUFFERED": "1"} | environment
         return subprocess.Popen([*self.relance, *arguments], env=environment, cwd=self.folder,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
 

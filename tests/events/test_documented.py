@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="ut
 EXAMPLES = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 SECRET = "a secret for this page only"
 PUSH = {
+    "object_kind": "push",  # this and `project` are GitLab's
     "ref": "refs/heads/main",
     "repository": {"default_branch": "main", "full_name": "relance/handbook"},
+    "project": {"default_branch": "main", "path_with_namespace": "relance/handbook"},
     "commits": [{"added": [], "modified": ["docs/a.md"], "removed": []}],
 }
 EXPECTED = [
@@ -31,6 +34,7 @@ EXPECTED = [
     Change("handbook", "wiki", (), ("docs/b.md",)),
     Change("handbook", "wiki", ("docs/a.md",)),
     Change("handbook", "wiki", (), ("docs/b.md",)),
+    Change("handbook", "relance/handbook", ("docs/a.md",)),
     Change("handbook", "relance/handbook", ("docs/a.md",)),
 ]
 
@@ -67,3 +71,11 @@ def test_the_event_is_as_it_is_shown():
     made = change.as_event(own=True, id="1", occurred=datetime.now(UTC))
     assert {name: made[name] for name in shown} == shown
     assert Change.of_event(shown) == change
+
+
+def test_every_kind_of_source_has_its_way_and_the_anchors_are_there():
+    rows = re.findall(r"^\| (`\w.*?) \|", PAGE.partition("| kind of source |")[2].partition("\n\n")[0], re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", " ".join(rows)))
+    assert named == {each.name for each in entry_points(group="relance.sources") if each.value.startswith("relance.")}
+    headings = {re.sub(r"\W+", "-", each.lower()) for each in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([\w-]+)\)", PAGE)) <= headings

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["deploy", "emit", "exporter", "up", "watch", "webhook"]
 
+_LONGEST_S = 7 * 24 * 3600
+
 
 def up(
     specs: Specs = [],  # noqa: B006  # never changed
@@ -129,7 +131,7 @@ def deploy(
 
 
 def watch(specs: Specs, *, ingest: Annotated[bool, Parameter(negative="")] = False, debounce: float | None = None,
-          metrics_port: int | None = None) -> int:  # fmt: skip
+          every: float = 0.0, metrics_port: int | None = None) -> int:  # fmt: skip
     """Follow what changes below the folders of indexes, until Ctrl-C: tell Prefect, which runs over it, or run here.
 
     Parameters
@@ -138,6 +140,9 @@ def watch(specs: Specs, *, ingest: Annotated[bool, Parameter(negative="")] = Fal
         Run in this process: as a flow where a Prefect server is configured, without Prefect where none is.
     debounce
         Seconds of quiet that end a burst of changes; by default 1, with --ingest 0.3.
+    every
+        Seconds between looks at sources that cannot be watched, such as buckets: they are listed, and where something
+        is new, changed or gone, all are looked at.
     metrics_port
         Port on 127.0.0.1 to serve the state of the indexes to Prometheus.
     """
@@ -145,6 +150,9 @@ def watch(specs: Specs, *, ingest: Annotated[bool, Parameter(negative="")] = Fal
     from relance.events.watch import watch as watch_index
 
     terminal, declared = Terminal(), {path: load_spec(path) for path in _named(specs)}
+    if every and not 1 <= every <= _LONGEST_S:
+        msg = f"--every {every:g} is no time to wait: name a number of seconds from 1 to {_LONGEST_S}"
+        raise InputError(msg)
     if debounce is None:
         debounce = 0.3 if ingest else 1.0  # a run here is cheap, and takes what comes meanwhile with the next one
     failed: list[BaseException] = []
@@ -161,7 +169,7 @@ def watch(specs: Specs, *, ingest: Annotated[bool, Parameter(negative="")] = Fal
 
         def keep_watching(spec: IndexSpec, taker: _Taker) -> None:
             try:
-                watch_index(spec, taker.take, stop=stop, debounce_s=debounce)
+                watch_index(spec, taker.take, stop=stop, debounce_s=debounce, every_s=every)
             except RelanceError as error:
                 failed.append(error)
                 stop.set()

@@ -12,6 +12,7 @@ from relance.errors import ConfigurationError
 from relance.events.burst import DELETED, Burst
 from relance.events.change import Change
 from relance.events.listening import Listening
+from relance.events.looking import Looking
 from relance.events.outbox import Outbox
 from relance.events.watched import watched_folders
 from relance.sources.watched_folder import WatchedFolder
@@ -32,6 +33,7 @@ def watch(
     stop: threading.Event,
     debounce_s: float = 1.0,
     longest_s: float = 5.0,
+    every_s: float = 0.0,
 ) -> None:
     """Tell what changes in the sources of an index, until stopped or interrupted; begins with `everything`.
 
@@ -44,6 +46,7 @@ def watch(
         stop: set by whoever wants the end; what is collected is sent then.
         debounce_s: seconds of quiet that end a burst.
         longest_s: seconds after which a burst is told although it goes on.
+        every_s: seconds between looks at sources that can neither be watched nor say anything; 0 leaves them to runs.
 
     Raises ConfigurationError where a folder does not exist at the start, or the system cannot watch so many.
     """
@@ -52,6 +55,7 @@ def watch(
         if source.identity is None:
             msg = f"the folder {source.place} does not exist; is it mounted, is `root` right?"
             raise ConfigurationError(msg)
+    looking = Looking(spec, stop, every_s=every_s)
     listening = Listening(spec, stop, quiet_s=debounce_s, longest_s=longest_s)
     burst, outbox = Burst(spec, sources, quiet_s=debounce_s, longest_s=longest_s), Outbox(emit)
     outbox.add(Change(spec.name, everything=True))  # whatever happened while nobody watched
@@ -64,6 +68,7 @@ def watch(
                 if burst.is_due() and not moved:
                     _put(burst, outbox)
                 _put(listening, outbox)
+                _put(looking, outbox)
                 outbox.send()
                 if moved:
                     _follow(moved, burst, outbox, spec)
@@ -77,13 +82,15 @@ def watch(
         stop.set()
     finally:
         listening.close()
+        looking.close()
     _put(burst, outbox)
     _put(listening, outbox)
+    _put(looking, outbox)
     if not outbox.send(at_once=True):
         log.warning("%s: could not be told any more; the next watch begins by looking at everything", outbox.waiting)
 
 
-def _put(collected: Burst | Listening, outbox: Outbox) -> None:
+def _put(collected: Burst | Listening | Looking, outbox: Outbox) -> None:
     if change := collected.take():
         outbox.add(change)
 
