@@ -65,6 +65,7 @@ def ask(built: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
     def ask(command: str, *who: str) -> str:
         Path("page.html").unlink(missing_ok=True)
+        served.clear()
         ran = run(command, *(each.format(spec=built) for each in ASKED[command]), *who)
         assert ran.code == DONE, ran.err
         page = Path("page.html").read_text() if Path("page.html").exists() else ""
