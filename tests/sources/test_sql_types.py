@@ -94,3 +94,25 @@ def test_types_of_duckdb(duckdb):
     assert index.ingest().added == 1
     duckdb.execute("UPDATE notes SET text = 'Two.'")
     assert index.ingest().changed == 1
+
+
+def test_columns_of_different_collations_and_nulls_are_told_apart(mariadb):
+    mariadb.execute(
+        """CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT, a VARCHAR(9) COLLATE utf8mb4_bin,
+           b VARCHAR(9) CHARACTER SET latin1, c VARCHAR(9))""",
+        "INSERT INTO notes VALUES (1, 'One.', 'x', 'é', NULL)",
+    )
+    source = mariadb.source(rows={"metadata": ["a", "b", "c"]})
+    seen = set()
+    for values in (
+        "'x', 'é', NULL",
+        "'x', 'é', ''",
+        "NULL, 'x', 'é'",
+        "'', 'x', 'é'",
+        "'x', NULL, 'é'",
+        "'x,1', 'é', 'x'",
+    ):
+        mariadb.execute(f"REPLACE INTO notes VALUES (1, 'One.', {values})")
+        (item,) = source.list()
+        seen.add(item.version)
+    assert len(seen) == 6

@@ -35,6 +35,7 @@ class Reading:
         ids: the columns that name a row; empty where rows are named by their content.
         id_name: what the id is called in what is read.
         marker: an expression that changes when a row does.
+        hashed: whether it is a hash of the id and all that is wanted.
         keyed: whether rows can be listed by id and marker, and read by their ids.
     """
 
@@ -46,6 +47,7 @@ class Reading:
     ids: tuple[Column, ...]
     id_name: str
     marker: str
+    hashed: bool
     keyed: bool
 
     @classmethod
@@ -71,7 +73,7 @@ class Reading:
             marker = server.hash([server.quote(each.name) for each in dict.fromkeys((*ids, *wanted))] or ["1"])
         keyed = bool(ids) and known and are_plain(ids)
         id_name = rows.id or "id"
-        return cls(server, connection, relation, shape, tuple(wanted), tuple(ids), id_name, marker, keyed)
+        return cls(server, connection, relation, shape, tuple(wanted), tuple(ids), id_name, marker, hashed, keyed)
 
     @property
     def source(self) -> str:
@@ -89,7 +91,7 @@ class Reading:
     def version(self) -> str:
         """Ask the server for a digest of the whole table: ids and markers, in any order."""
         ids = [self.server.quote(each.name) for each in self.ids]
-        number = self.server.hash([*ids, self.marker])
+        number = self.marker if self.hashed else self.server.hash([*ids, self.marker])
         statement = self.server.select(["COUNT(*)", self.server.total(number)], self.source)
         count, total = self.server.rows(self.connection, statement)[0]
         return digest("table", self.era, self.marker, *ids, str(count), str(total))

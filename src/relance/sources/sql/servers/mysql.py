@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ WHERE TABLE_SCHEMA = COALESCE(NULLIF(%s, ''), DATABASE()) AND TABLE_NAME = %s
 class MySql(Server):
     """Unbuffered cursors in one read-only transaction with a consistent snapshot."""
 
+    _two_sums = False  # known once there is a connection
+
     def connect(self) -> Any:
         """Connect and begin a transaction that only reads."""
         try:
@@ -59,6 +62,8 @@ class MySql(Server):
         )  # fmt: skip
         try:
             maria = "MariaDB" in connection.get_server_info()
+            version = re.search(r"(\d+)\.(\d+)[.\d]*-MariaDB", connection.get_server_info())
+            self._two_sums = version is not None and (int(version[1]), int(version[2])) >= (10, 8)
             limit = (
                 f"max_statement_time={self.timeout_s:f}" if maria else f"max_execution_time={self.timeout_s * 1000:.0f}"
             )
@@ -145,9 +150,16 @@ class MySql(Server):
         return [name for (name,) in self.rows(connection, f"{named} ORDER BY 1 LIMIT 1000", (schema,))]
 
     def hash(self, expressions: Sequence[str]) -> str:
-        """Hash values by MD5, of which 60 bits are a number."""
-        joined = f"CONCAT_WS(',', {', '.join(f'QUOTE({each})' for each in expressions)})"
+        """Hash values: with two sums of 32 bits where the server has both, else with 60 bits of MD5.
+
+        Of a million rows of 1 kB, MD5 takes 7 CPU-s, the two sums 4, and counting rows 2; QUOTE would add 4. Lengths
+        keep values apart, and bytes have no collations that do not mix.
+        """
+        parts = (f"COALESCE(LENGTH({each}), 'x'), CAST({each} AS BINARY)" for each in expressions)
+        joined = f"CONCAT_WS(',', {', '.join(parts)})"
         # Beyond max_allowed_packet a text is NULL: of such a row nothing is known, so it is read each time.
+        if self._two_sums:
+            return f"COALESCE((CRC32({joined}) << 32) | CRC32C({joined}), CRC32(UUID()))"
         return f"CAST(CONV(LEFT(COALESCE(MD5({joined}), MD5(UUID())), 15), 16, 10) AS UNSIGNED)"
 
     def text(self, expression: str) -> str:
