@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Format", "TableState"]
+
+_IN_RUST = re.compile(r",?\s*\S+\.rs:\d+(:\d+)?")  # where in its own code a library has found it
 
 
 class TableState(ABC):
@@ -80,7 +83,8 @@ class Format(ABC):
             raise
         except Exception as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            raise SourceError(f"{doing} failed: {self._hidden(lines[0] if lines else type(error).__name__)}") from None
+            said = _IN_RUST.sub("", lines[0]) if lines else type(error).__name__
+            raise SourceError(f"{doing} failed: {self._hidden(said)}") from None
 
     def missing(self, what: str) -> ConfigurationError:
         """Make the error of a table that is not there."""

@@ -129,6 +129,8 @@ class Postgres(Server):
             return MissingTableError(f"{shown}: {said}")
         if state == "3D000" or (not state and "does not exist" in said and "database" in said):
             return ConfigurationError(f"{shown}: there is no such database")
+        if "authentication failed" in said or "no password supplied" in said:
+            return SourceError(f"{shown}: the server refuses the user or the password; check both in `url`")
         if state == "42501":
             return SourceError(f"{shown}: {said}; the user needs SELECT on it")
         if state.startswith("42") or state == "25006":  # the latter: it would write
