@@ -20,7 +20,8 @@ from tests.e2e.stack import Stack, wait_until
 from relance.events.signatures import route_secret
 from relance.index import Index
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_git]
+# 220 s of their own on two cores, most of them the start of a worker: CI has not the time for them.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600), needs_git]
 
 # What a server of repositories does after a push, in the form of GitHub's webhook.
 HOOK = """#!{python}
