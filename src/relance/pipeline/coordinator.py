@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import tee
 from typing import Self
 
 import pyarrow as pa
@@ -125,9 +126,10 @@ class Coordinator:
         """Begin to compare the sources with the manifest, unless that has begun."""
         if self._listing is None:
             if (memories := self.part.memories) is not None:
-                for source in self.runtime.sources:
-                    if source.remembers:
-                        source.recall(memories(self.tables.manifest), full=self.context.full)
+                readers = [each for each in self.runtime.sources if each.remembers]
+                # The manifest is read once for all of them; for one it is a stream.
+                for reader, mine in zip(readers, tee(memories(self.tables.manifest), len(readers)), strict=True):
+                    reader.recall(mine, full=self.context.full)
             self._listing = Listing(
                 self.runtime, self.tables, self.report, self.part, only=self._only, stopped=self.handle.stop.is_set,
                 scale=1 if self._engine().shares_disk else _FAR,
