@@ -20,7 +20,7 @@ pytestmark = needs_git
 
 @pytest.fixture
 def repo(tmp_path) -> Repo:
-    return Repo(tmp_path / "work", tmp_path / "srv/org/repo.git")
+    return Repo(tmp_path / "notes", tmp_path / "srv/org/repo.git")
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def own_state(tmp_path, monkeypatch) -> Path:
     return tmp_path / "state"
 
 
-def source(repo, url="work", **options):
+def source(repo, url="notes", **options):
     context = SourceContext(repo.path.parent, wanted=installed_parsers().knows)
     return Git(GitSpec(type="git", url=str(url), **options), context)
 
@@ -39,11 +39,11 @@ def items(found):
 
 
 def paths(found):
-    return [uri.removeprefix("git+file://./work").lstrip("/") for uri in items(found)]
+    return [uri.removeprefix("git+file://./notes").lstrip("/") for uri in items(found)]
 
 
 def ignored(found):
-    return {each.uri.removeprefix("git+file://./work/"): (each.reason, each.kind)
+    return {each.uri.removeprefix("git+file://./notes/"): (each.reason, each.kind)
             for each in found.list() if isinstance(each, Ignored)}  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_what_was_committed_is_listed_and_not_what_lies_there(repo):
     repo.put(a_md="changed", new_md="new")
     found = source(repo)
     assert [(uri, found.read(item).data) for uri, item in items(found).items()] == [
-        ("git+file://./work/a.md", b"one"), ("git+file://./work/sub/b.md", b"two"),
+        ("git+file://./notes/a.md", b"one"), ("git+file://./notes/sub/b.md", b"two"),
     ]  # fmt: skip
 
 
@@ -117,9 +117,9 @@ def test_a_folder_of_the_repository_keeps_its_paths_in_uris(repo):
     repo.commit()
     found = source(repo, folder="docs/", include=["sub/**", "b.md"])
     assert paths(found) == ["docs/b.md", "docs/sub/c.md"]
-    assert found.location("git+file://./work/docs/zz.md") is not None
-    assert found.location("git+file://./work/docs2/d.md") is None
-    assert found.location("git+file://./work/docs/../a.md") is None
+    assert found.location("git+file://./notes/docs/zz.md") is not None
+    assert found.location("git+file://./notes/docs2/d.md") is None
+    assert found.location("git+file://./notes/docs/../a.md") is None
     with pytest.raises(ConfigurationError, match=r"no folder 'doc'.*did you mean 'docs'"):
         list(source(repo, folder="doc").list())
 
@@ -142,12 +142,12 @@ def test_branches_tags_and_commits(repo):
     }
     with daemon(repo.path.parent / "srv") as git:
         for ref, (content, part) in expected.items():
-            for url in ("work", f"{git}/org/repo.git"):
+            for url in ("notes", f"{git}/org/repo.git"):
                 found = source(repo, url, ref=ref)
                 ((uri, item),) = items(found).items()
                 assert uri == f"{found.address.uri}{part}/a.md"
                 assert found.read(item).data == content
-        for url in ("work", f"{git}/org/repo.git"):
+        for url in ("notes", f"{git}/org/repo.git"):
             with pytest.raises(ConfigurationError, match=r"no branch or tag 'feature/y'.*did you mean 'feature/x'"):
                 list(source(repo, url, ref="feature/y").list())
             with pytest.raises(ConfigurationError, match="all 40 digits"):
@@ -178,12 +178,12 @@ def test_submodules_and_pointers_of_lfs_are_said(repo, tmp_path):
     found = source(repo)
     assert ignored(found)["libs/other"] == ("submodule", "other")
     with pytest.raises(DocumentError, match=r"Git LFS pointer.*11\.4MiB.*git lfs pull"):
-        found.read(items(found)["git+file://./work/a.md"])
-    with pytest.raises(DocumentError, match="LFS pointer"), found.open(items(found)["git+file://./work/a.md"]):
+        found.read(items(found)["git+file://./notes/a.md"])
+    with pytest.raises(DocumentError, match="LFS pointer"), found.open(items(found)["git+file://./notes/a.md"]):
         pass
-    assert found.read(items(found)["git+file://./work/b.md"]).data.startswith(b"version")
+    assert found.read(items(found)["git+file://./notes/b.md"]).data.startswith(b"version")
     with pytest.raises(DocumentError, match="submodule"):
-        found.read(Item("git+file://./work/libs/other", "", "text/plain"))
+        found.read(Item("git+file://./notes/libs/other", "", "text/plain"))
 
 
 def test_odd_names_are_read_or_named(repo):
@@ -197,7 +197,7 @@ def test_odd_names_are_read_or_named(repo):
         assert found.read(Item(uri, "", "text/markdown")).data
     (error,) = [each for each in found.list() if isinstance(each, DocumentError)]
     assert "not valid UTF-8" in error.reason
-    assert error.uri == "git+file://./work/caf\\xe9.md"
+    assert error.uri == "git+file://./notes/caf\\xe9.md"
 
 
 def test_a_listing_is_in_order_of_uri(repo):
