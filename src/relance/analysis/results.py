@@ -45,7 +45,7 @@ def read_results(index: Index, kind: str) -> Any | None:
 def may_see(index: Index, results: Any) -> bool:
     """Whether the reader of an index may see results: only where these are about documents that the reader sees now.
 
-    What was found out tells of all documents it was made of: names of clusters are words of their texts.
+    Results say something about every document they were made of: names of clusters are words of their texts.
     """
     tables = []
     for media in (False, True) if index.spec.media is not None else (False,):

@@ -1,4 +1,4 @@
-"""What sources say of themselves: a thread listens to each that does, and what it hears is told in bursts."""
+"""Changes that sources announce: a thread listens to each, and passes on what it hears in bursts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Listening:
         return change
 
     def close(self) -> None:
-        """End the threads; what they have heard is told at once then."""
+        """End the threads, and pass on at once what they have heard."""
         self._stop.set()
         self._quiet_s = 0.0
         for thread in self._threads:

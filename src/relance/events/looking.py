@@ -46,7 +46,7 @@ class Looking:
         """Tell that something has changed; None where nothing has."""
         if not self._changed.is_set():
             return None
-        self._changed.clear()  # before the run that it is told for: what changes meanwhile is told again
+        self._changed.clear()  # before the run that this change sets off: what changes during it sets off another
         return Change(self._spec.name, everything=True)
 
     def close(self) -> None:

@@ -63,7 +63,7 @@ class IndexReader:
     def restricted(self) -> bool:
         """Whether the index has, or may have, documents that whoever looks may not see.
 
-        Then nothing is shown that tells of documents without saying whose they are: runs, the status, what is ignored.
+        Then pages about all documents at once are not shown: runs, the status, what is ignored.
         """
         if self._reader.is_owner:
             return False

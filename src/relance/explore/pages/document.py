@@ -71,7 +71,7 @@ def no_such(told: str = "The index holds no such document; it may have been remo
 
 
 def for_the_owner(here: Explorer) -> None:
-    """Let a page that tells of all documents be found by who may see them all."""
+    """Show a page about all documents only to a reader who may see all of them; others get a 404."""
     if here.reader.restricted:
         raise no_such("This page is for the owner of the index: relance explore --as-owner shows it.")
 

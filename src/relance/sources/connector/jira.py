@@ -45,7 +45,7 @@ class Jira(Service):
                 except Exception as error:
                     # What Jira says to projects, boards, issues and statuses that do not exist.
                     if status_of(error) in {400, 404}:
-                        msg = f"listing: Jira does not know what is asked for: {self.problems.hide(str(error))}"
+                        msg = f"listing: Jira has nothing by these names: {self.problems.hide(str(error))}"
                         raise ConfigurationError(msg) from None
                     raise
             site.client.check_totals()

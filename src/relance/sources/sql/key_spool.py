@@ -19,8 +19,8 @@ _BLOCK = 10_000
 def spooled(blocks: Iterable[pa.Table], era: str, size: int) -> Iterator[pa.Table] | None:
     """Take all names and markers in, then stream them as `KeyedSource.keys` does.
 
-    None if a name is not what a parser would call its row (an id with blanks around it, or null): rows are told apart
-    by those, so such a table is read whole. The database is done with, and a connection that was lost has been noticed,
+    None if a name is not what a parser would call its row (an id with blanks around it, or null): such a table is
+    read whole. The database is done with, and a connection that was lost has been noticed,
     before anything is known of the rows.
 
     Args:
