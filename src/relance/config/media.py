@@ -8,17 +8,11 @@ from typing import Any, Literal, Self
 from pydantic import ByteSize, Field, SecretStr, field_validator, model_validator
 
 from relance.config.embedding import MediaEmbeddingSection, MediaEmbeddingSpec
+from relance.config.headers import checked_headers
 from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
 
 __all__ = ["AddressRule", "FetchSpec", "FilmsSpec", "HostSpec", "MediaSpec", "MissingSpec"]
 
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_HEADER_VALUE = re.compile(r"[ -~\x80-\xff]{0,8192}")
-# These say how a request is made, and are ours.
-_OURS = frozenset({
-    *("host", "connection", "content-length", "transfer-encoding", "accept-encoding", "range", "te", "upgrade"),
-    *("if-none-match", "if-modified-since", "proxy-authorization"),
-})  # fmt: skip
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -37,14 +31,7 @@ class HostSpec(SpecModel, title="Host"):
     @field_validator("headers")
     @classmethod
     def _headers_can_be_sent(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for name, value in headers.items():
-            if not _HEADER.fullmatch(name) or name.lower() in _OURS:
-                msg = f"{name[:40]!r} is no header that can be set; remove it"
-                raise ValueError(msg)
-            if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
-                msg = f"the value of {name} has a line break or a letter no header can hold; correct it"
-                raise ValueError(msg)
-        return headers
+        return checked_headers(headers)
 
 
 class AddressRule(SpecModel, title="Address rule"):

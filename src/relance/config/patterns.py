@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["checked_patterns"]
+__all__ = ["checked_names", "checked_patterns"]
 
 
-def checked_patterns(patterns: list[str], other: str, root: str = "root") -> list[str]:
+def checked_patterns(patterns: list[str], field: str | None, root: str = "root") -> list[str]:
     """Return the patterns; ValueError for one that can match nothing.
 
     Args:
         patterns: as in a .gitignore file.
-        other: the field where a negated pattern belongs.
+        field: `include` or `exclude`; a negated pattern belongs in the other.
         root: what patterns are relative to.
     """
+    other = "include" if field == "exclude" else "exclude"
     for pattern in patterns:
         if not pattern.strip():
             msg = "holds an empty pattern"
@@ -28,3 +29,12 @@ def checked_patterns(patterns: list[str], other: str, root: str = "root") -> lis
             continue
         raise ValueError(msg)
     return patterns
+
+
+def checked_names(names: list[str]) -> list[str]:
+    """Return the names of ignore files; ValueError for what is no name."""
+    for name in names:
+        if not name or "/" in name:
+            msg = f"{name!r} is not the name of a file; ignore files are looked for in every folder"
+            raise ValueError(msg)
+    return names

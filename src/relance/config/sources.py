@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ByteSize, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from relance.config.access import AccessSpec
-from relance.config.patterns import checked_patterns
+from relance.config.patterns import checked_names, checked_patterns
 from relance.config.plugin_section import PluginSection, PluginSpec
 from relance.config.row_template import row_template
 from relance.config.spec_model import ENV, MIB, Column, Size, SpecModel
@@ -176,16 +176,12 @@ class FilesSource(SourceSpec, title="Files"):
     @field_validator("include", "exclude")
     @classmethod
     def _patterns_can_match(cls, patterns: list[str], info: ValidationInfo) -> list[str]:
-        return checked_patterns(patterns, "include" if info.field_name == "exclude" else "exclude")
+        return checked_patterns(patterns, info.field_name)
 
     @field_validator("ignore_files")
     @classmethod
     def _ignore_files_are_names(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if not name or "/" in name:
-                msg = f"{name!r} is not the name of a file; ignore files are looked for in every folder"
-                raise ValueError(msg)
-        return names
+        return checked_names(names)
 
 
 AnySource = Annotated[SerializeAsAny[SourceSpec], SourceSpec.plugin]

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO
 
 from relance.documents import Item
-from relance.sources.source import Source
+from relance.sources.tables import TableSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["KeyedSource"]
 
 
-class KeyedSource(Source):
-    """A source whose items are tables without a file, such as those of a database.
+class KeyedSource(TableSource):
+    """A source of tables, such as those of a database, that may tell which rows changed.
 
-    `open` hands a table out whole, as Parquet, and rows become documents as those of a Parquet file do. Where a table
-    has a marker for each row, `keys` lists names and markers only, and `open_rows` hands out the rows that changed.
+    Where a table has a marker for each row, `keys` lists names and markers only, and `open_rows` hands out the rows
+    that changed.
     """
 
     @abstractmethod

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relance.errors import InputError
-from relance.events.notifications.notification import Notification, Push, field, items, naming
+from relance.events.notifications.notification import Notification, Push, field, items, paths_of
 
 __all__ = ["read"]
 
@@ -32,14 +31,7 @@ def read(data: Any, event: str) -> Notification:
     for where, commit in items(data, "commits"):
         count += 1
         for name, is_there in (("removed", False), ("added", True), ("modified", True)):
-            try:
-                paths = field(commit, name, list)
-            except InputError as error:
-                raise naming(where, error) from None
-            if not all(isinstance(path, str) for path in paths):
-                msg = f"{where}.{name}: expected paths"
-                raise InputError(msg)
-            objects += [(path, is_there) for path in paths]
+            objects += [(path, is_there) for path in paths_of(commit, where, name)]
     # What a forced push takes back is in no commit, and neither is what did not fit in.
     vague = data.get("forced") is True or data.get("created") is True or count >= _MOST_COMMITS
     total = data.get("total_commits")  # Gitea's, which names only some of many

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relance.errors import InputError
-from relance.events.notifications.notification import Notification, Push, field, items, naming
+from relance.events.notifications.notification import Notification, Push, field, items, paths_of
 
 __all__ = ["read"]
 
@@ -33,14 +32,7 @@ def read(data: Any) -> Notification:
             if not isinstance(commit, dict) or name not in commit:
                 named = False
                 continue
-            try:
-                paths = field(commit, name, list)
-            except InputError as error:
-                raise naming(where, error) from None
-            if not all(isinstance(path, str) for path in paths):
-                msg = f"{where}.{name}: expected paths"
-                raise InputError(msg)
-            objects += [(path, is_there) for path in paths]
+            objects += [(path, is_there) for path in paths_of(commit, where, name)]
     # At most twenty commits are in it, whatever was pushed.
     total = data.get("total_commits_count")
     vague = not named or data.get("before") == _NOTHING or (type(total) is int and total > count)

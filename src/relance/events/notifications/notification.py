@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from relance.errors import InputError
 
-__all__ = ["Notification", "Push", "field", "items", "naming", "read_json"]
+__all__ = ["Notification", "Push", "field", "items", "naming", "paths_of", "read_json"]
 
 T = TypeVar("T")
 
@@ -88,3 +88,15 @@ def items(data: Any, name: str, most: int = 10_000) -> Iterable[tuple[str, Any]]
 def naming(where: str, error: InputError) -> InputError:
     """Say where in a list something is wrong."""
     return InputError(f"{where}.{error}")
+
+
+def paths_of(commit: Any, where: str, name: str) -> list[str]:
+    """Return the paths that a commit lists under a name; InputError that says where something is wrong."""
+    try:
+        paths = field(commit, name, list)
+    except InputError as error:
+        raise naming(where, error) from None
+    if not all(isinstance(path, str) for path in paths):
+        msg = f"{where}.{name}: expected paths"
+        raise InputError(msg)
+    return paths

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from relance.config.patterns import checked_patterns
+from relance.config.patterns import checked_names, checked_patterns
 from relance.config.sources import SourceSpec
 from relance.config.spec_model import ENV
 from relance.sources.git.address import Address
@@ -90,16 +90,12 @@ class GitSpec(SourceSpec, title="Git"):
     @field_validator("include", "exclude")
     @classmethod
     def _patterns_can_match(cls, patterns: list[str], info: ValidationInfo) -> list[str]:
-        return checked_patterns(patterns, "include" if info.field_name == "exclude" else "exclude", "`folder`")
+        return checked_patterns(patterns, info.field_name, "`folder`")
 
     @field_validator("ignore_files")
     @classmethod
     def _ignore_files_are_names(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if not name or "/" in name:
-                msg = f"{name!r} is not the name of a file; ignore files are looked for in every folder"
-                raise ValueError(msg)
-        return names
+        return checked_names(names)
 
     @field_validator("web_url")
     @classmethod

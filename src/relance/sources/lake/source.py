@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from relance.config.sources import RowsSpec
-from relance.documents import Content, Ignored, Item
+from relance.documents import Ignored, Item
 from relance.errors import ConfigurationError, DocumentError
 from relance.parsers.media_types import PARQUET
 from relance.sources.columns import needed_columns, wanted_columns
 from relance.sources.lake.formats import TableState, format_of
 from relance.sources.lake.pictures import with_addresses
 from relance.sources.lake.spec import LakeSpec
-from relance.sources.source import Location, Source, SourceContext
+from relance.sources.source import Location, SourceContext
+from relance.sources.tables import TableSource
 
 __all__ = ["Lake"]
 
 
-class Lake(Source):
+class Lake(TableSource):
     """The `lake` source: a table is one item, whose version is the table's own.
 
     One that is the same is not read. Another one is read whole, the wanted columns only, and its rows are compared by
@@ -46,16 +47,6 @@ class Lake(Source):
             self._columns(state)
         yield from state.ignored
         yield Item(self._uri, state.version, PARQUET, 0, self.context.position)
-
-    def read(self, item: Item) -> Content:
-        """Read the table whole, as Parquet."""
-        with self.open(item) as (stream, size):
-            if size > self.spec.max_size:
-                most = self.spec.max_size.human_readable()
-                raise DocumentError(
-                    item.uri, f"{size:,} bytes are more than max_size ({most}) for a table as one document"
-                )
-            return Content(item, stream.read())
 
     @contextmanager
     def open(self, item: Item) -> Generator[tuple[BinaryIO, int]]:

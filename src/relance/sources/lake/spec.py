@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from relance.config.sources import RowsSpec, SourceSpec
 from relance.config.spec_model import ENV
+from relance.config.tables import TablesSpec
 
 __all__ = ["FormatName", "LakeSpec"]
 
 FormatName = Literal["parquet", "delta", "iceberg", "lance"]
 
 
-class LakeSpec(SourceSpec, title="Lake table"):
+class LakeSpec(TablesSpec, title="Lake table"):
     """Rows of a table in a lake: each row is a document, or an image or video."""
+
+    no_encoding = "these tables have no encoding of their own; leave it out"
 
     type: Literal["lake"] = Field(default="lake", title="Type", examples=["lake"])
     """What kind of source this is; `lake` reads a Parquet dataset, or a table of Delta, Iceberg or LanceDB."""
@@ -39,24 +41,6 @@ class LakeSpec(SourceSpec, title="Lake table"):
         examples=[{"type": "rest", "uri": "https://catalog.example.com", "token": "${TOKEN}"}],
     )  # fmt: skip
     """Properties of the catalog of Iceberg, as PyIceberg has them, and its `name` there (`default`)."""
-    rows: RowsSpec | None = Field(default=RowsSpec(), title="Rows")
-    """Which columns are what; by default `text` is the text and `id` the name of a row."""
-
-    @field_validator("encoding")
-    @classmethod
-    def _has_no_encoding(cls, encoding: str) -> str:
-        if encoding:
-            msg = "these tables have no encoding of their own; leave it out"
-            raise ValueError(msg)
-        return encoding
-
-    @field_validator("rows")
-    @classmethod
-    def _rows_are_said(cls, rows: RowsSpec | None) -> RowsSpec:
-        if rows is None:
-            msg = "is null, but a table is read row by row only; say which columns are what"
-            raise ValueError(msg)
-        return rows
 
     @model_validator(mode="after")
     def _place_is_said(self) -> Self:

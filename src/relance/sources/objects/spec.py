@@ -92,7 +92,7 @@ class ObjectsSource(SourceSpec, title="Objects"):
     @field_validator("include", "exclude")
     @classmethod
     def _patterns(cls, patterns: list[str], info: ValidationInfo) -> list[str]:
-        return checked_patterns(patterns, "include" if info.field_name == "exclude" else "exclude", "`url`")
+        return checked_patterns(patterns, info.field_name, "`url`")
 
     @field_validator("presign", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
-from relance.documents import Content, Item
+from relance.documents import Item
 from relance.errors import ConfigurationError, DocumentError, SourceError
 from relance.parsers.media_types import JSONL
 from relance.sources.keyed import KeyedSource
@@ -67,16 +67,6 @@ class Sql(KeyedSource):
             yield Item(uri, version, JSONL, 0, self.context.position)
         if broken is not None:
             raise broken
-
-    def read(self, item: Item) -> Content:
-        """Read a table whole, as JSONL."""
-        with self.open(item) as (stream, size):
-            if size > self.spec.max_size:
-                most = self.spec.max_size.human_readable()
-                raise DocumentError(
-                    item.uri, f"{size:,} bytes are more than max_size ({most}) for a table as one document"
-                )
-            return Content(item, stream.read())
 
     @contextmanager
     def open(self, item: Item) -> Generator[tuple[BinaryIO, int]]:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from relance.config.sources import RowsSpec, SourceSpec
 from relance.config.spec_model import ENV, Column
+from relance.config.tables import TablesSpec
 from relance.sources.sql.address import check_address, is_of_database
 from relance.sources.sql.one_query import refusal
 from relance.sources.sql.relation import parts_of
@@ -17,8 +17,10 @@ __all__ = ["SqlSpec"]
 Tables = Annotated[list[Column], Field(min_length=1)]
 
 
-class SqlSpec(SourceSpec, title="SQL"):
+class SqlSpec(TablesSpec, title="SQL"):
     """Rows of a database: each row of a table, a view or a query is a document, or an image or video."""
+
+    no_encoding = "a database has no encoding of its own; leave it out"
 
     type: Literal["sql"] = Field(default="sql", title="Type", examples=["sql"])
     """What kind of source this is; `sql` reads rows of PostgreSQL, MySQL, MariaDB, SQLite or DuckDB."""
@@ -50,8 +52,6 @@ class SqlSpec(SourceSpec, title="SQL"):
     link: str = Field(default="", title="Page of a row", json_schema_extra=ENV,
                       examples=["https://shop.example.com/products/{id}"])  # fmt: skip
     """Page where people see a row; `{id}` is its id, percent-encoded."""
-    rows: RowsSpec | None = Field(default=RowsSpec(), title="Rows")
-    """Which columns are what; by default `text` is the text and `id` the name of a row."""
 
     @classmethod
     def suggest(cls, address: str) -> dict[str, Any] | None:
@@ -87,22 +87,6 @@ class SqlSpec(SourceSpec, title="SQL"):
         if query and (reason := refusal(query)):
             raise ValueError(reason)
         return query
-
-    @field_validator("encoding")
-    @classmethod
-    def _has_no_encoding(cls, encoding: str) -> str:
-        if encoding:
-            msg = "a database has no encoding of its own; leave it out"
-            raise ValueError(msg)
-        return encoding
-
-    @field_validator("rows")
-    @classmethod
-    def _rows_are_said(cls, rows: RowsSpec | None) -> RowsSpec:
-        if rows is None:
-            msg = "is null, but a table is read row by row only; say which columns are what"
-            raise ValueError(msg)
-        return rows
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

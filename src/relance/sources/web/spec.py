@@ -8,18 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from relance.config.headers import checked_headers
 from relance.config.sources import SourceSpec
 from relance.config.spec_model import ENV
 from relance.sources.web.address import normal
 
 __all__ = ["WebSource"]
 
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_HEADER_VALUE = re.compile(r"[ -~\x80-\xff]{0,8192}")
-_OURS = frozenset({
-    *("host", "connection", "content-length", "transfer-encoding", "accept-encoding", "range", "te", "upgrade"),
-    *("if-none-match", "if-modified-since", "proxy-authorization", "user-agent"),
-})  # fmt: skip
 _HOST = re.compile(r"(?:\*\.)?(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -148,14 +143,7 @@ class WebSource(SourceSpec, title="Web"):
     @field_validator("headers")
     @classmethod
     def _headers_can_be_sent(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for name, value in headers.items():
-            if not _HEADER.fullmatch(name) or name.lower() in _OURS:
-                msg = f"{name[:40]!r} is no header that can be set; remove it"
-                raise ValueError(msg)
-            if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
-                msg = f"the value of {name} has a line break or a letter no header can hold; correct it"
-                raise ValueError(msg)
-        return headers
+        return checked_headers(headers, also_ours=("user-agent",))
 
     @model_validator(mode="after")
     def _password_has_a_user(self) -> Self:
