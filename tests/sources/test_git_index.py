@@ -14,7 +14,7 @@ pytestmark = needs_git
 @pytest.fixture
 def repo(tmp_path, monkeypatch) -> Repo:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    made = Repo(tmp_path / "work", tmp_path / "srv/org/repo.git")
+    made = Repo(tmp_path / "notes", tmp_path / "srv/org/repo.git")
     for name in ("river", "ferry", "bridge"):
         made.write(f"docs/{name}.md", f"# {name.title()}\n\nThe {name} is described here.\n")
     made.commit()
@@ -93,7 +93,7 @@ def test_nothing_is_removed_where_the_repository_cannot_be_listed(repo, tmp_path
 def test_one_damaged_file_stops_nothing_else(repo, make_index):
     oid = repo.git("rev-parse", "HEAD:docs/ferry.md")
     (repo.path / ".git/objects" / oid[:2] / oid[2:]).unlink()
-    index = of(make_index, "work")
+    index = of(make_index, "notes")
     report = index.ingest()
     assert (report.added, report.failed) == (2, 1)
     assert "its content is not in the repository" in index.failures()[0].reason
@@ -126,7 +126,7 @@ def test_5000_files_without_a_change_read_no_blob(repo, tmp_path, make_index, mo
 
 def test_hits_link_to_their_lines_at_the_commit(repo, make_index):
     commit = repo.git("rev-parse", "HEAD")
-    index = of(make_index, "work", web_url="https://git.example.com/{commit}/{path}#L{line}-L{line_end}")
+    index = of(make_index, "notes", web_url="https://git.example.com/{commit}/{path}#L{line}-L{line_end}")
     index.ingest()
     repo.write("other.md", "Something else.")
     repo.commit()
@@ -146,16 +146,16 @@ def test_two_branches_of_a_repository_are_one_index(repo, make_index, log):
     repo.write("docs/ferry.md", "# Ferry\n\nThe next ferry is described here.\n")
     repo.commit(push=False)
     repo.git("checkout", "-q", "main")
-    index = make_index(sources=[{"type": "git", "url": "work", "ref": ref} for ref in ("main", "next")])
+    index = make_index(sources=[{"type": "git", "url": "notes", "ref": ref} for ref in ("main", "next")])
     assert index.ingest().added == 6
     assert len(log()) == 4
-    index = make_index(sources=[{"type": "git", "url": "work", "folder": "docs", "ref": "next"}])
+    index = make_index(sources=[{"type": "git", "url": "notes", "folder": "docs", "ref": "next"}])
     assert index.ingest().removed == 3
 
 
 def test_pictures_and_tables_of_a_repository_are_read_as_those_of_folders(repo, make_index):
     repo.write("data/rows.csv", "id,text\n1,First row\n2,Second row\n")
     repo.commit()
-    index = make_index(sources=[{"type": "git", "url": "work", "include": ["data/**"], "rows": {}}])
+    index = make_index(sources=[{"type": "git", "url": "notes", "include": ["data/**"], "rows": {}}])
     assert index.ingest().added == 2
-    assert {hit.uri for hit in index.search("row")} == {f"git+file://./work/data/rows.csv#{n}" for n in (1, 2)}
+    assert {hit.uri for hit in index.search("row")} == {f"git+file://./notes/data/rows.csv#{n}" for n in (1, 2)}
