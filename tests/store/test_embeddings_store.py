@@ -22,7 +22,7 @@ from relance.embedding.sparse import Sparse
 from relance.errors import RelanceError, StoreError
 from relance.store import Store
 from relance.store.cache_spaces import describe, prune
-from relance.store.embeddings import EmbeddingStore
+from relance.store.embeddings import EmbeddingStore, table_name
 
 DIMENSION = 8
 ROW_BYTES = 4 * DIMENSION + 48
@@ -240,7 +240,7 @@ PUTTER = """
 import sys
 import numpy as np
 from relance.store import Store
-from relance.store.embeddings import EmbeddingStore
+from relance.store.embeddings import EmbeddingStore, table_name
 connected = Store(sys.argv[1], storage_options={}, api_key="")
 connected.db
 store = EmbeddingStore(connected, "s", 8)
@@ -268,6 +268,23 @@ def test_processes_that_write_the_same_keys_leave_the_right_vectors(open_: Open,
     assert other.returncode == 0, errors
     found = open_().get(keys(0, 60))
     np.testing.assert_array_equal(np.stack([found[key][0] for key in keys(0, 60)]), vectors(0, 60))
+
+
+def test_a_commit_that_somebody_else_came_before_is_tried_again(tmp_path: Path) -> None:
+    refused = iter(["This Append transaction is incompatible with concurrent transaction Overwrite at version 2"])
+
+    def refuse() -> None:
+        for text in refused:
+            raise RuntimeError(f"lance error: Incompatible transaction: {text}")
+
+    store = EmbeddingStore(HookedStore(tmp_path, refuse), "s", DIMENSION)
+    store.put(keys(0, 10), vectors(0, 10))
+    store.flush()
+    assert next(refused, None) is None
+    table = connect(tmp_path).open(table_name("s"))
+    assert table is not None
+    assert table.count_rows() == 10
+    store.close()
 
 
 def test_spaces_do_not_mix(open_: Open) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from collections.abc import Generator
 from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +33,7 @@ _METADATA_CACHE = 16 << 20
 # LanceDB asks an object store that does not answer six things, each ten times for 30 s: right for work, too long for
 # a look.
 _ANSWERS_WITHIN_S = 20.0
+_CREATED_WITHIN_S = 10.0  # 3 ms on a local disk
 
 
 class Store:
@@ -117,6 +120,16 @@ class Store:
 
     def create(self, name: str, schema: Any) -> Any:
         """Create a table if it is missing, and open it."""
+        if self.local is None:  # an object store has no locks
+            return self._create(name, schema)
+        with contextlib.suppress(RelanceError):
+            # A table is there with its first commit, later than its folder.
+            if (table := self.open(name)) is not None:
+                return table
+        with self._one_creator(self.local):
+            return self._create(name, schema)
+
+    def _create(self, name: str, schema: Any) -> Any:
         try:
             return self.db.create_table(name, schema=schema, exist_ok=True)
         except RelanceError:
@@ -130,6 +143,28 @@ class Store:
             if table is None:
                 raise store_error(error, f"creating table {name} in {self.uri}") from error
             return table
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _one_creator(local: Path) -> Generator[None]:
+        """Let one process at a time create tables in a folder.
+
+        LanceDB looks for the table, and commits an empty one later, over what another process has made of it meanwhile:
+        three that created a table and added a row to it lost rows in 1 of 60 tries.
+        """
+        from filelock import FileLock
+
+        folder = local / ".relance"
+        with contextlib.ExitStack() as held:
+            # Where files cannot be locked, or one who holds the lock is stopped, it is better to create than to wait.
+            with contextlib.suppress(OSError, NotImplementedError):
+                folder.mkdir(parents=True, exist_ok=True)
+                held.enter_context(
+                    FileLock(folder / "relance__tables.lock", thread_local=False).acquire(
+                        _CREATED_WITHIN_S, poll_interval=0.005
+                    )
+                )
+            yield
 
 
 def open_store(spec: IndexSpec) -> Store:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.store.claims import Claims
+from relance.store.conflicts import written
 from relance.store.connection import Store
 from relance.store.faults import store_error, store_errors
 from relance.store.frame import Frame
@@ -292,7 +293,7 @@ class EmbeddingStore:
                 if not held and len(segments) <= _LEFT_FILES and sum(segment.bytes for segment in segments) < least:
                     return False
                 if held or any(segment.rows for segment in segments):
-                    self._table.add(chain(self._journal.frames(segments), held))
+                    written(lambda: self._table.add(chain(self._journal.frames(segments), held)))
                 self._journal.discard(segments)
             with self._holding:
                 del self._held[: len(held)]
