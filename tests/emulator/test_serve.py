@@ -1,5 +1,6 @@
 """Starting and stopping."""
 
+import gc
 import os
 import signal
 import socket
@@ -12,8 +13,14 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from relance.errors import ConfigurationError, MissingExtraError
+from relance.http.server import listening, serving
 from relance_emulator import EmulatorConfig, running
 from relance_emulator.serve import serve
 
@@ -126,3 +133,24 @@ def test_a_mistake_in_the_emulator_itself_shows(monkeypatch):
 
 async def broken_warm(_):
     """Skip warming up."""
+
+
+def test_a_server_that_ends_closes_the_connection_of_somebody_who_does_not_read() -> None:
+    def large(request: Request) -> Response:
+        return Response(b"x" * 20_000_000)
+
+    app = Starlette(routes=[Route("/", large)])
+    config = uvicorn.Config(
+        app, loop="asyncio", lifespan="off", log_config=None, log_level="critical", timeout_graceful_shutdown=1
+    )
+    with (
+        warnings.catch_warnings(record=True) as said,
+        listening("127.0.0.1", 0, "It cannot listen") as (listener, _),
+        socket.create_connection(listener.getsockname()) as client,
+    ):
+        warnings.simplefilter("always")
+        with serving(uvicorn.Server(config), listener, "server"):
+            client.sendall(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
+        gc.collect()
+    assert [str(each.message) for each in said if "unclosed transport" in str(each.message)] == []

@@ -47,7 +47,7 @@ def serve_until_interrupted(server: uvicorn.Server, listener: socket.socket, rea
     """Call `ready`, then serve until Ctrl-C."""
     ready()
     try:
-        server.run(sockets=[listener])
+        _run(server, listener)
     except KeyboardInterrupt:  # how uvicorn ends after Ctrl-C
         return
 
@@ -55,7 +55,7 @@ def serve_until_interrupted(server: uvicorn.Server, listener: socket.socket, rea
 @contextmanager
 def serving(server: uvicorn.Server, listener: socket.socket, name: str) -> Generator[None]:
     """Serve in a daemon thread of this name; RuntimeError if it does not start."""
-    thread = threading.Thread(target=server.run, args=([listener],), name=name, daemon=True)
+    thread = threading.Thread(target=_run, args=(server, listener), name=name, daemon=True)
     thread.start()
     try:
         while not server.started:
@@ -67,3 +67,20 @@ def serving(server: uvicorn.Server, listener: socket.socket, name: str) -> Gener
     finally:
         server.should_exit = True
         thread.join()
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    import asyncio
+
+    asyncio.run(_serve(server, listener))
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        # uvicorn waits a second for those who do not read, and leaves their sockets to the garbage collector: a warning
+        # in whatever runs by then.
+        for connection in list(server.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
