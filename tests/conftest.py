@@ -23,7 +23,8 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 pytest.register_assert_rewrite("worlds.living")
-pytest_plugins = ["command_line", "databases", "files", "galleries", "golden_notes", "installed", "lakes", "vision"]
+pytest_plugins = ["command_line", "databases", "files", "galleries", "golden_notes", "installed", "lakes",
+                  "mail_servers", "vision"]  # fmt: skip
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from worlds import DeltaWorld, LanceWorld, PostgresWorld, SqliteWorld, World
+from worlds import (
+    DeltaWorld,
+    DuckdbWorld,
+    IcebergWorld,
+    LanceWorld,
+    MariadbWorld,
+    ParquetWorld,
+    PostgresWorld,
+    SqliteWorld,
+    World,
+)
 from worlds.living import LivingSource, living
 
+DATABASES = [PostgresWorld, MariadbWorld, SqliteWorld, DuckdbWorld]
+LAKES = [ParquetWorld, DeltaWorld, IcebergWorld, LanceWorld]
 
-@pytest.fixture(params=[PostgresWorld, SqliteWorld, DeltaWorld, LanceWorld], ids=lambda kind: kind.__name__)
+
+@pytest.fixture(params=[*DATABASES, *LAKES], ids=lambda kind: kind.__name__)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     yield from living(request)
 

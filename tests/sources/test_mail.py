@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from mail_servers import Account, dovecot, mail, needs_dovecot
+from mail_servers import Account, mail, needs_dovecot
 from pydantic import SecretStr
 
 from relance.documents import Ignored, Item
@@ -18,16 +18,10 @@ from relance.sources.mail.maildir import MaildirBox
 from relance.sources.mail.spec import MailSpec
 
 
-@pytest.fixture(scope="module")
-def server():
-    with dovecot() as account:
-        yield account
-
-
 @pytest.fixture
-def account(server, request) -> Account:
+def account(imap_server, request) -> Account:
     """An account that nobody used before."""
-    return Account(server.port, f"u{abs(hash(request.node.nodeid)) % 10**9}")
+    return Account(imap_server.port, imap_server.mails, f"u{abs(hash(request.node.nodeid)) % 10**9}")
 
 
 def imap(account, **options):
