@@ -125,6 +125,8 @@ def test_connections_stay_open_between_questions_of_one_with(
     index.ingest()
     monkeypatch.setattr(DashScopeText, "aclose", noted)
     with index:
+        with index.for_principals(["ada"]) as ada:  # who shares them
+            ada.search("whoever asks")
         for i in range(3):
             index.search(f"question {i}")
         assert closed == []

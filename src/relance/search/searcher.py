@@ -94,7 +94,7 @@ class Question:
 class Searcher:
     """Searches the tables of one index; as a context manager it keeps open what makes questions' vectors.
 
-    The tables stay open anyway. A search pins them once, and reads nothing of any other version.
+    It may be entered several times; the last exit closes. The tables stay open anyway. A search pins them once, and reads nothing of any other version.
     """
 
     def __init__(self, spec: IndexSpec, store: Store, serving: ServingTables) -> None:
@@ -103,16 +103,23 @@ class Searcher:
         self._encoder = QueryEncoder(spec, store)
         self._links = Links(spec)
         self._lock = threading.Lock()
+        self._users = 0
         self._exits: contextlib.ExitStack | None = None
         self._rerankers: dict[RerankSpec, Reranker] = {}
 
     def __enter__(self) -> Self:
-        self._exits = contextlib.ExitStack()
-        self._exits.enter_context(self._encoder)
+        with self._lock:
+            self._users += 1
+            if self._exits is None:
+                self._exits = contextlib.ExitStack()
+                self._exits.enter_context(self._encoder)
         return self
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
+            self._users -= 1
+            if self._users:  # an index that is read as several people has one searcher
+                return
             exits, self._exits = self._exits, None
             self._rerankers.clear()
         if exits is not None:
