@@ -126,8 +126,7 @@ def is_for_everybody(uri: str, sources: list[Source]) -> bool:
     """Whether a document is certainly of a source without `access`."""
     if all(source.spec.access is None for source in sources):
         return True
-    own = [source for source in sources
-           if source.location(uri) is not None or source.location(uri.partition("#")[0]) is not None]  # fmt: skip
+    own = [source for source in sources if source.location(uri) is not None]
     return bool(own) and all(source.spec.access is None for source in own)
 
 

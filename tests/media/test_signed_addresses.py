@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from media_rows import media_rows, reasons, versions
 
-from relance.documents import digest
+from relance.documents import Item, digest
 from relance.embedding.providers.dashscope.models import MODELS
-from relance.errors import BudgetError
+from relance.errors import BudgetError, SourceError
 from relance.fetch import FetchPolicy
 from relance.media.loader import MediaLoader
 from relance.media.request import MediaInfo, MediaRequest
+from relance.sources.files import Files
 
 SIGNED = "?X-Amz-Date=202611{0:02}T000000Z&X-Amz-Expires=999999999&X-Amz-Signature={0:064}"
 
@@ -122,6 +124,29 @@ def test_what_expired_since_it_was_listed_is_asked_by_the_address_its_table_has_
     assert (report.added, report.failed) == (1, 0)
     assert media_rows(index)["m.csv#1"]["url"] == new
     assert reasons(index) == {}
+
+
+def test_what_expired_and_whose_table_is_away_is_a_failure_and_stays_and_the_others_go_on(
+    gallery: Any, web: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = _sign(gallery, web, 1, many=2)
+    index = gallery.index()
+    index.ingest()
+    web.pages[urls[0].removeprefix(web.url)].status = 404
+    new = web.put("/new.png", gallery.png("pink"))
+    gallery.write("m.csv", f"id,url,caption\n0,{urls[0]},a mill\n1,{urls[1]},a mill\n2,{new},new\n")
+
+    @contextmanager
+    def away(self: Files, item: Item) -> Generator[Any]:
+        raise SourceError("the server does not answer")
+        yield
+
+    # The table is listed by then.
+    web.before = lambda _: monkeypatch.setattr(Files, "open", away)
+    report = index.ingest().media
+    assert (report.added, report.removed, report.failed) == (1, 0, 1)
+    assert set(media_rows(index)) == {"m.csv#0", "m.csv#1", "m.csv#2"}
+    assert "could not be read again: the server does not answer" in reasons(index)["m.csv#0"]
 
 
 @pytest.fixture

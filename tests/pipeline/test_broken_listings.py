@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from rows import rows
-from shelves import AT_ONCE, BROKEN, DRAWERS, READ, SHELVES, shelf_index
+from shelves import AT_ONCE, BAD, BROKEN, DRAWERS, READ, SHELVES, shelf_index
 
 from relance.errors import SourceError
 from relance.index import Index
@@ -15,7 +15,7 @@ from relance.index import Index
 
 @pytest.fixture(autouse=True)
 def shelves() -> Iterator[None]:
-    for each in (SHELVES, DRAWERS, BROKEN, READ):
+    for each in (SHELVES, DRAWERS, BROKEN, BAD, READ):
         each.clear()
     AT_ONCE[:] = [0, 0]
     SHELVES["one"] = {f"{number}.txt": f"Document {number} of one." for number in range(5)}
@@ -100,6 +100,21 @@ def test_a_broken_table_loses_no_row(tmp_path):
     BROKEN.clear()
     assert index.ingest().removed == 1
     assert uris(index) == before - {"drawer://rows#1"}
+
+
+@pytest.mark.parametrize(("bad", "gone"), [("docs.txt", True), ("docs.txt/", False), ("rows.jsonl", True)])
+def test_what_cannot_be_listed_stays_alone_or_with_its_rows_and_a_folder_with_all_below_it(tmp_path, bad, gone):
+    listed = {"docs.txt": "A page.", "docs.txt/a.txt": "A page below.", "rows.jsonl": '{"id": 1, "text": "A row."}\n'}
+    SHELVES["one"] = dict(listed)
+    index = shelf_index(tmp_path, [{"type": "shelf", "place": "one", "rows": {}}])
+    assert index.ingest().added == 3
+    before = uris(index)
+    for name in {bad, "docs.txt/a.txt"} & set(listed):
+        del SHELVES["one"][name]
+    BAD.add(f"shelf://one/{bad}")
+    report = index.ingest()
+    assert (report.removed, report.failed) == (int(gone), 1)
+    assert uris(index) == before - ({"shelf://one/docs.txt/a.txt"} if gone else set())
 
 
 def test_a_source_over_a_network_is_read_several_at_a_time(index):

@@ -26,7 +26,7 @@ class Listing:
     def __init__(self, items: list[Item], gate: threading.Event, error: Exception | None = None) -> None:
         self.items, self.gate, self.error = items, gate, error
 
-    def list(self) -> Iterator[Item | DocumentError]:
+    def list(self, only: frozenset[str] = frozenset()) -> Iterator[Item | DocumentError]:
         half = len(self.items) // 2
         yield from self.items[:half]
         assert self.gate.wait(WAIT_S)

@@ -12,7 +12,7 @@ from relance.config import IndexSpec
 from relance.config.sources import SourceSpec
 from relance.documents import Content, Item
 from relance.index import Index
-from relance.sources import Location, Remembered, Source
+from relance.sources import Location, Remembered, Remembering, Source
 
 # Within the class, `list` is a method.
 Items = list[Item]
@@ -27,12 +27,11 @@ class RememberingSpec(SourceSpec, title="Remembering"):
     """What kind of source this is."""
 
 
-class Remembering(Source):
+class Memory(Source, Remembering):
     """Lists what the test says, and notes what it is told and asked."""
 
     Spec = RememberingSpec
     version = "remembering-1"
-    remembers = True
     items: ClassVar[Items] = []
     recalled: ClassVar[Recalled] = []
     read_uris: ClassVar[Uris] = []
@@ -53,10 +52,10 @@ class Remembering(Source):
 
 @pytest.fixture
 def index(make_index: Any) -> Index:
-    Remembering.items, Remembering.recalled, Remembering.read_uris = [], [], []
+    Memory.items, Memory.recalled, Memory.read_uris = [], [], []
     spec = make_index(sources=[{"type": "files", "root": "."}]).spec
     declared = spec.model_dump() | {"sources": [{"type": "remembering"}], "folder": spec.path(".")}
-    return Index(IndexSpec.model_validate(declared), sources={"remembering": Remembering})
+    return Index(IndexSpec.model_validate(declared), sources={"remembering": Memory})
 
 
 def item(name: str, version: str, memory: str = "", *, live: bool = False) -> Item:
@@ -69,25 +68,25 @@ def taken(names: list[Item]) -> dict[str, tuple[str, str]]:
 
 def test_what_is_remembered_comes_back(index: Index, log: Any) -> None:
     first = [item("a", "1|x", '{"etag": "|{"}'), item("b", "1"), item("c", "1", "{}")]
-    Remembering.items = first
+    Memory.items = first
     index.ingest()
-    assert Remembering.recalled == [({}, False)]
+    assert Memory.recalled == [({}, False)]
     index.ingest()
-    assert Remembering.recalled[1:] == [(taken(first), False)]
-    assert Remembering.read_uris == ["x:a", "x:b", "x:c"]
+    assert Memory.recalled[1:] == [(taken(first), False)]
+    assert Memory.read_uris == ["x:a", "x:b", "x:c"]
     index.ingest(full=True)
-    assert Remembering.recalled[2:] == [(taken(first), True)]
+    assert Memory.recalled[2:] == [(taken(first), True)]
     assert len(log()) == 3
 
 
 def test_a_memory_alone_is_written_and_nothing_is_read_for_it(index: Index) -> None:
-    Remembering.items = [item("a", "1", '{"n": 1}'), item("b", "1", '{"n": 1}')]
+    Memory.items = [item("a", "1", '{"n": 1}'), item("b", "1", '{"n": 1}')]
     index.ingest()
-    Remembering.read_uris.clear()
-    Remembering.items = second = [item("a", "1", '{"n": 2}', live=True), item("b", "2", '{"n": 2}')]
+    Memory.read_uris.clear()
+    Memory.items = second = [item("a", "1", '{"n": 2}', live=True), item("b", "2", '{"n": 2}')]
     report = index.ingest()
     assert (report.unchanged, report.changed) == (1, 1)
-    assert Remembering.read_uris == ["x:b"]
+    assert Memory.read_uris == ["x:b"]
     assert index.ingest().unchanged == 2
-    assert Remembering.recalled[-1] == (taken(second), False)
-    assert Remembering.read_uris == ["x:b"], "live, with a memory, is no reason to read"
+    assert Memory.recalled[-1] == (taken(second), False)
+    assert Memory.read_uris == ["x:b"], "live, with a memory, is no reason to read"

@@ -226,6 +226,17 @@ def test_a_map_of_what_the_owner_sees_is_not_shown_and_drawn_anew(index: Index, 
     innocent(map_page(index, cluster_again(index, last)))
 
 
+def test_a_map_of_what_others_see_is_drawn_anew_for_who_sees_more(index: Index, analyses: dict[str, Any]) -> None:
+    pytest.importorskip("sklearn")
+    analyses["clusters"](index)
+    owner = index.for_principals(relance.OWNER)
+    found = read_clusters(owner)
+    assert found is not None
+    assert found.is_current(index)
+    assert not found.is_current(owner)
+    assert cluster_again(owner, found).is_current(owner)
+
+
 def test_an_evaluation_asks_as_its_reader(index: Index) -> None:
     queries = {"a": "ferry o'clock", "b": SECRET}
     qrels = {"a": {SHOWN[1]: 1}, "b": {HIDDEN[0]: 1}}

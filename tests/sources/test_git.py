@@ -219,7 +219,7 @@ def test_only_trees_are_fetched_then_the_blobs_of_a_batch_at_once(repo, own_stat
         assert len(listed) == 300
         assert _blobs(own_state) == 0
         asked.clear()
-        found.expect(listed[:200])
+        found.prefetch(listed[:200])
         assert Counter(each.split()[0] for each in asked) == {"GET": 1, "POST": 1}
         assert _blobs(own_state) == 200
         asked.clear()
@@ -247,7 +247,7 @@ def test_another_process_reads_by_the_items_alone(repo):
     with daemon(repo.path.parent / "srv") as git:
         listed = list(items(source(repo, f"{git}/org/repo.git")).values())
         worker = source(repo, f"{git}/org/repo.git")
-        worker.expect(listed)
+        worker.prefetch(listed)
         assert [worker.read(item).data for item in listed] == [b"one", b"two"]
         assert worker.read(listed[0]).metadata["branch"] == "main"
 
@@ -289,7 +289,7 @@ def test_a_forced_push_and_a_commit_that_is_gone(repo):
         new = items(found)
         assert len(old) == 2
         assert [uri.rpartition("/")[2] for uri in new] == ["a.md"]
-        found.expect([*old.values(), *new.values()])  # blobs that are gone do not keep others from coming
+        found.prefetch([*old.values(), *new.values()])  # blobs that are gone do not keep others from coming
         assert [found.read(item).data for item in new.values()] == [b"rewritten"]
         with pytest.raises(DocumentError, match="its content is not in the repository"):
             found.read(next(iter(old.values())))

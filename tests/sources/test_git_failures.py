@@ -177,7 +177,7 @@ def test_a_server_that_goes_while_files_are_read_costs_only_those_files(repo, tm
         found = source(tmp_path, f"{git}/org/repo.git")
         first, second = items(found)
         found.read(first)
-    found.expect([first, second])
+    found.prefetch([first, second])
     assert found.read(first).data == b"one"
     with pytest.raises(DocumentError, match="cannot be reached now"):
         found.read(second)

@@ -159,3 +159,12 @@ def test_pictures_and_tables_of_a_repository_are_read_as_those_of_folders(repo, 
     index = make_index(sources=[{"type": "git", "url": "notes", "include": ["data/**"], "rows": {}}])
     assert index.ingest().added == 2
     assert {hit.uri for hit in index.search("row")} == {f"git+file://./notes/data/rows.csv#{n}" for n in (1, 2)}
+
+
+def test_hits_in_a_row_link_to_its_file(repo, make_index):
+    repo.write("docs/t #1.jsonl", '{"id": 7, "text": "A row about ferries."}\n')
+    repo.commit()
+    index = of(make_index, "notes", web_url="https://git.example.com/{path}", rows={})
+    index.ingest()
+    (hit,) = [hit for hit in index.search("row") if hit.uri.endswith("#7")]
+    assert hit.link == "https://git.example.com/docs/t%20%231.jsonl"

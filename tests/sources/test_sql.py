@@ -301,6 +301,21 @@ def test_a_row_that_appears_while_listing_stays(database, monkeypatch):
     assert (report.removed, report.unchanged) == (0, 10)
 
 
+def test_where_only_rows_are_looked_at_no_digest_of_their_table_is_made(database):
+    database.fill(9)
+    index, source = database.index(), database.source()
+    index.ingest()
+    (whole,) = source.list()
+    (partly,) = source.tables({f"{whole.uri}#1"})
+    assert (partly.uri, partly.version) == (whole.uri, "")
+    assert [*source.tables({whole.uri})] == [whole]
+    database.execute("UPDATE notes SET text = 'Another text.' WHERE id IN (1, 2)")
+    report = index.ingest(only=[f"{whole.uri}#1"])
+    assert (report.changed, report.unchanged, report.removed) == (1, 8, 0)
+    report = index.ingest()
+    assert (report.changed, report.unchanged, report.removed) == (1, 8, 0)
+
+
 def test_locations_are_those_of_its_tables(database):
     source = database.source(table=["notes", "main.other"], link="https://example.com/notes/{id}")
     whole = f"{database.shown}/notes"

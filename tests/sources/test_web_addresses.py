@@ -9,6 +9,7 @@ from sites import section, web
 
 from relance.config import IndexSpec
 from relance.errors import ConfigurationError
+from relance.sources import Location
 from relance.sources.web.address import _normal, alike, normal, path_of
 
 FORMS = [
@@ -103,8 +104,8 @@ def test_a_location_is_exact(tmp_path, more, inside, outside):
         place = source.location(uri)
         assert place is not None
         assert (place.text, place.url, place.link, place.path) == (uri, uri, uri, None)
+        assert source.location(f"{uri}#b") == Location(f"{uri}#b", url=uri, link=uri), "what it shows is where it is"
     other = [
-        "https://x.example/a#b",
         "https://X.example/a",
         "x.example/a",
         "/a",

@@ -80,9 +80,14 @@ class Clusters:
         return at[np.argsort(self.distances[at], kind="stable")].tolist()
 
     def is_current(self, index: Index) -> bool:
-        """Whether the index is as it was, and there is a map of it."""
+        """Whether the index is as it was, there is a map of it, and nothing else that its reader may see."""
         table = index.table(media=self.level == "media", pinned=True)
-        return self.projection is not None and (self.table, self.table_version) == (table.name, table.version)
+        same = (self.table, self.table_version) == (table.name, table.version)
+        return self.projection is not None and same and self.is_whole(index)
+
+    def is_whole(self, index: Index) -> bool:
+        """Whether the reader of an index that has not changed sees no more; who sees less is not shown any."""
+        return count_points(index, level=self.level, where=self.where and Checked(self.where)) == len(self.ids)
 
     def as_dict(self, *, points: bool = False) -> dict[str, Any]:
         """Return plain values; every point only if asked for."""

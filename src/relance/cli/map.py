@@ -21,8 +21,8 @@ def map(  # noqa: A001
 ) -> int:  # fmt: skip
     """Draw a map of the index: what is alike lies together, and the clusters have names.
 
-    It shows what the last `relance cluster` found. Where the index has changed since, it is clustered again in the same
-    way first; where nothing was found yet, by documents.
+    It shows what the last `relance cluster` found. Where the index has changed since, or that was found for others who
+    see less, it is clustered again in the same way first; where nothing was found yet, by documents.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def map(  # noqa: A001
         found = last
     else:
         found = cluster_again(index, last)
-        why = "the index has changed" if last.projection else "there was no map"
+        why = "the index has changed, or others saw less of it" if last.projection else "there was no map"
         terminal.note(f"{why}: {found.level} were clustered again as before ({_asked(found)})")
     if html is None and png is None:
         html = Path("map.html")

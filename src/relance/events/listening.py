@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from relance.config import IndexSpec
 from relance.errors import RelanceError
 from relance.events.change import Change
-from relance.sources import open_source
+from relance.sources import Announcing, open_sources
 
 __all__ = ["Listening"]
 
@@ -26,8 +26,8 @@ class Listening:
         self._everything = False
         self._first = self._last = 0.0
         self._error: RelanceError | None = None
-        sources = [open_source(spec, position) for position in range(len(spec.sources))]
-        streams = [stream for stream in (source.news(stop) for source in sources) if stream is not None]
+        streams = [stream for source in open_sources(spec)
+                   if isinstance(source, Announcing) and (stream := source.news(stop)) is not None]  # fmt: skip
         self._threads = [threading.Thread(target=self._listen, args=[each], name=f"listen {spec.name}", daemon=True)
                          for each in streams]  # fmt: skip
         for thread in self._threads:

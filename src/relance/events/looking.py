@@ -12,6 +12,7 @@ from relance.errors import ConfigurationError, RelanceError
 from relance.events.change import Change
 from relance.events.watched import opened, silent_sources
 from relance.parsers import parsers_of
+from relance.sources import Remembering
 
 __all__ = ["Looking"]
 
@@ -78,7 +79,7 @@ class Looking:
     def _digest(self, position: int) -> bytes:
         """Make a digest of what is listed; an empty one where only a run can tell whether something has changed."""
         source = opened(self._spec, position, self._parsers)
-        if source.remembers:  # what it wants to remember is in the index
+        if isinstance(source, Remembering):  # what it wants to remember is in the index
             return b""
         digest = hashlib.blake2b()
         for found in source.list():

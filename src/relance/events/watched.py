@@ -7,7 +7,7 @@ import threading
 from relance.config import IndexSpec
 from relance.parsers import Parsers, parsers_of
 from relance.parsers.media_types import is_media
-from relance.sources import Source, open_source
+from relance.sources import Announcing, Source, Watchable, open_source
 from relance.sources.watched_folder import WatchedFolder
 
 __all__ = ["opened", "silent_sources", "watched_folder", "watched_folders"]
@@ -23,7 +23,8 @@ def silent_sources(spec: IndexSpec) -> list[int]:
     """Find the positions of sources that can neither be watched nor say themselves what changes."""
     sources = [open_source(spec, position) for position in range(len(spec.sources))]
     return [position for position, source in enumerate(sources)
-            if source.watched() is None and source.news(threading.Event()) is None]  # fmt: skip
+            if not isinstance(source, Watchable)
+            and not (isinstance(source, Announcing) and source.news(threading.Event()) is not None)]  # fmt: skip
 
 
 def watched_folder(spec: IndexSpec, position: int, parsers: Parsers | None = None) -> WatchedFolder | None:
@@ -32,7 +33,8 @@ def watched_folder(spec: IndexSpec, position: int, parsers: Parsers | None = Non
     # A picture may belong to documents and tables that name it, and which those are is not known here.
     tables = any(section.rows is not None and section.rows.url for section in spec.sources)
     shown = media is not None and (media.references or tables)
-    return opened(spec, position, parsers).watched(shown=shown)
+    source = opened(spec, position, parsers)
+    return source.watched(shown=shown) if isinstance(source, Watchable) else None
 
 
 def opened(spec: IndexSpec, position: int, parsers: Parsers) -> Source:

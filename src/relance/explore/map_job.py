@@ -60,12 +60,15 @@ class MapJob:
         return self._reader.kept("clusters", version, read) if version else None
 
     def is_current(self) -> bool:
-        """Whether the index is still as it was when the clusters were found."""
+        """Whether the index is still as it was when the clusters were found, and its reader sees no more of it."""
         found = self.clusters()
         if found is None:
             return False
         table = self._reader.table(media=found.level == "media")
-        return table is not None and (found.table, found.table_version) == (table.name, table.version)
+        if table is None or (found.table, found.table_version) != (table.name, table.version):
+            return False
+        version = self._reader.results_version("clusters")
+        return self._reader.kept("map is whole", version, lambda: found.is_whole(self._index))
 
     def html(self, clusters: Clusters, link: Callable[[str], str]) -> tuple[str, str]:
         """Draw the page with the map; returns it and the policy it runs under."""

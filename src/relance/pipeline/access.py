@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from relance.config import EVERYONE, AccessSpec, IndexSpec, fingerprint
 from relance.config.access import LONGEST, MOST
 from relance.documents import Item, digest
-from relance.sources.source import Remembered
+from relance.sources.abilities import Remembered
 
 if TYPE_CHECKING:
     from relance.config import SourceSpec

@@ -172,9 +172,10 @@ class Discovery:
             self.failures.append(Failure(name, reason, "list", retryable=True))
 
     def _all_of(self, source: Reader) -> Iterator[Item | pa.Table | DocumentError]:
-        for item in source.list():
+        for item in source.list(self.only):
             if isinstance(item, DocumentError):
                 self.failures.append(Failure(item.uri, item.reason, "list"))
+                self._kept.append(item.uri)  # its rows, if it has some
                 yield item
             elif isinstance(item, Ignored):
                 self.ignored.add(item)
@@ -289,7 +290,7 @@ class Discovery:
     def _removed(self) -> Gone:
         gone = Gone(self.snapshot, np.flatnonzero(~self.snapshot.seen))
         # A folder that cannot be listed has not lost its documents, and `only` says nothing about the others.
-        folders = tuple(f"{failure.uri.rstrip('/')}/" for failure in self.failures)
+        folders = tuple(failure.uri for failure in self.failures if failure.uri.endswith("/"))
         if not folders and not self.unlisted and not self.only:
             return gone
         named = {document_id(uri) for uri in self.only}

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from relance.documents import Media, Moment, digest, document_id
 from relance.embedding.embedder import vector_key
-from relance.errors import DocumentError, InputError, RelanceError
+from relance.errors import DocumentError, InputError, RelanceError, SourceError
 from relance.media.moments import each_moment
 from relance.media.request import MediaInfo
 from relance.pipeline.access import written_access
@@ -82,9 +82,15 @@ def _retried(
     fresh: dict[int, Look] = {}
     for source in {looks[at].item.source for at in refused.values()}:
         mine = [looks[at].item for at in refused.values() if looks[at].item.source == source]
-        for item in runtime.sources[source].fresh(mine):
-            at = refused[item.uri]
-            fresh[at] = seen.open(item, looks[at].row)
+        try:
+            for item in runtime.sources[source].fresh(mine):
+                at = refused[item.uri]
+                fresh[at] = seen.open(item, looks[at].row)
+        except SourceError as error:  # it is away: nobody knows of these whether they are gone
+            for item in mine:
+                if (at := refused[item.uri]) not in fresh:
+                    said = f"{answers[at]}; its table or page could not be read again: {error}"
+                    answers[at] = DocumentError(item.uri, said)
     for at, found in zip(fresh, runtime.loader.load([look.asked for look in fresh.values()]), strict=True):
         answers[at] = found
     return [fresh.get(at, look) for at, look in enumerate(looks)], answers

@@ -22,7 +22,7 @@ from relance.parsers import Collection, Parsers, Raw, Row, parsers_of
 from relance.parsers.decoding import codec
 from relance.parsers.media_types import is_media
 from relance.pipeline.access import Permits
-from relance.sources import Location, Source, open_source
+from relance.sources import Location, Source, listed, open_source
 from relance.sources.local_file import read_file
 
 __all__ = ["MediaReader", "open_media_reader"]
@@ -71,9 +71,9 @@ class MediaReader:
         self._vault = Vault(self._base, self._root)
         self._floor = prefix if prefix.startswith("..") else ""
 
-    def list(self) -> Iterator[Item | DocumentError]:
+    def list(self, only: frozenset[str] = frozenset()) -> Iterator[Item | DocumentError]:
         """Stream media files, and the tables and documents that name media."""
-        for item in self.source.list():
+        for item in listed(self.source, only):
             if isinstance(item, Ignored):
                 continue  # counted by the reader of texts
             if isinstance(item, DocumentError):
@@ -138,8 +138,8 @@ class MediaReader:
             return found
 
     def location(self, uri: str = "") -> Location | None:
-        """Say where a file is; a row, or what a document shows, is where that is."""
-        return self.source.location(uri) or self.source.location(uri.partition("#")[0])
+        """Say where a file is, a row, or what a document shows."""
+        return self.source.location(uri)
 
     def public_url(self, uri: str) -> str:
         """Say where a service can fetch a file of this source; empty if the spec does not say so."""

@@ -37,7 +37,7 @@ def check_named(spec: IndexSpec, uris: Iterable[str], *, gone: Iterable[str] = (
     if missing:
         _look(spec, missing)
     sources = _sources(spec)
-    unlikely = [uri for uri in dict.fromkeys(gone) if all(source.location(_file(uri)) is None for source in sources)]
+    unlikely = [uri for uri in dict.fromkeys(gone) if all(source.location(uri) is None for source in sources)]
     indexed = _indexed(spec, unlikely)
     if strange := [uri for uri in unlikely if uri not in indexed]:
         raise InputError(f"{strange[0]!r} can be in no source of {spec.name!r}, and is not in the index")

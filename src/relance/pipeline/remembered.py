@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from relance.sources.source import Remembered
+from relance.sources.abilities import Remembered
 
 if TYPE_CHECKING:
     from relance.store.manifest import Manifest

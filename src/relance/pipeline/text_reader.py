@@ -20,7 +20,7 @@ from relance.pipeline.access import Permits
 from relance.pipeline.items import ITEMS, hex_column
 from relance.pipeline.late_rows import key_table
 from relance.pipeline.lines import first_line
-from relance.sources import KeyedSource, Location, Remembered, Source, open_source
+from relance.sources import KeyedSource, Location, Prefetching, Remembered, Remembering, Source, listed, open_source
 
 __all__ = ["Reader", "TextReader", "open_text_reader"]
 
@@ -31,8 +31,11 @@ _UNPACKED = 20
 class Reader(Protocol):
     """What discovery needs of a source and its parsers."""
 
-    def list(self) -> Iterator[Item | DocumentError | Ignored]:
-        """Stream the items; those with many documents are marked as collections."""
+    def list(self, only: frozenset[str] = frozenset()) -> Iterator[Item | DocumentError | Ignored]:
+        """Stream the items; those with many documents are marked as collections.
+
+        Where `only` some documents are looked at, a collection that is none of them may have no version.
+        """
         ...
 
     def rows(
@@ -77,17 +80,18 @@ class TextReader:
     @property
     def remembers(self) -> bool:
         """Whether the source wants to recall what it knew in earlier runs."""
-        return self.source.remembers
+        return isinstance(self.source, Remembering)
 
     def recall(self, remembered: Iterable[Remembered], *, full: bool) -> None:
         """Give the source what it remembered in earlier runs."""
-        self.source.recall(map(self.permits.recalled, remembered), full=full)
+        if isinstance(self.source, Remembering):
+            self.source.recall(map(self.permits.recalled, remembered), full=full)
 
-    def list(self) -> Iterator[Item | DocumentError | Ignored]:
+    def list(self, only: frozenset[str] = frozenset()) -> Iterator[Item | DocumentError | Ignored]:
         """Stream the documents and collections of the source in its order."""
         rows = self._section.rows
         only_media = rows is not None and bool(rows.url) and "text" not in rows.model_fields_set
-        for item in self.source.list():
+        for item in listed(self.source, only):
             if isinstance(item, DocumentError):
                 yield item
             elif isinstance(item, Ignored):
@@ -117,9 +121,10 @@ class TextReader:
         except DocumentError as error:
             yield error
 
-    def expect(self, items: Sequence[Item]) -> None:
-        """Prepare to read items one by one."""
-        self.source.expect([self.permits.listed(item) for item in items if item.row is None])
+    def prefetch(self, items: Sequence[Item]) -> None:
+        """Fetch items that are read one by one from now on, where the source can."""
+        if isinstance(self.source, Prefetching):
+            self.source.prefetch([self.permits.listed(item) for item in items if item.row is None])
 
     def named_rows(self, collection: Item, names: Sequence[str]) -> Iterator[pa.Table | DocumentError]:
         """Read rows of a collection whose source listed their names only; raises DocumentError, as `read`."""
@@ -176,8 +181,8 @@ class TextReader:
         return document
 
     def location(self, uri: str = "") -> Location | None:
-        """Say where a document is; a row is where its table is."""
-        return self.source.location(uri) or self.source.location(uri.partition("#")[0])
+        """Say where a document or row is."""
+        return self.source.location(uri)
 
     def parses_elsewhere(self, item: Item) -> bool:
         """Tell whether a document is parsed in a worker process: then others can be parsed at the same time."""

@@ -103,7 +103,7 @@ _Read = tuple[dict[str, Any], Document | dict[str, Any] | DocumentError]
 def _read_all(runtime: Runtime, items: list[Item], held: dict[str, dict[str, Any]]) -> list[_Read]:
     read = partial(_read, runtime, held)
     for position in {item.source for item in items}:
-        runtime.sources[position].expect([item for item in items if item.source == position])
+        runtime.sources[position].prefetch([item for item in items if item.source == position])
     threads = max((runtime.sources[item.source].source.reads_at_once for item in items), default=1)
     if sum(runtime.sources[item.source].parses_elsewhere(item) for item in items) > 1:
         threads = max(threads, runtime.parallel)

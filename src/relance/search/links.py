@@ -9,7 +9,7 @@ from typing import Any
 
 from relance.config import IndexSpec
 from relance.errors import RelanceError
-from relance.sources import Source, open_source
+from relance.sources import Linking, Source, open_source
 
 __all__ = ["Link", "Links", "nowhere"]
 
@@ -32,11 +32,10 @@ class Links:
     def of(self, uri: str, metadata: Mapping[str, Any], line: int | None, line_end: int | None) -> str:
         """Return the page of a hit, with its lines; of a row that of its file. Empty where nobody knows one."""
         for source in self._sources:
-            for place in dict.fromkeys((uri, uri.partition("#")[0])):
-                if source.location(place) is not None:
-                    if page := source.page(place, metadata, line, line_end):
-                        return page
-                    break
+            if (place := source.location(uri)) is not None:
+                page = source.page(uri, metadata, line, line_end) if isinstance(source, Linking) else place.link
+                if page:
+                    return page
         return ""
 
     @cached_property

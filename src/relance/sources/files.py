@@ -14,6 +14,7 @@ from urllib.parse import quote
 from relance.config.sources import FilesSource
 from relance.documents import Content, Ignored, Item
 from relance.errors import ConfigurationError, DocumentError
+from relance.sources.abilities import Watchable
 from relance.sources.ignore import Rules
 from relance.sources.local_file import open_file, read_file
 from relance.sources.source import Location, Source, SourceContext
@@ -26,7 +27,7 @@ _EVERYTHING = ["**/*"]
 _OUTSIDE = "it leads out of the folder of this source"
 
 
-class Files(Source):
+class Files(Source, Watchable):
     """The `files` source.
 
     Documents are named by their path relative to the spec's folder. A file's version is its mtime and size, so a

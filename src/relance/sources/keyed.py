@@ -8,13 +8,15 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO
 
-from relance.documents import Item
+from relance.documents import Ignored, Item
+from relance.errors import DocumentError
+from relance.sources.source import Source
 from relance.sources.tables import TableSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["KeyedSource"]
+__all__ = ["KeyedSource", "listed"]
 
 
 class KeyedSource(TableSource):
@@ -23,6 +25,10 @@ class KeyedSource(TableSource):
     Where a table has a marker for each row, `keys` lists names and markers only, and `open_rows` hands out the rows
     that changed.
     """
+
+    def tables(self, only: AbstractSet[str]) -> Iterator[Item | DocumentError | Ignored]:  # noqa: ARG002  # a version is cheap
+        """List where only these tables and rows are looked at: a table that is none of them may have no version."""
+        return self.list()
 
     @abstractmethod
     def keys(self, table: Item, names: AbstractSet[str]) -> Iterator[pa.Table] | None:
@@ -35,3 +41,8 @@ class KeyedSource(TableSource):
     @abstractmethod
     def open_rows(self, table: Item, names: Sequence[str]) -> AbstractContextManager[tuple[BinaryIO, int]]:
         """Open some rows of a table as `open` does all; those that are gone by now are left out."""
+
+
+def listed(source: Source, only: AbstractSet[str] = frozenset()) -> Iterator[Item | DocumentError | Ignored]:
+    """List a source of which everything is looked at, or only some documents."""
+    return source.tables(only) if only and isinstance(source, KeyedSource) else source.list()

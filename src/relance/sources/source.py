@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import BinaryIO, ClassVar
 
 from relance.config.sources import SourceSpec
 from relance.documents import Content, Ignored, Item
 from relance.errors import DocumentError
 from relance.parsers.media_types import media_type_of
-from relance.sources.watched_folder import WatchedFolder
 
-__all__ = ["Location", "Remembered", "Source", "SourceContext", "anything"]
+__all__ = ["Location", "Source", "SourceContext", "anything"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -35,20 +33,6 @@ class Location:
     path: Path | None = None
     url: str = ""
     link: str = ""
-
-
-class Remembered(NamedTuple):
-    """A document of an index, with what its source wanted to remember of it.
-
-    Attributes:
-        uri: of the document; it may be one of another source.
-        version: of the item that was indexed.
-        memory: of the same item.
-    """
-
-    uri: str
-    version: str
-    memory: str
 
 
 def anything(media_type: str) -> bool:  # noqa: ARG001  # that is its meaning
@@ -80,6 +64,8 @@ class SourceContext:
 class Source(ABC):
     """One place with documents. It parses nothing; methods are called from several threads.
 
+    What only some kinds can do is in `abilities`, and in `KeyedSource` for tables.
+
     A constructor is cheap and opens nothing: `location` is asked on machines that cannot reach the place, too.
 
     Attributes:
@@ -87,14 +73,12 @@ class Source(ABC):
         version: changed when the same item would be read as other bytes; part of the fingerprint.
         reads_at_once: how many items are read at the same time: of a disk one, over a network more.
         libraries: modules that it imports when it is used and relance does not need, with the extra that brings each.
-        remembers: whether its items have a `memory`, so that `recall` is called before each listing.
     """
 
     Spec: ClassVar[type[SourceSpec]]
     version: ClassVar[str]
     reads_at_once: ClassVar[int] = 1
     libraries: ClassVar[Mapping[str, str]] = {}
-    remembers: ClassVar[bool] = False
 
     def __init__(self, spec: SourceSpec, context: SourceContext) -> None:
         self.spec, self.context = spec, context
@@ -113,12 +97,6 @@ class Source(ABC):
         that has a `location`, and other sources go on. A listing that only may be incomplete is never ended silently.
         """
 
-    def recall(self, remembered: Iterable[Remembered], *, full: bool = False) -> None:  # noqa: B027  # most need none
-        """Take up, before a listing, what earlier runs remembered: of all documents of the index that have a memory.
-
-        `full`: everything is to be read again, whatever is remembered of it.
-        """
-
     @abstractmethod
     def read(self, item: Item) -> Content:
         """Read one item whole; raises DocumentError with a plain reason, also if it is larger than `spec.max_size`.
@@ -135,46 +113,10 @@ class Source(ABC):
         data = self.read(item).data
         yield BytesIO(data), len(data)
 
-    def expect(self, items: Sequence[Item]) -> None:  # noqa: B027  # most places have nothing to prepare
-        """Prepare to read items one by one, which begins now: a source that can fetch many at once does so here.
-
-        Raises nothing; what cannot be had, `read` says.
-        """
-
     @abstractmethod
     def location(self, uri: str = "") -> Location | None:
-        """Say where a uri is, or the source as a whole; None for a uri that cannot be one of this source."""
+        """Say where a uri is, or the source as a whole; None for a uri that cannot be one of this source.
 
-    def page(self, uri: str, metadata: Mapping[str, Any], line: int | None = None, line_end: int | None = None) -> str:  # noqa: ARG002  # most pages show no lines
-        """Return the page where people see what a hit is of; empty where there is none.
-
-        Args:
-            uri: of the document.
-            metadata: of the document, as the index has it.
-            line: of its file where the hit begins, from 1; None where that is not known.
-            line_end: where it ends.
+        What is in an item (a row, a message of a mailbox) or shown in it (a picture) has the item's uri, `#` and a
+        name: it is where the item is. What has a location stays in the index when a listing breaks off.
         """
-        place = self.location(uri)
-        return place.link if place is not None else ""
-
-    def named(self, bucket: str, key: str) -> str | None:  # noqa: ARG002  # most places are no buckets
-        """Return the uri of what a bucket's notification is about; asks nobody.
-
-        Empty for what is in this bucket and cannot be a document of this source; None for another bucket.
-        """
-        return None
-
-    def news(self, stop: threading.Event) -> Iterator[frozenset[str] | None] | None:  # noqa: ARG002  # most say nothing
-        """Listen to the place until stopped: stream uris of what it says has changed; None where it says nothing.
-
-        None in place of uris: everything may have changed, as at the beginning and after each break. Something comes,
-        if only no uris, a few times a second. Raises ConfigurationError where nobody can ever listen.
-        """
-        return None
-
-    def watched(self, *, shown: bool = False) -> WatchedFolder | None:  # noqa: ARG002  # most places cannot be watched
-        """Return the folder whose changes can be watched; None where there is none.
-
-        `shown`: documents of the index may show images and videos of this source.
-        """
-        return None

@@ -23,6 +23,7 @@ from relance.config.sources import SourceSpec
 from relance.documents import Content, Ignored, Item
 from relance.errors import ConfigurationError, DocumentError
 from relance.sources import Source
+from relance.sources.abilities import ABILITIES
 
 __all__ = ["SourceContract"]
 
@@ -33,10 +34,11 @@ class SourceContract:
     """Fixtures: `source` has at least three items that can be read, `missing` is of a place that is not there."""
 
     def test_it_has_the_methods_of_the_seam(self, source: Source) -> None:
-        for name, method in inspect.getmembers(Source, inspect.isfunction):
-            if not name.startswith("_"):
-                ours = inspect.signature(getattr(type(source), name))
-                assert ours.parameters.keys() == inspect.signature(method).parameters.keys()
+        for seam in (Source, *ABILITIES):
+            for name, method in inspect.getmembers(seam, inspect.isfunction):
+                if not name.startswith("_") and (ours := getattr(type(source), name, None)) is not None:
+                    assert isinstance(source, seam), f"{name} is called of what inherits {seam.__name__} only"
+                    assert inspect.signature(ours).parameters.keys() == inspect.signature(method).parameters.keys()
 
     def test_it_names_its_section_and_its_version(self, source: Source) -> None:
         assert isinstance(source, Source)
@@ -116,6 +118,7 @@ class SourceContract:
             assert place is not None
             assert place.text
             assert place.path is None or place.path.exists()
+            assert source.location(f"{item.uri}#1") is not None, "what is in an item is where the item is"
         assert [source.location(uri) for uri in _ELSEWHERE] == [None] * len(_ELSEWHERE)
 
     def test_threads_may_share_it(self, source: Source) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from relance.config import IndexSpec
 from relance.events.change import Change
 from relance.events.notifications.notification import Notification, Push
-from relance.sources import open_sources
-from relance.sources.git import Git
+from relance.sources import Bucketed, Pushed, open_sources
 
 __all__ = ["Placement"]
 
@@ -36,15 +35,15 @@ class Placement:
         self._bucket = buckets and not self._prefix
         self._exact = exact and not (self._prefix or self._root)
         self._sources = open_sources(spec)
-        self._repositories = [source for source in self._sources if isinstance(source, Git)]
-        self._only_git = len(self._repositories) == len(self._sources)
+        self._repositories = [source for source in self._sources if isinstance(source, Pushed)]
+        self._only_pushed = len(self._repositories) == len(self._sources)
         self._asks = buckets and not (self._prefix or self._root)
 
     def change(self, told: Notification) -> Change | None:
         """Return the change, None if it concerns no document of this index."""
         if told.push is not None and (pushed := self._pushed(told, told.push)):
             return pushed
-        if told.ignored or (told.push is not None and self._only_git):
+        if told.ignored or (told.push is not None and self._only_pushed):
             return None
         there: dict[str, bool] = {}
         everything = told.everything
@@ -67,20 +66,14 @@ class Placement:
     def _pushed(self, told: Notification, push: Push) -> Change | None:
         """Return what a push changes in the sources that read its repository and branch; no checkout is needed."""
         there: dict[str, bool] = {}
-        everything = reads = False
+        everything = False
+        objects = [each for each in told.objects if each[0].startswith(self._prefix)]
         for source in self._repositories:
-            if not source.reads(push.branch, is_default=push.is_default):
-                continue
-            if source.address.path is not None:  # nobody knows of which repository it is a copy
-                everything = reads = True
-            elif any(source.address.is_same(each) for each in push.addresses):
-                reads = True
-                everything |= told.everything
-                named = (
-                    (source.uri_of(key), is_there) for key, is_there in told.objects if key.startswith(self._prefix)
-                )
-                there |= {uri: is_there for uri, is_there in named if uri}
-        return self._change(told, there, everything=everything) if reads and (there or everything) else None
+            if source.reads(push.addresses, push.branch, is_default=push.is_default):
+                uris = source.pushed(key for key, _ in objects)
+                everything |= told.everything or uris is None
+                there |= {uris[key]: is_there for key, is_there in objects if uris and key in uris}
+        return self._change(told, there, everything=everything) if there or everything else None
 
     def _change(self, told: Notification, there: dict[str, bool], *, everything: bool) -> Change:
         return Change(
@@ -94,7 +87,8 @@ class Placement:
     def _in_buckets(self, named: str) -> list[str] | None:
         """Return the uris of an object in the sources that read its bucket; None if none does."""
         bucket, _, key = named.partition("/")
-        found = [uri for source in self._sources if (uri := source.named(bucket, key)) is not None]
+        found = [uri for source in self._sources
+                 if isinstance(source, Bucketed) and (uri := source.named(bucket, key)) is not None]  # fmt: skip
         return list(filter(None, found)) if found else None
 
     def _is_uri(self, uri: str) -> bool:

@@ -87,7 +87,7 @@ class Connector(Source):
         """Say where a thing is, whether it is there or not."""
         if not uri:
             return Location(self._prefix)
-        name = self._name(uri)
+        name = self._name(uri.partition("#")[0])
         if name is None or not self._service.may_list(name):
             return None
         return Location(uri, link=self._service.link(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO, TypeVar
@@ -14,6 +14,7 @@ from pydantic import ByteSize
 
 from relance.documents import Content, Ignored, Item
 from relance.errors import ConfigurationError, DocumentError, RelanceError
+from relance.sources.abilities import Linking, Prefetching, Pushed
 from relance.sources.git.address import Address
 from relance.sources.git.blobs import MissingBlobError
 from relance.sources.git.lfs import pointer
@@ -37,7 +38,7 @@ _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LARGEST_RULES = 1 << 20
 
 
-class Git(Source):
+class Git(Source, Linking, Prefetching, Pushed):
     """The `git` source.
 
     A listing is of one commit. A file's version is the name of its blob, which git makes of its content: commits that
@@ -106,7 +107,7 @@ class Git(Source):
             stream.seek(0)
             yield stream, size
 
-    def expect(self, items: Sequence[Item]) -> None:
+    def prefetch(self, items: Sequence[Item]) -> None:
         """Fetch the blobs of a batch that are not here, in one request; reading says what could not be had."""
         oids = [item.version for item in items if _OID.fullmatch(item.version)]
         try:
@@ -127,21 +128,25 @@ class Git(Source):
         return Location(uri, link=page(self._template, path, commit, self.spec.ref))
 
     def page(self, uri: str, metadata: Mapping[str, Any], line: int | None = None, line_end: int | None = None) -> str:
-        """Return the page of a file at the commit in its metadata, with its lines."""
-        path = self._path(uri)
+        """Return the page of a file at the commit in its metadata, with its lines; of a row that of its file."""
+        file = metadata.get("path", "")
+        path = self._path(file if uri.startswith(f"{file}#") else uri)
         if not path:
             return ""
         commit, ref = metadata.get("commit"), metadata.get("branch")
         return page(self._template, path, str(commit or ""), str(ref or self.spec.ref), line, line_end)
 
-    def uri_of(self, path: str) -> str:
-        """Name a path of the repository; empty for one outside of the folder that is read."""
-        return f"{self._base}/{path}" if path.startswith(self._folder) else ""
-
-    def reads(self, branch: str, *, is_default: bool) -> bool:
-        """Tell whether a push to a branch may change what is listed."""
+    def reads(self, addresses: Sequence[str], branch: str, *, is_default: bool) -> bool:
+        """Tell whether a push may change what is listed; nobody knows of which repository a local one is a copy."""
         ref = self.spec.ref.removeprefix("refs/heads/")
-        return ref == branch if ref else is_default
+        here = self.address.path is not None or any(map(self.address.is_same, addresses))
+        return here and (ref == branch if ref else is_default)
+
+    def pushed(self, paths: Iterable[str]) -> Mapping[str, str] | None:
+        """Return the uris of files below the folder that is read; None for a local repository."""
+        if self.address.path is not None:
+            return None
+        return {path: f"{self._base}/{path}" for path in paths if path.startswith(self._folder)}
 
     # -- details -----------------------------------------------------------------------------------------------
 

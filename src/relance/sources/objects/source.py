@@ -14,6 +14,7 @@ from pydantic import ByteSize
 
 from relance.documents import Content, Ignored, Item
 from relance.errors import ConfigurationError, DocumentError, RelanceError, SourceError
+from relance.sources.abilities import Bucketed
 from relance.sources.ignore import Rules
 from relance.sources.objects.address import Address, is_below
 from relance.sources.objects.bucket import Bucket, BucketError, Found, NoBucketError, UnlistableKeyError
@@ -30,7 +31,7 @@ _EVERYTHING = ["**/*"]
 _BY_OBSTORE = ("s3", "gcs", "azure")
 
 
-class Objects(Source):
+class Objects(Source, Bucketed):
     """The `objects` source.
 
     Documents are named by their address, `s3://bucket/key`. An object's version is its ETag and size, with its version

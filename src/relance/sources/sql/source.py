@@ -13,6 +13,7 @@ from urllib.parse import quote
 from relance.documents import Item
 from relance.errors import ConfigurationError, DocumentError, SourceError
 from relance.parsers.media_types import JSONL
+from relance.sources.abilities import Announcing
 from relance.sources.keyed import KeyedSource
 from relance.sources.source import Location, SourceContext
 from relance.sources.sql.address import read_address
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Sql"]
 
 
-class Sql(KeyedSource):
+class Sql(KeyedSource, Announcing):
     """The `sql` source: each table, or the query, is an item, whose rows become documents as those of a file do.
 
     The version of a table is a digest of the ids and markers of its rows, which the server makes: one that has not
@@ -56,11 +57,15 @@ class Sql(KeyedSource):
 
     def list(self) -> Iterator[Item]:
         """Stream the tables; of one that cannot be read the error comes after the others."""
+        return self.tables(self._relations.keys())
+
+    def tables(self, only: AbstractSet[str]) -> Iterator[Item]:
+        """Stream the tables; one whose rows are found by id has a version only if it is named."""
         broken: SourceError | None = None
         for uri, relation in self._relations.items():
             try:
                 with self._reading(relation) as reading:
-                    version = reading.version()
+                    version = reading.version() if uri in only or not reading.keyed else ""
             except SourceError as error:
                 broken = broken or error
                 continue

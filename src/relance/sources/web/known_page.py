@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from relance.documents import digest
-from relance.sources.source import Remembered
+from relance.sources.abilities import Remembered
 from relance.sources.web.address import normal
 
 __all__ = ["KnownPage", "KnownPages"]

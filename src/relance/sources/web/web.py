@@ -13,7 +13,8 @@ from relance.errors import (
     GoneError,
     RelanceError,
 )
-from relance.sources.source import Location, Remembered, Source, SourceContext
+from relance.sources.abilities import Remembered, Remembering
+from relance.sources.source import Location, Source, SourceContext
 from relance.sources.web.address import normal
 from relance.sources.web.answer import HTML, charset_of, reason_of
 from relance.sources.web.bodies import Bodies, Body
@@ -31,7 +32,7 @@ __all__ = ["Web"]
 _BOM = b"\xef\xbb\xbf"
 
 
-class Web(Source):
+class Web(Source, Remembering):
     """The `web` source.
 
     A document is named by the address of its page in its one form: the canonical one, where the page names it. Its
@@ -42,7 +43,6 @@ class Web(Source):
     Spec = WebSource
     version = "web-1"
     reads_at_once = 4
-    remembers = True
     spec: WebSource
 
     def __init__(self, spec: WebSource, context: SourceContext) -> None:
@@ -103,10 +103,11 @@ class Web(Source):
         """Say where a page is; a service can fetch it where nothing secret is needed for that."""
         if not uri:
             return Location(normal(self.spec.start[0]), link=normal(self.spec.start[0]))
-        if uri not in self._scope:
+        page = uri.partition("#")[0]
+        if page not in self._scope:
             return None
-        alone = bool(self.spec.headers or self.spec.user or self._session.allows(uri))
-        return Location(uri, url="" if alone else uri, link=uri)
+        alone = bool(self.spec.headers or self.spec.user or self._session.allows(page))
+        return Location(uri, url="" if alone else page, link=page)
 
     def _item(self, visit: Visit) -> Item:
         page = visit.found
