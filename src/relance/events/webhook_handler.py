@@ -1,4 +1,4 @@
-"""Answering one notification: who sent it, what it says, and whether Prefect has it."""
+"""Answering one notification: who sent it, what it says, and whether the change was taken."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Limits:
 
     Attributes:
         body_bytes: size of a body.
-        request_s: seconds a request may take to arrive; as long again it may wait for Prefect.
+        request_s: seconds a request may take to arrive; as long again it may wait until the change is taken.
         per_second: requests for one index a second, in the long run; MinIO sends one for each object.
         burst: requests for one index at once.
         memory_bytes: bytes of bodies that are held at once while they arrive, and as many again of senders that have
@@ -199,7 +199,7 @@ class WebhookHandler:
             raise
         limits = self._limits
         lasts_s = {"generic": limits.tolerance_s, "github": limits.push_s}.get(kind, limits.bucket_s)
-        with contextlib.suppress(Refusal):  # Prefect has the change, and the log says what is wrong with the store
+        with contextlib.suppress(Refusal):  # the change is taken, and the log says what is wrong with the store
             await self._remembering(deliveries.confirm(delivery, until=(at or self._clock()) + lasts_s))
         return True
 
@@ -216,10 +216,10 @@ class WebhookHandler:
             async with asyncio.timeout(self._limits.request_s):
                 await self.gathering.add(change)
         except TimeoutError:
-            raise Refusal(503, "Prefect has not taken the event yet; send it again later", _LATER) from None
+            raise Refusal(503, "the index has not taken the event yet; send it again later", _LATER) from None
         except Exception as error:  # whatever it is, the sender keeps the change
             log.warning("%s: %s", change.index, error if isinstance(error, RelanceError) else type(error).__name__)
-            raise Refusal(503, "Prefect does not take the event now; send it again later", _LATER) from None
+            raise Refusal(503, "the index does not take the event now; send it again later", _LATER) from None
 
 
 def _read(kind: str, body: bytes, request: Request) -> Notification:
