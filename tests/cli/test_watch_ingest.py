@@ -185,6 +185,20 @@ def test_a_bucket_and_a_repository_are_looked_at_every_so_often(tmp_path: Path, 
         assert live.end() == 0
 
 
+def test_an_object_is_found_after_its_message_in_a_queue(tmp_path: Path, begin: Callable[..., Live]) -> None:
+    with s3_server() as bucket:
+        bucket.make("wiki")
+        bucket.tell("wiki")
+        declared(tmp_path, bucket.section("wiki", queue=bucket.queue("wiki")))
+        live = begin()
+        bucket.put("wiki", "weir.md", "The weir of Chalon is open.")
+        assert "1 changed: 1 added in" in live.say("1 changed")
+        assert live.finds("Chalon") == {"s3://wiki/weir.md": "The weir of Chalon is open."}
+        wait(lambda: not bucket.queued("wiki"), what=lambda: live.said)
+        assert live.end() == 0
+    assert not [line for line in live.said if "cannot be watched" in line], live.said
+
+
 def test_what_cannot_be_watched_is_said_with_what_to_do(tmp_path: Path, begin: Callable[..., Live]) -> None:
     with s3_server() as bucket:
         bucket.make("wiki")

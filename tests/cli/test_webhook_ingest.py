@@ -78,21 +78,6 @@ def test_objects_and_pushes_are_found(tmp_path: Path, receive: Callable[..., Rec
     assert not [line for line in live.said if "Prefect" in line or "relance:" in line], live.said
 
 
-def test_what_comes_during_a_run_is_the_next_one(
-    docs: Path, receive: Callable[..., Receiving], log: Callable[[], list[str]]
-) -> None:
-    live = receive(RELANCE_FAKE_DELAY_S="1.5")
-    put(docs / "slow.md", "slow")
-    assert live.post("docs/slow.md").json()["status"] == "taken"
-    wait(lambda: "slow" in log(), what=log)
-    for name in "abc":
-        put(docs / f"{name}.md", name)
-        assert live.post(f"docs/{name}.md").status_code == 202
-    assert "1 changed: 1 added" in live.say("changed")
-    assert "3 changed: 3 added" in live.say("changed")
-    assert set(live.texts().values()) == {"slow", "a", "b", "c"}
-
-
 def test_what_was_accepted_survives_a_kill(
     docs: Path, receive: Callable[..., Receiving], log: Callable[[], list[str]]
 ) -> None:
@@ -106,20 +91,6 @@ def test_what_was_accepted_survives_a_kill(
     assert live.texts() == {}
     again = receive()
     assert again.texts() == {"docs/slow.md": "slow", "docs/a.md": "one"}
-
-
-def test_a_run_that_does_not_get_through_is_tried_again(docs: Path, receive: Callable[..., Receiving]) -> None:
-    from relance.store import open_store
-    from relance.store.lock import hold
-
-    live = receive()
-    with hold(open_store(Index(live.spec).spec), "notes"):
-        put(docs / "a.md", "one")
-        assert live.post("docs/a.md").status_code == 202
-        live.say("notes: the run does not get through")
-        put(docs / "b.md", "two")
-        assert live.post("docs/b.md").status_code == 202
-    assert "2 changed: 2 added" in live.say("changed")
 
 
 def test_ctrl_c_ends_the_run_after_its_batches(

@@ -19,11 +19,12 @@ from relance.events.connection import vouch
 from relance.events.deliveries import Deliveries
 from relance.events.delivery import State, delivery_of
 from relance.events.gathering import Gathering
-from relance.events.notifications import Notification, Placement, azure, gcs, generic, github, gitlab, oss, s3
-from relance.events.notifications.notification import read_json
+from relance.events.notifications import Notification, Placement, azure, gcs, generic, github, gitlab, oss
 from relance.events.refusal import Refusal
 from relance.events.signatures import RouteSecrets, Secrets, signed_at
 from relance.events.throttle import Throttle
+from relance.sources.notification import read_json
+from relance.sources.objects import s3_notification
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -229,7 +230,7 @@ def _read(kind: str, body: bytes, request: Request) -> Notification:
         data = read_json(body)
         if kind == "github":
             return github.read(data, request.headers.get("x-github-event", ""))
-        forms = {"azure": azure.read, "gcs": gcs.read, "gitlab": gitlab.read, "s3": s3.read}
+        forms = {"azure": azure.read, "gcs": gcs.read, "gitlab": gitlab.read, "s3": s3_notification.read}
         return forms.get(kind, generic.read)(data)
     except InputError as error:
         raise Refusal(400, str(error)) from None

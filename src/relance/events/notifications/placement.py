@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from relance.config import IndexSpec
 from relance.events.change import Change
-from relance.events.notifications.notification import Notification, Push
 from relance.sources import open_sources
 from relance.sources.git import Git
+from relance.sources.notification import Notification, Push
 
 __all__ = ["Placement"]
 
