@@ -3,96 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from buckets import s3_server
 from databases import Database
 from files import put
 from git_repositories import Repo, needs_git
+from live import Live, declared, wait
 
 from relance.index import Index
-
-SPEC = """
-name: notes
-sources:
-- {type: files, root: docs, include: ["*.md", "*.pdf"]}
-- {type: files, root: docs, include: ["*.csv"], rows: {id: id, text: text}}
-embedding: {model: fake/hash, dimension: 8}
-store: {uri: db}
-"""
-
-
-class Live:
-    """The process, what it says, and the index it writes."""
-
-    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
-        self.docs, self.spec = folder / "docs", folder / "index.yaml"
-        if not self.spec.exists():
-            put(self.spec, SPEC)
-        # Whoever imports Prefect fails: nothing of it is needed where no server is configured.
-        put(folder / "without/prefect/__init__.py", "raise ImportError('Prefect was imported')")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        clean |= {"PREFECT_HOME": str(folder), "PYTHONPATH": str(folder / "without"), **environment}
-        self.lines: list[str] = []
-        self.said: list[str] = []  # the same, and what was forgotten of it
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "relance.cli.main", "watch", "--ingest", str(self.spec), *options], cwd=folder, text=True,
-            env=clean | {"COLUMNS": "300"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
-        )  # fmt: skip
-        self._reading = threading.Thread(target=self._read, daemon=True)
-        self._reading.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in map(str.rstrip, self.process.stdout):
-            self.said.append(line)
-            self.lines.append(line)
-
-    def say(self, words: str) -> str:
-        """Wait for a line with these words; returns it, and forgets it and those before it."""
-        found: list[str] = []
-        wait(lambda: found.extend(line for line in self.lines if words in line) or found, what=lambda: self.lines)
-        del self.lines[: self.lines.index(found[0]) + 1]
-        return found[0]
-
-    def texts(self) -> dict[str, str]:
-        """What the index holds now, by uri."""
-        rows = Index(self.spec).table().search().select(["uri", "text"]).limit(100).to_list()
-        return {row["uri"]: row["text"] for row in rows}
-
-    def holds(self, **texts: str | None) -> None:
-        """Wait until documents have these texts in the index, or are not there."""
-        wanted = {name.replace("_", "."): text for name, text in texts.items()}
-        wait(lambda: {uri: self.texts().get(f"docs/{uri}") for uri in wanted} == wanted, what=self.texts)
-
-    def finds(self, words: str) -> dict[str, str]:
-        """Search by words; returns texts by uri."""
-        return {hit.uri: hit.text for hit in Index(self.spec).search(words, mode="full-text")}
-
-    def end(self) -> int:
-        """Press Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(60)
-        self._reading.join(10)
-        return code
-
-
-def wait(for_: Callable[[], Any], *, what: Callable[[], Any], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not for_():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -101,18 +24,13 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Live]]:
     begun: list[Live] = []
 
     def call(*options: str, **environment: str) -> Live:
-        begun.append(Live(tmp_path, *options, **environment))
+        begun.append(Live(tmp_path, "watch", *options, **environment))
         begun[-1].say("everything")
         return begun[-1]
 
     yield call
     for live in begun:
-        if live.process.poll() is None:
-            live.process.kill()
-            live.process.wait()
-        live._reading.join(10)
-        assert live.process.stdout is not None
-        live.process.stdout.close()
+        live.close()
 
 
 def test_what_is_saved_added_renamed_and_removed_is_in_the_index(docs: Path, begin: Callable[..., Live]) -> None:
@@ -214,11 +132,6 @@ def test_ctrl_c_stops_a_run_at_a_batch_and_the_next_one_finishes_it(
 SQL_PAGE = Path(__file__).parents[2] / "docs/sources/sql.md"
 
 
-def declared(folder: Path, *sources: dict[str, Any]) -> None:
-    sections = {"name": "notes", "sources": list(sources), "embedding": {"model": "fake/hash"}, "store": {"uri": "db"}}
-    put(folder / "index.yaml", yaml.safe_dump(sections))
-
-
 def test_a_row_is_found_after_the_notify_of_the_documented_trigger(
     tmp_path: Path, postgres: Database, begin: Callable[..., Live]
 ) -> None:
@@ -270,6 +183,20 @@ def test_a_bucket_and_a_repository_are_looked_at_every_so_often(tmp_path: Path, 
         bucket.clear()
         wait(lambda: live.finds("ferry"), what=lambda: live.lines)
         assert live.end() == 0
+
+
+def test_an_object_is_found_after_its_message_in_a_queue(tmp_path: Path, begin: Callable[..., Live]) -> None:
+    with s3_server() as bucket:
+        bucket.make("wiki")
+        bucket.tell("wiki")
+        declared(tmp_path, bucket.section("wiki", queue=bucket.queue("wiki")))
+        live = begin()
+        bucket.put("wiki", "weir.md", "The weir of Chalon is open.")
+        assert "1 changed: 1 added in" in live.say("1 changed")
+        assert live.finds("Chalon") == {"s3://wiki/weir.md": "The weir of Chalon is open."}
+        wait(lambda: not bucket.queued("wiki"), what=lambda: live.said)
+        assert live.end() == 0
+    assert not [line for line in live.said if "cannot be watched" in line], live.said
 
 
 def test_what_cannot_be_watched_is_said_with_what_to_do(tmp_path: Path, begin: Callable[..., Live]) -> None:

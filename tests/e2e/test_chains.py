@@ -4,70 +4,21 @@ from __future__ import annotations
 
 import secrets
 import signal
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-import httpx
 import pytest
 import yaml
-from buckets import S3Server, s3_server
+from buckets import s3_server
+from chains import Chain
 from files import put
 from git_repositories import Repo, daemon, needs_git
 from servers import free_port
 from tests.e2e.stack import Stack, wait_until
 
-from relance.events.signatures import route_secret
 from relance.index import Index
 
 # 220 s of their own on two cores, most of them the start of a worker: CI has not the time for them.
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600), needs_git]
-
-# What a server of repositories does after a push, in the form of GitHub's webhook.
-HOOK = """#!{python}
-import hashlib, hmac, json, subprocess, sys, urllib.request
-
-def git(*words):
-    return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout
-
-for line in sys.stdin:
-    before, after, ref = line.split()
-    files = {{"A": [], "M": [], "D": []}}
-    for found in git("diff", "--no-renames", "--name-status", before, after).splitlines():
-        kind, name = found.split("\\t")
-        files[kind].append(name)
-    commit = {{"id": after, "added": files["A"], "modified": files["M"], "removed": files["D"]}}
-    repository = {{"default_branch": "main", "full_name": "org/notes", "clone_url": "{clone}"}}
-    body = json.dumps({{"ref": ref, "before": before, "after": after, "forced": False, "repository": repository,
-                        "commits": [commit], "head_commit": commit}}).encode()
-    mac = hmac.new(b"{secret}", body, hashlib.sha256).hexdigest()
-    headers = {{"Content-Type": "application/json", "X-GitHub-Event": "push", "X-Hub-Signature-256": "sha256=" + mac}}
-    opened = urllib.request.build_opener(urllib.request.ProxyHandler({{}}))
-    opened.open(urllib.request.Request("{address}", body, headers), timeout=60).read()
-"""
-
-
-@dataclass
-class Chain:
-    """An index over a bucket and a repository, which both tell the webhook what happens."""
-
-    bucket: S3Server
-    told: Callable[[], str]
-    repo: Repo
-    url: str
-    token: str
-    index: Index
-
-    def put(self, key: str, text: str) -> None:
-        """Write an object; the notification that the bucket makes is posted as MinIO does."""
-        self.bucket.put("wiki", key, text)
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        answer = httpx.post(f"{self.url}/s3/chains", content=self.told(), headers=headers, trust_env=False, timeout=60)
-        assert (answer.status_code, answer.json()["status"]) == (202, "taken"), answer.text
-
-    def finds(self, words: str) -> dict[str, str]:
-        """Search; returns texts by uri."""
-        return {hit.uri: hit.text for hit in self.index.search(words, mode="full-text", k=3)}
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +44,10 @@ def chain(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ch
         try:
             assert receiving.stdout is not None
             assert "POST" in receiving.stdout.readline()
-            hook = HOOK.format(python=sys.executable, clone=clone, address=f"{address}/github/chains",
-                               secret=route_secret(secret, "github", "chains"))  # fmt: skip
-            put(folder / "served/notes.git/hooks/post-receive", hook).chmod(0o755)
             with Index(spec) as index:
-                yield Chain(bucket, bucket.tell("wiki"), repo, address, route_secret(secret, "s3", "chains"), index)
+                chain = Chain(bucket, bucket.tell("wiki"), repo, address, secret, index)
+                chain.tell_pushes(clone)
+                yield chain
         finally:
             receiving.send_signal(signal.SIGINT)
             said, _ = receiving.communicate(timeout=60)

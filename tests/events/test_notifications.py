@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from relance.config import IndexSpec
 from relance.errors import InputError
 from relance.events import Change
-from relance.events.notifications import Notification, Placement, azure, gcs, generic, github, oss, s3
-from relance.events.notifications.notification import read_json
+from relance.events.notifications import Notification, Placement, azure, gcs, generic, github, oss
+from relance.sources.notification import read_json
+from relance.sources.objects import s3_notification as s3
 
 SPEC = IndexSpec.model_validate(
     {

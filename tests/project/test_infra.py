@@ -22,8 +22,8 @@ from docker_compose import docker_compose
 
 import relance
 from relance.config.load import load_spec
-from relance.events.notifications import s3
 from relance.events.notifications.placement import Placement
+from relance.sources.objects import s3_notification as s3
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"

@@ -13,13 +13,15 @@ from relance.cli.evaluate import evaluate
 from relance.cli.explore import explore
 from relance.cli.ingest import ingest, plan
 from relance.cli.map import map as draw_map
-from relance.cli.operate import deploy, emit, exporter, up, watch, webhook
+from relance.cli.operate import deploy, emit, exporter, up
 from relance.cli.plugins import plugins
 from relance.cli.recommend import recommend
 from relance.cli.reembed import reembed
 from relance.cli.search import search
 from relance.cli.sources import sources
 from relance.cli.state import cache, failures, maintain, rollback, runs, status
+from relance.cli.watch import watch
+from relance.cli.webhook import webhook
 
 __all__ = ["COMMANDS"]
 

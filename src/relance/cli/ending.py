@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-__all__ = ["SIGNALS", "catching", "until_signalled"]
+__all__ = ["SIGNALS", "catching", "stopping", "until_signalled"]
 
 T = TypeVar("T")
 
@@ -42,6 +42,19 @@ def catching(heard: Callable[[int], None]) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def stopping(stopped: threading.Event, *calls: Callable[[], None]) -> Generator[threading.Event]:
+    """Set an event at a signal, and call what is given, instead of ending at once."""
+
+    def stop(_: int) -> None:
+        stopped.set()
+        for call in calls:
+            call()
+
+    with catching(stop):
+        yield stopped
 
 
 def until_signalled(work: Callable[[], T], *, stop: Callable[[], None], record: Callable[[], None],

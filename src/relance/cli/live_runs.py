@@ -1,4 +1,4 @@
-"""Runs of the watching process itself: what changes is in the index a moment later."""
+"""Runs of the process that watches or receives: what changes is in the index a moment later."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from relance.events.change import Change, merge
 from relance.index import Index
 from relance.pipeline.run_handle import RunHandle
 
-__all__ = ["LiveRuns"]
+__all__ = ["LiveRuns", "live_runs"]
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class LiveRuns:
         change = merge([self._left, change]) if self._left else change
         self._handle = RunHandle()
         if self._ended:  # looked at after the handle is there, since `end` stops the handle that it finds
-            msg = "the watch has ended"
+            msg = "it has ended"
             raise RetryableError(msg)
         began = time.monotonic()
         try:
@@ -100,6 +101,13 @@ class LiveRuns:
         parameters = {"index": str(self._path), "only": only, "approval": "refuse", "wait_s": _WAIT_S}
         report, _ = operations("launch").run_flow(parameters, self._handle)
         return report
+
+
+@contextlib.contextmanager
+def live_runs(declared: Mapping[Path, IndexSpec], terminal: Terminal) -> Generator[list[LiveRuns]]:
+    """Open the runs of indexes, in their order, until the end of the block."""
+    with contextlib.ExitStack() as exits:
+        yield [exits.enter_context(LiveRuns(path, spec, terminal)) for path, spec in declared.items()]
 
 
 async def _load(provider: Provider, text: str) -> None:

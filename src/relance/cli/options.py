@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from relance.index import Index
 
 __all__ = ["DONE", "FAILED", "USAGE", "WITH_FAILURES", "As", "AsJson", "AsOwner", "Host", "Level",
-           "Port", "SearchMode", "Spec", "Specs", "index_as", "without_effect"]  # fmt: skip
+           "Port", "SearchMode", "Spec", "Specs", "index_as", "named", "without_effect"]  # fmt: skip
 
 DONE, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
 
@@ -52,6 +52,16 @@ def index_as(spec: Path, principals: Sequence[str] | None, *, owner: bool) -> In
         msg = "--as-owner sees everything; leave --as out, or --as-owner"
         raise InputError(msg)
     return Index(spec, principals=OWNER if owner else principals)
+
+
+def named(specs: list[Path]) -> list[Path]:
+    """Return the index files; InputError where there is none."""
+    from relance.errors import InputError
+
+    if not specs:
+        msg = "name at least one index file"
+        raise InputError(msg)
+    return specs
 
 
 def without_effect(given: Mapping[str, Any], where: str) -> None:

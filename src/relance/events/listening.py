@@ -10,6 +10,7 @@ from relance.config import IndexSpec
 from relance.errors import RelanceError
 from relance.events.change import Change
 from relance.sources import Announcing, open_sources
+from relance.sources.confirmed_news import ConfirmedNews
 
 __all__ = ["Listening"]
 
@@ -26,10 +27,12 @@ class Listening:
         self._everything = False
         self._first = self._last = 0.0
         self._error: RelanceError | None = None
-        streams = [stream for source in open_sources(spec)
-                   if isinstance(source, Announcing) and (stream := source.news(stop)) is not None]  # fmt: skip
-        self._threads = [threading.Thread(target=self._listen, args=[each], name=f"listen {spec.name}", daemon=True)
-                         for each in streams]  # fmt: skip
+        self._came: dict[int, int] = {}  # items of each stream so far, and of those what was passed on
+        self._passed: dict[int, int] = {}
+        self._streams = [stream for source in open_sources(spec)
+                         if isinstance(source, Announcing) and (stream := source.news(stop)) is not None]  # fmt: skip
+        self._threads = [threading.Thread(target=self._listen, args=each, name=f"listen {spec.name}", daemon=True)
+                         for each in enumerate(self._streams)]  # fmt: skip
         for thread in self._threads:
             thread.start()
 
@@ -48,7 +51,15 @@ class Listening:
                 return None
             change = Change(self._index, changed=tuple(self._heard), everything=self._everything)
             self._heard, self._everything, self._first = {}, False, 0.0
+            self._passed = dict(self._came)
         return change
+
+    def confirm(self) -> None:
+        """Confirm to who wants to know it that what `take` returned so far was handed on for good."""
+        for number, count in self._passed.items():
+            stream = self._streams[number]
+            if isinstance(stream, ConfirmedNews):
+                stream.confirm(count)
 
     def close(self) -> None:
         """End the threads, and pass on at once what they have heard."""
@@ -57,12 +68,13 @@ class Listening:
         for thread in self._threads:
             thread.join()
 
-    def _listen(self, stream: Iterator[frozenset[str] | None]) -> None:
+    def _listen(self, number: int, stream: Iterator[frozenset[str] | None]) -> None:
         try:
-            for found in stream:
+            for count, found in enumerate(stream, 1):
                 if found is not None and not found:
                     continue
                 with self._lock:
+                    self._came[number] = count
                     self._last = time.monotonic()
                     self._first = self._first or self._last
                     self._everything |= found is None

@@ -69,7 +69,7 @@ def watch(
                     _put(burst, outbox)
                 _put(listening, outbox)
                 _put(looking, outbox)
-                outbox.send()
+                _send(outbox, listening)
                 if moved:
                     _follow(moved, burst, outbox, spec)
                     break  # another folder needs another watcher
@@ -86,13 +86,19 @@ def watch(
     _put(burst, outbox)
     _put(listening, outbox)
     _put(looking, outbox)
-    if not outbox.send(at_once=True):
+    if not _send(outbox, listening, at_once=True):
         log.warning("%s: could not be told any more; the next watch begins by looking at everything", outbox.waiting)
 
 
 def _put(collected: Burst | Listening | Looking, outbox: Outbox) -> None:
     if change := collected.take():
         outbox.add(change)
+
+
+def _send(outbox: Outbox, listening: Listening, *, at_once: bool = False) -> bool:
+    if sent := outbox.send(at_once=at_once):
+        listening.confirm()
+    return sent
 
 
 def _follow(moved: list[WatchedFolder], burst: Burst, outbox: Outbox, spec: IndexSpec) -> None:

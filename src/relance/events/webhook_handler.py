@@ -1,4 +1,4 @@
-"""Answering one notification: who sent it, what it says, and whether Prefect has it."""
+"""Answering one notification: who sent it, what it says, and whether the change was taken."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from relance.events.connection import vouch
 from relance.events.deliveries import Deliveries
 from relance.events.delivery import State, delivery_of
 from relance.events.gathering import Gathering
-from relance.events.notifications import Notification, Placement, azure, gcs, generic, github, gitlab, oss, s3
-from relance.events.notifications.notification import read_json
+from relance.events.notifications import Notification, Placement, azure, gcs, generic, github, gitlab, oss
 from relance.events.refusal import Refusal
 from relance.events.signatures import RouteSecrets, Secrets, signed_at
 from relance.events.throttle import Throttle
+from relance.sources.notification import read_json
+from relance.sources.objects import s3_notification
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -54,7 +55,7 @@ class Limits:
 
     Attributes:
         body_bytes: size of a body.
-        request_s: seconds a request may take to arrive; as long again it may wait for Prefect.
+        request_s: seconds a request may take to arrive; as long again it may wait until the change is taken.
         per_second: requests for one index a second, in the long run; MinIO sends one for each object.
         burst: requests for one index at once.
         memory_bytes: bytes of bodies that are held at once while they arrive, and as many again of senders that have
@@ -199,7 +200,7 @@ class WebhookHandler:
             raise
         limits = self._limits
         lasts_s = {"generic": limits.tolerance_s, "github": limits.push_s}.get(kind, limits.bucket_s)
-        with contextlib.suppress(Refusal):  # Prefect has the change, and the log says what is wrong with the store
+        with contextlib.suppress(Refusal):  # the change is taken, and the log says what is wrong with the store
             await self._remembering(deliveries.confirm(delivery, until=(at or self._clock()) + lasts_s))
         return True
 
@@ -216,10 +217,10 @@ class WebhookHandler:
             async with asyncio.timeout(self._limits.request_s):
                 await self.gathering.add(change)
         except TimeoutError:
-            raise Refusal(503, "Prefect has not taken the event yet; send it again later", _LATER) from None
+            raise Refusal(503, "the index has not taken the event yet; send it again later", _LATER) from None
         except Exception as error:  # whatever it is, the sender keeps the change
             log.warning("%s: %s", change.index, error if isinstance(error, RelanceError) else type(error).__name__)
-            raise Refusal(503, "Prefect does not take the event now; send it again later", _LATER) from None
+            raise Refusal(503, "the index does not take the event now; send it again later", _LATER) from None
 
 
 def _read(kind: str, body: bytes, request: Request) -> Notification:
@@ -229,7 +230,7 @@ def _read(kind: str, body: bytes, request: Request) -> Notification:
         data = read_json(body)
         if kind == "github":
             return github.read(data, request.headers.get("x-github-event", ""))
-        forms = {"azure": azure.read, "gcs": gcs.read, "gitlab": gitlab.read, "s3": s3.read}
+        forms = {"azure": azure.read, "gcs": gcs.read, "gitlab": gitlab.read, "s3": s3_notification.read}
         return forms.get(kind, generic.read)(data)
     except InputError as error:
         raise Refusal(400, str(error)) from None

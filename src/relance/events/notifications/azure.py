@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from relance.errors import InputError
-from relance.events.notifications.notification import Notification, field, items, naming
+from relance.sources.notification import Notification, field, items, naming
 
 __all__ = ["read"]
 

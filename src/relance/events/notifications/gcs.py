@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from relance.errors import InputError
-from relance.events.notifications.notification import Notification, field, naming
+from relance.sources.notification import Notification, field, naming
 
 __all__ = ["read"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relance.events.notifications.notification import Notification, Push, field, items, paths_of
+from relance.sources.notification import Notification, Push, field, items, paths_of
 
 __all__ = ["read"]
 

@@ -7,7 +7,7 @@ import binascii
 from urllib.parse import unquote
 
 from relance.errors import InputError
-from relance.events.notifications.notification import Notification, field, items, naming, read_json
+from relance.sources.notification import Notification, field, items, naming, read_json
 
 __all__ = ["read"]
 

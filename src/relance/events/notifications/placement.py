@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from relance.config import IndexSpec
 from relance.events.change import Change
-from relance.events.notifications.notification import Notification, Push
 from relance.sources import Bucketed, Pushed, open_sources
+from relance.sources.notification import Notification, Push
 
 __all__ = ["Placement"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,15 +15,17 @@ from pydantic import ByteSize
 
 from relance.documents import Content, Ignored, Item
 from relance.errors import ConfigurationError, DocumentError, RelanceError, SourceError
-from relance.sources.abilities import Bucketed
+from relance.sources.abilities import Announcing, Bucketed
 from relance.sources.ignore import Rules
 from relance.sources.objects.address import Address, is_below
 from relance.sources.objects.bucket import Bucket, BucketError, Found, NoBucketError, UnlistableKeyError
 from relance.sources.objects.key_filter import KeyFilter
 from relance.sources.objects.obstore_bucket import ObstoreBucket
 from relance.sources.objects.opendal_bucket import OpendalBucket
+from relance.sources.objects.queue_news import QueueNews
 from relance.sources.objects.ranged_file import ranged_file
 from relance.sources.objects.spec import ObjectsSource
+from relance.sources.objects.sqs_queue import SqsQueue
 from relance.sources.source import Location, Source, SourceContext
 
 __all__ = ["Objects"]
@@ -31,7 +34,7 @@ _EVERYTHING = ["**/*"]
 _BY_OBSTORE = ("s3", "gcs", "azure")
 
 
-class Objects(Source, Bucketed):
+class Objects(Source, Bucketed, Announcing):
     """The `objects` source.
 
     Documents are named by their address, `s3://bucket/key`. An object's version is its ETag and size, with its version
@@ -104,6 +107,14 @@ class Objects(Source, Bucketed):
             return None
         uri = self._address.uri(key)
         return uri if self._address.key(uri) == key else ""
+
+    def news(self, stop: threading.Event) -> Iterator[frozenset[str] | None] | None:
+        """Receive the notifications that come to `queue`."""
+        return QueueNews(SqsQueue(self.spec), self._announced, stop) if self.spec.queue else None
+
+    def _announced(self, bucket: str, key: str) -> str:
+        """Name an object of a notification, also of another bucket: two sources of an index may share a queue."""
+        return self.named(bucket, key) or Address(self._address.scheme, bucket, "").uri(key)
 
     @cached_property
     def _bucket(self) -> Bucket:

@@ -15,6 +15,7 @@ from relance.sources.objects.address import SCHEMES, Address
 __all__ = ["ObjectsSource"]
 
 _LASTS = re.compile(r"(?P<count>[0-9]{1,6})(?P<unit>[smhd])")
+_QUEUE = re.compile(r"https?://[^/?#@]+(?:/[^/?#]+){2,}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S = 7 * 86400  # what S3 signs at most
 
@@ -64,6 +65,12 @@ class ObjectsSource(SourceSpec, title="Objects"):
         default="", title="Public address", json_schema_extra=ENV, examples=["https://cdn.example.com/media/"]
     )
     """Where services can fetch the folder's objects without a signature; it goes before `presign`."""
+    queue: str = Field(
+        default="", title="Queue of notifications", json_schema_extra=ENV,
+        examples=["https://sqs.eu-west-3.amazonaws.com/123456789012/wiki-changes"],
+    )  # fmt: skip
+    """Address of an SQS queue that gets the notifications of an S3 bucket: `relance watch` receives them from there. No
+    other index may read it. Needs the extra `sqs`."""
     options: dict[str, SecretStr] = Field(
         default={}, title="Options", json_schema_extra=ENV, examples=[{"virtual_hosted_style_request": "true"}]
     )
@@ -86,6 +93,17 @@ class ObjectsSource(SourceSpec, title="Objects"):
         schemes = ("http://", "https://", "hdfs://") if info.field_name == "endpoint" else ("http://", "https://")
         if value and not value.lower().startswith(schemes):
             msg = f"{value!r} is no address; it begins with http:// or https://"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("queue")
+    @classmethod
+    def _is_a_queue(cls, value: str, info: ValidationInfo) -> str:
+        if value and not _QUEUE.fullmatch(value):
+            msg = f"{value!r} is no address of a queue; it looks like https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+            raise ValueError(msg)
+        if value and "url" in info.data and Address.read(info.data["url"]).kind != "s3":
+            msg = "only buckets of s3:// send to such a queue; for others `relance webhook` takes notifications"
             raise ValueError(msg)
         return value
 
