@@ -16,7 +16,7 @@ from relance.config import IndexSpec
 from relance.errors import ConfigurationError, MissingExtraError, RetryableError
 from relance.events import Change
 from relance.events.watch import watch
-from relance.sources import open_source
+from relance.sources import Announcing, open_source
 from relance.sources.confirmed_news import ConfirmedNews
 
 EVERYTHING = Change("notes", everything=True)
@@ -49,7 +49,9 @@ class News:
 
     def __init__(self, spec: IndexSpec) -> None:
         self.stop = threading.Event()
-        stream = open_source(spec, 0).news(self.stop)
+        source = open_source(spec, 0)
+        assert isinstance(source, Announcing)
+        stream = source.news(self.stop)
         assert isinstance(stream, ConfirmedNews)
         self.stream, self.count = stream, 0
 
