@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from worlds import MaildirWorld, RepositoryWorld, WebdavWorld, WikiWorld, World
+from worlds import GoogleDriveWorld, MaildirWorld, RepositoryWorld, SharePointWorld, WebdavWorld, WikiWorld, World
 from worlds.living import LivingSource, living
 
+KINDS = [RepositoryWorld, MaildirWorld, WebdavWorld, WikiWorld, GoogleDriveWorld, SharePointWorld]
 
-@pytest.fixture(params=[RepositoryWorld, MaildirWorld, WebdavWorld, WikiWorld], ids=lambda kind: kind.__name__)
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     yield from living(request)
 

@@ -121,12 +121,12 @@ def _reads(role: Any) -> bool:
 
 
 def _is_over(moment: Any) -> bool:
-    if not moment:
+    if not moment or str(moment).startswith("0001"):  # SharePoint writes no end as the year 1
         return False
     try:
         return datetime.fromisoformat(str(moment)) <= datetime.now(UTC)
     except (TypeError, ValueError):
-        return str(moment)[:4] != "0001"  # SharePoint writes no end as the year 1
+        return True
 
 
 def _names(identity: Mapping[str, Any]) -> Iterator[str]:
