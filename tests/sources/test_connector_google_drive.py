@@ -138,6 +138,16 @@ class TestReading:
             source.read(items(source)[ident(1)])
         assert caught.value.uri.endswith(ident(1))
 
+    def test_a_file_without_a_heading_has_its_name_for_a_title_and_not_its_id(self, drive):
+        from relance.parsers import installed_parsers
+        from relance.pipeline.text_reader import TextReader
+
+        drive.service.file(ident(2), "Pumps.md", b"# Oil\n\nTwice a year.")
+        reader = TextReader(connector(drive.section()), installed_parsers())
+        found = items(reader.source)
+        assert reader.parse(reader.read(found[ident(1)])).title == "File 1"
+        assert reader.parse(reader.read(found[ident(2)])).title == "Oil"
+
     def test_metadata_says_what_and_where_it_is(self, drive):
         source = connector(drive.section())
         item = items(source)[ident(1)]
