@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from worlds import ImapWorld, MaildirWorld, RepositoryWorld, WebdavWorld, WikiWorld, World
+from worlds import (
+    GoogleDriveWorld,
+    ImapWorld,
+    MaildirWorld,
+    RepositoryWorld,
+    SharePointWorld,
+    WebdavWorld,
+    WikiWorld,
+    World,
+)
 from worlds.living import LivingSource, living
 
-KINDS = [RepositoryWorld, MaildirWorld, ImapWorld, WebdavWorld, WikiWorld]
+KINDS = [RepositoryWorld, MaildirWorld, ImapWorld, WebdavWorld, WikiWorld, GoogleDriveWorld, SharePointWorld]
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import BinaryIO, Protocol
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -167,7 +168,7 @@ class TextReader:
             text=parsed.text,
             media_type=item.media_type,
             content_hash=content.content_hash,
-            title=parsed.title,
+            title=_title(parsed.title, item.uri, content.metadata.get("name")),
             syntax=parsed.syntax,
             metadata=parsed.metadata | {"path": item.uri, "media_type": item.media_type} | content.metadata,
             pages=parsed.pages,
@@ -266,3 +267,10 @@ def _row_document(content: Content) -> Document:
         pages=tuple(row.get("pages", ())),
         warnings=tuple(row.get("warnings", ())),
     )
+
+
+def _title(title: str, uri: str, name: Any) -> str:
+    """Take the name of a file for its title where a parser took the end of its uri, which may be an id."""
+    if title == PurePosixPath(uri).stem and isinstance(name, str) and name:
+        return PurePosixPath(name).stem
+    return title

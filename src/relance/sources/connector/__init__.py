@@ -1,4 +1,4 @@
-"""Pages, issues and messages of services, through the settings and clients of unstructured-ingest."""
+"""Pages, issues, messages and files of services, by the settings, and some clients, of unstructured-ingest."""
 
 from __future__ import annotations
 

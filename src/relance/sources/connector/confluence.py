@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from relance.errors import ConfigurationError
 from relance.sources.connector.confluence_client import ConfluenceClient, ConfluenceSite
 from relance.sources.connector.html_text import page
-from relance.sources.connector.principals import principals_of
+from relance.sources.connector.principals import principals_of, unknown_readers
 from relance.sources.connector.problems import MalformedError, status_of
 from relance.sources.connector.service import Fetched, Found, Service
 from relance.sources.connector.times import utc
@@ -108,8 +108,4 @@ class Confluence(Service):
 
 
 def _unknown(client: ConfluenceClient | None) -> str:
-    why = f" ({client.trouble})" if client is not None and client.trouble else ""
-    return (
-        f"who may read it cannot be found out{why}; what is indexed of it stays. If everybody who searches may read "
-        "all of it, say permissions: false"
-    )
+    return unknown_readers(client.trouble if client is not None else "")

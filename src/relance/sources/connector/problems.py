@@ -8,13 +8,16 @@ from typing import Any
 from relance.errors import ConfigurationError, DocumentError, RelanceError, SourceError
 from relance.safe_text import redact, visible
 
-__all__ = ["CREDENTIALS", "MalformedError", "Problems", "status_of"]
+__all__ = ["CREDENTIALS", "SLOWER", "MalformedError", "Problems", "status_of"]
 
-# What Slack answers with HTTP 200.
+# What Slack answers with HTTP 200, and what token endpoints answer with 400.
 CREDENTIALS = frozenset({
     *("invalid_auth", "not_authed", "account_inactive", "token_expired", "token_revoked", "missing_scope"),
     *("no_permission", "org_login_required", "ekm_access_denied"),
+    *("invalid_grant", "invalid_client", "unauthorized_client"),
 })  # fmt: skip
+# What Google answers with 403 where others answer 429.
+SLOWER = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "sharingRateLimitExceeded", "dailyLimitExceeded"})
 _GONE = frozenset({404, 410})
 _AWAY = ("Connection", "Connect", "Timeout", "URLError", "RetryError", "ReadError", "RemoteProtocol", "NetworkError")
 
@@ -44,7 +47,9 @@ class Problems:
 
     def of_document(self, uri: str, error: Exception) -> RelanceError:
         """Make the failure of one document."""
-        if isinstance(error, ConfigurationError | DocumentError):
+        if isinstance(error, DocumentError):
+            return DocumentError(uri, error.reason)  # a service knows names, not uris
+        if isinstance(error, ConfigurationError):
             return error
         if status_of(error) in _GONE:
             return DocumentError(uri, "it vanished while being read")
@@ -59,10 +64,10 @@ class Problems:
     def _sentence(self, error: Exception) -> str:
         status, code = status_of(error), _code_of(error)
         answer = ", ".join(each for each in (f"HTTP {status}" if status else "", self.hide(code)) if each)
+        if status == 429 or code in SLOWER:
+            return f"{self._account} asks for fewer requests, also after waiting ({answer})"
         if status in {401, 403} or code in CREDENTIALS:
             return f"{self._account} refuses these credentials ({answer}); check `secrets`, and what they may read"
-        if status == 429:
-            return f"{self._account} asks for fewer requests, also after waiting ({answer})"
         if status >= 400 or code:
             said = self.hide(str(_root(error)))
             return f"{self._account} refused a request ({answer})" + (f": {said}" if said else "")

@@ -28,12 +28,16 @@ class Found:
         version: changes with its text, and with who may read it.
         media_type: of what `read` returns.
         problem: why it cannot be indexed now; what is indexed of it stays. Empty where it can.
+        file: what a file is called; then its media type follows from that. Empty for what is no file.
+        size: bytes; 0 where the listing does not say.
     """
 
     name: str
     version: str
     media_type: str = "text/html"
     problem: str = ""
+    file: str = ""
+    size: int = 0
 
 
 @dataclass(slots=True, frozen=True)

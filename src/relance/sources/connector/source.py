@@ -1,14 +1,18 @@
-"""Pages, issues and messages of a service."""
+"""Pages, issues, messages and files of a service."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import quote, unquote
 
 from relance.documents import Content, Ignored, Item, digest
 from relance.errors import ConfigurationError, DocumentError
+from relance.sources.abilities import Linking
 from relance.sources.connector.problems import Problems
+from relance.sources.connector.service import Found
 from relance.sources.connector.services import SERVICES
 from relance.sources.connector.settings import need
 from relance.sources.connector.spec import ConnectorSource
@@ -19,7 +23,7 @@ __all__ = ["Connector"]
 _SAFE = "/-._~"
 
 
-class Connector(Source):
+class Connector(Source, Linking):
     """The `connector` source.
 
     A uri is `service://host/name`, for example `confluence://example.atlassian.net/98304`. The name is the service's
@@ -54,7 +58,7 @@ class Connector(Source):
                 elif found.problem:
                     yield DocumentError(self._uri(found.name), self._problems.hide(found.problem))
                 else:
-                    yield Item(self._uri(found.name), found.version, found.media_type, source=self.context.position)
+                    yield self._item(found)
         except ImportError as error:
             raise need(self.spec.service, error.name or "") from None
         except Exception as error:
@@ -91,6 +95,20 @@ class Connector(Source):
         if name is None or not self._service.may_list(name):
             return None
         return Location(uri, link=self._service.link(name))
+
+    def page(self, uri: str, metadata: Mapping[str, Any], line: int | None = None, line_end: int | None = None) -> str:
+        """Return the page that the service named when the document was read; else what follows from its name."""
+        place, url = self.location(uri), metadata.get("url")
+        link = place.link if place is not None else ""
+        return link or (url if isinstance(url, str) and url.startswith(("https://", "http://")) else "")
+
+    def _item(self, found: Found) -> Item | Ignored:
+        uri, media_type = self._uri(found.name), found.media_type
+        if found.file:
+            media_type = self.context.media_type_of(found.file)
+            if not self.context.wanted(media_type):
+                return Ignored(uri, "type that is not read", PurePosixPath(found.file).suffix.lower())
+        return Item(uri, found.version, media_type, found.size, self.context.position)
 
     def _uri(self, name: str) -> str:
         return f"{self._prefix}/{quote(name, safe=_SAFE)}"

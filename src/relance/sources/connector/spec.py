@@ -13,11 +13,13 @@ __all__ = ["ConnectorSource"]
 
 
 class ConnectorSource(SourceSpec, title="Connector"):
-    """Pages, issues or messages of a service, through unstructured-ingest."""
+    """Pages, issues, messages or files of a service, by the settings of unstructured-ingest."""
 
     type: Literal["connector"] = Field(title="Type", examples=["connector"])
     """What kind of source this is; `connector` reads a service such as Confluence."""
-    service: Literal["confluence", "jira", "notion", "slack"] = Field(title="Service", examples=["confluence"])
+    service: Literal["confluence", "google-drive", "jira", "notion", "onedrive", "sharepoint", "slack"] = Field(
+        title="Service", examples=["confluence"]
+    )
     """Which service; docs/sources/connector.md has the settings of each."""
     connection: dict[str, Any] = Field(
         default={}, title="Connection", json_schema_extra=ENV, examples=[{"url": "https://example.atlassian.net/wiki"}]
@@ -30,5 +32,6 @@ class ConnectorSource(SourceSpec, title="Connector"):
     listing: dict[str, Any] = Field(default={}, title="Listing", examples=[{"spaces": ["ENG"]}])
     """What is listed, by the names of unstructured-ingest (its index config)."""
     permissions: bool = Field(default=True, title="Permissions")
-    """Whether who may read a thing is kept as `principals`, where the service tells (Confluence). Then what of a thing
-    it does not tell is a failure. With `false` it is not asked, which saves a request a page."""
+    """Whether the readers of a document become its `principals`, where the service names them (Confluence, Google
+    Drive, OneDrive, SharePoint). A document whose readers it does not name is a failure then. `false` saves the
+    requests."""
