@@ -94,8 +94,8 @@ class Question:
 class Searcher:
     """Searches the tables of one index; as a context manager it keeps open what makes questions' vectors.
 
-    It may be entered several times; the last exit closes. The tables stay open anyway. A search pins them once, and reads
-    nothing of any other version.
+    It may be entered several times; the last exit closes. The tables stay open anyway. A search pins them once, and
+    reads nothing of any other version.
     """
 
     def __init__(self, spec: IndexSpec, store: Store, serving: ServingTables) -> None:

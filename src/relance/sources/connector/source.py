@@ -96,7 +96,7 @@ class Connector(Source, Linking):
             return None
         return Location(uri, link=self._service.link(name))
 
-    def page(self, uri: str, metadata: Mapping[str, Any], line: int | None = None, line_end: int | None = None) -> str:
+    def page(self, uri: str, metadata: Mapping[str, Any], line: int | None = None, line_end: int | None = None) -> str:  # noqa: ARG002  # its pages show no lines
         """Return the page that the service named when the document was read; else what follows from its name."""
         place, url = self.location(uri), metadata.get("url")
         link = place.link if place is not None else ""
