@@ -70,6 +70,7 @@ def test_no_chunk_begins_with_chinese_punctuation():
         assert chunk[0] not in "，。；）"
 
 
+@pytest.mark.slow
 @given(text=st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=5), max_size=60).map("".join))
 @settings(max_examples=150, deadline=None)
 def test_boundaries_found_window_by_window_are_those_of_the_whole_text(text):
@@ -357,6 +358,7 @@ def test_a_tokenizer_is_not_needed_where_there_is_nothing_to_split():
     assert list(chunk_documents([], ChunkingSpec(), nobody)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("syntax", ["markdown", "code:python"])
 def test_a_long_text_takes_eight_bytes_a_character_beside_itself(syntax):
     sentence = "Heat flows from the wall, and `the layer` thickens.\n"

@@ -75,7 +75,7 @@ def test_the_second_command_is_what_ci_runs() -> None:
     steps = command.removeprefix("pip install -q uv && ")
     assert steps != command
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert f'  {steps} "$@" && return' in lines
+    assert f'  {steps} "$@" || again "$@"' in lines
     assert lines[-2:] == ["try", "exit $status"], "the command as it stands is the last"
 
 
