@@ -49,6 +49,7 @@ ORDER += [
     "telemetry",
     "emulator",
     "explore",
+    "serve",
     "events",
     "contracts",
     "project",

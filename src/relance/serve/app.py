@@ -83,8 +83,7 @@ def build_api(service: Service, config: ServeConfig, traffic: Any = None) -> Fas
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(RelanceError, _refused)
     api.add_exception_handler(Exception, _defect)
-    if config.tokens:
-        _declare_tokens(api)
+    _declare(api, tokens=bool(config.tokens))
     return api
 
 
@@ -97,18 +96,25 @@ def _mcp(service: Service) -> tuple[list[Any], Any]:
     return mcp_over_http(service)
 
 
-def _declare_tokens(api: FastAPI) -> None:
-    """Say in the OpenAPI document that each address but those of health needs a token."""
+def _declare(api: FastAPI, *, tokens: bool) -> None:
+    """Say in the OpenAPI document what FastAPI cannot be told: problems have a media type of their own, and tokens."""
+    from relance.serve.routes import PROBLEM
+
     made = api.openapi
 
     def openapi() -> dict[str, Any]:
-        if api.openapi_schema is None:
-            schema = made()
+        if api.openapi_schema is not None:
+            return api.openapi_schema
+        schema = made()
+        if tokens:
             schema.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-            for path, methods in schema["paths"].items():
-                for method in methods.values() if path.startswith("/v1/") else ():
-                    method["security"] = [{"token": []}]
-        return api.openapi_schema or {}
+        for path, methods in schema["paths"].items():
+            for operation in methods.values() if path.startswith("/v1/") else ():
+                operation |= {"security": [{"token": []}]} if tokens else {}
+                for status, answer in operation["responses"].items():
+                    if status >= "400":
+                        answer["content"] = {PROBLEM: answer["content"]["application/json"]}
+        return schema
 
     api.openapi = openapi  # as FastAPI's own documentation does
 

@@ -113,7 +113,7 @@ class Documents:
     def _without_chunks(self, uri: str) -> DocumentAnswer:
         row = self._reader.document(document_id(uri))
         if row is None:
-            msg = f"there is no document {uri!r} in this index; `documents` lists them"
+            msg = f"there is no document {uri!r} in this index; uris are as searches return them"
             raise MissingError(msg)
         return DocumentAnswer(uri=uri, title=row["title"] or "", media_type="", metadata={}, link="", chunks=[],
                               text="", first=0, total=0, more=False)  # fmt: skip

@@ -63,7 +63,7 @@ def mcp_server(service: Service, local: Callable[[], contextlib.AbstractContextM
     @server.tool(title="Search documents", annotations=_READS)
     async def search(  # noqa: PLR0917  # called by keyword
         context: Context[Any, Any],
-        query: Annotated[str, Field(min_length=1, max_length=20_000, description="A question, or words.")],
+        query: Annotated[str, Field(max_length=20_000, description="A question, or words.")],
         index: Index = "",
         k: Annotated[int, Field(ge=1, le=50, description="How many passages.")] = 8,
         offset: Annotated[int, Field(ge=0, le=900, description="Passages to leave out, of an earlier answer.")] = 0,

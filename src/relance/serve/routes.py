@@ -24,7 +24,7 @@ __all__ = ["PROBLEMS", "router"]
 
 PROBLEM = "application/problem+json"
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": what, "content": {PROBLEM: {}}}
+    status: {"model": Problem, "description": what}
     for status, what in {
         400: "The question cannot be answered, such as a filter that is wrong; `detail` says where.",
         401: "No token, or one that is not known.",

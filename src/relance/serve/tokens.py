@@ -119,13 +119,11 @@ class Tokens:
                 f"{where}: {'.'.join(map(str, each['loc'])) or 'tokens'}: {_said(each)}" for each in error.errors()
             ]
             raise ConfigurationError("\n".join(lines)) from None
-        for what in ("name", "sha256"):
-            values = [getattr(each, what) for each in entries]
-            if len({str(value) if what == "name" else value.get_secret_value().lower() for value in values}) < len(
-                values
-            ):
-                msg = f"{where}: two tokens have the same {what}"
-                raise ConfigurationError(msg)
+        names = {each.name for each in entries}
+        digests = {each.sha256.get_secret_value().lower() for each in entries}
+        if min(len(names), len(digests)) < len(entries):
+            msg = f"{where}: two tokens have the same {'name' if len(names) < len(entries) else 'sha256'}"
+            raise ConfigurationError(msg)
         return cls([(each.sha256, _caller(each)) for each in entries])
 
     def find(self, token: str) -> Caller | None:
