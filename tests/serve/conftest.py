@@ -53,7 +53,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """A few texts that no test changes."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "docs/deep").mkdir(parents=True)
-    parts = "\n".join(f"## Part {n}\n\nThe ferry leaves at {n} o'clock, as part {n} of the timetable says.\n" for n in range(6))
+    parts = "\n".join(
+        f"## Part {n}\n\nThe ferry leaves at {n} o'clock, as part {n} of the timetable says.\n" for n in range(6)
+    )
     (folder / "docs/ferry.md").write_text(f"---\nyear: 2021\n---\n# Ferry\n\n{parts}", encoding="utf-8")
     (folder / "docs/deep/valve.md").write_text("---\nyear: 2019\n---\n# Valve\n\nThe valve stops water.\n")
     (folder / "docs/水位.txt").write_text("水位传感器每小时测量一次水位。", encoding="utf-8")

@@ -129,7 +129,9 @@ def test_a_mistake_is_a_problem_that_says_what_to_do(client: httpx.Client, asked
         ("POST", SEARCH, b'{"query": "' + b"a" * 300_000 + b'"}', "application/json", 413),
     ],
 )  # fmt: skip
-def test_what_is_no_question_is_a_problem(client: httpx.Client, method: str, path: str, body: bytes, kind: str, status: int) -> None:
+def test_what_is_no_question_is_a_problem(
+    client: httpx.Client, method: str, path: str, body: bytes, kind: str, status: int
+) -> None:
     answer = client.request(method, path, content=body, headers={"content-type": kind} if kind else {})
     assert answer.status_code == status, answer.text
     assert answer.json()["detail"]
@@ -137,7 +139,9 @@ def test_what_is_no_question_is_a_problem(client: httpx.Client, method: str, pat
 
 
 def test_a_body_without_a_length_is_bounded_too(client: httpx.Client) -> None:
-    answer = client.post(SEARCH, content=(b"a" * 100_000 for _ in range(4)), headers={"content-type": "application/json"})
+    answer = client.post(
+        SEARCH, content=(b"a" * 100_000 for _ in range(4)), headers={"content-type": "application/json"}
+    )
     assert answer.status_code == 413
 
 
@@ -173,7 +177,10 @@ def test_a_new_version_is_found_without_a_restart(serve: Serve, make_index: Call
     index = make_index()
     with running([index], ServeConfig(port=0)) as address, httpx.Client(base_url=address, trust_env=False) as client:
         before = client.get("/health/ready")
-        assert (before.status_code, client.post(f"/v1/indexes/{index.spec.name}/search", json={"query": "ferry"}).status_code) == (503, 409)
+        assert (
+            before.status_code,
+            client.post(f"/v1/indexes/{index.spec.name}/search", json={"query": "ferry"}).status_code,
+        ) == (503, 409)
         for count in (1, 2):
             index.ingest()
             found = client.post(f"/v1/indexes/{index.spec.name}/search", json={"query": "ferry"}).json()["hits"]
@@ -219,7 +226,9 @@ def test_a_defect_is_a_problem_without_a_traceback(
 
 def test_a_hurt_store_is_not_now_and_strangers_read_no_path(small: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     def torn(*_: Any, **__: Any) -> Any:
-        raise RuntimeError("lance error: LanceError(IO): /var/secret/data.lance: No such file or directory (os error 2)")
+        raise RuntimeError(
+            "lance error: LanceError(IO): /var/secret/data.lance: No such file or directory (os error 2)"
+        )
 
     monkeypatch.setattr(Index, "search", torn)
     with running([small], ServeConfig(port=0)) as address:

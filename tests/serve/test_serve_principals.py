@@ -70,7 +70,9 @@ def client(serve: Serve, index: Index) -> httpx.Client:
 def requests(client: httpx.Client) -> list[tuple[str, str, dict[str, Any]]]:
     """List a request for each address of the API's own document and each hidden thing."""
     of = "/v1/indexes/ferry"
-    searches: list[dict[str, Any]] = [{"query": "ferry", "k": 100, "mode": mode} for mode in ("dense", "full-text", "hybrid")]
+    searches: list[dict[str, Any]] = [
+        {"query": "ferry", "k": 100, "mode": mode} for mode in ("dense", "full-text", "hybrid")
+    ]
     searches += [{"query": SECRET, "what": what, "explain": True} for what in ("texts", "media", "both")]
     searches += [{"query": "ferry", "group": True}, {"query": "ferry", "floor": 0, "what": "media", "k": 100}]
     searches += [{"like": uri, "what": what} for uri in HIDDEN for what in ("texts", "media", "both")]
@@ -88,7 +90,9 @@ def requests(client: httpx.Client) -> list[tuple[str, str, dict[str, Any]]]:
                   ("POST", f"{of}/recommend", {"json": {"history": [{"uri": uri}], "level": "media"}})]  # fmt: skip
     covered = {(method.lower(), path.replace("/v1/indexes/ferry", "/v1/indexes/{index}")) for method, path, _ in found}
     schema = client.get("/openapi.json", headers=bearer("boss")).json()
-    declared = {(method, path) for path, methods in schema["paths"].items() for method in methods} - {("get", "/health/live")}
+    declared = {(method, path) for path, methods in schema["paths"].items() for method in methods} - {
+        ("get", "/health/live")
+    }
     assert declared <= covered, "each address there is is tried"
     return found
 
@@ -100,7 +104,13 @@ def test_nothing_hidden_is_answered_at_any_address(client: httpx.Client, who: st
         assert answer.status_code in {200, 400, 401, 403, 404}, (path, sent, answer.text)
         text = answer.text
         for value in json.loads(json.dumps(list(sent.values()) or [{}]))[0].values():  # what was sent is said again
-            for each in [value] if isinstance(value, str) else [entry.get("uri", "") for entry in value] if isinstance(value, list) else []:
+            for each in (
+                [value]
+                if isinstance(value, str)
+                else [entry.get("uri", "") for entry in value]
+                if isinstance(value, list)
+                else []
+            ):
                 text = text.replace(json.dumps(each)[1:-1], "") if each else text
         assert SECRET not in text, (path, sent, text)
         assert "secret/" not in text.replace("secret/*", ""), (path, sent, text)

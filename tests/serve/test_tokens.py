@@ -103,7 +103,13 @@ def test_the_audit_log_says_who_did_what_and_no_secret(client: httpx.Client, aud
     client.get("/health/live")
     lines = [json.loads(line) for line in audit.read_text(encoding="utf-8").splitlines()]
     searched, refused = lines[-2:]
-    assert {"token": "ada", "operation": "search", "index": "small", "status": 200, "path": SEARCH}.items() <= searched.items()
+    assert {
+        "token": "ada",
+        "operation": "search",
+        "index": "small",
+        "status": 200,
+        "path": SEARCH,
+    }.items() <= searched.items()
     assert searched["ms"] > 0
     assert searched["hits"] > 0
     assert (refused["token"], refused["status"]) == ("", 401)

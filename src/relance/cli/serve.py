@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import Parameter
 
+from relance.cli.ending import catching
 from relance.cli.options import DONE, As, AsJson, AsOwner, Host, Port, Specs, index_as, without_effect
 from relance.cli.terminal import Terminal
 from relance.errors import InputError
@@ -99,8 +100,15 @@ def serve(  # noqa: PLR0913  # options
             f"{len(known)} tokens; Ctrl-C ends it" if known else "without tokens: this machine only; Ctrl-C ends it"
         )
 
-    serve_indexes(indexes, config, ready=ready)
+    # uvicorn finishes what is under way, then raises the signal again: by default that would end the process at once,
+    # before indexes and the audit log are closed, with the exit code of a kill.
+    with catching(_interrupt):
+        serve_indexes(indexes, config, ready=ready)
     return DONE
+
+
+def _interrupt(_: int) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _tokens(path: Path | None) -> Tokens:

@@ -103,6 +103,7 @@ class Gate:
     def _refusal(self, scope: Scope, headers: dict[bytes, str]) -> Response | None:
         """Answer in the application's place, or not; fills in who calls."""
         visit = visit_of(scope)
+        visit.operation = "mcp" if scope["path"] == "/mcp" else ""
         if not self._config.tokens:
             visit.caller = Caller()
             return self._stranger(headers)
