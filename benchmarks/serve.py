@@ -43,6 +43,7 @@ from relance.store import maintenance
 CLIENTS, EACH = 8, 25
 MODES = ("full-text", "dense", "hybrid")
 Ask = Callable[[str, Any], object]
+Turn = tuple[float, float, float]  # searches a second, 95th percentile in ms, CPU-ms a search
 
 
 def main() -> None:
@@ -65,13 +66,14 @@ def main() -> None:
         address = serving.recv()
         loading = exits.enter_context(process(http_clients, folder, address))
         print(f"{CLIENTS} clients, {EACH} searches each a round, {arguments.rounds} rounds\n")
-        print("| search | raw a second | serve a second | × raw | raw p95 ms | serve p95 ms | × raw |")
-        print("|---|---|---|---|---|---|---|")
+        print("| search | raw a second | served | × raw | raw p95 ms | served | × raw | CPU-ms raw | server | "
+              "client |\n|---|---|---|---|---|---|---|---|---|---|")  # fmt: skip
         for mode in MODES:
             for warm in (asking, loading):
                 turn(warm, mode)
+            before = turn(serving, mode)
             rounds = [(turn(asking, mode), turn(loading, mode)) for _ in range(arguments.rounds)]
-            report(mode, rounds)
+            report(mode, rounds, (turn(serving, mode)[2] - before[2]) / (arguments.rounds * CLIENTS * EACH))
 
 
 def prepare(folder: Path, rows: int, dimension: int) -> None:
@@ -80,12 +82,17 @@ def prepare(folder: Path, rows: int, dimension: int) -> None:
     if not (folder / "questions.json").exists():
         questions = build(index.spec, rows, dimension, 50)
         (folder / "questions.json").write_text(json.dumps([(text, vector.tolist()) for text, vector in questions]))
-    kinds = {each.index_type for each in index.table().list_indices()}
+    kinds = kinds_of(index)
     if "FTS" not in kinds:
         index_words(index.table())
     if not any(kind.upper().startswith("IVF") for kind in kinds):
         maintenance.refresh_indexes(index.table(), retention=RETENTION, language="english")
-    print(f"{index.table().count_rows():,} × {dimension}, {', '.join(sorted(kinds))}", flush=True)
+    print(f"{index.table().count_rows():,} × {dimension}, {', '.join(sorted(kinds_of(index)))}", flush=True)
+
+
+def kinds_of(index: Index) -> set[str]:
+    """Name the kinds of search indexes that the table has."""
+    return {each.index_type for each in index.table().list_indices()}
 
 
 def read_questions(folder: Path) -> Questions:
@@ -110,14 +117,14 @@ def process(work: Callable[..., None], *arguments: Any) -> Generator[Any]:
             worker.terminate()
 
 
-def turn(pipe: Any, mode: str) -> tuple[float, float]:
-    """Let the clients of a process ask; returns searches a second, and the 95th percentile in milliseconds."""
+def turn(pipe: Any, mode: str) -> Turn:
+    """Let a process do its turn, and return what it took."""
     pipe.send(mode)
     return pipe.recv()
 
 
-def crowd(ways: Sequence[Ask], questions: Questions) -> tuple[float, float]:
-    """Let clients ask, all at once."""
+def crowd(ways: Sequence[Ask], questions: Questions) -> Turn:
+    """Let clients ask, all at once; returns searches a second, the 95th percentile, and CPU-ms of this process each."""
 
     def some(client: int) -> list[float]:
         times = []
@@ -128,10 +135,12 @@ def crowd(ways: Sequence[Ask], questions: Questions) -> tuple[float, float]:
             times.append((time.perf_counter() - began) * 1000)
         return times
 
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(CLIENTS) as threads:
         times = [each for part in threads.map(some, range(CLIENTS)) for each in part]
-    return CLIENTS * EACH / (time.perf_counter() - began), float(np.percentile(times, 95))
+    count = CLIENTS * EACH
+    rate, cpu = count / (time.perf_counter() - began), (time.process_time() - busy) * 1000 / count
+    return rate, float(np.percentile(times, 95)), cpu
 
 
 def raw_clients(pipe: Any, folder: Path, dimension: int) -> None:
@@ -155,14 +164,16 @@ def served(pipe: Any, folder: Path, dimension: int) -> None:
         running([Index(declared(folder, dimension))], ServeConfig(port=0)) as address,
     ):
         pipe.send(address)
-        pipe.recv()
+        while pipe.recv() is not None:
+            pipe.send((0.0, 0.0, time.process_time() * 1000))
 
 
 def http_clients(pipe: Any, folder: Path, address: str) -> None:
     """Be the clients over HTTP."""
     questions = read_questions(folder)
-    connections = [http.client.HTTPConnection(urlsplit(address).netloc) for _ in range(CLIENTS)]
     while (mode := pipe.recv()) is not None:
+        # New ones each turn: what is idle for long is closed.
+        connections = [http.client.HTTPConnection(urlsplit(address).netloc) for _ in range(CLIENTS)]
         pipe.send(crowd([asker(each, mode) for each in connections], questions))
 
 
@@ -181,14 +192,15 @@ def asker(connection: http.client.HTTPConnection, mode: str) -> Ask:
     return ask
 
 
-def report(mode: str, rounds: Sequence[tuple[tuple[float, float], tuple[float, float]]]) -> None:
+def report(mode: str, rounds: Sequence[tuple[Turn, Turn]], server_ms: float) -> None:
     """Print a row of the table."""
     rates = [median(pair[way][0] for pair in rounds) for way in (0, 1)]
     tails = [median(pair[way][1] for pair in rounds) for way in (0, 1)]
     rate = median(ours[0] / base[0] for base, ours in rounds)
     tail = median(ours[1] / base[1] for base, ours in rounds)
-    print(f"| {mode} | {rates[0]:.0f} | {rates[1]:.0f} | {rate:.2f} | {tails[0]:.0f} | {tails[1]:.0f} | {tail:.2f} |",
-          flush=True)  # fmt: skip
+    raw_ms, client_ms = (median(pair[way][2] for pair in rounds) for way in (0, 1))
+    print(f"| {mode} | {rates[0]:.0f} | {rates[1]:.0f} | {rate:.2f} | {tails[0]:.0f} | {tails[1]:.0f} | {tail:.2f} | "
+          f"{raw_ms:.1f} | {server_ms:.1f} | {client_ms:.1f} |", flush=True)  # fmt: skip
 
 
 def overhead(folder: Path, dimension: int) -> None:

@@ -110,7 +110,7 @@ def _declare(api: FastAPI, *, tokens: bool) -> None:
             schema.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, methods in schema["paths"].items():
             for operation in methods.values() if path.startswith("/v1/") else ():
-                operation |= {"security": [{"token": []}]} if tokens else {}
+                operation.update({"security": [{"token": []}]} if tokens else {})
                 for status, answer in operation["responses"].items():
                     if status >= "400":
                         answer["content"] = {PROBLEM: answer["content"]["application/json"]}
