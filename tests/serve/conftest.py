@@ -72,7 +72,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Index:
 @pytest.fixture(scope="session")
 def handbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The handbook of the examples, indexed."""
-    folder = tmp_path_factory.mktemp("examples") / "handbook"
+    folder = tmp_path_factory.mktemp("checkout") / "examples/handbook"
     shutil.copytree(ROOT / "examples/handbook", folder, ignore=shutil.ignore_patterns("lancedb"))
     Index(folder).ingest()
     return folder

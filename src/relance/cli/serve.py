@@ -96,9 +96,8 @@ def serve(  # noqa: PLR0913  # options
             terminal.say(f"MCP  {address}/mcp", whole=True)
         else:
             terminal.note("MCP needs an extra: pip install 'relance[serve]'")
-        terminal.note(
-            f"{len(known)} tokens; Ctrl-C ends it" if known else "without tokens: this machine only; Ctrl-C ends it"
-        )
+        who = f"{len(known)} tokens" if len(known) > 1 else "1 token" if known else "no tokens: for this machine only"
+        terminal.note(f"{who}; Ctrl-C ends it")
 
     # uvicorn finishes what is under way, then raises the signal again: by default that would end the process at once,
     # before indexes and the audit log are closed, with the exit code of a kill.

@@ -143,9 +143,19 @@ async def _wrong(request: Request, error: Any) -> Response:
     return problem(422, detail, errors=errors[:50])
 
 
-async def _http(_: Request, error: Any) -> Response:
+async def _http(request: Request, error: Any) -> Response:
     if error.status_code == 404:
         return problem(404, "there is nothing at this address; /openapi.json lists those there are")
     if error.status_code == 405:
-        return problem(405, "this address takes another method; /openapi.json says which", headers=error.headers)
+        allowed = {"allow": ", ".join(_methods(request))}
+        return problem(405, f"this address takes {allowed['allow']}; /openapi.json says what for", headers=allowed)
     return problem(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """List what an address takes; Starlette says it of the first route there only."""
+    from starlette.routing import compile_path
+
+    paths = request.app.openapi()["paths"]
+    found = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path)]
+    return sorted({method.upper() for methods in found for method in methods}) or ["GET", "POST"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +16,7 @@ __all__ = ["LikeQuestion", "LikedEntry", "RecommendQuestion", "SearchQuestion"]
 
 _LONGEST = 20_000  # characters of a question: more than any model reads
 _URI = 4_000
+_ADDRESS = r"^(https?://[^/\s].*)?$"
 _MOST = 1_000  # hits on a page; `Index.search` has more for who runs the index
 
 
@@ -40,7 +41,12 @@ class SearchQuestion(Asked):
     """A question to an index: in words, by a picture, or by a document that the hits should be like."""
 
     query: str = Field("", max_length=_LONGEST, description="In words.", examples=["How many days of leave?"])
-    image: str = Field("", max_length=_URI, description="Address (http or https) of a picture to ask with; for media.")
+    image: str = Field(
+        "",
+        max_length=_URI,
+        description="Address (http or https) of a picture to ask with; for media.",
+        json_schema_extra={"pattern": _ADDRESS},
+    )
     like: str = Field("", max_length=_URI, description="Uri of a document of the index: others like it.")
     what: Literal["auto", "texts", "media", "both"] = Field(
         "auto", description="What is looked for; `auto`: both where the index has media, else texts."
@@ -62,7 +68,7 @@ class SearchQuestion(Asked):
     @model_validator(mode="after")
     def _image_is_an_address(self) -> Self:
         # A path would read files of the server.
-        if self.image and (urlsplit(self.image).scheme not in {"http", "https"} or not urlsplit(self.image).netloc):
+        if not re.search(_ADDRESS, self.image):
             msg = "image is an address that begins with http:// or https://"
             raise ValueError(msg)
         return self
