@@ -112,7 +112,7 @@ class RecommendQuestion(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    history: list[LikedEntry] = Field(min_length=1, max_length=1_000, description="What was liked and disliked.")
+    history: list[LikedEntry] = Field(min_length=1, max_length=500, description="What was liked and disliked.")
     k: int = Field(10, ge=1, le=_MOST, description="How many.")
     level: Literal["documents", "media"] = Field("documents", description="Documents, or images and videos.")
     filter: str | None = Field(None, max_length=_LONGEST, description="Condition, as in search.")
