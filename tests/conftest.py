@@ -50,6 +50,7 @@ ORDER += [
     "telemetry",
     "emulator",
     "explore",
+    "serve",
     "events",
     "contracts",
     "project",

@@ -18,6 +18,7 @@ from relance.cli.plugins import plugins
 from relance.cli.recommend import recommend
 from relance.cli.reembed import reembed
 from relance.cli.search import search
+from relance.cli.serve import serve
 from relance.cli.sources import sources
 from relance.cli.state import cache, failures, maintain, rollback, runs, status
 from relance.cli.watch import watch
@@ -29,5 +30,5 @@ COMMANDS = [
     *(init, schema, sources, plugins, plan, ingest, search, explore),
     *(status, failures, runs, rollback, reembed, cache, maintain, doctor, evaluate),
     *(recommend, cluster, draw_map, classify, anomalies, duplicates),
-    *(up, deploy, watch, emit, webhook, exporter, emulator),
+    *(up, deploy, watch, emit, webhook, exporter, serve, emulator),
 ]
