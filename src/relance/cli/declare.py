@@ -35,7 +35,7 @@ def init(
     prefect: Annotated[bool, Parameter(negative="")] = False,
     json: AsJson = False,
 ) -> int:
-    """Write a commented index.yaml over the documents of a folder, and its JSON Schema.
+    """Declare an index of the documents of a folder: write an index.yaml with comments, and its JSON Schema.
 
     A folder without documents gets a first one. With --from, the index is over another place, after a look at it.
 

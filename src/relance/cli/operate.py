@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from relance.cli.ending import catching
 from relance.cli.operations import operations
-from relance.cli.options import DONE, FAILED, AsJson, Host, Port, Specs
+from relance.cli.options import DONE, FAILED, HERE, AsJson, Host, Port, Specs
 from relance.cli.terminal import Terminal
 from relance.errors import ConfigurationError, InputError, RelanceError
 
@@ -38,7 +38,7 @@ def up(
     notify: str = "",
     pool_type: str = "relance",
 ) -> int:
-    """Bring up Prefect on this machine: server, work pool, limits, blocks, automations, deployments, worker.
+    """Start Prefect on this machine: server, work pool, limits, blocks, automations, deployments, worker.
 
     What is running already is used, and left running by Ctrl-C.
 
@@ -51,12 +51,14 @@ def up(
     port
         Port of a server that has to be started; 4200 by default.
     notify
-        Notification block to tell of failed and late runs, as type/name, e.g. slack-webhook/team.
+        Notification block for failed and late runs, as type/name, e.g. slack-webhook/team.
     pool_type
         Type of a work pool that has to be made: relance, process, docker or kubernetes.
     """
-    from relance.config.load import find_file
+    from relance.config.load import FILE_NAMES, find_file
 
+    if not specs and any((HERE / name).is_file() for name in FILE_NAMES):
+        specs = [HERE]
     for path in specs:
         find_file(path)  # a mistyped one is said before a server is started
     terminal, module = Terminal(), operations("up")
@@ -94,7 +96,7 @@ def deploy(
     remove: str = "",
     json: AsJson = False,
 ) -> int:
-    """Register what an index needs: manual runs, its `schedule`, and runs when its sources change.
+    """Register an index with Prefect: manual runs, its schedule, and runs when its sources change.
 
     Parameters
     ----------
@@ -107,10 +109,13 @@ def deploy(
 
     terminal = Terminal(as_json=json)
     paths = list(specs) + (_specs_below(all_below) if all_below else [])
-    if bool(paths) == bool(remove):
-        msg = "name the index files to deploy, or --all FOLDER, or --remove NAME"
+    if paths and remove:
+        msg = "--remove takes the name of an index and no index files; leave one of the two out"
         raise InputError(msg)
+    if not paths and not remove:
+        paths = [HERE]
     _use_server()
+    operations("api").reach()
     module = operations("deployments")
     done, wrong = [asyncio.run(module.remove(remove))] if remove else [], []
     for path in paths:
@@ -130,9 +135,9 @@ def deploy(
     return DONE
 
 
-def watch(specs: Specs, *, ingest: Annotated[bool, Parameter(negative="")] = False, debounce: float | None = None,
-          every: float = 0.0, metrics_port: int | None = None) -> int:  # fmt: skip
-    """Follow what changes below the folders of indexes, until Ctrl-C: tell Prefect, which runs over it, or run here.
+def watch(specs: Specs = [], *, ingest: Annotated[bool, Parameter(negative="")] = False,  # noqa: B006  # never changed
+          debounce: float | None = None, every: float = 0.0, metrics_port: int | None = None) -> int:  # fmt: skip
+    """Watch the sources of indexes until Ctrl-C, and reindex what changes: through Prefect, or in this process.
 
     Parameters
     ----------
@@ -186,16 +191,16 @@ def watch(specs: Specs, *, ingest: Annotated[bool, Parameter(negative="")] = Fal
     return DONE
 
 
-def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | None = None, source: str = "",
+def emit(spec: str = ".", *, changed: list[str] | None = None, removed: list[str] | None = None, source: str = "",
          json: AsJson = False) -> int:  # fmt: skip
-    """Tell Prefect that documents of an index have changed, from a script or CI; naming none means: look at all.
+    """Report changed documents to Prefect, from a script or CI; without names, every document is checked.
 
     Where the spec is on this machine, documents that neither its sources nor the index have are refused.
 
     Parameters
     ----------
-    index
-        Name of a deployed index, or path of a spec.
+    spec
+        The index file, or the folder with an index.yaml; or the name of an index that is deployed from elsewhere.
     changed
         Uris of documents that are new or different, e.g. docs/a.md.
     removed
@@ -208,31 +213,36 @@ def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | N
     from relance.events.events_api import EventsApi
     from relance.pipeline.named_documents import check_named
 
+    path = Path(spec).expanduser()
+    if not Path(spec).name:  # this folder has no name that an index could be deployed by
+        load_spec(path)
     _use_server()
     with EventsApi(timeout_s=60.0) as api:  # a server on SQLite may answer a burst of events after a minute
-        place = api.spec_of(index)
-        spec, why = None, "is not on this machine"
+        index, place = spec, api.spec_of(spec) if Path(spec).name == spec else None
+        declared, why = None, "is not on this machine"
         try:
-            spec = load_spec(place or index) if Path(place or index).exists() else None
+            declared = load_spec(place or path) if Path(place or path).exists() else None
         except ConfigurationError as error:
             if place is None:
                 raise
             why = f"cannot be read here ({error})"
-        named = spec.name if spec is not None and place is None else index
-        own = api.is_deployed(named)
-        if spec is None and place is None and not own:
-            raise InputError(_no_index(index, api.indexes()))
-        if spec is not None:
-            check_named(spec, changed or (), gone=removed or ())
-        change = Change(named if own or place else index, source, tuple(changed or ()), tuple(removed or ()),
-                        everything=not (changed or removed))  # fmt: skip
+        if declared is not None and place is None:
+            index = declared.name
+        own = api.is_deployed(index)
+        if declared is None and place is None and not own:
+            raise InputError(_no_index(spec, api.indexes()))
+        if declared is not None:
+            check_named(declared, changed or (), gone=removed or ())
+        # Without a deployment of its own, the flow has to find the spec, wherever it runs: by its whole path.
+        target = index if own or place else str(path.absolute())
+        change = Change(target, source, tuple(changed or ()), tuple(removed or ()), everything=not (changed or removed))
         api.emit(change)
     terminal = Terminal(as_json=json)
     if json:
-        terminal.json({"index": index, "change": str(change), "deployed": own, "checked": spec is not None})
+        terminal.json({"index": index, "change": str(change), "deployed": own, "checked": declared is not None})
     else:
-        terminal.say(f"told  {change}")
-        if spec is None and (changed or removed):
+        terminal.say(f"sent  {change}")
+        if declared is None and (changed or removed):
             terminal.note(f"the spec of {index} {why}, so the names were not checked")
         if not own:
             terminal.note(f"{index} has no deployment of its own; `ingest-on-change` looks for it by name or path")
@@ -247,7 +257,7 @@ def _no_index(index: str, deployed: Sequence[str]) -> str:
 
 
 def webhook(
-    specs: Specs,
+    specs: Specs = [],  # noqa: B006  # never changed
     *,
     host: Host = "127.0.0.1",
     port: Port = 8080,
@@ -306,8 +316,8 @@ def webhook(
     return DONE
 
 
-def exporter(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 9464) -> int:
-    """Serve the state of indexes to Prometheus, at /metrics; where RELANCE_METRICS_TOKEN is set, to who sends it."""
+def exporter(specs: Specs = [], *, host: Host = "127.0.0.1", port: Port = 9464) -> int:  # noqa: B006  # never changed
+    """Serve metrics of indexes to Prometheus at /metrics; if RELANCE_METRICS_TOKEN is set, only with that token."""
     from relance.config.load import load_spec
     from relance.config.settings import read_settings
     from relance.store.readings import TableReader
@@ -320,10 +330,7 @@ def exporter(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 9464) -> in
 
 
 def _named(specs: list[Path]) -> list[Path]:
-    if not specs:
-        msg = "name at least one index file"
-        raise InputError(msg)
-    return specs
+    return specs or [HERE]
 
 
 def _specs_below(folder: Path) -> list[Path]:

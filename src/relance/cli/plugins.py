@@ -14,7 +14,7 @@ __all__ = ["plugins"]
 
 
 def plugins(*, json: AsJson = False) -> int:
-    """List the installed sources, parsers, chunkers, providers and rerankers; one that does not import says why."""
+    """List the installed sources, parsers, chunkers, providers and rerankers, and why one cannot be imported."""
     terminal = Terminal(as_json=json)
     rows = [_described(plugin) for group in GROUPS for plugin in installed(group).values()]
     if json:

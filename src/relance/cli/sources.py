@@ -26,7 +26,7 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def sources(kind: str = "", *, json: AsJson = False) -> int:
-    """List the kinds of sources, and whether what they need is installed; with KIND, the options of one.
+    """List the kinds of sources and whether their packages are installed; with KIND, list the options of one.
 
     `relance sources sql` shows what the section of a database may say.
     """

@@ -6,8 +6,6 @@ import contextlib
 import json
 import sys
 from collections.abc import Generator, Sequence
-from itertools import groupby, pairwise
-from operator import itemgetter
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
@@ -16,6 +14,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from relance.cli.passage import marked, passage
 from relance.pipeline.ignored_counts import ignored_lines
 from relance.pipeline.run_handle import Progress, RunHandle
 from relance.safe_text import redact, visible
@@ -60,7 +59,8 @@ class Terminal:
 
     def json(self, value: Any) -> None:
         """Print a value as JSON."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+        unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+        sys.stdout.write(json.dumps(value, ensure_ascii=not unicode, indent=2, default=str) + "\n")
 
     def say(self, message: str, *, whole: bool = False) -> None:
         """Print one line of result; `whole` where a token in an address is meant for who reads it."""
@@ -208,14 +208,14 @@ class Terminal:
             )
             path = " › ".join(hit["heading_path"])
             self.out.print(
-                f"[bold]{rank}. {escape(where)}[/]  [dim]{hit['score']:.3f}[/]  {escape(path or hit['title'])}"
+                f"[bold]{rank}. {escape(where)}[/]  [dim]{hit['relevance']:.2f}[/]  {escape(path or hit['title'])}"
             )
             self._explained(hit)
-            self.out.print(Text("   ") + _passage(hit))
+            self.out.print(passage(hit, indent=3))
             for other in hit["chunks"]:
                 path = " › ".join(other["heading_path"])
-                self.out.print(f"   [dim]+ {other['score']:.3f}[/]  {escape(path or other['title'])}")
-                self.out.print(Text("     ") + _passage(other))
+                self.out.print(f"   [dim]+ {other['relevance']:.2f}[/]  {escape(path or other['title'])}")
+                self.out.print(passage(other, indent=5))
             if left := hit["further"] - len(hit["chunks"]):
                 self.out.print(f"   [dim]… and {left:,} more of this document[/]")
 
@@ -230,10 +230,10 @@ class Terminal:
             parts = (hit["kind"], size, length, moment(hit["moment_s"], hit["moment_end_s"]), gone)
             what = " ".join(part for part in parts if part)
             self.out.print(
-                f"[bold]{rank}. {escape(visible(hit['url'], line=True))}[/]  [dim]{hit['score']:.3f}[/]  {what}"
+                f"[bold]{rank}. {escape(visible(hit['url'], line=True))}[/]  [dim]{hit['relevance']:.2f}[/]  {what}"
             )
             self._explained(hit)
-            words = _marked(hit["caption"], hit["highlights"]) if hit["caption"] else Text(hit["title"])
+            words = marked(hit["caption"], hit["highlights"]) if hit["caption"] else Text(hit["title"])
             where = " › ".join(hit["heading_path"])
             if words or where:
                 self.out.print(Text("   ") + Text(" · ").join(part for part in (words, Text(where)) if part))
@@ -248,13 +248,14 @@ class Terminal:
     def _explained(self, hit: dict[str, Any]) -> None:
         """Print where a hit's place comes from, if it says so."""
         if told := hit["explained"]:
+            score = f"score {hit['score']:.3f} · "
             named = {"dense": "cosine", "full-text": "bm25", "sparse": "sparse"}
             out = {mode: f", {value:+.1f}σ" for mode, value in told["deviations"].items()}
             parts = [
                 f"{mode} {rank}. ({told[named[mode]]:.3f}{out.get(mode, '')})" for mode, rank in told["ranks"].items()
             ]
             parts += [f"{name} {told[name]:.3f}" for name in ("fused", "rerank") if told[name] is not None]
-            self.out.print(f"   [dim]{' · '.join(parts)}[/]")
+            self.out.print(f"   [dim]{score}{' · '.join(parts)}[/]")
 
     @contextlib.contextmanager
     def progress(self, index: str, handle: RunHandle) -> Generator[None]:
@@ -299,20 +300,3 @@ def _left_out(counts: dict[str, Any], hint: str = " (relance failures)") -> dict
     if counts.get("ignored"):
         rows["ignored"] = "\n".join(ignored_lines(counts["ignored"]))
     return rows
-
-
-def _passage(hit: dict[str, Any]) -> Text:
-    """Show the best passage of a hit, on one line, behind what it needs to be read alone."""
-    start, end = hit["snippet"]
-    lead = Text(" ".join(hit["lead"].split()) + " ", style="dim") if hit["lead"] else Text()
-    text = _marked(hit["text"][start:end], [[a - start, b - start] for a, b in hit["highlights"]])
-    return lead + Text("… " if start else "") + text + Text(" …" if end < len(hit["text"]) else "")
-
-
-def _marked(text: str, spans: Sequence[Sequence[int]]) -> Text:
-    """Write a text on one line, with spans of it in bold."""
-    bold = {place for start, end in spans for place in range(start, end)}
-    letters = [(" " if letter.isspace() else letter, place in bold) for place, letter in enumerate(text.rstrip())]
-    letters = [each for before, each in pairwise([(" ", False), *letters]) if (before[0], each[0]) != (" ", " ")]
-    parts = ((marked, "".join(letter for letter, _ in run)) for marked, run in groupby(letters, itemgetter(1)))
-    return Text.assemble(*((part, "bold" if marked else "") for marked, part in parts))
