@@ -57,7 +57,7 @@ def test_a_mistake_is_one_sentence_and_exit_two(run: Run, ingested: Path, argume
     ran = run(*arguments)
     assert ran.code == 2
     assert says in one_message(ran)
-    assert run("cache", str(ingested), "--json").json[0]["vectors"] == 2, "and nothing happened"
+    assert run("cache", str(ingested), "--json").json["spaces"][0]["vectors"] == 2, "and nothing happened"
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def anomalies(  # noqa: PLR0913  # options
             raise InputError(msg)
         asked |= {"filter": reference_filter, "where": reference_where}
         checked = [each.as_dict() for each in check_texts(index, text, level=level, **asked)]
-        terminal.json(checked) if json else _show(terminal, checked)
+        terminal.json({"texts": checked}) if json else _show(terminal, checked)
         return DONE
     other = index_as(Path(reference), principals, owner=as_owner) if reference else None
     done = find_anomalies(index, level=level, filter=filter, where=where, reference=other,

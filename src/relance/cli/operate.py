@@ -61,7 +61,10 @@ def up(
         specs = [HERE]
     for path in specs:
         find_file(path)  # a mistyped one is said before a server is started
-    terminal, module = Terminal(), operations("up")
+    terminal = Terminal()
+    if not check:
+        terminal.say("loading   Prefect, which takes some seconds")
+    module = operations("up")
     if check:
         lacking = module.check()
         for each in lacking:
@@ -73,6 +76,7 @@ def up(
         exits.callback(brought.down)
         if bootstrap_only:
             _use_server()
+            operations("api").reach()
         brought.server(port)
         brought.bootstrap(notify=notify, pool_type=pool_type)
         brought.deployments(specs)
@@ -124,7 +128,7 @@ def deploy(
         except ConfigurationError as error:  # the others are deployed all the same
             wrong.append(str(error))
     if json:
-        terminal.json(done)
+        terminal.json({"indexes": done})
     for each in [] if json else done:
         for name, what in each["deployments"].items():
             terminal.say(f"{what:8}{name}")

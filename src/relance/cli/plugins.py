@@ -18,7 +18,7 @@ def plugins(*, json: AsJson = False) -> int:
     terminal = Terminal(as_json=json)
     rows = [_described(plugin) for group in GROUPS for plugin in installed(group).values()]
     if json:
-        terminal.json(rows)
+        terminal.json({"plugins": rows})
         return DONE
     for group in GROUPS:
         terminal.pairs(group, {row["name"]: _line(row) for row in rows if row["group"] == group})

@@ -53,7 +53,9 @@ def reembed(spec: Spec = HERE, *, plan: Annotated[bool, Switch] = False, yes: An
         without_effect({"--yes": yes, "--switch": switch}, "with --plan")
         made = work.plan(declared, handle=handle)
         if made is None:
-            terminal.json(None) if json else terminal.say(f"{declared.name}: model and splitting are as the spec says")
+            terminal.json({"index": declared.name, "up_to_date": True}) if json else terminal.say(
+                f"{declared.name}: model and splitting are as the spec says"
+            )
         else:
             terminal.json(made.as_dict()) if json else terminal.plan(made.as_dict())
         return DONE

@@ -38,7 +38,7 @@ def sources(kind: str = "", *, json: AsJson = False) -> int:
     chosen = {kind: kinds[kind]} if kind else kinds
     rows = [_described(name, plugin) for name, plugin in chosen.items()]
     if json:
-        terminal.json(rows)
+        terminal.json({"sources": rows})
     elif kind:
         (row,) = rows
         terminal.pairs(f"type: {kind}: {_state(row)}", {each["name"]: _option(each) for each in row["options"]})

@@ -33,7 +33,7 @@ def failures(spec: Spec = HERE, *, json: AsJson = False) -> int:
 
     terminal, rows = Terminal(as_json=json), [row.as_dict() for row in Index(spec).failures()]
     if json:
-        terminal.json(rows)
+        terminal.json({"failures": rows})
     else:
         terminal.failures(rows, len(rows))
         warnings = sum(row["indexed"] for row in rows)
@@ -47,7 +47,7 @@ def runs(spec: Spec = HERE, *, limit: int = 20, json: AsJson = False) -> int:
 
     terminal, found = Terminal(as_json=json), Index(spec).runs(limit)
     if json:
-        terminal.json([run.as_dict() for run in found])
+        terminal.json({"runs": [run.as_dict() for run in found]})
     for run in found if not json else []:
         counts = run.report
         changes = ", ".join(f"{counts[name]} {name}" for name in ("added", "changed", "removed") if name in counts)
@@ -105,7 +105,7 @@ def cache(spec: Spec = HERE, *, prune: str = "", json: AsJson = False) -> int:
     terminal, index = Terminal(as_json=json), Index(spec)
     shown = index.prune_cache(prune) if prune else index.cache()
     if json:
-        terminal.json([each.as_dict() for each in shown])
+        terminal.json({"spaces": [each.as_dict() for each in shown]})
     else:
         terminal.pairs("embedding cache", {each.space: f"{each.vectors:,} · {each.bytes:,} bytes" for each in shown})
     return DONE

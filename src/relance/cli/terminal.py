@@ -15,12 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from relance.cli.passage import marked, passage
+from relance.cli.progress import Pace, bar, lines
 from relance.pipeline.ignored_counts import ignored_lines
-from relance.pipeline.run_handle import Progress, RunHandle
+from relance.pipeline.run_handle import RunHandle
 from relance.safe_text import redact, visible
 from relance.search.hit import moment, pages
 
-__all__ = ["Terminal"]
+__all__ = ["SCHEMA_VERSION", "Terminal"]
+
+SCHEMA_VERSION = 1  # of all JSON outputs: higher where a key goes away or means something else, not for new keys
 
 _SHOWN_FAILURES = 10
 _SHOWN_PLACES = 3
@@ -57,8 +60,12 @@ class Terminal:
             console.push_render_hook(SafeOutput())
         self._bar: Any = None
 
-    def json(self, value: Any) -> None:
-        """Print a value as JSON."""
+    def json(self, value: dict[str, Any]) -> None:
+        """Print a result as JSON: an object that begins with the version of its schema (docs/json.md)."""
+        self.plain_json({"schema_version": SCHEMA_VERSION} | value)
+
+    def plain_json(self, value: Any) -> None:
+        """Print JSON of somebody else's schema."""
         unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
         sys.stdout.write(json.dumps(value, ensure_ascii=not unicode, indent=2, default=str) + "\n")
 
@@ -102,9 +109,9 @@ class Terminal:
         rows = {
             things: counts,
             chunks: f"{report['chunks']:,} written · {report['embedded']:,} embedded · {report['reused']:,} reused",
-            "tokens": f"{report['tokens']:,} in {report['requests']:,} requests",
+            "tokens": f"{report['tokens']:,} in {_requests(report['requests'])}",
             "cost": f"${report['cost_usd']:.4f}",
-            "seconds": " · ".join(f"{stage} {seconds:.2f}" for stage, seconds in report["seconds"].items()),
+            **_times(report["seconds"]),
             "table": f"{report['table']} version {report['table_version']}",
             "run": report["run_id"],
         }
@@ -133,7 +140,7 @@ class Terminal:
         rows = {
             "documents": " · ".join(f"{plan[name]:,} {name}" for name in names),
             "chunks": f"{plan['chunks']:,}, {plan['reused']:,} of them with a vector already",
-            "to embed": f"{most}{plan['tokens']:,} tokens in {plan['requests']:,} requests",
+            "to embed": f"{most}{plan['tokens']:,} tokens in {_requests(plan['requests'])}",
             "cost": f"{most}{cost}" if plan["cost_usd"] is not None else cost,
         }
         if plan.get("guessed"):
@@ -259,33 +266,28 @@ class Terminal:
 
     @contextlib.contextmanager
     def progress(self, index: str, handle: RunHandle) -> Generator[None]:
-        """Show a bar with counts, rate and time left while a run goes on; nothing where nobody watches."""
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
-            TimeRemainingColumn(),
-        )
-        with Bar(*columns, console=self.err, transient=True, disable=not self.err.is_terminal or self.as_json) as bar:
-            task = bar.add_task(f"{index}: starting", total=None, detail="")
-
-            def show(progress: Progress) -> None:
-                elapsed = bar.tasks[0].elapsed or 0.0
-                rate = f" · {progress.chunks / elapsed:,.0f}/s" if elapsed and progress.chunks else ""
-                detail = f"{progress.chunks:,} chunks{rate} · {progress.failures} failures"
-                bar.update(
-                    task, description=f"{index}: {progress.stage}", completed=progress.documents,
-                    total=progress.documents_total, detail=detail,
-                )  # fmt: skip
-
-            handle.on_progress = show
-            self._bar = bar
+        """Show how far a run is: a bar on a terminal, else a line every ten seconds; nothing beside JSON."""
+        pace = Pace(index)
+        handle.on_progress = pace.take
+        if self.as_json:
             yield
+        elif self.err.is_terminal:
+            with bar(self.err, pace) as self._bar:
+                yield
+        else:
+            with lines(self.note, pace):
+                yield
+
+
+def _requests(count: int) -> str:
+    return f"{count:,} request" if count == 1 else f"{count:,} requests"
+
+
+def _times(seconds: dict[str, float]) -> dict[str, str]:
+    """Say how long a run took, and how long its stages were busy: they work side by side."""
+    busy = " · ".join(f"{stage} {spent:.2f}" for stage, spent in seconds.items() if stage != "total")
+    rows = {"took": f"{seconds['total']:.2f} s"} if "total" in seconds else {}
+    return rows | ({"busy": f"{busy} s; stages overlap"} if busy else {})
 
 
 def _left_out(counts: dict[str, Any], hint: str = " (relance failures)") -> dict[str, str]:

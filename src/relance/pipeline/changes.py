@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from relance.pipeline.coordinator import Coordinator
+    from relance.store.manifest import Manifest
 
 __all__ = ["LISTED", "Changes", "PlannedChange"]
 
@@ -37,27 +37,27 @@ class PlannedChange:
 class Changes:
     """Collects the changes of a plan; of each reason at most `listed` uris are held."""
 
-    def __init__(self, run: Coordinator, *, listed: int, rebuild: bool) -> None:
-        self._run, self._listed = run, listed
+    def __init__(self, manifest: Manifest, *, listed: int, rebuild: bool, full: bool) -> None:
+        self._manifest, self._listed, self._full = manifest, listed, full
         self._new = "to be written to the tables of the new model" if rebuild else "new"
         self._found: dict[tuple[Action, str], PlannedChange] = {}
 
     def add(self, documents: pa.Table, known: pa.Array) -> None:
         """Take the documents of a batch, of which the index may hold those in `known`."""
         ids = set(known.to_pylist())
-        before = {row["doc_id"]: row for row in self._run.tables.manifest.select(list(ids), _VERSIONS).to_pylist()}
+        before = {row["doc_id"]: row for row in self._manifest.select(list(ids), _VERSIONS).to_pylist()}
         for row in documents.select(["uri", *_VERSIONS]).to_pylist():
             old = before.get(row["doc_id"])
             if row["doc_id"] not in ids:
                 self._count("added", self._new, row["uri"])
             else:
-                self._count("changed", _reason(old, row, full=self._run.context.full), row["uri"])
+                self._count("changed", _reason(old, row, full=self._full), row["uri"])
 
     def remove(self, ids: Iterable[str], *, total: int) -> None:
         """Take the documents that would be removed, `total` in all: of some no uri is known."""
         reason = "no longer in the sources, or excluded now"
         some = [each for each, _ in zip(ids, range(self._listed), strict=False)]
-        rows = self._run.tables.manifest.rows(some)
+        rows = self._manifest.rows(some)
         for uri in sorted(row["uri"] for row in rows.values() if not row["collection"])[:total]:
             self._count("removed", reason, uri)
         if total:

@@ -344,7 +344,8 @@ class Coordinator:
     def progress(self, stage: str) -> None:
         """Show how far the run is to whoever watches it."""
         report, total = self.report, self._listing.candidates if self._listing else 0
-        self.handle.on_progress(Progress(stage, self._done, total, report.chunks, report.reused, report.failed))
+        self.handle.on_progress(Progress(stage, self._done, total, report.chunks, report.reused, report.failed,
+                                         report.cost_usd))  # fmt: skip
 
     # -- details -----------------------------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def make_plan(run: Coordinator, batches: Iterable[Batch], *, listed: int = LISTE
     run.guesses.clear()
     extra = 0 if run.part.name == "media" else info.tokens_per_text
     paid: set[bytes] = set()
-    changes = Changes(run, listed=listed, rebuild=plan.rebuild)
+    changes = Changes(run.tables.manifest, listed=listed, rebuild=plan.rebuild, full=run.context.full)
     for batch in batches:
         documents, chunks = batch["documents"], batch["chunks"]
         known = run.known(batch)
