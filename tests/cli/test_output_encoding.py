@@ -58,7 +58,8 @@ def test_a_prefect_server_that_is_away_is_one_message_at_once(
 
 def test_a_store_and_a_model_server_that_are_away_are_one_message(run: Run, spec: Path) -> None:
     text = spec.read_text(encoding="utf-8")
-    away = '{uri: "s3://bucket/x", storage_options: {aws_endpoint: "http://127.0.0.1:9", allow_http: "true", aws_region: x}}'
+    options = 'aws_endpoint: "http://127.0.0.1:9", allow_http: "true", aws_region: x, aws_access_key_id: a'
+    away = f'{{uri: "s3://bucket/x", storage_options: {{{options}, aws_secret_access_key: b}}}}'
     spec.write_text(text.replace("{uri: ./db}", away), encoding="utf-8")
     for arguments in (["plan"], ["status"], ["search", "river"]):
         ran = run(*arguments)

@@ -1,4 +1,4 @@
-"""How far a run is, while it goes on: a bar on a terminal, a line every ten seconds elsewhere."""
+"""How far a run is, while it goes on: a bar on a terminal, a line every twenty seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pace", "bar", "lines"]
 
-_EVERY_S = 10.0
+_EVERY_S = 20.0
 
 
 class Pace:

@@ -266,7 +266,7 @@ class Terminal:
 
     @contextlib.contextmanager
     def progress(self, index: str, handle: RunHandle) -> Generator[None]:
-        """Show how far a run is: a bar on a terminal, else a line every ten seconds; nothing beside JSON."""
+        """Show how far a run is: a bar on a terminal, else a line every twenty seconds; nothing beside JSON."""
         pace = Pace(index)
         handle.on_progress = pace.take
         if self.as_json:
