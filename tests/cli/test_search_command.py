@@ -169,4 +169,4 @@ def test_a_search_of_texts_and_pictures_pages_and_explains_both(
     assert "no hits" not in ran.out
     assert ran.out.startswith("1. pics/")
     told = run("search", "spec", "old barn", "--explain", "--json").json
-    assert told.keys() == {"hits", "media", "explanations", "more"}
+    assert told.keys() == {"schema_version", "hits", "media", "explanations", "more"}

@@ -114,8 +114,7 @@ def deploy(
     terminal = Terminal(as_json=json)
     paths = list(specs) + (_specs_below(all_below) if all_below else [])
     if paths and remove:
-        msg = "--remove takes the name of an index and no index files; leave one of the two out"
-        raise InputError(msg)
+        raise InputError("--remove takes the name of an index and no index files; leave one of the two out")
     if not paths and not remove:
         paths = [HERE]
     _use_server()
@@ -158,7 +157,7 @@ def watch(specs: Specs = [], *, ingest: Annotated[bool, Parameter(negative="")] 
     from relance.config.load import load_spec
     from relance.events.watch import watch as watch_index
 
-    terminal, declared = Terminal(), {path: load_spec(path) for path in _named(specs)}
+    terminal, declared = Terminal(), {path: load_spec(path) for path in specs or [HERE]}
     if every and not 1 <= every <= _LONGEST_S:
         msg = f"--every {every:g} is no time to wait: name a number of seconds from 1 to {_LONGEST_S}"
         raise InputError(msg)
@@ -218,11 +217,9 @@ def emit(spec: str = ".", *, changed: list[str] | None = None, removed: list[str
     from relance.pipeline.named_documents import check_named
 
     path = Path(spec).expanduser()
-    if not Path(spec).name:  # this folder has no name that an index could be deployed by
-        load_spec(path)
     _use_server()
     with EventsApi(timeout_s=60.0) as api:  # a server on SQLite may answer a burst of events after a minute
-        index, place = spec, api.spec_of(spec) if Path(spec).name == spec else None
+        place = api.spec_of(spec) if Path(spec).name == spec else None
         declared, why = None, "is not on this machine"
         try:
             declared = load_spec(place or path) if Path(place or path).exists() else None
@@ -230,8 +227,7 @@ def emit(spec: str = ".", *, changed: list[str] | None = None, removed: list[str
             if place is None:
                 raise
             why = f"cannot be read here ({error})"
-        if declared is not None and place is None:
-            index = declared.name
+        index = declared.name if declared is not None and place is None else spec
         own = api.is_deployed(index)
         if declared is None and place is None and not own:
             raise InputError(_no_index(spec, api.indexes()))
@@ -294,7 +290,7 @@ def webhook(
     from relance.telemetry.serve import serving_metrics
 
     terminal = Terminal()
-    declared = {spec.name: spec for spec in map(load_spec, _named(specs))}
+    declared = {spec.name: spec for spec in map(load_spec, specs or [HERE])}
     secrets, token = read_webhook_secrets(), read_settings().metrics_token
     if show_secrets:
         for kind, name in itertools.product(KINDS, declared):
@@ -328,23 +324,17 @@ def exporter(specs: Specs = [], *, host: Host = "127.0.0.1", port: Port = 9464) 
     from relance.telemetry.serve import serve_metrics
 
     terminal = Terminal()
-    readers, token = [TableReader(load_spec(path)) for path in _named(specs)], read_settings().metrics_token
+    readers, token = [TableReader(load_spec(path)) for path in specs or [HERE]], read_settings().metrics_token
     serve_metrics(readers, host, port, ready=terminal.say, token=token)
     return DONE
 
 
-def _named(specs: list[Path]) -> list[Path]:
-    return specs or [HERE]
-
-
 def _specs_below(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        msg = f"{folder} is not a folder"
-        raise InputError(msg)
+        raise InputError(f"{folder} is not a folder")
     found = sorted(path for name in ("index.yaml", "index.yml") for path in folder.rglob(name))
     if not found:
-        msg = f"no index.yaml is below {folder}"
-        raise InputError(msg)
+        raise InputError(f"no index.yaml is below {folder}")
     return found
 
 
