@@ -19,6 +19,7 @@ def outlook(target: Path) -> list[str]:
     from relance.config.load import load_spec
     from relance.index import Index
     from relance.pipeline.text_reader import open_text_reader
+    from relance.store.doctor import counted
 
     spec = load_spec(target)
     items = (item for place in range(len(spec.sources)) for item in open_text_reader(spec, place).list())
@@ -29,7 +30,7 @@ def outlook(target: Path) -> list[str]:
     if left := sum(kinds.values()) - sum(count for _, count in kinds.most_common(_KINDS)):
         shown.append(f"{left:,} of other types")
     total = sum(kinds.values())
-    lines = [f"found  {total:,} {'file' if total == 1 else 'files'}: {', '.join(shown)}"]
+    lines = [f"found  {counted(total, 'file')}: {', '.join(shown)}"]
     if total > _PLANNED:
         return lines
     try:
@@ -38,5 +39,6 @@ def outlook(target: Path) -> list[str]:
         return [*lines, f"plan   not yet: {error}"]
     cost = "at a price nobody knows" if plan.total_usd is None else f"${plan.total_usd:.4f}"
     failed = f"; {plan.failed:,} cannot be read (relance plan says why)" if plan.failed else ""
-    said = f"{plan.added:,} documents, {plan.chunks:,} chunks, {plan.tokens:,} tokens, {cost}"
+    amounts = ((plan.added, "document"), (plan.chunks, "chunk"), (plan.tokens, "token"))
+    said = ", ".join([*(counted(*each) for each in amounts), cost])
     return [*lines, f"plan   {said} by {spec.embedding.model}{failed}"]
