@@ -54,7 +54,7 @@ WRONG = [
         GOOD + "embedding:\n  model: wordllama\n",
         6,
         "embedding.model",
-        "something like 'local/wordllama', got 'wordllama'",
+        "there is no model 'wordllama'; did you mean local/wordllama?",
     ),
     (GOOD + "embedding:\n  timeout_s: soon\n", 6, "embedding.timeout_s", "expected a number, got 'soon'"),
     (GOOD + "embedding:\n  timeout_s: 0\n", 6, "embedding.timeout_s", "must be more than 0, got the number 0"),

@@ -58,7 +58,8 @@ def test_the_first_command_installs_indexes_and_finds(checkout: Path, tmp_path: 
         " && ".join(steps), shell=True, cwd=checkout, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    said = done.stderr.splitlines()
+    assert all(line.startswith("handbook: ") for line in said), "how far it is, on a machine that is busy"
     assert "handbook: completed" in done.stdout
     assert "45 added" in done.stdout
     shown = blocks("text")[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from cyclopts import Parameter
 
 from relance.cli.ending import catching
-from relance.cli.options import DONE, As, AsJson, AsOwner, Host, Port, Specs, index_as, without_effect
+from relance.cli.options import DONE, As, AsJson, AsOwner, Host, Port, Specs, index_as, named, without_effect
 from relance.cli.terminal import Terminal
 from relance.errors import InputError
 
@@ -61,9 +61,7 @@ def serve(  # noqa: PLR0913  # options
 
     if new_token:
         return _print_token(new_token, Terminal(as_json=json), as_json=json)
-    if not specs:
-        msg = "name at least one index file"
-        raise InputError(msg)
+    specs = named(specs)
     from relance.serve import ServeConfig, serve_stdio
     from relance.serve import serve as serve_indexes
 
