@@ -10,14 +10,12 @@ if (location.protocol === "file:") {
       document.body.append(this.frame);
       const inside = this.frame.contentWindow;
       // What the worker's script calls, given to it under the names that it knows.
-      inside.postMessage = (data) => setTimeout(() => {
-        const event = new MessageEvent("message", { data });
+      inside.postMessage = (data) => this.later(structuredClone(data), (event) => {
         this.dispatchEvent(event);
         if (this.onmessage) this.onmessage(event);
       });
       inside.importScripts = (...addresses) => addresses.reduce(
         (before, address) => before.then(() => this.load(inside, new URL(address, url).href)), Promise.resolve());
-      inside.__base = url;
       this.load(inside, new URL(url, location.href).href).then(() => {
         this.ready = true;
         for (const data of this.waiting) this.hand(data);
@@ -32,10 +30,14 @@ if (location.protocol === "file:") {
         inside.document.head.append(script);
       });
     }
-    hand(data) {
-      this.frame.contentWindow.dispatchEvent(new MessageEvent("message", { data }));
+    later(data, then) {
+      setTimeout(() => then(new MessageEvent("message", { data })));
     }
-    postMessage(data) {
+    hand(data) {
+      this.later(data, (event) => this.frame.contentWindow.dispatchEvent(event));
+    }
+    postMessage(message) {
+      const data = structuredClone(message);  // as between real threads: what is changed later is not changed there
       if (this.ready) this.hand(data);
       else this.waiting.push(data);
     }

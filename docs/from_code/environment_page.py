@@ -12,7 +12,8 @@ from relance.events import settings as events
 HEAD = """# Environment
 
 Secrets and addresses come from variables of the environment, or from `.env` in the folder where relance is started. A
-variable that is empty counts as not set. Any field of a spec may name one: `${NAME}`, or `${NAME:-default}`.
+variable that is empty counts as not set. Fields of a spec may name others, as `${NAME}` or
+`${NAME:-default}`, where [the reference](spec.md) says so.
 
 """
 
@@ -34,6 +35,7 @@ def _table(kind: type[BaseSettings]) -> str:
         meaning = " ".join(meanings.get(name, "").split())
         shown = ", ".join(f"`{str(each).upper()}`" for each in names)
         # The docstring names the variable first, which is the other column here.
-        meaning = re.sub(r"^[A-Z][A-Z_]+(?: or [A-Z_]+)?[,.:]?\s*", "", meaning)
+        meaning = re.sub(r"^[A-Z][A-Z_]+(?: or [A-Z_]+)?[,.:;]?\s*", "", meaning)
+        meaning = meaning[:1].upper() + meaning[1:]
         lines.append(f"| {shown} | {meaning} |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The page of errors: every class, what to do about it, and every sentence it is raised with."""
+"""The page of errors: every class, what follows from it, and every sentence it is raised with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ says more about the frequent ones.
 """
 SOURCE = Path(relance.__file__).parent
 # What a class adds to its arguments, of which only the first is a sentence then.
-FRAMES = {"MissingExtraError": "{} needs an extra: pip install 'relance[…]'", "StoreError": "the store failed while {}: …"}
+FRAMES = {
+    "MissingExtraError": "{} needs an extra: pip install 'relance[…]'",
+    "StoreError": "the store failed while {}: …",
+}
 _BRANCH = re.compile(r"^[│├└─ ]+(\w+Error)\s+(.+)$", re.MULTILINE)
 
 
@@ -34,8 +37,8 @@ def page() -> str:
     for name in ["RelanceError", *advice]:
         kind = getattr(errors, name)
         text += f"\n## {name}\n\n{_plain(inspect.getdoc(kind) or '')}\n\n"
-        if name in advice:
-            text += f"What to do: {advice[name].removeprefix('… ')}. "
+        if not (follows := advice.get(name, "…")).startswith("…"):  # of the others the tree says how they differ
+            text += f"{follows[:1].upper()}{follows[1:]}. "
         text += f"Exit code {exit_code(kind)}.\n\n"
         text += "".join(f"- `{each}`\n" for each in sorted(found[name], key=str.casefold))
     return text
@@ -79,7 +82,9 @@ def _raised(tree: ast.AST) -> Iterator[tuple[str, str]]:
         told = [(node.lineno, node.targets[0].id, text) for node in nodes if isinstance(node, ast.Assign)
                 and isinstance(node.targets[0], ast.Name) and (text := _sentence(node.value))]  # fmt: skip
         for node in nodes:
-            if not (isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name)):
+            if not (
+                isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name)
+            ):
                 continue
             framed = node.exc.func.id in FRAMES
             for argument in node.exc.args[:1] if framed else node.exc.args:

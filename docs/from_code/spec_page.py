@@ -15,7 +15,8 @@ An index is one YAML file. This page lists every key; it is made of the models t
 commented file, `relance schema` writes the JSON Schema that editors complete from, and `relance sources KIND` shows the
 options of one kind of source. Names that are not on this page are refused, with the line and the nearest name.
 
-A text may say `${NAME}`: a variable of the environment, such as a key ([Secrets](../how-to/secrets.md)).
+Where the meaning says so, a value may name a variable of the environment, `${NAME}`, such as a key
+([Secrets](../how-to/secrets.md)).
 
 """
 
@@ -75,7 +76,7 @@ class _Page:
         required = model.get("required", [])
         for key, value in keys.items():
             default = value.get("default", ...)
-            shown = "required" if key in required else "" if default is ... else f"`{_cell(json.dumps(default))}`"
+            shown = "required" if key in required else "" if default is ... else f"`{_cell(_default(value))}`"
             meaning = _line(value.get("description", ""))
             examples = ", ".join(f"`{_cell(_text(each))}`" for each in value.get("examples", []))
             meaning += f" Example: {examples}." if examples else ""
@@ -85,13 +86,16 @@ class _Page:
     def kind(self, value: Schema) -> str:  # noqa: PLR0911  # one line a kind of schema
         """Say in a few words what a value may be."""
         if "$ref" in value:
-            return self.link(value["$ref"].rpartition("/")[2])
+            return self.link(_name(value))
         if "const" in value:
             return f"`{_text(value['const'])}`"
         if "enum" in value:
             return ", ".join(f"`{_text(each)}`" for each in value["enum"])
         for several in ("anyOf", "oneOf", "allOf"):
             if several in value:
+                links = [self.anchors[name] for each in value[several] if (name := _name(each)) in self.anchors]
+                if len(links) == len(value[several]) > 1 and len(set(links)) == 1:
+                    return f"[one of these](#{links[0]})"
                 return " or ".join(dict.fromkeys(self.kind(each) for each in value[several]))
         match value.get("type"):
             case "array":
@@ -116,6 +120,22 @@ class _Page:
             self.anchors[name] = _slug(self.models[name].get("title", name))
             self.waiting.append(name)
         return f"[{self.models[name].get('title', name)}](#{self.anchors[name]})"
+
+
+def _name(value: Schema) -> str:
+    return value.get("$ref", "").rpartition("/")[2]
+
+
+def _default(value: Schema) -> str:
+    default = value["default"]
+    if (
+        isinstance(default, int)
+        and default
+        and not default % 1024**2
+        and any("pattern" in each for each in value.get("anyOf", []))
+    ):
+        return f"{default // 1024**2}MiB"
+    return json.dumps(default, ensure_ascii=False)
 
 
 def _models_of(value: Any) -> Iterator[str]:

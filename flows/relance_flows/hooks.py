@@ -12,6 +12,7 @@ from relance_flows.registry import name_of
 
 __all__ = ["HOOKS"]
 
+
 def tell(flow: Any, run: FlowRun, state: State[Any]) -> None:
     """Emit `relance.index.in-sync`, `.failed`, `.crashed` or `.cancelled`; of a run that crashed the worker tells."""
     what = ENDINGS.get(state.type.value)

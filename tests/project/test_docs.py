@@ -23,7 +23,7 @@ from relance.analysis.labels import read_labels
 from relance.cli.main import app
 from relance.config import IndexSpec
 from relance.config.load import parse_spec
-from relance.evaluation.files import read_dataset
+from relance.evaluation import read_dataset
 
 ROOT = Path(__file__).parents[2]
 # Pages people read; the changes tell of what was.
@@ -34,13 +34,12 @@ TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for
 def blocks(*languages: str) -> list[Any]:
     """Return the fenced blocks of all pages in these languages, without the blanks they are set in by."""
     pattern = re.compile(rf"^( *)```(?:{'|'.join(languages)})\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
-    return [
-        pytest.param(re.sub(rf"^{margin}", "", block, flags=re.MULTILINE), id=f"{name}:{text[: at.start()].count('''
-''') + 1}")
-        for name, text in TEXTS.items()
-        for at in pattern.finditer(text)
-        for margin, block in [at.groups()]
-    ]  # fmt: skip
+    found = []
+    for name, text in TEXTS.items():
+        for at in pattern.finditer(text):
+            line = text.count("\n", 0, at.start()) + 1
+            found.append(pytest.param(re.sub(rf"^{at[1]}", "", at[2], flags=re.MULTILINE), id=f"{name}:{line}"))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +108,7 @@ def test_the_reference_has_every_key_command_metric_and_error(site: Path) -> Non
 
 
 @pytest.mark.parametrize("block", blocks("yaml"))
-def test_a_yaml_block_is_a_spec_or_a_part_of_one(
-    block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_yaml_block_is_a_spec_or_a_part_of_one(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in re.findall(r"\$\{(\w+)\}", block):
         monkeypatch.setenv(name, "https://proxy.example" if "PROXY" in name else "word")
     written = yaml.safe_load(block)
@@ -126,7 +123,8 @@ def test_a_yaml_block_is_a_spec_or_a_part_of_one(
         assert read_labels(tmp_path / "labels.yaml")
         return
     whole: dict[str, Any] = {"name": "page", "sources": [{"type": "files", "root": "."}]} | written
-    if "media" in whole:
+    if "media" in whole or any("url" in (each.get("rows") or {}) for each in whole["sources"]):
+        whole.setdefault("media", {})
         whole.setdefault("embedding", {"model": "dashscope/text-embedding-v4"})
     for name in {each.get("queries") for each in [whole.get("gate") or {}]} - {None}:
         (tmp_path / name).write_text("- {query: where, documents: [a.md]}\n", encoding="utf-8")
@@ -145,30 +143,29 @@ def test_a_python_block_is_python(block: str) -> None:
 
 def commands(text: str) -> list[list[str]]:
     """Return the calls of relance in a block of shell, as lists of words."""
-    lines = re.sub(r"\\\n", " ", text).splitlines()
-    words = [part for line in lines for part in _parts(line)]
-    return [each[each.index("relance") + 1 :] for each in words if "relance" in each[: each.index("relance") + 1]
-            and _runs(each)] if words else []  # fmt: skip
+    return [
+        words[words.index("relance") + 1 :]
+        for line in re.sub(r"\\\n", " ", text).splitlines()
+        for words in parts(line)
+        if words[:1] == ["relance"] or (words[:2] == ["uv", "run"] and "relance" in words)
+    ]
 
 
-def _parts(line: str) -> list[list[str]]:
+def parts(line: str) -> list[list[str]]:
+    """Split a line of shell at its operators, without its comment."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="&|;")
     lexer.whitespace_split = True
     try:
         tokens = list(lexer)
     except ValueError:
         return []  # a quote goes on in the next line: no call of relance
-    parts: list[list[str]] = [[]]
+    found: list[list[str]] = [[]]
     for token in tokens:
         if set(token) <= set("&|;"):
-            parts.append([])
+            found.append([])
         else:
-            parts[-1].append(token)
-    return [part for part in parts if "relance" in part]
-
-
-def _runs(words: list[str]) -> bool:
-    return words[0] == "relance" or words[:2] == ["uv", "run"]
+            found[-1].append(token)
+    return found
 
 
 def check(words: list[str], *, whole: bool) -> None:
@@ -196,7 +193,7 @@ def test_every_command_in_a_sentence_is_one_the_program_takes() -> None:
     checked = 0
     for name, text in TEXTS.items():
         for code in re.findall(r"`relance ([a-z][^`\n]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
-            words = shlex.split(re.sub(r"\.\.\.|…|\[.*?\]", "", code))
+            words = shlex.split(re.sub(r"\.\.\.|…|\[.*?\]| \| .*", "", code))  # of alternatives, the first
             for number in ("PORT", "SECONDS"):
                 words = ["1" if word == number else word for word in words]
             try:

@@ -26,9 +26,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "without-a-key.md").read_text(encoding="utf-8")
-SERVE, *THEN = [
-    line for block in re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL) for line in block.splitlines()
-]
+SERVE, *THEN = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL) for line in block.splitlines()]
 PORT = "8765"
 INSTALLED = re.compile(r"uv run -q (--extra [a-z]+ )+relance ")
 

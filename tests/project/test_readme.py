@@ -92,7 +92,9 @@ def test_the_declared_example_loads(tmp_path: Path) -> None:
 
 def test_the_shown_mistake_is_told_like_that(tmp_path: Path) -> None:
     wrong = blocks("yaml", ONE_FILE)[0].replace("max_tokens", "max_token")
-    shown = next(block for block in blocks("text", ONE_FILE) if "did you mean" in block).strip().removeprefix("relance: ")
+    shown = (
+        next(block for block in blocks("text", ONE_FILE) if "did you mean" in block).strip().removeprefix("relance: ")
+    )
     with pytest.raises(SpecError) as told:
         parse_spec(wrong, "index.yaml", tmp_path)
     assert str(told.value) == shown
@@ -102,7 +104,11 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "handbook", tmp_path / "examples" / "handbook")
     shutil.rmtree(tmp_path / "examples" / "handbook" / "lancedb", ignore_errors=True)
     done = subprocess.run(
-        [sys.executable, "-c", blocks("python", "docs/use.md")[0]], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", blocks("python", "docs/use.md")[0]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "docs/" in done.stdout
