@@ -6,6 +6,7 @@ import re
 
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
+
 from relance.config.settings import Settings
 from relance.events import settings as events
 

@@ -14,8 +14,8 @@ How they are sent and received is on [another page](../events.md).
 
 ## `{event}`
 
-A source says that it changed. It starts the deployment `ingest-on-change`. More than {uris:,} uris, or more than {kib} KiB
-of them, become `everything`. This is one for `relance emit handbook --changed docs/a.md --removed docs/b.md`:
+A source says that it changed. It starts the deployment `ingest-on-change`. More than {uris:,} uris, or more than
+{kib} KiB of them, become `everything`. This is one for `relance emit handbook --changed docs/a.md --removed docs/b.md`:
 
 ```json
 {example}

@@ -11,9 +11,10 @@ from relance.config.load import json_schema
 
 HEAD = """# Spec
 
-An index is one YAML file. This page lists every key; it is made of the models that check the file. `relance init` writes a
-commented file, `relance schema` writes the JSON Schema that editors complete from, and `relance sources KIND` shows the
-options of one kind of source. Names that are not on this page are refused, with the line and the nearest name.
+An index is one YAML file. This page lists every key; it is made of the models that check the file. `relance init`
+writes a commented file, `relance schema` writes the JSON Schema that editors complete from, and `relance sources KIND`
+shows the options of one kind of source. Names that are not on this page are refused, with their line and the nearest
+name.
 
 Where the meaning says so, a value may name a variable of the environment, `${NAME}`, such as a key
 ([Secrets](../how-to/secrets.md)).
@@ -68,7 +69,8 @@ class _Page:
         while self.waiting:
             name = self.waiting.pop(0)
             model = self.models[name]
-            yield f"\n### {model.get('title', name)} {{ #{self.anchors[name]} }}\n\n{_line(model.get('description', ''))}\n"
+            yield f"\n### {model.get('title', name)} {{ #{self.anchors[name]} }}\n"
+            yield f"{_line(model.get('description', ''))}\n"
             yield from self.table(model, model.get("properties", {}))
 
     def table(self, model: Schema, keys: Schema) -> Iterator[str]:
@@ -180,7 +182,9 @@ def _shared(models: list[Schema]) -> Schema:
 
 
 def _same(one: Schema, other: Schema | None) -> bool:
-    return other is not None and one.get("description") == other.get("description") and one.get("default") == other.get("default") and "const" not in one  # fmt: skip
+    if other is None or "const" in one:
+        return False
+    return all(one.get(part) == other.get(part) for part in ("description", "default"))
 
 
 def _bounds(value: Schema) -> str:

@@ -24,6 +24,7 @@ from relance.cli.main import app
 from relance.config import IndexSpec
 from relance.config.load import parse_spec
 from relance.evaluation import read_dataset
+from relance.index import Index
 
 ROOT = Path(__file__).parents[2]
 # Pages people read; the changes tell of what was.
@@ -126,8 +127,8 @@ def test_a_yaml_block_is_a_spec_or_a_part_of_one(block: str, tmp_path: Path, mon
     if "media" in whole or any("url" in (each.get("rows") or {}) for each in whole["sources"]):
         whole.setdefault("media", {})
         whole.setdefault("embedding", {"model": "dashscope/text-embedding-v4"})
-    for name in {each.get("queries") for each in [whole.get("gate") or {}]} - {None}:
-        (tmp_path / name).write_text("- {query: where, documents: [a.md]}\n", encoding="utf-8")
+    if "gate" in whole:
+        (tmp_path / whole["gate"]["queries"]).write_text("- {query: where, documents: [a.md]}\n", encoding="utf-8")
     assert parse_spec(yaml.safe_dump(whole, allow_unicode=True), "index.yaml", tmp_path).name == whole["name"]
 
 
@@ -187,6 +188,23 @@ def test_every_command_in_a_block_is_one_the_program_takes() -> None:
                 pytest.fail(f"{case.id}: relance {shlex.join(words)}: {error}")
             checked += 1
     assert checked > 60
+
+
+@pytest.mark.slow
+def test_the_commands_of_what_an_index_is_for_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All but the page that is served, in their order, on a copy of the handbook."""
+    leave = shutil.ignore_patterns("lancedb")
+    shutil.copytree(ROOT / "examples" / "handbook", tmp_path / "examples" / "handbook", ignore=leave)
+    monkeypatch.chdir(tmp_path)
+    Index("examples/handbook").ingest()
+    [block] = [case.values[0] for case in blocks("sh") if str(case.id).startswith("docs/use.md:")]
+    for words in commands(str(block)):
+        if words[0] != "explore":
+            assert app(words, exit_on_error=False, print_error=False) in {None, 0}, words
+            assert len("".join(capsys.readouterr())) > 20, words
+    assert {"map.html", "map.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_every_command_in_a_sentence_is_one_the_program_takes() -> None:
