@@ -57,7 +57,7 @@ def messages() -> dict[str, set[str]]:
     bases = {
         node.name: [base.id for base in node.bases if isinstance(base, ast.Name)]
         for tree in trees
-        for node in ast.walk(tree)
+        for node in tree.body
         if isinstance(node, ast.ClassDef)
     }
     found: dict[str, set[str]] = defaultdict(set)
@@ -74,8 +74,10 @@ def _public(name: str, bases: dict[str, list[str]]) -> str:
     return next((found for base in bases.get(name, []) if (found := _public(base, bases))), "")
 
 
-def _raised(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    for function in ast.walk(tree):
+def _raised(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield the class and the sentence of each raise; a function inside another is part of that."""
+    classes = [node.body for node in tree.body if isinstance(node, ast.ClassDef)]
+    for function in [*tree.body, *(node for body in classes for node in body)]:
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         nodes = list(ast.walk(function))

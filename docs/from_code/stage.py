@@ -81,7 +81,7 @@ def _lead(link: re.Match[str], origin: Path, uri: str) -> str:
     elif name in OUTSIDE:
         site = OUTSIDE[name]
     elif there.exists():  # a file of the repository: the site does not hold it
-        return words if name in words else f"{words} (`{name}`)"
+        return f"`{name}`" if name.endswith(words.strip("`")) else f"{words} (`{name}`)"
     else:
         msg = f"{origin}: the link to {target} leads nowhere"
         raise LookupError(msg)
