@@ -45,7 +45,7 @@ def blocks(*languages: str) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as `just docs` does it."""
+    """The site, built as `just docs` does it: twenty seconds of a core, so one worker has all tests that need it."""
     home = tmp_path_factory.mktemp("site")
     stage.stage(home / "build" / "docs")
     shutil.copy2(ROOT / "mkdocs.yml", home)
@@ -58,6 +58,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("site")
 def test_every_link_of_the_site_leads_to_a_place_in_it_and_nothing_is_fetched(site: Path) -> None:
     pages = {path: html.parse(path).getroot() for path in site.rglob("*.html") if path.name != "404.html"}
     places = {path: {each.get("id") for each in page.iter() if each.get("id")} for path, page in pages.items()}
@@ -81,6 +83,8 @@ def test_every_link_of_the_site_leads_to_a_place_in_it_and_nothing_is_fetched(si
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("site")
 def test_each_page_has_one_first_heading_and_pictures_have_words(site: Path) -> None:
     for path in site.rglob("*.html"):
         page = html.parse(path).getroot()
@@ -90,6 +94,8 @@ def test_each_page_has_one_first_heading_and_pictures_have_words(site: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("site")
 def test_the_reference_has_every_key_command_metric_and_error(site: Path) -> None:
     spec, commands, metrics, errors = (
         (site / "reference" / f"{name}.html").read_text(encoding="utf-8")
