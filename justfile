@@ -34,3 +34,8 @@ fix:
 
 bench:
     uv run -q --group dev python benchmarks/ingest.py
+
+# Build the documentation into site/; a broken link or anchor ends it
+docs:
+    uv run -q --group docs python docs/from_code/stage.py build/docs
+    uv run -q --group docs zensical build --strict
