@@ -25,6 +25,7 @@ from relance.config import IndexSpec
 from relance.config.load import parse_spec
 from relance.evaluation import read_dataset
 from relance.index import Index
+from relance.serve.tokens import Tokens
 
 ROOT = Path(__file__).parents[2]
 # Pages people read; the changes tell of what was.
@@ -123,6 +124,9 @@ def test_a_yaml_block_is_a_spec_or_a_part_of_one(block: str, tmp_path: Path, mon
         (tmp_path / "golden.yaml").write_text(block, encoding="utf-8")
         assert read_dataset(tmp_path / "golden.yaml")[0]
         return
+    if "tokens" in written:
+        assert Tokens.parse(block)
+        return
     if isinstance(written, list):
         written = {"sources": written}
     if not set(written) & set(IndexSpec.model_fields):
@@ -159,7 +163,8 @@ def commands(text: str) -> list[list[str]]:
 
 
 def parts(line: str) -> list[list[str]]:
-    """Split a line of shell at its operators, without its comment."""
+    """Split a line of shell at its operators, without its comment and the file that its output goes to."""
+    line = re.sub(r"\s2?>\s*\S+", "", line)
     lexer = shlex.shlex(line, posix=True, punctuation_chars="&|;")
     lexer.whitespace_split = True
     try:
