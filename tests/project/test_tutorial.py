@@ -21,6 +21,11 @@ def plain(text: str) -> str:
     return " ".join(re.sub(r"[│┌┐└┘─┬┴]", " ", text).split())
 
 
+def says(line: str, printed: str) -> bool:
+    """Look for a line of the page; … stands for what differs from run to run: times and ids."""
+    return re.search(".{1,60}?".join(map(re.escape, plain(line).split("…"))), printed) is not None
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_block_runs_and_prints_what_the_page_says(installed: Installed, tmp_path: Path) -> None:
@@ -31,7 +36,7 @@ def test_every_block_runs_and_prints_what_the_page_says(installed: Installed, tm
     for language, block in BLOCKS:
         if language == "text":
             for line in block.splitlines():
-                assert plain(line) in printed, f"{line!r} is not in what was printed: {printed}"
+                assert says(line, printed), f"{line!r} is not in what was printed: {printed}"
                 shown += 1
         elif "relance explore" in block:
             look(block.strip(), folder, environment)
