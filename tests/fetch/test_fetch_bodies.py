@@ -119,7 +119,7 @@ def test_a_body_compressed_unasked_is_unpacked(encoding, packed):
 def test_a_compression_we_did_not_ask_for_and_cannot_bound_is_refused(encoding):
     server, got = get({"/a": reply(body=PICTURE, content_encoding=encoding)})
     assert type(got) is RefusedBodyError
-    assert f"compressed by '{encoding}', which was not asked for" in str(got)
+    assert f"compressed by '{encoding}', which was not requested" in str(got)
     assert len(server.requests) == 1
 
 

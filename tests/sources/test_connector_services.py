@@ -299,7 +299,7 @@ class TestNotion:
         assert list(items(connector(section))) == [f"page/{ident(2)}"]
 
     @pytest.mark.parametrize(
-        ("listing", "message"), [({}, "nothing is asked for"), ({"page_ids": ["Home"]}, "is no id")]
+        ("listing", "message"), [({}, "nothing is selected"), ({"page_ids": ["Home"]}, "is no id")]
     )
     def test_what_asks_for_nothing_is_refused(self, notion, listing, message):
         with pytest.raises(ConfigurationError, match=message):

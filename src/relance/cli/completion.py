@@ -34,7 +34,7 @@ def completion_of(app: App) -> Callable[..., int]:
         """Install completion of commands, options and files for your shell.
 
         It writes the script where the shell looks for it, and a line that loads it into ~/.bashrc, ~/.zshrc or the
-        profile of PowerShell. It is to be run again after an upgrade of relance.
+        profile of PowerShell. Run it again after an upgrade of relance.
 
         Parameters
         ----------

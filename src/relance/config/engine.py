@@ -23,4 +23,4 @@ class EngineSpec(SpecModel, title="Engine"):
     workers: int = Field(default=0, title="Workers", ge=0, le=MOST_WORKERS)
     """How many work at once; 0: as many as there are cores, or as the cluster has."""
     address: str = Field(default="", title="Address", json_schema_extra=ENV, examples=["tcp://scheduler:8786"])
-    """Of the Dask scheduler or the Ray cluster (empty: one on this machine), or the name of the work pool."""
+    """Address of the Dask scheduler or the Ray cluster (empty: one on this machine), or the name of the work pool."""

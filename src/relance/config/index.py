@@ -36,7 +36,7 @@ class _Written:
 
 
 class IndexSpec(SpecModel, title="relance index"):
-    """An index: its sources, how they are split and embedded, and where the result is kept."""
+    """An index: its sources, how they are split and embedded, and where the result is stored."""
 
     name: str = Field(title="Name", pattern=r"^[a-z0-9]([_-]?[a-z0-9])*[_-]?$", max_length=63, examples=["handbook"])
     """Names the tables: lower-case letters and digits, with single `-` and `_` between them."""

@@ -322,7 +322,7 @@ embedding:
 # Where the tables are: a folder, s3://bucket/path, or db://database.
 store:
   uri: ./lancedb
-  # How long old versions are kept to roll back to.
+  # How long old versions stay, to roll back to.
   #retention_days: 7
 
 # What a run may do before it has to stop. A budget in US dollars; null means none.
@@ -342,7 +342,7 @@ engine:
   #workers: 0
   #address: ""
 
-# What new and changed documents have to be like: {anomalies: warn} tells of those that are far from what the index
+# What new and changed documents have to be like: {anomalies: warn} reports those that are far from what the index
 # holds, {anomalies: refuse} keeps them out.
 #quality: {}
 

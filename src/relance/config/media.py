@@ -90,7 +90,7 @@ class FetchSpec(SpecModel, title="Fetching"):
     timeout_s: float = Field(default=60.0, title="Timeout", gt=0)
     """Seconds one file may take; waiting for its host does not count."""
     connections: int = Field(default=16, title="Connections", ge=1, le=256)
-    """Files fetched at once. One host is asked for two, and for more as long as it answers well."""
+    """Files fetched at once. One host gets two requests, and more as long as it answers well."""
     patience_s: float = Field(default=120.0, title="Patience", ge=0, le=86400)
     """Seconds a run waits for a host that asks for fewer requests (429, 503), without one good answer in between."""
     recheck: str = Field(default="auto", title="Recheck", pattern=r"^(auto|always|[1-9][0-9]{0,4}[mhd])$",

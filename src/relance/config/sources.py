@@ -20,7 +20,7 @@ __all__ = ["AnySource", "FilesSource", "RowsSpec", "SourceSpec"]
 class RowsSpec(SpecModel, title="Rows"):
     """How the rows of a table (JSONL, JSON, CSV, TSV, Parquet, XLSX, ODS) become documents.
 
-    A column may be a path into nested values: `author.name`; of a list each element is taken, or one by its number.
+    A column may be a path into nested values: `author.name`; a list gives each of its elements, or one by its number.
     """
 
     id: str | None = Field(default="", title="Id column", examples=["_id"])

@@ -29,6 +29,6 @@ class StoreSpec(SpecModel, title="Store"):
     block: str = Field(default="", title="Block", examples=["shared"])
     """Name of a Prefect block (`StoreLocation`) with address, options and key, instead of them here."""
     retention_days: float = Field(default=7.0, title="Retention", gt=0)
-    """How long old versions are kept: as far back as `relance rollback` can go."""
+    """How long old versions stay: as far back as `relance rollback` can go."""
     cache_max_bytes: Size = Field(default=ByteSize(4096 * MIB), title="Embedding cache", examples=["10GB"])
     """Size the embedding cache is pruned to, oldest first, at the end of a run."""

@@ -51,12 +51,12 @@ class Outbox:
             self._emit(self._waiting)
         except RetryableError as error:
             if not self._pause_s:
-                log.warning("%s; what changes is kept until it does", error)
+                log.warning("%s; changes are stored until it does", error)
             self._pause_s = min(2 * self._pause_s, _MOST_S) or _FIRST_S
             asked = error.retry_after_s if isinstance(error, RateLimitedError) else None
             self._next_at = self._clock() + (asked or self._pause_s)
             return False
         if self._pause_s:
-            log.info("%s: told after a break", self._waiting)
+            log.info("%s: reported after a break", self._waiting)
         self._waiting, self._pause_s, self._next_at = None, 0.0, 0.0
         return True

@@ -95,7 +95,7 @@ def _unpacker(encoding: str) -> _Unpacker | None:
         case "deflate":
             return _Unpacker(zlib.MAX_WBITS)
         case other:
-            raise InputError(f"it came compressed by {other[:40]!r}, which was not asked for.")
+            raise InputError(f"it came compressed by {other[:40]!r}, which was not requested.")
 
 
 def _readable(size: int) -> str:

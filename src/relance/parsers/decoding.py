@@ -92,7 +92,7 @@ def decode(data: bytes, uri: str, *, encoding: str = "", declared: str = "", war
     if name is None and b"\0" in data:
         raise DocumentError(uri, _binary(uri))
     if name is None:
-        raise DocumentError(uri, "its encoding cannot be told; set `encoding` of this source or save it as UTF-8")
+        raise DocumentError(uri, "its encoding is unknown; set `encoding` of this source or save it as UTF-8")
     # A damaged byte costs a character (U+FFFD), not the document.
     text = data.decode(name, "replace")
     if len(_CONTROLS.findall(text[:_SAMPLE])) * 200 > min(len(text), _SAMPLE):

@@ -56,7 +56,7 @@ class Notebook(Parser):
             else:
                 page.markdown(readable(_ATTACHED.sub(r"\g<alt>", clean(source))))
         if cut:
-            page.warnings.append(f"what {cut:,} of its cells printed is cut after {_LINES} lines")
+            page.warnings.append(f"what {cut:,} of its cells printed is shortened to {_LINES} lines")
         title = _metadata(notebook).get("title")
         return Parsed(
             page.text,

@@ -51,7 +51,7 @@ class Normal:
     def __init__(self, points: Points, *, method: Method = "auto", neighbours: int = 5, tolerance: float = 3.5,
                  block: int = _BLOCK) -> None:  # fmt: skip
         if len(points) < FEWEST:
-            msg = f"{len(points)} documents are too few to tell what is normal; it takes at least {FEWEST}"
+            msg = f"{len(points)} documents are too few to know what is normal; it takes at least {FEWEST}"
             raise InputError(msg)
         if neighbours < 1 or not 0 < tolerance < math.inf:
             msg = f"neighbours and tolerance must be more than 0 and finite, got {neighbours} and {tolerance:g}"

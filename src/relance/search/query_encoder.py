@@ -142,7 +142,7 @@ class QueryEncoder:
         try:
             kept.close()
         except Exception as error:  # who searches may not be allowed to write
-            log.debug("a question that was paid for cannot be kept: %s", error)
+            log.debug("the vector of a question cannot be stored: %s", error)
 
 
 def embed_question(spec: IndexSpec, table: Any, question: str | Media, *, instruct: str = "") -> Vector:

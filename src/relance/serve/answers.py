@@ -30,7 +30,7 @@ class DocumentRow(BaseModel):
 
     uri: str = Field(description="Its name in the index.")
     title: str = Field(description="Its title; may be empty.")
-    chunks: int = Field(description="Chunks of its text; of a film its moments.")
+    chunks: int = Field(description="Chunks of its text; moments of a film.")
     tokens: int | None = Field(description="Tokens of these.")
     updated_at: str | None = Field(description="When the index took it last, in ISO 8601.")
 
@@ -68,7 +68,7 @@ class DocumentAnswer(BaseModel):
     media_type: str
     metadata: dict[str, Any]
     link: str = Field(description="Page where people see it; empty where there is none.")
-    chunks: list[ChunkAnswer] = Field(description="Those that were asked for, in order.")
+    chunks: list[ChunkAnswer] = Field(description="Those that were requested, in order.")
     text: str = Field(description="Their text, without what two of them share.")
     first: int = Field(description="`seq` of the first of them.")
     total: int = Field(description="Chunks of the whole document.")

@@ -27,7 +27,7 @@ class Passage(BaseModel):
     line_end: int | None = Field(description="Line it ends on.")
     link: str = Field(description="Address where people see it; empty where there is none.")
     score: float = Field(description="Higher is better; only comparable within one answer.")
-    text: str = Field(description="The passage itself; of a picture what is said about it.")
+    text: str = Field(description="The passage itself; for a picture, what is said about it.")
     metadata: dict[str, Any] = Field(description="What the document says about itself.")
     url: str = Field(default="", description="Address of an image or video; empty for texts.")
 

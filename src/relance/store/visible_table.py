@@ -95,7 +95,7 @@ def refuse_sql(table: Any, where: str | None) -> None:
     `CAST(title AS INT) > 0` quotes a title, and `1 / (length(title) - 5) > 0` fails where there is one of 5 letters.
     """
     if where and where.strip() and isinstance(table, VisibleTable) and not isinstance(where, Checked):
-        msg = ("where takes SQL, which can be made to tell of documents that are not for everybody; ask with filter, "
+        msg = ("where takes SQL, which can be made to show documents that are not for everybody; ask with filter, "
                "or as the owner of the index (--as-owner; in Python principals=relance.OWNER)")  # fmt: skip
         raise InputError(msg)
 

@@ -237,7 +237,7 @@ class BatchFiles:
         return ConfigurationError(str(error)) if isinstance(error, InputError) else error
 
     def _strange(self, path: str) -> NoReturn:
-        raise BadReplyError(f"{self._endpoint.service.name} answered {path} with something else than was asked for.")
+        raise BadReplyError(f"{self._endpoint.service.name} answered {path} with something else than was requested.")
 
 
 def _json(content: bytes) -> Any:

@@ -18,8 +18,8 @@ class OfficeSpec(SpecModel, title="Office documents and e-books"):
 
     hidden: Keep = Field(default="leave-out", title="Hidden parts")
     """Hidden text, sheets, rows, columns and slides, and what tracked changes delete: left out and counted in a
-    warning, or kept in brackets that say so."""
+    warning, or put in brackets that say so."""
     comments: Keep = Field(default="leave-out", title="Comments")
     """Comments of reviewers: left out and counted in a warning, or kept where they are anchored."""
     addresses: Keep = Field(default="leave-out", title="Addresses of links")
-    """Where links lead: left out, since addresses are noise to an embedding, or kept in brackets behind the link."""
+    """Where links lead: left out, since addresses are noise to an embedding, or put in brackets behind the link."""

@@ -39,7 +39,7 @@ class ConfluenceClient:
         """Get JSON; MalformedError where a listing has no results, which would pass for an empty page."""
         permissions = path.rstrip("/").endswith("/permissions") or "/permissions?" in path
         if permissions and not self._permissions:
-            raise PermissionError("permissions are not asked for")
+            raise PermissionError("permissions are not requested")
         try:
             answer = self._client.get(path, params=params)
         except Exception as error:
@@ -67,7 +67,7 @@ class ConfluenceClient:
     def get_all_restrictions_for_content(self, content_id: str) -> dict[str, Any]:
         """Return who may read a page, in the form of the service, with what holds from above."""
         if not self._permissions:
-            raise PermissionError("permissions are not asked for")
+            raise PermissionError("permissions are not requested")
         try:
             readers = self._effective(str(content_id))
         except Exception as error:

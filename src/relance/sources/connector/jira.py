@@ -182,7 +182,7 @@ def _comments(fields: Mapping[str, Any], rendered: Mapping[str, Any]) -> str:
     html = {each.get("id"): each.get("body") for each in (rendered.get("comment") or {}).get("comments") or []}
     total = (fields.get("comment") or {}).get("total", len(plain))
     if total > len(plain):
-        raise MalformedError(f"{len(plain)} of {total} comments were told")
+        raise MalformedError(f"{len(plain)} of {total} comments were given")
     if not plain:
         return ""
     parts = ["<h2>Comments</h2>"]

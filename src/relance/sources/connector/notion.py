@@ -53,7 +53,7 @@ class Notion(Service):
         roots = [("page", each) for each in _ids("page_ids", listing.page_ids)]
         roots += [("database", each) for each in _ids("database_ids", listing.database_ids)]
         if not roots:
-            raise ConfigurationError("listing: nothing is asked for; set page_ids or database_ids")
+            raise ConfigurationError("listing: nothing is selected; set page_ids or database_ids")
         with self._open() as client:
             waiting = deque(dict.fromkeys(roots))
             seen = set(waiting)

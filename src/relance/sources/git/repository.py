@@ -102,7 +102,7 @@ def _entries(listed: bytes) -> Iterator[tuple[str, str, str]]:
 
 def no_such_ref(uri: str, ref: str, names: Sequence[str]) -> ConfigurationError:
     """Return the error for a ref that is not there, with the nearest that is."""
-    hint = "; of a commit, all 40 digits are needed" if set(ref) <= set("0123456789abcdef") else ""
+    hint = "; a commit needs all 40 digits" if set(ref) <= set("0123456789abcdef") else ""
     return ConfigurationError(_unknown(f"{uri} has no branch or tag {ref!r}{hint}", ref, names))
 
 

@@ -55,6 +55,6 @@ class _Parts(io.RawIOBase):
         except BucketError as error:
             raise DocumentError(self._uri, str(error)) from None
         if len(data) != end - self._at:
-            raise DocumentError(self._uri, "the service sent less than was asked for")
+            raise DocumentError(self._uri, "the service sent less than was requested")
         self._at = end
         return data

@@ -43,7 +43,7 @@ class SqlSpec(TablesSpec, title="SQL"):
     """Columns that name a row together, as `7/2`. Empty: `rows.id`; without it a column `id`; without one the primary
     key."""
     marker: str = Field(default="auto", title="Marker", min_length=1, examples=["auto", "xmin", "hash", "updated_at"])
-    """What tells that a row has changed: a column that changes with it, `hash` of the columns that are wanted, or in
+    """What shows that a row has changed: a column that changes with it, `hash` of the columns that are wanted, or in
     PostgreSQL `xmin`, the number of the transaction that wrote it. `auto` is `xmin` where there is one, else `hash`."""
     timeout_s: float = Field(default=600.0, title="Time limit of a statement", gt=0, le=86_400)
     """Seconds after which the server ends a statement."""
