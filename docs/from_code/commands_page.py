@@ -9,8 +9,8 @@ from relance.cli.main import app
 HEAD = """# Command line
 
 This page comes from the program; `relance COMMAND --help` shows the same. SPEC is an index file, or the folder
-that holds an `index.yaml`; without it, this folder. Commands that print a result take `--json` ([keys](../json.md)), and
-all end with the same [exit codes](../exit-codes.md).
+that holds an `index.yaml`; without it, this folder. Commands that print a result take `--json` ([keys](../json.md)),
+and all end with the same [exit codes](../exit-codes.md).
 
 """
 

@@ -70,7 +70,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 def descriptions(schema: Any, at: str = "index.yaml") -> Iterator[tuple[str, str]]:
     """Yield what the JSON Schema of index files says of each key."""
-    for key, value in (schema.items() if isinstance(schema, dict) else enumerate(schema)):
+    for key, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
         if key in {"description", "title"} and isinstance(value, str):
             yield at, value
         elif isinstance(value, dict | list):
@@ -120,5 +120,30 @@ def test_no_banned_turn_is_in_what_people_read(texts: Any) -> None:
 
 
 def test_every_allowed_text_is_still_there() -> None:
-    texts = " ".join(text for each in (pages(), commands(), descriptions(json_schema()), messages()) for _, text in each)
+    texts = " ".join(
+        text for each in (pages(), commands(), descriptions(json_schema()), messages()) for _, text in each
+    )
     assert not [allowed for allowed in ALLOWED if allowed not in texts]
+
+
+# Counted nouns: a number before one of them may be 1.
+NOUNS = "documents|chunks|files|tokens|requests|failures|warnings|texts|questions|vectors|pages|hits|runs|batches"
+
+
+def test_a_number_is_followed_by_a_noun_that_fits_it() -> None:
+    """In an f-string, `{count:,} documents` says `1 documents` some day; `counted(count, "document")` does not."""
+    wrong = []
+    for file in SOURCE:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.JoinedStr):
+                continue
+            for number, then in zip(node.values, node.values[1:], strict=False):
+                if (
+                    isinstance(number, ast.FormattedValue)
+                    and number.format_spec is not None
+                    and ast.unparse(number.format_spec) == "f','"
+                    and isinstance(then, ast.Constant)
+                    and re.match(rf" (?:{NOUNS})\b", str(then.value))
+                ):
+                    wrong.append(f"{file.relative_to(ROOT).as_posix()}:{node.lineno}: {ast.unparse(node)}")
+    assert not wrong, "\n" + "\n".join(wrong)

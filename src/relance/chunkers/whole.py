@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from relance.chunkers.boundaries import find_boundaries
 from relance.chunkers.packing import pack
+from relance.counted import counted
 from relance.documents import Chunk
 from relance.errors import DocumentError
 
@@ -31,7 +32,7 @@ class WholeChunker:
             tokens = int(self.tokenizer.count([document.text.strip()])[0])
             raise DocumentError(
                 document.uri,
-                f"it has {tokens:,} tokens, and a chunk may have {self.max_tokens:,}: "
+                f"it has {counted(tokens, 'token')}, and a chunk may have {self.max_tokens:,}: "
                 "choose the chunking strategy `text`, or raise max_tokens if the model takes more",
             )
         return [Chunk(span.start, span.end, span.tokens) for span in spans]

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from relance.cli.options import DONE, FAILED, HERE, AsJson, Spec
 from relance.cli.terminal import Terminal
+from relance.counted import counted
 
 if TYPE_CHECKING:
     from relance.store.doctor import Examination, Finding
@@ -69,7 +70,7 @@ def _lost(finding: Finding) -> str:
         parts.append("what it costs to buy again is not known")
     elif finding.tokens:
         price = "price not known" if finding.usd is None else f"${finding.usd:.4f}"
-        parts.append(f"to buy again: {finding.tokens:,} tokens, {price}")
+        parts.append(f"to buy again: {counted(finding.tokens, 'token')}, {price}")
     elif finding.documents:
         parts.append("nothing is bought again")
     return "; ".join(parts)
@@ -94,8 +95,6 @@ def _lines(terminal: Terminal, rows: list[tuple[str, str, str, str]]) -> None:
 
 
 def _outcome(exam: Examination) -> str:
-    from relance.store.doctor import counted
-
     numbers = ((exam.tables, "table"), (exam.files, "file"), (exam.rows, "row"), (exam.versions, "older version"))
     looked = ", ".join(counted(*each) for each in numbers)
     looked += (

@@ -14,6 +14,7 @@ from cyclopts.validators import Number
 
 from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, index_as
 from relance.cli.terminal import Terminal
+from relance.counted import counted
 from relance.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -125,10 +126,10 @@ def evaluate(  # noqa: PLR0913  # options
         Also measure what shorter vectors would lose, without embedding anything: lengths such as 1024,512,256 or all.
     """
     from relance.cli.evaluation_tables import show
+    from relance.counted import counted
     from relance.evaluation import compare, evaluate, read_dataset, trade_off
     from relance.evaluation.files import Files
     from relance.evaluation.judged import find_judged, offered
-    from relance.evaluation.measures import counted
 
     terminal, files = Terminal(as_json=output.json), Files(output.html, output.png)
     modes, lengths = _modes(mode), _lengths(dimensions)
@@ -223,7 +224,9 @@ def _build(indexes: Sequence[Index], terminal: Terminal) -> None:
         handle = RunHandle()
         with terminal.progress(index.spec.name, handle):
             report = index.ingest(handle=handle)
-        terminal.note(f"{report.index}: {report.status}; {report.embedded:,} texts embedded for ${report.cost_usd:.4f}")
+        terminal.note(
+            f"{report.index}: {report.status}; {counted(report.embedded, 'text')} embedded for ${report.cost_usd:.4f}"
+        )
 
 
 def _check_built(indexes: Sequence[Index]) -> None:

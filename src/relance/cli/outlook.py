@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from relance.counted import counted
 from relance.documents import Item
 from relance.errors import RelanceError
 
@@ -19,7 +20,6 @@ def outlook(target: Path) -> list[str]:
     from relance.config.load import load_spec
     from relance.index import Index
     from relance.pipeline.text_reader import open_text_reader
-    from relance.store.doctor import counted
 
     spec = load_spec(target)
     items = (item for place in range(len(spec.sources)) for item in open_text_reader(spec, place).list())

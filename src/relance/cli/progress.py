@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
+from relance.counted import counted
 from relance.pipeline.run_handle import Progress
 
 if TYPE_CHECKING:
@@ -51,13 +52,13 @@ class Pace:
     def detail(self) -> str:
         """Say chunks, rate, cost and failures so far, and the time left."""
         took, now = self._clock() - self._began, self.now
-        parts = [f"{now.chunks:,} chunks"]
+        parts = [counted(now.chunks, "chunk")]
         if took and now.chunks:
             parts.append(f"{now.chunks / took:,.0f}/s")
         if now.cost_usd:
             parts.append(f"${now.cost_usd:.4f}")
         if now.failures:
-            parts.append(f"{now.failures:,} {'failure' if now.failures == 1 else 'failures'}")
+            parts.append(counted(now.failures, "failure"))
         if (left := self.left_s) is not None:
             parts.append(f"{_time(left)} left")
         return " · ".join(parts)
@@ -65,7 +66,7 @@ class Pace:
     def line(self) -> str:
         """Say all of it in a line."""
         now = self.now
-        share = f" · {now.documents:,} of {now.documents_total:,} documents" if now.documents_total else ""
+        share = f" · {now.documents:,} of {counted(now.documents_total, 'document')}" if now.documents_total else ""
         return f"{self.phase()}{share} · {self.detail()} · {_time(self._clock() - self._began)} so far"
 
 

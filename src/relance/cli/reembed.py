@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from relance.cli.ending import until_signalled
 from relance.cli.options import DONE, FAILED, HERE, AsJson, Spec, without_effect
 from relance.cli.terminal import Terminal
+from relance.counted import counted
 from relance.errors import RejectedError
 from relance.pipeline.run_handle import RunHandle
 
@@ -89,7 +90,7 @@ def show_outcome(terminal: Terminal, outcome: Outcome) -> None:
     total, rows = values["total"], dict[str, Any]()
     if outcome.reports:
         rows["chunks"] = f"{total['chunks']:,} written · {total['embedded']:,} embedded · {total['reused']:,} reused"
-        rows["tokens"] = f"{total['tokens']:,} in {total['requests']:,} requests"
+        rows["tokens"] = f"{total['tokens']:,} in {counted(total['requests'], 'request')}"
         rows["cost"] = f"${total['cost_usd']:.4f}"
     rows |= {"in use": outcome.table, "beside": outcome.beside or "nothing"}
     rows["seconds"] = f"{outcome.seconds:.2f}" + (

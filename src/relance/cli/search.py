@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, SearchMode, index_as
 from relance.cli.terminal import Terminal
+from relance.counted import counted
 
 if TYPE_CHECKING:
     from relance.index import Index
@@ -185,4 +186,4 @@ def _reranked(told: dict[str, Any]) -> str:
     if told["together"] and not told["tokens"]:
         return f"{who}, together with the texts"
     cost = "" if told["cost_usd"] is None else f", ${told['cost_usd']:.6f}"
-    return f"{who}, {told['tokens']:,} tokens{cost}{', texts and media together' if told['together'] else ''}"
+    return f"{who}, {counted(told['tokens'], 'token')}{cost}{', texts and media together' if told['together'] else ''}"

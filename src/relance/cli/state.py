@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from relance.cli.options import DONE, HERE, AsJson, Spec
 from relance.cli.terminal import Terminal
+from relance.counted import counted
 
 __all__ = ["cache", "failures", "maintain", "rollback", "runs", "status"]
 
@@ -37,7 +38,7 @@ def failures(spec: Spec = HERE, *, json: AsJson = False) -> int:
     else:
         terminal.failures(rows, len(rows))
         warnings = sum(row["indexed"] for row in rows)
-        terminal.out.print(f"{len(rows) - warnings:,} failures, {warnings:,} warnings")
+        terminal.out.print(f"{counted(len(rows) - warnings, 'failure')}, {counted(warnings, 'warning')}")
     return DONE
 
 

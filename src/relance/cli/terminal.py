@@ -16,6 +16,7 @@ from rich.text import Text
 
 from relance.cli.passage import marked, passage
 from relance.cli.progress import Pace, bar, lines
+from relance.counted import counted
 from relance.pipeline.ignored_counts import ignored_lines
 from relance.pipeline.run_handle import RunHandle
 from relance.safe_text import redact, visible
@@ -109,7 +110,7 @@ class Terminal:
         rows = {
             things: counts,
             chunks: f"{report['chunks']:,} written · {report['embedded']:,} embedded · {report['reused']:,} reused",
-            "tokens": f"{report['tokens']:,} in {_requests(report['requests'])}",
+            "tokens": f"{report['tokens']:,} in {counted(report['requests'], 'request')}",
             "cost": f"${report['cost_usd']:.4f}",
             **_times(report["seconds"]),
             "table": f"{report['table']} version {report['table_version']}",
@@ -140,7 +141,7 @@ class Terminal:
         rows = {
             "documents": " · ".join(f"{plan[name]:,} {name}" for name in names),
             "chunks": f"{plan['chunks']:,}, {plan['reused']:,} of them with a vector already",
-            "to embed": f"{most}{plan['tokens']:,} tokens in {_requests(plan['requests'])}",
+            "to embed": f"{most}{counted(plan['tokens'], 'token')} in {counted(plan['requests'], 'request')}",
             "cost": f"{most}{cost}" if plan["cost_usd"] is not None else cost,
         }
         if plan.get("guessed"):
@@ -277,10 +278,6 @@ class Terminal:
         else:
             with lines(self.note, pace):
                 yield
-
-
-def _requests(count: int) -> str:
-    return f"{count:,} request" if count == 1 else f"{count:,} requests"
 
 
 def _times(seconds: dict[str, float]) -> dict[str, str]:

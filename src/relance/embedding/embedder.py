@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relance.config import EmbeddingSpec
+from relance.counted import counted
 from relance.documents import Media, digest
 from relance.embedding.budget import CostMeter
 from relance.embedding.dispatch import Dispatcher
@@ -189,7 +190,7 @@ class Embedder:
             for key, count, fit in zip(keys, counts.tolist(), fits, strict=True):
                 if not fit:
                     limit = f"{self.provider.info.name} takes at most {self._max_input_tokens:,}"
-                    claims[key].set_result(f"The text has {count:,} tokens; {limit}.")
+                    claims[key].set_result(f"The text has {counted(count, 'token')}; {limit}.")
             keys = [key for key, fit in zip(keys, fits, strict=True) if fit]
             inputs = [value for value, fit in zip(inputs, fits, strict=True) if fit]
             counts = counts[fits]

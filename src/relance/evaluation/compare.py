@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from relance.counted import counted
 from relance.errors import InputError
 from relance.evaluation.bootstrap import LEVEL, holm, intervals, randomization_test
 from relance.evaluation.footprint import Footprint
-from relance.evaluation.measures import MEASURES, Measure, counted, title_of
+from relance.evaluation.measures import MEASURES, Measure, title_of
 from relance.evaluation.run import Evaluation
 from relance.search import Mode
 

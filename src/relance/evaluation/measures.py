@@ -26,7 +26,6 @@ __all__ = [
     "MEASURES",
     "Measure",
     "average_precision",
-    "counted",
     "ndcg",
     "precision",
     "ranked",
@@ -87,11 +86,6 @@ _TITLES: dict[Measure, str] = {"ndcg": "nDCG", "recall": "Recall", "mrr": "MRR",
 def title_of(measure: Measure, k: int) -> str:
     """Name a measure as papers do: `nDCG@10`."""
     return f"{_TITLES[measure]}@{k}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Say how many there are: `1 question`, `1,400 questions`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def ranked(scores: Mapping[str, float]) -> list[str]:

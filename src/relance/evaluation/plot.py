@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from relance.counted import counted
 from relance.errors import MissingExtraError
-from relance.evaluation.measures import Measure, counted, title_of
+from relance.evaluation.measures import Measure, title_of
 
 if TYPE_CHECKING:
     from relance.evaluation.compare import Comparison

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from relance.evaluation.measures import Measure, counted, title_of
+from relance.counted import counted
+from relance.evaluation.measures import Measure, title_of
 
 if TYPE_CHECKING:
     from relance.evaluation.compare import Comparison, Difference

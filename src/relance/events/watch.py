@@ -87,7 +87,9 @@ def watch(
     _put(listening, outbox)
     _put(looking, outbox)
     if not _send(outbox, listening, at_once=True):
-        log.warning("%s: could not be reported any more; the next watch begins by looking at everything", outbox.waiting)
+        log.warning(
+            "%s: could not be reported any more; the next watch begins by looking at everything", outbox.waiting
+        )
 
 
 def _put(collected: Burst | Listening | Looking, outbox: Outbox) -> None:

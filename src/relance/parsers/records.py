@@ -145,9 +145,7 @@ def open_text(table: Table, *, newline: str) -> io.TextIOWrapper:
     if table.encoding and not (name or "").endswith(("-sig", "utf-16", "utf-32")):
         name = codec(table.encoding)
     if name is None:
-        raise DocumentError(
-            table.uri, "binary content, or an unknown encoding; set `encoding` of this source"
-        )
+        raise DocumentError(table.uri, "binary content, or an unknown encoding; set `encoding` of this source")
     wide = name.startswith(("utf-16", "utf-32"))
     return _Text(table.stream, encoding=name, errors="replace" if wide else "surrogateescape", newline=newline)
 

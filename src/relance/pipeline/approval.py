@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from relance.config.limits import LimitsSpec
+from relance.counted import counted
 from relance.pipeline.loss import Loss, loss_reason
 from relance.pipeline.plan import Plan, Preview
 
@@ -37,5 +38,9 @@ def _of_cost(plan: Plan, limit: float | None) -> str | None:
     tokens = plan.tokens + (plan.media.tokens if plan.media else 0)
     limited = f"limits.approve_above_usd is ${limit:g}"
     if plan.total_usd is None:
-        return f"would embed {tokens:,} tokens at an unknown price ({limited})" if tokens else None
-    return f"would cost ${plan.total_usd:.4f} for {tokens:,} tokens ({limited})" if plan.total_usd > limit else None
+        return f"would embed {counted(tokens, 'token')} at an unknown price ({limited})" if tokens else None
+    return (
+        f"would cost ${plan.total_usd:.4f} for {counted(tokens, 'token')} ({limited})"
+        if plan.total_usd > limit
+        else None
+    )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from relance.counted import counted
 from relance.documents import Document, Item, Media, MediaDocument, MediaKind, digest, document_id
 from relance.errors import DocumentError, GoneDocumentError, InputError, RelanceError, RetryableError
 from relance.media.addresses import separator_in
@@ -269,7 +270,7 @@ def _refusal(info: ModelInfo, kind: MediaKind, pictures: int, words: int) -> str
         return f"{pictures} images in one row; {info.name} takes at most {most}"
     if info.max_input_tokens and words > info.max_input_tokens:
         limit = f"{info.name} takes at most {info.max_input_tokens:,}"
-        return f"its caption has {words:,} tokens, which are fused with it; {limit}"
+        return f"its caption has {counted(words, 'token')}, which are fused with it; {limit}"
     return ""
 
 

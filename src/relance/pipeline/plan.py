@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from relance.counted import counted
 from relance.errors import BudgetError, ConfigurationError
 from relance.pipeline.changes import PlannedChange
 from relance.store.failures import Failure
@@ -97,7 +98,7 @@ def check_budget(plan: Plan, limit: float | None) -> None:
         upto = "up to " if guessed else ""
         why = f" ({guessed:,} pictures are at addresses that nobody has asked yet)" if guessed else ""
         msg = (
-            f"this run needs {upto}${total:.4f} for {tokens:,} tokens{why}, limits.max_cost_usd is ${limit:g}; "
-            "nothing was spent. Raise the limit, or index less"
+            f"this run needs {upto}${total:.4f} for {counted(tokens, 'token')}{why}, limits.max_cost_usd is "
+            f"${limit:g}; nothing was spent. Raise the limit, or index less"
         )
         raise BudgetError(msg)

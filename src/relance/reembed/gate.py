@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from relance.counted import counted
 from relance.evaluation import Comparison, compare, evaluate, read_dataset
 from relance.evaluation.measures import title_of
 from relance.index import Index
@@ -61,7 +62,8 @@ def judge(spec: IndexSpec, gate: GateSpec, old: Mapping[bool, str], new: Mapping
     before, after = (getattr(each, gate.measure) for each in found.systems)
     chance = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     by_chance = gate.significance is not None and p >= gate.significance
-    told = f"{title_of(gate.measure, gate.k)} {after:.3f} instead of {before:.3f} over {systems[0].queries:,} questions"
+    asked = counted(systems[0].queries, "question")
+    told = f"{title_of(gate.measure, gate.k)} {after:.3f} instead of {before:.3f} over {asked}"
     if change >= -gate.tolerance:
         return Verdict(True, f"{told}, within gate.tolerance {gate.tolerance:g}", found)
     if by_chance:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from relance.config import IndexSpec, fingerprint
+from relance.counted import counted
 from relance.errors import ConfigurationError
 from relance.pipeline.engines.choice import open_engine
 from relance.pipeline.parts import STORED
@@ -166,7 +167,7 @@ class Reembedding:
 
     def _incomplete(self, verdict: Verdict | None = None) -> Outcome:
         failed = self.reports[-1].failed
-        told = f"{failed:,} documents could not be embedded yet; readers stay with the old tables, run again"
+        told = f"{counted(failed, 'document')} could not be embedded yet; readers stay with the old tables, run again"
         return self._outcome("incomplete", told, verdict)
 
     def _outcome(self, status: Status, told: str, verdict: Verdict | None = None) -> Outcome:

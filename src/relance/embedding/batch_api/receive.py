@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from relance.counted import counted
 from relance.embedding.batch_api.context import FillContext
 from relance.embedding.batch_api.endpoint import Endpoint
 from relance.embedding.batch_api.files import Batch, BatchFiles
@@ -99,7 +100,7 @@ class Receiver:
                     if batch.status == "failed":
                         problems.append(self._problem(batch))
             if orders:
-                self._context.progress(f"batch ({done.total():,} of {expected:,} texts)")
+                self._context.progress(f"batch ({done.total():,} of {counted(expected, 'text')})")
                 if stop.wait(pause):
                     return
                 pause = min(most, pause * 1.5)
@@ -169,7 +170,7 @@ class Receiver:
         if self._reasons:
             reason, _ = self._reasons.most_common(1)[0]
             self._context.note(
-                f"{self._reasons.total():,} texts came back from a batch without a vector and were left to be embedded "
-                f"online; most often: {self._endpoint.service.clean(reason)}"
+                f"{counted(self._reasons.total(), 'text')} came back from a batch without a vector and go to be "
+                f"embedded online; most often: {self._endpoint.service.clean(reason)}"
             )
             self._reasons.clear()

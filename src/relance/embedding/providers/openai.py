@@ -39,7 +39,7 @@ class OpenAISpec(EmbeddingSpec, title="Embedding by OpenAI's protocol"):
     revision: str = Field(default="", title="Revision", examples=["2026-11"])
     """Any name. Another one makes all vectors anew: where a service has put other weights behind a model's name."""
     region: RegionName = Field(default="singapore", title="Region")
-    """Region of DashScope, if its models are called by this protocol at an address that does not show it: prices differ."""
+    """Region of DashScope, if this protocol calls its models at an address that does not show it: prices differ."""
     mode: Mode = Field(default="online", title="Mode")
     """`batch` sends what has to be embedded as files that are worked off within a day, at half the price."""
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from relance.counted import counted
+
 __all__ = ["Page", "dedent"]
 
 # What begins a line that Markdown would not take for text.
@@ -88,7 +90,7 @@ class Page:
     def not_included(self) -> None:
         """Count a file that the document would show and that is not read."""
         self._not_included += 1
-        files = "1 file" if self._not_included == 1 else f"{self._not_included:,} files"
+        files = counted(self._not_included, "file")
         self.warnings = [each for each in self.warnings if "it includes" not in each]
         self.warnings.append(f"{files} that it includes {'is' if self._not_included == 1 else 'are'} not in its text")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from relance.config.spec_model import SpecModel
+from relance.counted import counted
 from relance.errors import DocumentError
 from relance.parsers.parser import Parsed, Parser, Raw
 
@@ -130,7 +131,7 @@ def _pages(document: PdfDocument, raw: Raw) -> list[Page]:
     if not count:
         raise DocumentError(raw.uri, "no pages in it")
     if count > _MOST_PAGES:
-        raise DocumentError(raw.uri, f"{count:,} pages; at most {_MOST_PAGES:,} are read: divide it")
+        raise DocumentError(raw.uri, f"{counted(count, 'page')}; at most {_MOST_PAGES:,} are read: divide it")
     fonts, tagged = Fonts(), bool(pdfium.FPDFCatalog_IsTagged(document))
     return [read_page(document, number, fonts=fonts, form=form, tagged=tagged) for number in range(count)]
 

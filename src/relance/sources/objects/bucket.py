@@ -78,6 +78,6 @@ class UnlistableKeyError(BucketError):
 def alias_of(key: str) -> str:
     """Say why a listing cannot be trusted: two objects have the same name in it."""
     return (
-        f"a key begins with / and looks like {key!r}, so that they cannot be distinguished; rename it, or give the source "
-        "a folder"
+        f"a key begins with / and looks like {key!r}, so that they cannot be distinguished; rename it, or give the "
+        "source a folder"
     )

@@ -30,8 +30,8 @@ class WebSource(SourceSpec, title="Web"):
     """Address, or several, where pages are found: a sitemap or an index of sitemaps, a feed, a page with links."""
     find: Literal["auto", "sitemap", "feed", "crawl", "pages"] = Field(default="auto", title="Find pages by")
     """How: by the `sitemap` at `start` (of a bare host: those that robots.txt names), by a `feed` (RSS, Atom, JSON
-    Feed), by links from `start` on (`crawl`); or `start` has the `pages` themselves. `auto` recognises a sitemap or feed by
-    its address and crawls from everything else."""
+    Feed), by links from `start` on (`crawl`); or `start` has the `pages` themselves. `auto` recognises a sitemap or
+    feed by its address and crawls from everything else."""
     include: list[str] = Field(default=["**/*"], title="Include", min_length=1, examples=[["docs/**"]])
     """Patterns that the path of an address must match one of; as of files, a folder stands for its `index.html`."""
     exclude: list[str] = Field(default=[], title="Exclude", examples=[["tags/**", "*.zip"]])

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relance.counted import counted
 from relance.store import Store
 from relance.store.doctor.documents import bad_vectors
 from relance.store.doctor.examination import Examination
-from relance.store.doctor.finding import Finding, counted
+from relance.store.doctor.finding import Finding
 from relance.store.doctor.mending import begin_anew, drop_rows
 from relance.store.doctor.reading import TableReading
 from relance.store.embeddings import EmbeddingStore, table_name
@@ -106,7 +107,7 @@ def check_cache(exam: Examination, store: Store, reading: TableReading | None, r
             code="cache-bad", where=name, part=part,
             what=f"{len(rows.bad):,} vectors are zero, missing or not a number",
             remedy="removes them; their texts are bought again when they are needed",
-            vectors=len(rows.bad), lost=f"{len(rows.bad):,} vectors",
+            vectors=len(rows.bad), lost=counted(len(rows.bad), "vector"),
             fix=lambda: _remove(store, name, rows.bad),
         ))  # fmt: skip
     keys, _ = rows.sorted()
@@ -224,7 +225,7 @@ def _fill(reading: TableReading, keys_of: Keys, cache: Callable[[], EmbeddingSto
             store.drain()
             filled += len(at)
         store.flush()
-    return f"copied {filled:,} vectors from the chunks into the embedding cache"
+    return f"copied {counted(filled, 'vector')} from the chunks into the embedding cache"
 
 
 def _remove(store: Store, name: str, keys: list[str]) -> str:
@@ -275,7 +276,7 @@ def check_journal(exam: Examination, store: Store, space: str, rows: CacheRows, 
                     continue
                 exam.find(Finding(
                     code="journal-hurt", where=str(path), part=part,
-                    what=f"after {whole:,} vectors the file is damaged: {error}",
+                    what=f"after {counted(whole, 'vector')} the file is damaged: {error}",
                     remedy="puts what is whole into the embedding cache, and removes the file; texts after that are "
                     "bought again",
                     lost="the vectors after the damage",

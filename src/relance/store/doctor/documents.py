@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relance.counted import counted
 from relance.store.doctor.examination import Examination
-from relance.store.doctor.finding import Finding, counted
+from relance.store.doctor.finding import Finding
 from relance.store.doctor.reading import TableReading
 from relance.store.index_tables import IndexTables
 from relance.store.repair import TORN, find_torn
@@ -151,7 +152,7 @@ def _drop_foreign(tables: IndexTables) -> str:
         f"{name} IS NULL OR NOT regexp_like({name}, '^[0-9a-f]{{32}}$')" for name in ("id", "doc_id")
     )
     removed = tables.chunks.table.delete(condition).num_deleted_rows if tables.chunks.table is not None else 0
-    return f"removed {removed:,} rows from {tables.name}"
+    return f"removed {counted(removed, 'row')} from {tables.name}"
 
 
 def _sweep(tables: IndexTables) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["CODES", "Finding", "Level", "State", "counted"]
+__all__ = ["CODES", "Finding", "Level", "State"]
 
 # What a finding is called, for programs: a code is never renamed, and never means something else.
 CODES = {
@@ -45,11 +45,6 @@ CODES = {
     "leftover-aside": "tables and files that were set aside, for a person to look at",
     "leftover-table": "a table that nothing uses and no rollback goes back to",
 }
-
-
-def counted(number: int, noun: str) -> str:
-    """Write `1 document`, `2,000 documents`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 Level = Literal["error", "note"]

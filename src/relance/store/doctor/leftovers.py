@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from relance.counted import counted
 from relance.store import Store
 from relance.store.doctor.examination import Examination
-from relance.store.doctor.finding import Finding, counted
+from relance.store.doctor.finding import Finding
 from relance.store.mending import ASIDE
 
 __all__ = ["Leftovers", "check_leftovers"]

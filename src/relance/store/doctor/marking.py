@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from relance.counted import counted
 from relance.store import Store
-from relance.store.doctor.finding import counted
 from relance.store.index_tables import IndexTables
 from relance.store.repair import all_documents, find_torn, mark_torn
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from relance.counted import counted
 from relance.store import Store
-from relance.store.doctor.finding import counted
 from relance.store.doctor.reading import HurtFile
 from relance.store.faults import store_errors
 from relance.store.mending import set_aside

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from relance.counted import counted
 from relance.store import Store
 from relance.store.doctor.cause import cause_of, file_in
 from relance.store.doctor.examination import Examination
-from relance.store.doctor.finding import Finding, counted
+from relance.store.doctor.finding import Finding
 from relance.store.doctor.mending import begin_anew, drop_files, manifests, remove_manifest
 from relance.store.doctor.reading import TableReading, open_reading
 from relance.store.faults import is_damage
@@ -66,7 +67,7 @@ def check_table(exam: Examination, store: Store, name: str, role: Role, *, part:
             what=f"{counted(hurt.rows, 'row')} of {name} ({what}) cannot be read; their file: {hurt.cause}",
             remedy=f"drops the rows of this file; {then}",
             vectors=hurt.rows if vectors else 0,
-            lost=f"{hurt.rows:,} vectors, less those that chunks have" if vectors else "",
+            lost=f"{counted(hurt.rows, 'vector')}, less those that chunks have" if vectors else "",
             fix=lambda each=hurt: drop_files(store, name, [each]),
         ))  # fmt: skip
     return reading
