@@ -15,8 +15,8 @@ from relance import errors
 HEAD = """# Errors
 
 Everything relance raises on purpose is a `relance.RelanceError`; its text is one sentence for the user, without
-passwords. On the command line it is printed to stderr, without a traceback. This page is made of the code: the classes,
-and below each the sentences it is raised with, where `…` stands for names and numbers.
+passwords. On the command line it is printed to stderr, without a traceback. This page is generated from the code: the
+classes, and below each the sentences it is raised with, where `…` stands for names and numbers.
 [Troubleshooting](../troubleshooting.md) says more about the frequent ones.
 
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,13 +51,27 @@ from relance.store.lock import hold
         (["runs", "index.yaml", "--limit", "-3"], "at least 1"),
         (["init", "other", "--name", "Two Words"], "two-words"),
         (["init", "index.yaml"], "is a file"),
+        (["search", ".", "x", "--filter", "year >"], "expected a value"),
+        (["search", ".", "--like", "nowhere.md"], "there is no document 'nowhere.md'"),
+        (["search", ".", "x", "--as", "ann", "--as-owner"], "leave --as out"),
+        (["evaluate", "--dataset", "nowhere.yaml"], "name a YAML file of golden queries"),
+        (["evaluate", "--dataset", "broken.jsonl"], "broken.jsonl:"),
+        (["classify"], "at least two labels"),
+        (["rollback", "--run", "000000000000"], "relance runs"),
+        (["serve", "--tokens", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["serve", "--tokens", "broken.tokens"], "broken.tokens:"),
+        (["sources", "sqll"], "did you mean 'sql'?"),
+        (["completion", "tcsh"], '"bash"'),
     ],
     ids=" ".join,
 )
 def test_a_mistake_is_one_sentence_and_exit_two(run: Run, ingested: Path, arguments: list[str], says: str) -> None:
+    (ingested.parent / "broken.tokens").write_text("tokens: [unclosed", encoding="utf-8")
+    (ingested.parent / "broken.jsonl").write_text('{"_id": ', encoding="utf-8")
     ran = run(*arguments)
     assert ran.code == 2
     assert says in one_message(ran)
+    assert len(ran.err.splitlines()) <= 3
     assert run("cache", str(ingested), "--json").json["spaces"][0]["vectors"] == 2, "and nothing happened"
 
 
@@ -69,8 +84,11 @@ def test_a_mistake_is_one_sentence_and_exit_two(run: Run, ingested: Path, argume
         ("", "is empty"),
         (SPEC.format(price="").replace("fake/hash", "locall/wordllama"), "local/wordllama"),
         (SPEC.format(price="").replace("./docs", "./nowhere"), "does not exist"),
+        (SPEC.format(price="") + "schedule: {cron: every day}\n", "schedule"),
+        (SPEC.format(price="").replace("type: files", "type: filez"), "files"),
+        (SPEC.format(price="").replace("root: ./docs", "root: ./docs, include: '*.md'"), "include"),
     ],
-    ids=["yaml", "type", "key", "empty", "model", "folder"],
+    ids=["yaml", "type", "key", "empty", "model", "folder", "cron", "kind", "glob"],
 )
 def test_a_wrong_spec_is_exit_two_for_every_command_that_needs_it(run: Run, spec: Path, text: str, says: str) -> None:
     spec.write_text(text, encoding="utf-8")
@@ -133,3 +151,26 @@ def test_ctrl_c_in_a_command_is_exit_one_without_a_traceback(
     ran = run("ingest", str(ingested), "--direct")
     assert ran.code == 1
     assert "run again to continue" in one_message(ran)
+
+
+def test_a_model_without_its_key_is_one_message(run: Run, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    spec.write_text(SPEC.format(price="").replace("fake/hash", "dashscope/text-embedding-v4"), encoding="utf-8")
+    ran = run("ingest", "--direct")
+    assert ran.code == 2
+    assert "DASHSCOPE_API_KEY" in one_message(ran)
+
+
+def test_a_store_that_is_a_file_is_one_message(run: Run, spec: Path) -> None:
+    (spec.parent / "db").write_text("no folder", encoding="utf-8")
+    ran = run("ingest", "--direct")
+    assert (ran.code, ran.out) == (1, "")
+    assert "Not a directory; let this user write there, or set `store.uri` to another folder" in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_one_message(run: Run, ingested: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = run("explore", "--port", str(taken.getsockname()[1]))
+    assert ran.code == 2
+    assert "choose another port" in one_message(ran)

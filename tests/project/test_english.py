@@ -16,7 +16,7 @@ from relance.config.load import json_schema
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md",
          ROOT / "SECURITY.md"]  # fmt: skip
-SOURCE = sorted((ROOT / "src").rglob("*.py"))
+SOURCE = {file: ast.parse(file.read_text(encoding="utf-8")) for file in sorted((ROOT / "src").rglob("*.py"))}
 
 # A turn that readers whose third language is English stumble over, and what to write instead.
 TURNS = {
@@ -79,8 +79,7 @@ def descriptions(schema: Any, at: str = "index.yaml") -> Iterator[tuple[str, str
 
 def messages() -> Iterator[tuple[str, str]]:
     """Yield the text of every string with a blank in it that is not a docstring: messages, tables, advice, the page."""
-    for file in SOURCE:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+    for file, tree in SOURCE.items():
         skipped: set[int] = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -133,8 +132,8 @@ NOUNS = "documents|chunks|files|tokens|requests|failures|warnings|texts|question
 def test_a_number_is_followed_by_a_noun_that_fits_it() -> None:
     """In an f-string, `{count:,} documents` says `1 documents` some day; `counted(count, "document")` does not."""
     wrong = []
-    for file in SOURCE:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for file, tree in SOURCE.items():
+        for node in ast.walk(tree):
             if not isinstance(node, ast.JoinedStr):
                 continue
             for number, then in zip(node.values, node.values[1:], strict=False):

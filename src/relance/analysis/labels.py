@@ -51,7 +51,7 @@ def prototypes(index: Index, labels: Sequence[Label], *, level: Level = "documen
     """
     names = [label.name.strip() for label in labels]
     if len(names) < 2:
-        msg = f"classifying takes at least two labels, got {len(names)}"
+        msg = f"classifying takes at least two labels, got {len(names)}; name them with --label, or in a --labels file"
         raise InputError(msg)
     if not all(names) or len(set(names)) < len(names):
         twice = next((name for name in names if names.count(name) > 1), "")

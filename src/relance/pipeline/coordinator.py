@@ -12,6 +12,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from relance.counted import counted
 from relance.embedding.budget import Budget, CostMeter, stale_price
 from relance.errors import ConfigurationError, RelanceError, RetryableError, StoppedError
 from relance.parsers.workers import workers
@@ -214,7 +215,7 @@ class Coordinator:
         batches, found = listing.first(), listing.discovery
         more = "" if listing.total or not batches else ", and more is listed"
         return (
-            f"{found.candidates:,} documents may have changed ({batches:,} {'batch' if batches == 1 else 'batches'}), "
+            f"may have changed: {counted(found.candidates, 'document')} in {counted(batches, 'batch')}; "
             f"{len(found.removed):,} are gone, {found.unchanged:,} unchanged{more}"
         )
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from relance.config import IndexSpec
+from relance.counted import counted
 from relance.documents import document_id
 from relance.errors import ConfigurationError
 from relance.store import Store
@@ -89,7 +90,7 @@ class OutlierFilter:
         if not self._told:
             return []
         named = ", ".join(sorted(self._told)[:_NAMED]) + (", …" if len(self._told) > _NAMED else "")
-        return [f"quality: {len(self._told):,} documents are far from what this index holds: {named}"]
+        return [f"quality: {counted(len(self._told), 'document')} far from what this index holds: {named}"]
 
     def _read_normal(self) -> Normal | None:
         """Read what the index holds; None if that is too little, or if these tables do not serve it yet."""

@@ -49,7 +49,7 @@ def vector_of(table: Any, uri: str, tables: Callable[[], Sequence[Any]]) -> NDAr
     rows = table.search().where(_of(uri)).select(["vector"]).limit(None).to_arrow()
     if not rows.num_rows:
         close = meant([uri], *tables()).get(uri)
-        told = f"; did you mean {close!r}?" if close else ""
+        told = f"; did you mean {close!r}?" if close else "; uris are as searches return them"
         raise NoSuchDocumentError(f"there is no document {uri!r} in this index{told}")
     vectors = dense_matrix(rows["vector"]).astype(np.float64)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from relance.counted import counted
 from relance.serve.config import ServeLimits
 from relance.serve.problem import BusyError, TooLongError
 
@@ -31,7 +32,7 @@ class Workers:
     async def run(self, call: Callable[[], T]) -> T:
         """Run a call; BusyError where too many wait, TooLongError where it takes longer than an answer may."""
         if self._under_way >= self._limits.threads + self._limits.waiting:
-            msg = f"{self._under_way:,} requests are being answered or wait; ask again in a moment"
+            msg = f"the server is busy with {counted(self._under_way, 'request')}; try again in a moment"
             raise BusyError(msg)
         future = self._threads.submit(call)
         self._under_way += 1

@@ -105,7 +105,7 @@ def check_cache(exam: Examination, store: Store, reading: TableReading | None, r
     if rows.bad:
         exam.find(Finding(
             code="cache-bad", where=name, part=part,
-            what=f"{len(rows.bad):,} vectors are zero, missing or not a number",
+            what=f"{counted(len(rows.bad), 'vector')} zero, missing or not a number",
             remedy="removes them; their texts are bought again when they are needed",
             vectors=len(rows.bad), lost=counted(len(rows.bad), "vector"),
             fix=lambda: _remove(store, name, rows.bad),
