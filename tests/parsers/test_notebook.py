@@ -53,7 +53,7 @@ def test_no_base64_and_no_long_log_is_text_and_the_cut_is_said():
     parsed = read("a.ipynb", notebook())
     assert PICTURE[:40] not in parsed.text
     assert parsed.text.count("line\n") == 40
-    assert parsed.warnings == ("what 1 of its cells printed is cut after 40 lines",)
+    assert parsed.warnings == ("what 1 of its cells printed is shortened to 40 lines",)
 
 
 def test_its_pictures_are_media():

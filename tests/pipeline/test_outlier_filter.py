@@ -96,7 +96,7 @@ def test_a_warning_names_what_went_in(filled: Make, docs: Path) -> None:
     (docs / "usual.md").write_text(sentence(), encoding="utf-8")
     report = index.ingest()
     assert (report.status, report.added) == ("completed", 2)
-    assert report.notes == ["quality: 1 documents are far from what this index holds: docs/strange.md"]
+    assert report.notes == ["quality: 1 document far from what this index holds: docs/strange.md"]
     assert texts(index)["docs/strange.md"] == STRANGE
     assert index.ingest().notes == []  # nothing new, nothing to say
 
