@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from relance.documents import document_id
 from relance.explore.annotations import read_annotations
+from relance.explore.facets import Facets
 from relance.explore.paged_table import Page, PagedTable
 from relance.explore.suggestions import fields_of, folders_of
 from relance.explore.versioned_cache import VersionedCache
@@ -107,6 +108,20 @@ class IndexReader:
 
         return self.kept(f"types {media}", table, read)
 
+    def facets(self, *, media: bool = False) -> Facets:
+        """Count the values that documents have, all that the reader sees."""
+        table = self.table(media=media)
+        columns = ["doc_id", "uri", "media_type", "metadata", "updated_at", *(["kind"] if media else [])]
+
+        def read() -> Facets:
+            if table is None:
+                import pyarrow as pa
+
+                return Facets(pa.table({name: pa.array([], pa.string()) for name in columns}))
+            return Facets(table.search().where(_FIRST).select(columns).limit(None).to_arrow())
+
+        return self.kept(f"facets {media}", table, read)
+
     def status(self) -> dict[str, Any]:
         """Describe the index, as `Index.status` does."""
         versions = [self._serving.tables.newest(name) for name in (CATALOG, RUNS)]
@@ -122,7 +137,7 @@ class IndexReader:
     def warm(self) -> None:
         """Read what the first pages need, before anybody asks."""
         if self.table() is not None:
-            _ = (self.documents(), self.failures(), self.media_types(), self.folders(), self.fields())
+            _ = (self.documents(), self.failures(), self.media_types(), self.folders(), self.fields(), self.facets())
             if not self.restricted:
                 self.status()
 

@@ -59,8 +59,8 @@ def environment() -> Environment:
 
 def url(path: str, **parameters: Any) -> str:
     """Write an address of this page; parameters without a value are left out."""
-    given = {name: value for name, value in parameters.items() if value not in (None, "")}
-    return f"{path}?{urlencode(given)}" if given else path
+    given = {name: value for name, value in parameters.items() if value not in (None, "", ())}
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path
 
 
 def link(value: Any) -> str:
