@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
@@ -122,7 +122,7 @@ def test_counts_of_many_documents_are_bounded() -> None:
             "uri": [f"docs/{each}.md" for each in range(n)],
             "media_type": ["text/markdown"] * n,
             "metadata": [json.dumps({"year": each % 5, f"key{each % 900}": 1, "id": each, "deep": {"a": 1}}) for each in range(n)],
-            "updated_at": pa.array([datetime.datetime(2026, 12, 31)] * n, pa.timestamp("us", "UTC")),
+            "updated_at": pa.array([dt.datetime(2026, 12, 31, tzinfo=dt.UTC)] * n, pa.timestamp("us", "UTC")),
         }
     )  # fmt: skip
     facets = Facets(rows)

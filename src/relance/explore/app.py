@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from relance.errors import InputError, MissingExtraError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
-from relance.explore.pages import document, documents, failures, media, runs, search, status
+from relance.explore.pages import chunk, document, documents, failures, media, runs, search, status
 from relance.explore.pages import map as map_pages
 from relance.explore.templates import STATIC
 from relance.explore.token_auth import TokenAuth
@@ -33,6 +33,7 @@ def build(explorer: Explorer, token: SecretStr, port: int) -> TokenAuth:
             Route("/documents", documents.show),
             Route("/documents/{doc_id}", document.show),
             Route("/documents/{doc_id}/file", document.download),
+            Route("/documents/{doc_id}/chunks/{seq}", chunk.show),
             Route("/media/{doc_id}", media.show),
             Route("/media/{doc_id}/picture", media.picture),
             Route("/media/{doc_id}/video", media.video),

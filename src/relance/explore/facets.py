@@ -15,7 +15,7 @@ from typing import Any
 
 from relance.explore.vocabulary import any_text, metadata_name, quoted
 
-__all__ = ["Facet", "Facets", "FacetValue"]
+__all__ = ["Facet", "FacetValue", "Facets"]
 
 MOST_DOCUMENTS = 500_000  # of more, metadata is not looked at: 3 s of JSON each half a million
 _MOST_VALUES = 24  # of a key; one with more tells documents apart, and is no facet
@@ -83,14 +83,14 @@ class Facets:
         self.many = sorted(self._dropped - _NO_FACETS)
 
     def counted(self, matching: Any | None = None) -> list[Facet]:
-        """Count the values among documents, an Arrow array of ids; among all without one. One-value facets are left out."""
+        """Count the values among documents, an Arrow array of ids, or among all. What tells nothing apart is left out."""
         import numpy as np
 
         mask = np.ones(self.total, bool)
         if matching is not None:
             import pyarrow.compute as pc
 
-            mask = pc.is_in(self._ids, matching).to_numpy()  # ty: ignore[unresolved-attribute]
+            mask = pc.is_in(self._ids, matching).to_numpy()
         found = []
         for name, values in self._postings.items():
             counts = [FacetValue(label, int(mask[np.frombuffer(rows, np.uint32)].sum()), condition)

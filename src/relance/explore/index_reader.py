@@ -35,7 +35,7 @@ _LISTED = ["doc_id", "uri", "parent", "title", "chunks", "tokens", "updated_at",
            "collection"]  # fmt: skip
 _FAILED = ["doc_id", "uri", "stage", "reason", "retryable", "run_id", "failed_at", "indexed"]
 _CHUNK = ["id", "uri", "title", "heading_path", "lead", "text", "seq", "start_char", "end_char", "page", "page_end",
-          "tokens", "media_type", "metadata"]  # fmt: skip
+          "line", "line_end", "tokens", "media_type", "metadata"]  # fmt: skip
 _FIRST = "active AND seq = 0"  # of the rows of a film, one for each key frame
 _MEDIA = ["doc_id", "uri", "url", "kind", "title", "text", "heading_path", "width", "height", "duration_s", "bytes",
           "content_hash", "media_type", "metadata"]  # fmt: skip
@@ -151,6 +151,25 @@ class IndexReader:
             rows = table.search().where(condition).select(held(table, _CHUNK)).limit(None).to_list()
         rows.sort(key=lambda row: row["seq"])
         return Page([_parsed(row) for row in rows], number, total, CHUNKS_PER_PAGE)
+
+    def row(self, doc_id: str, seq: int) -> dict[str, Any] | None:
+        """Read all columns of a chunk, but who may see it where not everybody may see that; None if there is none."""
+        table = self.table()
+        if table is None:
+            return None
+        names = [name for name in table.schema.names if name != "access" or not self.restricted]
+        condition = f"doc_id = '{doc_id}' AND seq = {seq} AND active"
+        rows = table.search().where(condition).select(names).limit(1).to_list()
+        return rows[0] if rows else None
+
+    def neighbours(self, row: dict[str, Any], count: int) -> list[tuple[float, dict[str, Any]]]:
+        """Find the chunks whose dense vectors are nearest to that of a row, with their cosine similarity."""
+        table = self.table()
+        if table is None or not row.get("vector"):
+            return []
+        search = table.search(row["vector"], vector_column_name="vector").distance_type("cosine").where("active")
+        found = search.select([*held(table, [*_CHUNK, "doc_id"]), "_distance"]).limit(count + 1).to_list()
+        return [(1 - each["_distance"], each) for each in found if each["id"] != row["id"]][:count]
 
     def document(self, doc_id: str) -> dict[str, Any] | None:
         """Read the manifest's row of a document of text; None if there is none."""
