@@ -19,6 +19,7 @@ from relance.config import IndexSpec
 from relance.documents import document_id
 from relance.errors import AccountError
 from relance.explore.paged_table import PagedTable
+from relance.explore.suggestions import titles_of
 from relance.explore.templates import dollars
 from relance.index import Index
 
@@ -46,6 +47,15 @@ def test_words_find_a_document_and_are_marked(visitor: Visitor) -> None:
 def test_every_way_to_search_answers(visitor: Visitor, mode: str, show: str) -> None:
     page = visitor.page(f"/?q=water&mode={mode}&show={show}&explain=1")
     assert any(link.startswith("/documents/") for link in page.links())
+
+
+def test_titles_are_proposed_while_somebody_types(visitor: Visitor) -> None:
+    page = visitor.page("/")
+    (field,) = [each for each in page.all("input") if each.get("name") == "q"]
+    assert field["list"] == "titles"
+    assert {"Pump", "Valve"} <= {each["value"] for each in page.all("option")}
+    many = titles_of([None, "x" * 81, *(f"title {n % 300}" for n in range(900))])
+    assert many == [f"title {n}" for n in range(200)]
 
 
 def test_a_question_in_chinese_is_answered(visitor: Visitor) -> None:

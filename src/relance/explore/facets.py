@@ -83,7 +83,7 @@ class Facets:
         self.many = sorted(self._dropped - _NO_FACETS)
 
     def counted(self, matching: Any | None = None) -> list[Facet]:
-        """Count the values among documents, an Arrow array of ids, or among all. What tells nothing apart is left out."""
+        """Count the values among documents, an Arrow array of ids, or among all. What tells none apart is left out."""
         import numpy as np
 
         mask = np.ones(self.total, bool)

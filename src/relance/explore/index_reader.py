@@ -10,7 +10,7 @@ from relance.documents import document_id
 from relance.explore.annotations import read_annotations
 from relance.explore.facets import Facets
 from relance.explore.paged_table import Page, PagedTable
-from relance.explore.suggestions import fields_of, folders_of
+from relance.explore.suggestions import fields_of, folders_of, titles_of
 from relance.explore.versioned_cache import VersionedCache
 from relance.search.rows import held
 from relance.store import open_store
@@ -229,6 +229,15 @@ class IndexReader:
         """List the folders documents lie in, those with the most first."""
         listed = self.documents()
         return self.kept("folders", listed, lambda: folders_of(listed.rows["uri"].to_pylist()))
+
+    def titles(self) -> list[str]:
+        """List titles of documents, the latest first: what the field of the search proposes."""
+        listed = self.documents()
+
+        def read() -> list[str]:
+            return titles_of(listed.sorted("updated_at", descending=True).rows["title"].to_pylist())
+
+        return self.kept("titles", listed, read)
 
     def fields(self) -> list[tuple[str, str]]:
         """List what documents say about themselves, with an example of each: what filters may ask about."""

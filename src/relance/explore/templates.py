@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from relance.explore.blocks import excerpt, whole
 from relance.explore.pictures import shown_as
@@ -44,7 +45,7 @@ def environment() -> Environment:
         tojson_plain=lambda value: json.dumps(value, ensure_ascii=False, default=str),
     )
     words: dict[str, Any] = {
-        "url": url,
+        "url": _url_of_index,
         "excerpt": excerpt,
         "whole": whole,
         "shown_as": shown_as,
@@ -60,6 +61,12 @@ def url(path: str, **parameters: Any) -> str:
     """Write an address of this page; parameters without a value are left out."""
     given = {name: value for name, value in parameters.items() if value not in (None, "", ())}
     return f"{path}?{urlencode(given, doseq=True)}" if given else path
+
+
+@pass_context
+def _url_of_index(context: Context, path: str, **parameters: Any) -> str:
+    """Write an address of the index that the page is about."""
+    return url(context["base"] + path, **parameters)
 
 
 def link(value: Any) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["show"]
+__all__ = ["modes", "show"]
 
 _MODES = {"hybrid": "Hybrid", "dense": "Dense", "full-text": "Full-text", "sparse": "Sparse"}
 _LATEST, _SHOWN_PICTURES = 6, 12
@@ -34,10 +34,11 @@ def show(request: Request) -> Response:
         return here.page(request, "missing.html")
     values: dict[str, Any] = {
         "question": question,
-        "modes": _modes(table),
+        "modes": modes(table),
         "types": here.reader.media_types(),
         "folders": here.reader.folders(),
         "fields": here.reader.fields(),
+        "titles": here.reader.titles(),
         "per_page": PER_PAGE,
         "most_counted": MOST_COUNTED,
         "document_id": document_id,
@@ -48,7 +49,8 @@ def show(request: Request) -> Response:
     return here.page(request, "search.html", status, **values, **found)
 
 
-def _modes(table: Any) -> dict[str, str]:
+def modes(table: Any) -> dict[str, str]:
+    """Name the ways a table can be searched."""
     without = {mode for mode in ("dense", "sparse") if COLUMNS[mode] not in table.schema.names}
     return {mode: label for mode, label in _MODES.items() if mode not in without}
 
