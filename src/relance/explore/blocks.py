@@ -150,7 +150,7 @@ def _table(text: str, block: Block, spans: Sequence[Span], window: Span, *, most
     left = len(body) - len(shown)
     note = Markup('<p class="dim">… {} more row{}</p>').format(left, "s" * (left != 1)) if left else ""
     table = Markup("<table>{}<tbody>{}</tbody></table>").format(head, lines)
-    frame = Markup('<div class="table inner" role="region" aria-label="Table" tabindex="0">{}</div>{}')
+    frame = Markup('<div class="table inner" role="group" aria-label="Table" tabindex="0">{}</div>{}')
     return frame.format(table, note)
 
 
