@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relance.search.hit import Explained
+from relance.search.relevance import relevance
 
 __all__ = ["Candidate"]
 
@@ -35,6 +36,11 @@ class Candidate:
         """What there is to read of it: its lead, and its text."""
         lead, text = self.row.get("lead"), self.row["text"] or ""
         return f"{lead}\n{text}" if lead else text
+
+    @property
+    def relevance(self) -> float:
+        """How good it is, from 0 to 1."""
+        return relevance(self.score, self.scores)
 
     @property
     def found_by(self) -> list[str]:

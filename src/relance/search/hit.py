@@ -53,6 +53,7 @@ class Hit:
         snippet: the span of `text` around its best passage.
         further: where hits are grouped: how many more chunks of the document were found.
         chunks: the best of those.
+        relevance: the score on a scale from 0 to 1 (`relance.search.relevance`); hits of one list are in its order.
         found_by: the lists that it stands out of (`dense`, `full-text`, `sparse`), most of all first: one standard
             deviation or more, or the one that it does most.
         explained: only where asked for.
@@ -79,6 +80,7 @@ class Hit:
     snippet: Span = (0, 0)
     further: int = 0
     chunks: list[Hit] = field(default_factory=list)
+    relevance: float = 0.0
     found_by: list[str] = field(default_factory=list)
     explained: Explained | None = None
 

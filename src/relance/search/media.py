@@ -45,6 +45,7 @@ class MediaHit:
         moment_s: where in a film it was found, in seconds; None where the film is one whole, or only its words answer.
         moment_end_s: where that part of the film ends; None where nobody says.
         highlights: spans of `caption` that are words of the question.
+        relevance: the score on a scale from 0 to 1; as in `Hit`.
         found_by: the lists that it stands out of; as in `Hit`.
         explained: only where asked for.
     """
@@ -67,6 +68,7 @@ class MediaHit:
     moment_s: float | None = None
     moment_end_s: float | None = None
     highlights: list[Span] = field(default_factory=list)
+    relevance: float = 0.0
     found_by: list[str] = field(default_factory=list)
     explained: Explained | None = None
 
@@ -135,6 +137,7 @@ def _hit(found: Candidate, places: list[str], query: str, language: str, *, expl
         moment_s=said if moment_s is None else moment_s,
         moment_end_s=moment_in(metadata, "moment_end_s") if moment_s in {None, said} else None,
         highlights=highlights(query, row["text"] or "", language),
+        relevance=found.relevance,
         found_by=found.found_by,
         explained=found.explained() if explained else None,
     )

@@ -127,6 +127,7 @@ def _hit(found: Candidate, query: str, language: str, link: Link, *, explained: 
         id=found.id,
         highlights=spans,
         snippet=snippet,
+        relevance=found.relevance,
         found_by=found.found_by,
         explained=found.explained() if explained else None,
     )
