@@ -50,6 +50,7 @@ ORDER += [
     "telemetry",
     "emulator",
     "explore",
+    "integrations",
     "events",
     "contracts",
     "project",
