@@ -17,7 +17,11 @@ test *arguments:
 
 # Everything but what needs a Prefect server or takes long
 fast:
-    uv run -q --group dev pytest -m "not flows and not slow"
+    uv run -q --group dev pytest -m "not flows and not slow and not e2e and not long"
+
+# Kills, growth and random edits, more than three seconds each
+slow:
+    uv run -q --group dev pytest -m "slow and not e2e and not long"
 
 # Kill relance in the middle of everything it does, and see what the next run makes of it: --kills 1000 --seed 1
 kills *arguments:
@@ -30,3 +34,8 @@ fix:
 
 bench:
     uv run -q --group dev python benchmarks/ingest.py
+
+# Build the documentation into site/; a broken link or anchor ends it
+docs:
+    uv run -q --group docs python docs/from_code/stage.py build/docs
+    uv run -q --group docs zensical build --strict

@@ -36,7 +36,7 @@ SYSTEMS: list[tuple[str, Mode]] = [(MODELS[0], "full-text"), *((model, mode) for
 
 
 def main() -> None:
-    """Evaluate every system on every set, and print the tables of the README and the details behind them."""
+    """Evaluate every system on every set, and print the table of docs/use.md and the details behind it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--keep", type=Path, help="folder for the indexes and vectors")

@@ -50,6 +50,7 @@ ORDER += [
     "telemetry",
     "emulator",
     "explore",
+    "serve",
     "integrations",
     "events",
     "contracts",
@@ -85,7 +86,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # Prefect's own client leaves sockets to the garbage collector; nothing of ours opens any there.
             item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in TOGETHER else str(path)))
+        group = path.parts[0] if path.parts[0] in TOGETHER else str(path)
+        if (
+            group == "flows"
+        ):  # a second server takes 20 s to start, and one process for all of them worked alone for minutes
+            group += "-a-h" if path.name < "test_i" else "-i-z"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

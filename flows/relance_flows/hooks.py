@@ -7,16 +7,15 @@ from typing import Any
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
 
+from relance.events.change import ENDINGS
 from relance_flows.registry import name_of
 
 __all__ = ["HOOKS"]
 
-_EVENTS = {"COMPLETED": "in-sync", "FAILED": "failed", "CRASHED": "crashed", "CANCELLED": "cancelled"}
-
 
 def tell(flow: Any, run: FlowRun, state: State[Any]) -> None:
     """Emit `relance.index.in-sync`, `.failed`, `.crashed` or `.cancelled`; of a run that crashed the worker tells."""
-    what = _EVENTS.get(state.type.value)
+    what = ENDINGS.get(state.type.value)
     index = name_of(str(run.parameters.get("index", "")))
     if what is None or not index or run.parameters.get("mode") == "plan only":
         return

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
+import time
+import urllib.error
 import urllib.request
 
-from relance.errors import ConfigurationError
+from relance.errors import ConfigurationError, UnreachableError
 from relance.events.settings import read_server_settings
 
-__all__ = ["LOCAL_API", "configured_api", "find_api", "is_healthy"]
+__all__ = ["LOCAL_API", "configured_api", "find_api", "is_healthy", "reach"]
 
+_WAITS_S = (1.0, 3.0)
+_ANSWER_S = 10.0  # a server on SQLite may be busy with a burst
 LOCAL_API = "http://127.0.0.1:4200/api"
 
 
@@ -32,6 +37,30 @@ def configured_api() -> str:
         return read_server_settings().api_url.rstrip("/")
     except ConfigurationError:
         return ""
+
+
+def reach() -> None:
+    """Raise UnreachableError where a server is configured and does not answer: Prefect would try for minutes."""
+    address = configured_api()
+    if not address:
+        return
+    for wait_s in (*_WAITS_S, None):
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=_ANSWER_S):  # noqa: S310  # as configured
+                return
+        except urllib.error.HTTPError:
+            return  # it is there; what it refuses is Prefect's to say
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            if isinstance(reason, ssl.SSLError):
+                return  # it is there; which certificates are trusted is a setting of Prefect's
+            if wait_s is None:
+                msg = (
+                    f"the Prefect server at {address} does not answer ({reason}); start it, or set PREFECT_API_URL to "
+                    "the one that runs (`relance ingest --direct` runs without a server)"
+                )
+                raise UnreachableError(msg) from None
+            time.sleep(wait_s)  # it may be starting again
 
 
 def is_healthy(address: str, *, timeout_s: float = 2.0) -> bool:

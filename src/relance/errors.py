@@ -14,6 +14,7 @@ RelanceError
 │       └── EmptyError        … it can be read, and has no text
 ├── ConfigurationError        fix the spec, the environment or the installation
 │   ├── SpecError             … with file, line and field
+│   ├── MissingKeyError       … with the variable that holds the key
 │   └── MissingExtraError     … with the command that installs it
 ├── SourceError               a source was not listed to its end: what is indexed of it stays, other sources go on
 ├── StoreError                the disk or the object store has to change, or a table of the store is hurt
@@ -128,6 +129,10 @@ class EmptyError(DocumentError):
 
 class ConfigurationError(RelanceError):
     """The spec, the environment or the installation has to change."""
+
+
+class MissingKeyError(ConfigurationError):
+    """A model has no key; nothing can be sent to it, but what it would cost can be counted."""
 
 
 class SpecError(ConfigurationError):

@@ -18,7 +18,9 @@ from relance.config.load import load_spec
 from relance.config.plugins import Plugins
 from relance.errors import InputError
 from relance.pipeline.awaitable import awaitable, until_stopped
+from relance.pipeline.changes import LISTED
 from relance.pipeline.engines.choice import open_engine
+from relance.pipeline.keyless import without_keys
 from relance.pipeline.plan import Plan, Preview
 from relance.pipeline.report import Report
 from relance.pipeline.run import Run
@@ -103,10 +105,17 @@ class Index:
         other._reader, other._principals = Reader.of(principals), principals  # noqa: SLF001  # of its own kind
         return other
 
-    def plan(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> Plan:
-        """Tell what `ingest` would do and cost; writes nothing. Raises StoppedError if `handle` stops it."""
-        with Run(self.spec, full=full, only=only, read_only=True, handle=handle) as run:
-            return run.plan()
+    def plan(self, *, full: bool = False, only: Sequence[str] = (), listed: int = LISTED,
+             handle: RunHandle | None = None) -> Plan:  # fmt: skip
+        """Say what `ingest` would do and cost; writes nothing, and needs no key. Raises StoppedError.
+
+        Of each reason for a change at most `listed` documents are named in `changes`.
+        """
+        spec, missing = without_keys(self.spec)
+        with Run(spec, full=full, only=only, read_only=True, handle=handle) as run:
+            plan = run.plan(listed=listed)
+        plan.notes += missing
+        return plan
 
     def preview(self, *, full: bool = False, only: Sequence[str] = (), handle: RunHandle | None = None) -> Preview:
         """Tell what of a run a person has to approve first (`limits`), and what it would do.

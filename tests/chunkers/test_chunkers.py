@@ -71,7 +71,7 @@ def test_no_chunk_begins_with_chinese_punctuation():
 
 
 @given(text=st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=5), max_size=60).map("".join))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_boundaries_found_window_by_window_are_those_of_the_whole_text(text):
     whole = find_boundaries(text)
     for window in (1, 7, 80):
@@ -360,7 +360,7 @@ def test_a_tokenizer_is_not_needed_where_there_is_nothing_to_split():
 @pytest.mark.parametrize("syntax", ["markdown", "code:python"])
 def test_a_long_text_takes_eight_bytes_a_character_beside_itself(syntax):
     sentence = "Heat flows from the wall, and `the layer` thickens.\n"
-    text = f"# Part\n\n{sentence * 9}\n```\n{sentence * 3}```\n\n" * 2_500
+    text = f"# Part\n\n{sentence * 9}\n```\n{sentence * 3}```\n\n" * 1_250
     tokenizer = open_tokenizer("qwen")
     chunk_document(document(text[:9_000], syntax), ChunkingSpec(), tokenizer)  # imports and tables
     tracemalloc.start()
@@ -369,7 +369,7 @@ def test_a_long_text_takes_eight_bytes_a_character_beside_itself(syntax):
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(chunks) > 1_000
+    assert len(chunks) > 500
     assert most <= 8 * len(text)
 
 

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SPEC = """
 name: notes
 sources: [{type: files, root: docs}]
@@ -16,6 +18,7 @@ print(Index("index.yaml").ingest().added, "tiktoken" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_splits_nothing_opens_no_tokenizer(tmp_path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.md").write_text("# A\n\nText.\n", encoding="utf-8")

@@ -115,26 +115,26 @@ def test_search_lists_hits_with_their_place(run: Run, ingested: Path, mode: str)
 
 def test_a_search_without_hits_is_an_empty_list(run: Run, ingested: Path) -> None:
     ran = run("search", str(ingested), "river", "--where", "uri = 'nothing'", "--json")
-    assert (ran.code, ran.json) == (0, {"hits": [], "more": False})
+    assert (ran.code, ran.json) == (0, {"schema_version": 1, "hits": [], "more": False})
 
 
 def test_runs_lists_the_latest_first_and_rollback_takes_their_ids(run: Run, ingested: Path) -> None:
-    (first,) = run("runs", str(ingested), "--json").json
+    (first,) = run("runs", str(ingested), "--json").json["runs"]
     (ingested.parent / "docs/rivers.md").unlink()
     second = run("ingest", str(ingested), "--direct", "--json").json
-    listed = run("runs", str(ingested), "--json").json
+    listed = run("runs", str(ingested), "--json").json["runs"]
     assert [row["run_id"] for row in listed] == [second["run_id"], first["run_id"]]
-    assert len(run("runs", str(ingested), "--limit", "1", "--json").json) == 1
+    assert len(run("runs", str(ingested), "--limit", "1", "--json").json["runs"]) == 1
     ran = run("rollback", str(ingested), "--run", first["run_id"], "--json")
     assert (ran.code, ran.json["run_id"], ran.json["chunks"]) == (0, first["run_id"], 2)
     assert run("status", str(ingested), "--json").json["documents"] == 2
 
 
 def test_cache_shows_and_prunes_what_was_paid_for(run: Run, ingested: Path) -> None:
-    (row,) = run("cache", str(ingested), "--json").json
+    (row,) = run("cache", str(ingested), "--json").json["spaces"]
     assert (row["vectors"], row["bytes"] > 0) == (2, True)
     ran = run("cache", str(ingested), "--prune", "0", "--json")
-    assert (ran.code, ran.json[0]["vectors"]) == (0, 0)
+    assert (ran.code, ran.json["spaces"][0]["vectors"]) == (0, 0)
 
 
 def test_schema_is_the_same_on_stdout_and_in_a_file(run: Run) -> None:
@@ -163,7 +163,7 @@ def test_a_run_with_failures_ends_with_three_and_valid_json(run: Run, with_failu
     ran = run("ingest", spec, "--direct", "--json")
     assert (ran.code, ran.json["status"], ran.json["failed"]) == (3, "completed with failures", 1)
     assert ran.json["failures"][0]["uri"] == "docs/empty [bold].pdf"
-    (failure,) = run("failures", spec, "--json").json
+    (failure,) = run("failures", spec, "--json").json["failures"]
     assert (failure["uri"], failure["stage"]) == ("docs/empty [bold].pdf", "load")
     assert "damaged" in failure["reason"]
     assert run("status", spec, "--json").json["failures"] == 1

@@ -75,7 +75,7 @@ def test_a_picture_can_be_asked_with(run: Run, hung: Path) -> None:
     assert ran.json["hits"] == []
     assert [hit["url"] for hit in ran.json["media"]][:1] == ["pics/c.png"]
     shown = run("search", str(hung), "--image", str(hung.parent / "pics/c.png"), "-k", "1").out
-    assert shown.startswith("1. pics/c.png  1.000  image 24×16")
+    assert shown.startswith("1. pics/c.png  1.00  image 24×16")
 
 
 def test_like_takes_a_picture_of_the_index_and_one_from_elsewhere(run: Run, hung: Path) -> None:
@@ -90,7 +90,7 @@ def test_like_takes_a_picture_of_the_index_and_one_from_elsewhere(run: Run, hung
         ["dense"],
     )
     assert run("search", str(hung), "--like", str(folder / "pics/c.png"), "-k", "1").out.startswith(
-        "1. pics/c.png  1.000"
+        "1. pics/c.png  1.00 "
     )
     ran = run("search", str(hung), "--like", "pics/nothing.png")
     assert (ran.code, "there is no document" in one_message(ran)) == (2, True)

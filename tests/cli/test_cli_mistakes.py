@@ -19,11 +19,16 @@ from relance.store.lock import hold
     ("arguments", "says"),
     [
         (["nonsense"], "Unknown command"),
+        (["nonsense"], "see: relance --help"),
+        (["plan", "--nope"], "see: relance plan --help"),
+        (["plan", "--ful"], "Did you mean --full?"),
         (["ingst", "index.yaml"], '"ingest"'),
-        (["ingest"], "spec"),
         (["ingest", "index.yaml", "--nope"], "--nope"),
         (["plan", "index.yaml", "surplus"], "surplus"),
+        (["search", "index.yaml", "how", "do", "I"], "there is nothing that do I could be"),
         (["search", "index.yaml"], "query"),
+        (["search", "docs"], "docs is a folder without an index.yaml; to search for the word: relance search . docs"),
+        (["search", "nowhere.yaml"], "there is no such file or folder"),
         (["search", "index.yaml", "x", "-k", "many"], "many"),
         (["search", "index.yaml", "x", "-k", "0"], "between 1 and"),
         (["search", "index.yaml", "x", "--mode", "fuzzy"], "fuzzy"),
@@ -52,7 +57,7 @@ def test_a_mistake_is_one_sentence_and_exit_two(run: Run, ingested: Path, argume
     ran = run(*arguments)
     assert ran.code == 2
     assert says in one_message(ran)
-    assert run("cache", str(ingested), "--json").json[0]["vectors"] == 2, "and nothing happened"
+    assert run("cache", str(ingested), "--json").json["spaces"][0]["vectors"] == 2, "and nothing happened"
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_a_missing_index_is_told_with_what_to_do(run: Run, declare: Callable[...
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "name the index to evaluate, or a --model"),
+        ([], "holds no index.yaml"),
         (["--model", "nonsense"], "--model nonsense: .*write provider/model"),
         (["--model", "local/wordllama@many"], "write provider/model"),
         (["--model", "local/wordllame"], "did you mean local/wordllama"),

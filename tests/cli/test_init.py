@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from command_line import Run
 
 from relance.cli.declare import init
 from relance.config.load import load_spec
@@ -68,3 +69,16 @@ def test_a_prefect_file_is_written_beside_an_index_that_is_there(fill: Callable[
     assert [(each["name"], each["parameters"]["index"]) for each in declared["deployments"]] == [("2024", "2024")] * 2
     with pytest.raises(InputError, match=r"prefect\.yaml is there already"):
         init(folder, prefect=True)
+
+
+def test_it_ends_with_what_an_ingest_would_read_and_cost(fill: Callable[..., Path], run: Run) -> None:
+    fill("docs/a.md", "docs/b.txt", "docs/c.md")
+    shown = run("init").out.splitlines()
+    assert shown[0] == "wrote  index.yaml, an index of ./docs"
+    assert shown[1] == "found  3 files: 2 text/markdown, 1 text/plain"
+    assert shown[2].startswith("plan   3 documents, 3 chunks, ")
+    assert shown[2].endswith(" tokens, $0.0000 by local/wordllama")
+    assert "relance ingest" in shown[3]
+    (plan,) = [run("plan", "--json").json]
+    assert f"{plan['chunks']} chunks, {plan['tokens']} tokens" in shown[2]
+    assert not Path("lancedb").exists(), "nothing is ingested by it"

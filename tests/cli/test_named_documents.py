@@ -96,8 +96,9 @@ def test_nothing_is_told_of_what_does_not_exist(
         (("notes",), [], ""),
         (("away", "--changed", "anything"), ["anything"], "is not on this machine, so the names were not checked"),
         (("index.yaml", "--changed", "docs/rivers.md"), ["docs/rivers.md"], ""),
+        (("--changed", "docs/rivers.md"), ["docs/rivers.md"], ""),
     ],
-    ids=["changed and removed", "everything", "elsewhere", "by path"],
+    ids=["changed and removed", "everything", "elsewhere", "by path", "of this folder"],
 )
 def test_what_exists_is_told(
     run: Run, prefect: HTTPServer, arguments: tuple[str, ...], changed: list[str], note: str

@@ -75,7 +75,8 @@ def ask(built: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
 
 def test_each_command_with_these_options_is_tried() -> None:
-    found = {each.__name__: inspect.signature(each).parameters for each in COMMANDS if inspect.isfunction(each)}
+    commands = [command for group in COMMANDS.values() for command, _ in group]
+    found = {each.__name__: inspect.signature(each).parameters for each in commands if inspect.isfunction(each)}
     having = {name for name, parameters in found.items() if {"principals", "as_owner"} & parameters.keys()}
     assert having == {*ASKED}
     for name in having:

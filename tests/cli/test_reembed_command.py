@@ -46,7 +46,7 @@ def test_the_life_of_a_worse_model(run: Run, declare: Declare, tmp_path: Path) -
     assert (switched.code, switched.json["status"], switched.json["beside"]) == (0, "switched", table)
     back = run("reembed", spec, "--back")
     assert (back.code, table in back.out) == (0, True)
-    assert run("runs", spec, "--json").json[0]["status"] == "switched back"
+    assert run("runs", spec, "--json").json["runs"][0]["status"] == "switched back"
     assert one_message(run("reembed", spec, "--back", "--switch"))
     assert run("reembed", declare(embedding=GOOD, gate=gate), "--json").json["status"] == "up to date"
 

@@ -83,7 +83,7 @@ def test_like_and_explain_are_shown(run: Run, folder: Path) -> None:
     assert re.search(r"vector +│ docs/weir\.md +│", ran.out)
     assert re.search(r"table +│ notes__\w{8} version \d+", ran.out)
     told = run("search", folder, "ferry", "--explain", "--json", "-k", "1").json
-    assert told.keys() == {"hits", "explanations", "more"}
+    assert told.keys() == {"schema_version", "hits", "explanations", "more"}
     assert told["hits"][0]["explained"]["ranks"].keys() == {"dense", "full-text"}
     assert told["explanations"][0]["indexes"] == {"full-text": "FTS", "dense": "exact"}
 
@@ -169,4 +169,4 @@ def test_a_search_of_texts_and_pictures_pages_and_explains_both(
     assert "no hits" not in ran.out
     assert ran.out.startswith("1. pics/")
     told = run("search", "spec", "old barn", "--explain", "--json").json
-    assert told.keys() == {"hits", "media", "explanations", "more"}
+    assert told.keys() == {"schema_version", "hits", "media", "explanations", "more"}

@@ -9,7 +9,7 @@ from relance.config.plugins import loaded_plugins
 
 def test_every_installed_kind_is_listed_with_its_options(run):
     (code, out, _) = run("sources", "--json")
-    rows = {row["type"]: row for row in json.loads(out)}
+    rows = {row["type"]: row for row in json.loads(out)["sources"]}
     assert code == 0
     assert rows.keys() == loaded_plugins("sources").keys()
     for name, row in rows.items():
@@ -25,12 +25,12 @@ def test_a_kind_whose_library_is_missing_says_what_to_install(run, monkeypatch):
     (_, out, _) = run("sources")
     assert "pip install 'relance[spam]'" in " ".join(out.split())
     (_, out, _) = run("sources", "files", "--json")
-    assert json.loads(out)[0]["missing"] == ["spam"]
+    assert json.loads(out)["sources"][0]["missing"] == ["spam"]
 
 
 def test_the_options_of_one_kind_say_type_default_and_what_they_are(run):
     (code, out, _) = run("sources", "files", "--json")
-    (row,) = json.loads(out)
+    (row,) = json.loads(out)["sources"]
     options = {option["name"]: option for option in row["options"]}
     assert code == 0
     assert (options["root"]["required"], options["root"]["type"]) == (True, "text")

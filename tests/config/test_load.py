@@ -54,7 +54,7 @@ WRONG = [
         GOOD + "embedding:\n  model: wordllama\n",
         6,
         "embedding.model",
-        "something like 'local/wordllama', got 'wordllama'",
+        "there is no model 'wordllama'; did you mean local/wordllama?",
     ),
     (GOOD + "embedding:\n  timeout_s: soon\n", 6, "embedding.timeout_s", "expected a number, got 'soon'"),
     (GOOD + "embedding:\n  timeout_s: 0\n", 6, "embedding.timeout_s", "must be more than 0, got the number 0"),
@@ -223,6 +223,7 @@ sources:
     assert [(line, field) for line, field, _ in problems(text.replace("HIDDEN", "x"))] == [(11, "sources[2].hidden")]
 
 
+@pytest.mark.slow
 def test_aliases_cannot_blow_a_file_up():
     text = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     assert "becomes huge" in problems(text)[0][2]

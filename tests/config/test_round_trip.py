@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,7 @@ def reveal(value):
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)  # PyYAML in Python is slow
 @given(indexes, st.booleans(), st.booleans())
 def test_a_spec_written_as_yaml_loads_as_the_same_spec(values, unicode, flow):

@@ -257,7 +257,6 @@ def test_golden_queries_are_read(tmp_path: Path) -> None:
     [
         ('{"_id": "1"}\n', "", r"queries\.jsonl:1: is no question"),
         ('{"_id": "1", "text": "a"}\n[]', "", r"queries\.jsonl:2: is no question"),
-        ('{"_id": "1", "text": " "}\n', "", r"queries\.jsonl:1: is no question"),
         ("", "1\t7\t1\n1\t7\n", r"test\.tsv:2: is no judgement"),
         ("", "1\t7\t1\n1\t7\tgood\n", r"test\.tsv:2: is no judgement"),
     ],
@@ -281,7 +280,6 @@ def test_a_wrong_line_is_named(tmp_path: Path, queries: str, qrels: str, says: s
         ("- {query: a, documents: {}}", "query 1"),
         ("- {query: a, documents: {b: good}}", "query 1"),
         ("- {query: a, documents: {b: true}}", "query 1"),
-        ("- {query: '', documents: [b]}", "query 1"),
         ("- {question: a, documents: [b]}", "query 1"),
         ("- {query: a, documents: [b], grade: 3}", "query 1"),
         ("- a question", "query 1"),
@@ -292,6 +290,14 @@ def test_wrong_golden_queries_are_one_sentence(tmp_path: Path, text: str, says: 
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=says):
         read_dataset(path)
+
+
+def test_blank_questions_are_read(tmp_path: Path) -> None:
+    lines = '{"_id": "1", "text": " "}\n{"_id": "2", "text": null}\n{"_id": "3", "text": "what?"}\n'
+    assert read_dataset(beir(tmp_path, lines, "1\t7\t1\n"))[0] == {"1": " ", "2": "", "3": "what?"}
+    golden = tmp_path / "golden.yaml"
+    golden.write_text("- {query: '', documents: [b]}\n- {query: , documents: [b]}\n", encoding="utf-8")
+    assert read_dataset(golden)[0] == {"1": "", "2": ""}
 
 
 def test_a_dataset_that_is_not_there_or_no_text_is_said_so(tmp_path: Path) -> None:

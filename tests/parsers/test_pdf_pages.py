@@ -43,6 +43,7 @@ def test_a_scanned_document_is_a_failure():
     assert reason("a.pdf", pdf([Page(scan=True)])) == f"no text in it: page 1 is scanned; {HINT}"
 
 
+@pytest.mark.slow
 def test_a_scanned_page_is_read_where_that_is_asked_for():
     picture = Image.new("L", (1240, 1754), 255)
     ImageDraw.Draw(picture).text((150, 200), "The heron pump weighs 42 kg.", font_size=48)

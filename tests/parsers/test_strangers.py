@@ -73,6 +73,7 @@ print(json.dumps([report.failed, sorted((row["uri"], row["text"], row["title"]) 
 """
 
 
+@pytest.mark.slow
 def test_an_installed_parser_reads_files_whose_suffix_nobody_knew(tmp_path: Path) -> None:
     for name, text in PACKAGE.items():
         path = tmp_path / "installed" / name

@@ -69,6 +69,7 @@ def test_every_engine_writes_the_same_rows(make_index: Make, docs: Path, engine:
     assert rows(there) == rows(here)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_worker_that_is_killed_costs_what_it_had_in_flight(
     make_index: Make, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: EngineName

@@ -1,4 +1,4 @@
-"""DashScope without a key, as the README shows it: its commands, as they stand there, with what they print."""
+"""DashScope without a key, as its page shows it: the commands, as they stand there, with what they print."""
 
 from __future__ import annotations
 
@@ -25,18 +25,15 @@ from relance.index import Index
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("\n## DashScope without a key\n")[2].partition("\n## ")[0]
-SERVE, *THEN = [
-    line for block in re.findall(r"```sh\n(.*?)```", SECTION, flags=re.DOTALL) for line in block.splitlines()
-]
+PAGE = (ROOT / "docs" / "how-to" / "without-a-key.md").read_text(encoding="utf-8")
+SERVE, *THEN = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL) for line in block.splitlines()]
 PORT = "8765"
 INSTALLED = re.compile(r"uv run -q (--extra [a-z]+ )+relance ")
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of the README's commands.
+    """What came of the page's commands.
 
     Attributes:
         ran: the commands, in their order, and how each ended.
@@ -73,9 +70,9 @@ def free_port() -> str:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """Run the commands on a copy of the gallery, on a free port instead of the README's.
+    """Run the commands on a copy of the gallery, on a free port instead of the page's.
 
-    The ingest runs with `--direct`, which it has not in the README: a temporary Prefect server would take most of the
+    The ingest runs with `--direct`, which it has not on the page: a temporary Prefect server would take most of the
     time, and the flow has tests of its own.
     """
     home, port = tmp_path_factory.mktemp("checkout"), free_port()
@@ -161,7 +158,7 @@ def test_the_right_pictures_come_first(played: Played) -> None:
 
 def test_what_the_readme_shows_is_what_they_print(played: Played) -> None:
     printed = "\n".join(done.stdout for done in played)
-    (shown,) = re.findall(r"```text\n(.*?)```", SECTION, flags=re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", PAGE, flags=re.DOTALL)
     hits, found = (re.findall(r"^(\d+\. \S+) +([\d.]+) ", text, flags=re.MULTILINE) for text in (shown, printed))
     assert len(hits) >= 2
     scores = dict(reversed(found))  # the first search is the one shown
@@ -177,5 +174,5 @@ def test_the_readme_the_gallery_and_the_emulator_mean_the_same_address() -> None
     from relance.cli.emulator import emulator
 
     assert inspect.signature(emulator).parameters["port"].default == int(PORT)
-    assert f"http://127.0.0.1:{PORT}/api/v1" in SECTION
+    assert f"http://127.0.0.1:{PORT}/api/v1" in PAGE
     assert f"http://127.0.0.1:{PORT}/files" in (ROOT / "examples/gallery/index.yaml").read_text(encoding="utf-8")

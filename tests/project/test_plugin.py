@@ -38,7 +38,7 @@ def test_it_keeps_the_contracts(stranger: Installed) -> None:
 
 
 def test_it_is_listed_and_known_to_the_schema(stranger: Installed) -> None:
-    listed = {(row["group"], row["name"]): row for row in stranger.json("plugins")}
+    listed = {(row["group"], row["name"]): row for row in stranger.json("plugins")["plugins"]}
     for group, name in (("sources", "notes"), ("chunkers", "sentences"), ("providers", "ngrams")):
         row = listed[group, name]
         assert (row["package"], row["package_version"], row["problem"]) == ("relance-example", "1.0", None)

@@ -1,4 +1,4 @@
-"""What the README says is what happens."""
+"""What the README says, and the pages that carry on from it, is what happens."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from relance.errors import SpecError
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ONE_FILE = "docs/one-file.md"
 
 
-def blocks(language: str) -> list[str]:
-    """Return the fenced blocks in a language, in order."""
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    """Return the fenced blocks of a page in a language, in order."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 @pytest.fixture
@@ -58,7 +59,8 @@ def test_the_first_command_installs_indexes_and_finds(checkout: Path, tmp_path: 
         " && ".join(steps), shell=True, cwd=checkout, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    said = done.stderr.splitlines()
+    assert all(line.startswith("handbook: ") for line in said), "how far it is, on a machine that is busy"
     assert "handbook: completed" in done.stdout
     assert "45 added" in done.stdout
     shown = blocks("text")[0]
@@ -75,7 +77,7 @@ def test_the_second_command_is_what_ci_runs() -> None:
     steps = command.removeprefix("pip install -q uv && ")
     assert steps != command
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert f'  {steps} "$@" && return' in lines
+    assert f'  {steps} "$@" || again "$@"' in lines
     assert lines[-2:] == ["try", "exit $status"], "the command as it stands is the last"
 
 
@@ -84,14 +86,16 @@ def test_the_built_file_is_called_as_the_readme_says(dists: tuple[Path, Path]) -
 
 
 def test_the_declared_example_loads(tmp_path: Path) -> None:
-    spec = parse_spec(blocks("yaml")[0], "index.yaml", tmp_path)
+    spec = parse_spec(blocks("yaml", ONE_FILE)[0], "index.yaml", tmp_path)
     assert spec.name == "handbook"
     assert spec.limits.max_cost_usd == 5
 
 
 def test_the_shown_mistake_is_told_like_that(tmp_path: Path) -> None:
-    wrong = blocks("yaml")[0].replace("max_tokens", "max_token")
-    shown = next(block for block in blocks("text") if "did you mean" in block).strip().removeprefix("relance: ")
+    wrong = blocks("yaml", ONE_FILE)[0].replace("max_tokens", "max_token")
+    shown = (
+        next(block for block in blocks("text", ONE_FILE) if "did you mean" in block).strip().removeprefix("relance: ")
+    )
     with pytest.raises(SpecError) as told:
         parse_spec(wrong, "index.yaml", tmp_path)
     assert str(told.value) == shown
@@ -101,7 +105,11 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "handbook", tmp_path / "examples" / "handbook")
     shutil.rmtree(tmp_path / "examples" / "handbook" / "lancedb", ignore_errors=True)
     done = subprocess.run(
-        [sys.executable, "-c", blocks("python")[0]], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", blocks("python", "docs/use.md")[0]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "docs/" in done.stdout
@@ -110,7 +118,8 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
 def test_every_command_is_in_the_table() -> None:
     from relance.cli.main import app
 
-    named = set(re.findall(r"`relance ([a-z]+)[ `]", README))
+    page = (ROOT / "docs" / "reference" / "index.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`relance ([a-z]+)[ `]", page))
     commands = {name for name in app if not name.startswith("-")} - {"schema"}
     assert commands <= named
 
@@ -118,3 +127,8 @@ def test_every_command_is_in_the_table() -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_it_is_one_screen_and_the_sources() -> None:
+    """Below 65 lines before the tables of sources: all else has a page of its own."""
+    assert len(README.partition("\n## Sources\n")[0].splitlines()) < 65

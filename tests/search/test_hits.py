@@ -27,7 +27,7 @@ TEXTS = {
     "page_end": pa.int64(), "seq": pa.int64(),
     "media_type": pa.string(), "metadata": pa.string(), "lead": pa.string(), "id": pa.string(),
     "line": pa.int64(), "line_end": pa.int64(), "link": pa.string(), "highlights": pa.list_(SPAN),
-    "snippet": SPAN, "further": pa.int64(), "chunks": pa.string(), "found_by": pa.list_(pa.string()),
+    "snippet": SPAN, "further": pa.int64(), "chunks": pa.string(), "relevance": pa.float64(), "found_by": pa.list_(pa.string()),
     "explained": pa.string(),
 }  # fmt: skip
 MEDIA = {
@@ -35,7 +35,7 @@ MEDIA = {
     "heading_path": pa.list_(pa.string()), "width": pa.int64(), "height": pa.int64(), "duration_s": pa.float64(),
     "score": pa.float64(), "media_type": pa.string(), "metadata": pa.string(), "also": pa.list_(pa.string()),
     "id": pa.string(), "last_seen": pa.string(), "moment_s": pa.float64(), "moment_end_s": pa.float64(),
-    "highlights": pa.list_(SPAN), "found_by": pa.list_(pa.string()), "explained": pa.string(),
+    "highlights": pa.list_(SPAN), "relevance": pa.float64(), "found_by": pa.list_(pa.string()), "explained": pa.string(),
 }  # fmt: skip
 
 

@@ -78,8 +78,7 @@ def test_the_section_is_added_to_rows_whose_markers_stay(tmp_path: Path, drawer:
     assert texts(log()) == bought
 
 
-@pytest.mark.parametrize("marker", ["auto", "year", "hash"])
-@pytest.mark.parametrize("metadata", [[], ["who", "year"]])
+@pytest.mark.parametrize(("marker", "metadata"), [("auto", []), ("year", ["who", "year"]), ("hash", [])])
 def test_rows_of_a_database_say_who_sees_them(database: Database, log: Log, marker: str, metadata: list[str]) -> None:
     access = {"field": "who", "separator": ";"}
     options: dict[str, Any] = {"access": access, "marker": marker, "rows": {"metadata": metadata}}

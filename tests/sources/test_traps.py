@@ -192,6 +192,7 @@ def killed_again(index: Index, docs: Path) -> None:
         index.ingest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("middle", [only_another_and_stopped_at_once, one_is_bad_for_a_while, killed_again])
 def test_what_a_killed_run_left_is_repaired_by_whichever_run_can(
     make_index: Make, docs: Path, middle: Middle, in_sync: Callable[[Index], None]

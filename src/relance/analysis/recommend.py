@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from relance.analysis.history import Liked, read_history
 from relance.analysis.neighbours import neighbour_uris
-from relance.analysis.points import Described, Points, describe_points, read_points
+from relance.analysis.points import Described, Level, Points, describe_points, read_points
 from relance.analysis.texts import embed_texts
 from relance.errors import ConfigurationError, InputError
 from relance.search.condition import condition
@@ -28,7 +28,6 @@ from relance.search.similar import except_like, has_document, meant
 from relance.store.visible_table import Checked, refuse_sql
 
 if TYPE_CHECKING:
-    from relance.analysis.points import Level
     from relance.index import Index
 
 __all__ = [

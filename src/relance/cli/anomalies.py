@@ -9,14 +9,14 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.text import Text
 
-from relance.cli.options import DONE, As, AsJson, AsOwner, Level, Spec, index_as, without_effect
+from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, Level, Spec, index_as, without_effect
 from relance.cli.terminal import Terminal
 
 __all__ = ["anomalies"]
 
 
 def anomalies(  # noqa: PLR0913  # options
-    spec: Spec,
+    spec: Spec = HERE,
     *,
     text: Annotated[list[str] | None, Parameter(negative="")] = None,
     reference: Path | None = None,
@@ -34,7 +34,7 @@ def anomalies(  # noqa: PLR0913  # options
     as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
-    """Find documents that are far from what is normal, the strangest first, with the normal ones they are nearest to.
+    """Find documents that are unlike the others, most unusual first, with the nearest usual ones.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def anomalies(  # noqa: PLR0913  # options
             raise InputError(msg)
         asked |= {"filter": reference_filter, "where": reference_where}
         checked = [each.as_dict() for each in check_texts(index, text, level=level, **asked)]
-        terminal.json(checked) if json else _show(terminal, checked)
+        terminal.json({"texts": checked}) if json else _show(terminal, checked)
         return DONE
     other = index_as(Path(reference), principals, owner=as_owner) if reference else None
     done = find_anomalies(index, level=level, filter=filter, where=where, reference=other,

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from relance.cli.options import DONE, As, AsJson, AsOwner, Level, Spec, index_as, without_effect
+from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, Level, Spec, index_as, without_effect
 from relance.cli.terminal import Terminal
 
 __all__ = ["classify"]
@@ -18,7 +18,7 @@ _SHOWN = 10
 
 
 def classify(  # noqa: PLR0913  # options
-    spec: Spec,
+    spec: Spec = HERE,
     *,
     label: Annotated[list[str] | None, Parameter(negative="")] = None,
     labels: Path | None = None,
@@ -36,7 +36,7 @@ def classify(  # noqa: PLR0913  # options
     as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
-    """Label documents, or texts, with classes you name; no training needed.
+    """Label documents or texts with classes that you name; no training is needed.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def classify(  # noqa: PLR0913  # options
     text
         Classify this text instead of the index. May be repeated.
     labelled
-        A CSV file of uri and label: tells how far the classes can be trusted, and chooses margin and temperature.
+        A CSV file of uri and label: measures how far the classes can be trusted, and chooses margin and temperature.
     level
         What has a class: documents, chunks or media.
     filter

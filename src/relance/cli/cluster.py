@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from relance.cli.options import DONE, As, AsJson, AsOwner, Level, Spec, index_as
+from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, Level, Spec, index_as
 from relance.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _CENTRAL = 2
 
 
 def cluster(  # noqa: PLR0913  # the options of a command
-    spec: Spec,
+    spec: Spec = HERE,
     *,
     k: Annotated[int | None, Parameter(name=["-k", "--k"])] = None,
     method: Literal["kmeans", "hdbscan"] = "kmeans",
@@ -38,9 +38,9 @@ def cluster(  # noqa: PLR0913  # the options of a command
     as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
-    """Find which documents belong together, and name what sets each group apart.
+    """Group documents that are alike, and name each group by the terms that set it apart.
 
-    Every document's cluster and place on the map are kept in the table INDEX__clusters.
+    Every document's cluster and place on the map are in the table INDEX__clusters.
 
     Parameters
     ----------

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from relance.cli.operations import operations
 from relance.cli.options import DONE, AsJson
+from relance.cli.outlook import outlook
 from relance.cli.terminal import Terminal
 from relance.documents import Item
 from relance.errors import InputError
@@ -35,9 +37,10 @@ def init(
     prefect: Annotated[bool, Parameter(negative="")] = False,
     json: AsJson = False,
 ) -> int:
-    """Write a commented index.yaml over the documents of a folder, and its JSON Schema.
+    """Declare an index of the documents of a folder: write an index.yaml with comments, and its JSON Schema.
 
     A folder without documents gets a first one. With --from, the index is over another place, after a look at it.
+    It ends with what an ingest would read and cost.
 
     Parameters
     ----------
@@ -81,10 +84,20 @@ def init(
     for line in found:
         terminal.say(line)
     if not there:
-        terminal.say(f"wrote {target}, an index of {redact(root)}; edit it, then: relance ingest {target}")
+        _welcome(terminal, target, root, look=not origin)
     if prefect:
         terminal.say(f"wrote {deployments}; then, in {folder}: prefect --no-prompt deploy --all")
     return DONE
+
+
+def _welcome(terminal: Terminal, target: Path, root: str, *, look: bool) -> None:
+    """Say what was written, what the index will be of, and what to do next."""
+    terminal.say(f"wrote  {target}, an index of {redact(root)}")
+    for line in outlook(target) if look else ():
+        terminal.say(line)
+    spec = "" if target.parent == Path() else f" {quote(str(target.parent))}"
+    terminal.say(f"next   relance ingest{spec}   brings the index in sync; for another model, edit {target} first")
+    terminal.say(f"       relance plan{spec}     lists the documents, and what they cost")
 
 
 def _index_file(folder: Path) -> tuple[Path, bool]:
@@ -156,7 +169,7 @@ def schema(*, output: Path | None = None, json: AsJson = False) -> int:
     from relance.config.load import json_schema
 
     if output is None:
-        Terminal().json(json_schema())
+        Terminal().plain_json(json_schema())
     else:
         _write_schema(output)
         if json:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from relance.cli.options import DONE, FAILED, AsJson, Spec
+from relance.cli.options import DONE, FAILED, HERE, AsJson, Spec
 from relance.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ _MARKS = {"found": "[red]✗[/]", "repaired": "[green]✓[/]", "waiting": "[yell
 _NARROW = 100  # columns; below, what would be three columns of a few words each is printed as lines
 
 
-def doctor(spec: Spec, *, repair: Annotated[bool, Parameter(negative="")] = False, wait: float = 0.0,
+def doctor(spec: Spec = HERE, *, repair: Annotated[bool, Parameter(negative="")] = False, wait: float = 0.0,
            json: AsJson = False) -> int:  # fmt: skip
-    """Check every table, file, search index, catalog entry and cache entry of an index; exit code 1 if any is wrong.
+    """Check every table, file, search index, catalog entry and cache entry of an index; exit code 1 on a problem.
 
     Parameters
     ----------

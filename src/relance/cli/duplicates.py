@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rich.markup import escape
 
-from relance.cli.options import DONE, As, AsJson, AsOwner, Level, Spec, index_as
+from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, Level, Spec, index_as
 from relance.cli.terminal import Terminal
 
 __all__ = ["duplicates"]
 
 
 def duplicates(  # noqa: PLR0913  # options
-    spec: Spec,
+    spec: Spec = HERE,
     *,
     similarity: float = 0.95,
     overlap: float = 0.7,
@@ -23,7 +23,7 @@ def duplicates(  # noqa: PLR0913  # options
     as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
-    """Group documents that say the same, in the same words or nearly.
+    """Find documents with the same content, in the same words or nearly.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ def emulator(
     limits: Literal["off", "published"] = "off",
     latency_ms: float = 0.0,
 ) -> int:
-    """Serve a stand-in for DashScope on this machine, to try everything without a key.
+    """Serve an emulator of DashScope on this machine, to try everything without a key.
 
     Parameters
     ----------

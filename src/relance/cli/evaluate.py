@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from relance.cli.options import DONE, As, AsJson, AsOwner, index_as
+from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, index_as
 from relance.cli.terminal import Terminal
 from relance.errors import ConfigurationError
 
@@ -109,7 +109,7 @@ def evaluate(  # noqa: PLR0913  # options
     as_owner: AsOwner = False,
     output: Output = Output(),
 ) -> int:
-    """Ask questions with known answers and tell how well they are found; compare indexes, models and modes.
+    """Measure search quality on questions with known answers; compare indexes, models and modes.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def evaluate(  # noqa: PLR0913  # options
     k
         Documents looked at for each question.
     dimensions
-        Also tell what shorter vectors would lose, without embedding anything: lengths such as 1024,512,256 or all.
+        Also measure what shorter vectors would lose, without embedding anything: lengths such as 1024,512,256 or all.
     """
     from relance.cli.evaluation_tables import show
     from relance.evaluation import compare, evaluate, read_dataset, trade_off
@@ -200,8 +200,7 @@ def _indexes(specs: Sequence[Path], built: Built, dataset: Path,
     from relance.evaluation.ephemeral_index import over_corpus, spec_for, thrown_away
     from relance.index import Index
 
-    if not specs and not built.model:
-        raise ConfigurationError("name the index to evaluate, or a --model to try on the dataset's own corpus")
+    specs = specs or (() if built.model else (HERE,))
     store = built.keep or Path()
     if (built.model or built.corpus) and not built.keep:
         store = exits.enter_context(thrown_away())

@@ -7,14 +7,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from relance.cli.options import DONE, As, AsJson, AsOwner, Port, Spec, index_as
+from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, Port, Spec, index_as
 from relance.cli.terminal import Terminal
 
 __all__ = ["explore"]
 
 
 def explore(
-    spec: Spec,
+    spec: Spec = HERE,
     *,
     port: Port = 8780,
     open_browser: Annotated[bool, Parameter(name="--open", negative="")] = False,
@@ -22,7 +22,7 @@ def explore(
     as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
-    """Show the index in a browser: search, documents, pictures, the map, failures and runs.
+    """Open the index in a browser: search, documents, pictures, map, failures and runs.
 
     The page is served on 127.0.0.1, to whoever has the address that is printed, with its token. Nothing is indexed or
     removed by it.

@@ -1,16 +1,19 @@
-"""Commands that bring an index in sync, or tell what that would take."""
+"""Commands that bring an index in sync, or show what that would take."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
+from relance.cli.changes import show_changes
 from relance.cli.ending import until_signalled
 from relance.cli.operations import operations
-from relance.cli.options import DONE, FAILED, WITH_FAILURES, AsJson, Spec
+from relance.cli.options import CHANGES, DONE, FAILED, HERE, WITH_FAILURES, AsJson, Spec
 from relance.cli.terminal import Terminal
 from relance.errors import RejectedError
+from relance.pipeline.changes import LISTED
 from relance.pipeline.run_handle import RunHandle
 
 if TYPE_CHECKING:
@@ -22,20 +25,44 @@ __all__ = ["ingest", "plan"]
 Engine = Literal["threads", "processes", "dask", "ray", "work-pool"]
 
 
-def plan(spec: Spec, *, full: bool = False, only: list[str] | None = None, json: AsJson = False) -> int:
-    """Tell what an ingest would do and cost, without doing it."""
+def plan(spec: Spec = HERE, *, full: bool = False, only: list[str] | None = None,
+         limit: Annotated[int, Parameter(validator=Number(gte=0))] = LISTED,
+         detailed_exitcode: Annotated[bool, Parameter(negative="")] = False, json: AsJson = False) -> int:  # fmt: skip
+    """Show what an ingest would do and cost, without doing it.
+
+    Documents are listed as added (+), changed (~) and removed (-), by the reason. Nothing is sent, so no key is needed.
+
+    Parameters
+    ----------
+    full
+        Of an ingest that reads and writes every document again.
+    only
+        Uris of documents to look at.
+    limit
+        Documents to list for each reason.
+    detailed_exitcode
+        Exit with 4 if an ingest would change the index, and with 0 if it is in sync.
+    """
     from relance.config.load import load_spec
     from relance.index import Index
     from relance.pipeline.named_documents import check_named
 
     terminal = Terminal(as_json=json)
     check_named(load_spec(spec), only or ())
-    made = Index(spec).plan(full=full, only=only or ()).as_dict()
-    terminal.json(made) if json else terminal.plan(made)
+    planned = Index(spec).plan(full=full, only=only or (), listed=limit)
+    made = planned.as_dict()
+    if json:
+        terminal.json(made)
+    else:
+        show_changes(terminal, made)
+        terminal.plan(made)
+    if detailed_exitcode and not planned.in_sync:
+        return CHANGES
     return WITH_FAILURES if made["failed"] or made.get("media", {}).get("failed") else DONE
 
 
-def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wait: float = 0.0, direct: bool = False,  # noqa: PLR0913
+def ingest(spec: Spec = HERE, *, full: bool = False, only: list[str] | None = None, wait: float = 0.0,  # noqa: PLR0913
+           direct: bool = False,
            yes: Annotated[bool, Parameter(negative="")] = False, engine: Engine | None = None, workers: int = 0,
            json: AsJson = False) -> int:  # fmt: skip
     """Bring the index in sync with its sources.
@@ -74,6 +101,8 @@ def ingest(spec: Spec, *, full: bool = False, only: list[str] | None = None, wai
     runs: list[Run] = []
 
     def work() -> dict[str, Any]:
+        if not direct:
+            operations("api").reach()  # before the run begins, which would be one that failed
         if not direct and choose(declared.engine, engine or "").name == "work-pool":  # it is Prefect's own
             return _through_prefect(parameters, handle)
         with Run(declared, full=full, only=documents, wait_s=wait, approved=yes,

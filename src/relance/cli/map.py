@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relance.cli.cluster import draw
-from relance.cli.options import DONE, As, AsJson, AsOwner, Spec, index_as
+from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, Spec, index_as
 from relance.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ __all__ = ["map"]
 
 
 def map(  # noqa: A001
-    spec: Spec, *, html: Path | None = None, png: Path | None = None, principals: As = None,
+    spec: Spec = HERE, *, html: Path | None = None, png: Path | None = None, principals: As = None,
     as_owner: AsOwner = False, json: AsJson = False,
 ) -> int:  # fmt: skip
-    """Draw a map of the index: what is alike lies together, and the clusters have names.
+    """Draw a map of the index: documents that are alike lie close together, clusters have names.
 
     It shows what the last `relance cluster` found. Where the index has changed since, or that was found for others who
     see less, it is clustered again in the same way first; where nothing was found yet, by documents.

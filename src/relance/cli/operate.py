@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from relance.cli.ending import stopping
 from relance.cli.operations import operations, use_server
-from relance.cli.options import DONE, FAILED, AsJson, Host, Port, Specs, named
+from relance.cli.options import DONE, FAILED, HERE, AsJson, Host, Port, Specs, named
 from relance.cli.terminal import Terminal
 from relance.errors import ConfigurationError, InputError
 
@@ -28,7 +28,7 @@ def up(
     notify: str = "",
     pool_type: str = "relance",
 ) -> int:
-    """Bring up Prefect on this machine: server, work pool, limits, blocks, automations, deployments, worker.
+    """Start Prefect on this machine: server, work pool, limits, blocks, automations, deployments, worker.
 
     What is running already is used, and left running by Ctrl-C.
 
@@ -41,15 +41,20 @@ def up(
     port
         Port of a server that has to be started; 4200 by default.
     notify
-        Notification block to tell of failed and late runs, as type/name, e.g. slack-webhook/team.
+        Notification block for failed and late runs, as type/name, e.g. slack-webhook/team.
     pool_type
         Type of a work pool that has to be made: relance, process, docker or kubernetes.
     """
-    from relance.config.load import find_file
+    from relance.config.load import FILE_NAMES, find_file
 
+    if not specs and any((HERE / name).is_file() for name in FILE_NAMES):
+        specs = [HERE]
     for path in specs:
         find_file(path)  # a mistyped one is said before a server is started
-    terminal, module = Terminal(), operations("up")
+    terminal = Terminal()
+    if not check:
+        terminal.say("loading   Prefect, which takes some seconds")
+    module = operations("up")
     if check:
         lacking = module.check()
         for each in lacking:
@@ -61,6 +66,7 @@ def up(
         exits.callback(brought.down)
         if bootstrap_only:
             use_server()
+            operations("api").reach()
         brought.server(port)
         brought.bootstrap(notify=notify, pool_type=pool_type)
         brought.deployments(specs)
@@ -84,7 +90,7 @@ def deploy(
     remove: str = "",
     json: AsJson = False,
 ) -> int:
-    """Register what an index needs: manual runs, its `schedule`, and runs when its sources change.
+    """Register an index with Prefect: manual runs, its schedule, and runs when its sources change.
 
     Parameters
     ----------
@@ -97,10 +103,12 @@ def deploy(
 
     terminal = Terminal(as_json=json)
     paths = list(specs) + (_specs_below(all_below) if all_below else [])
-    if bool(paths) == bool(remove):
-        msg = "name the index files to deploy, or --all FOLDER, or --remove NAME"
-        raise InputError(msg)
+    if paths and remove:
+        raise InputError("--remove takes the name of an index and no index files; leave one of the two out")
+    if not paths and not remove:
+        paths = [HERE]
     use_server()
+    operations("api").reach()
     module = operations("deployments")
     done, wrong = [asyncio.run(module.remove(remove))] if remove else [], []
     for path in paths:
@@ -109,7 +117,7 @@ def deploy(
         except ConfigurationError as error:  # the others are deployed all the same
             wrong.append(str(error))
     if json:
-        terminal.json(done)
+        terminal.json({"indexes": done})
     for each in [] if json else done:
         for name, what in each["deployments"].items():
             terminal.say(f"{what:8}{name}")
@@ -120,16 +128,16 @@ def deploy(
     return DONE
 
 
-def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | None = None, source: str = "",
+def emit(spec: str = ".", *, changed: list[str] | None = None, removed: list[str] | None = None, source: str = "",
          json: AsJson = False) -> int:  # fmt: skip
-    """Tell Prefect that documents of an index have changed, from a script or CI; naming none means: look at all.
+    """Report changed documents to Prefect, from a script or CI; without names, every document is checked.
 
     Where the spec is on this machine, documents that neither its sources nor the index have are refused.
 
     Parameters
     ----------
-    index
-        Name of a deployed index, or path of a spec.
+    spec
+        The index file, or the folder with an index.yaml; or the name of an index that is deployed from elsewhere.
     changed
         Uris of documents that are new or different, e.g. docs/a.md.
     removed
@@ -142,31 +150,33 @@ def emit(index: str, *, changed: list[str] | None = None, removed: list[str] | N
     from relance.events.events_api import EventsApi
     from relance.pipeline.named_documents import check_named
 
+    path = Path(spec).expanduser()
     use_server()
     with EventsApi(timeout_s=60.0) as api:  # a server on SQLite may answer a burst of events after a minute
-        place = api.spec_of(index)
-        spec, why = None, "is not on this machine"
+        place = api.spec_of(spec) if Path(spec).name == spec else None
+        declared, why = None, "is not on this machine"
         try:
-            spec = load_spec(place or index) if Path(place or index).exists() else None
+            declared = load_spec(place or path) if Path(place or path).exists() else None
         except ConfigurationError as error:
             if place is None:
                 raise
             why = f"cannot be read here ({error})"
-        name = spec.name if spec is not None and place is None else index
-        own = api.is_deployed(name)
-        if spec is None and place is None and not own:
-            raise InputError(_no_index(index, api.indexes()))
-        if spec is not None:
-            check_named(spec, changed or (), gone=removed or ())
-        change = Change(name if own or place else index, source, tuple(changed or ()), tuple(removed or ()),
-                        everything=not (changed or removed))  # fmt: skip
+        index = declared.name if declared is not None and place is None else spec
+        own = api.is_deployed(index)
+        if declared is None and place is None and not own:
+            raise InputError(_no_index(spec, api.indexes()))
+        if declared is not None:
+            check_named(declared, changed or (), gone=removed or ())
+        # Without a deployment of its own, the flow has to find the spec, wherever it runs: by its whole path.
+        target = index if own or place else str(path.absolute())
+        change = Change(target, source, tuple(changed or ()), tuple(removed or ()), everything=not (changed or removed))
         api.emit(change)
     terminal = Terminal(as_json=json)
     if json:
-        terminal.json({"index": index, "change": str(change), "deployed": own, "checked": spec is not None})
+        terminal.json({"index": index, "change": str(change), "deployed": own, "checked": declared is not None})
     else:
-        terminal.say(f"told  {change}")
-        if spec is None and (changed or removed):
+        terminal.say(f"sent  {change}")
+        if declared is None and (changed or removed):
             terminal.note(f"the spec of {index} {why}, so the names were not checked")
         if not own:
             terminal.note(f"{index} has no deployment of its own; `ingest-on-change` looks for it by name or path")
@@ -180,8 +190,8 @@ def _no_index(index: str, deployed: Sequence[str]) -> str:
     return f"there is no index {index!r}, and no spec at that path: {hint}"
 
 
-def exporter(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 9464) -> int:
-    """Serve the state of indexes to Prometheus, at /metrics; where RELANCE_METRICS_TOKEN is set, to who sends it."""
+def exporter(specs: Specs = [], *, host: Host = "127.0.0.1", port: Port = 9464) -> int:  # noqa: B006  # never changed
+    """Serve metrics of indexes to Prometheus at /metrics; if RELANCE_METRICS_TOKEN is set, only with that token."""
     from relance.config.load import load_spec
     from relance.config.settings import read_settings
     from relance.store.readings import TableReader
@@ -195,10 +205,8 @@ def exporter(specs: Specs, *, host: Host = "127.0.0.1", port: Port = 9464) -> in
 
 def _specs_below(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        msg = f"{folder} is not a folder"
-        raise InputError(msg)
+        raise InputError(f"{folder} is not a folder")
     found = sorted(path for name in ("index.yaml", "index.yml") for path in folder.rglob(name))
     if not found:
-        msg = f"no index.yaml is below {folder}"
-        raise InputError(msg)
+        raise InputError(f"no index.yaml is below {folder}")
     return found

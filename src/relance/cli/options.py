@@ -12,13 +12,17 @@ from cyclopts.validators import Number
 if TYPE_CHECKING:
     from relance.index import Index
 
-__all__ = ["DONE", "FAILED", "USAGE", "WITH_FAILURES", "As", "AsJson", "AsOwner", "Host", "Level",
+__all__ = ["CHANGES", "DONE", "FAILED", "HERE", "USAGE", "WITH_FAILURES", "As", "AsJson", "AsOwner", "Host", "Level",
            "Port", "SearchMode", "Spec", "Specs", "index_as", "named", "without_effect"]  # fmt: skip
 
-DONE, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
+DONE, FAILED, USAGE, WITH_FAILURES, CHANGES = 0, 1, 2, 3, 4  # docs/exit-codes.md
 
+HERE = Path()  # what SPEC is where none is given
 Spec = Annotated[Path, Parameter(help="The index file, or the folder with an index.yaml.")]
-Specs = Annotated[list[Path], Parameter(help="Index files, or folders with an index.yaml.", negative="")]
+Specs = Annotated[
+    list[Path],
+    Parameter(help="Index files, or folders with an index.yaml; none: this folder.", negative="", show_default=False),
+]
 Level = Literal["documents", "chunks", "media"]
 Host = Annotated[str, Parameter(help="Address to listen on.")]
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535), help="Port to listen on; 0 takes a free one.")]
@@ -55,13 +59,8 @@ def index_as(spec: Path, principals: Sequence[str] | None, *, owner: bool) -> In
 
 
 def named(specs: list[Path]) -> list[Path]:
-    """Return the index files; InputError where there is none."""
-    from relance.errors import InputError
-
-    if not specs:
-        msg = "name at least one index file"
-        raise InputError(msg)
-    return specs
+    """Return the index files that were named; this folder where none was."""
+    return specs or [HERE]
 
 
 def without_effect(given: Mapping[str, Any], where: str) -> None:

@@ -14,11 +14,11 @@ __all__ = ["plugins"]
 
 
 def plugins(*, json: AsJson = False) -> int:
-    """List the installed sources, parsers, chunkers, providers and rerankers; one that does not import says why."""
+    """List the installed sources, parsers, chunkers, providers and rerankers, and why one cannot be imported."""
     terminal = Terminal(as_json=json)
     rows = [_described(plugin) for group in GROUPS for plugin in installed(group).values()]
     if json:
-        terminal.json(rows)
+        terminal.json({"plugins": rows})
         return DONE
     for group in GROUPS:
         terminal.pairs(group, {row["name"]: _line(row) for row in rows if row["group"] == group})

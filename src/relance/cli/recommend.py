@@ -9,14 +9,14 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.text import Text
 
-from relance.cli.options import DONE, As, AsJson, AsOwner, Spec, index_as
+from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, Spec, index_as
 from relance.cli.terminal import Terminal
 
 __all__ = ["recommend"]
 
 
 def recommend(  # noqa: PLR0913  # options
-    spec: Spec,
+    spec: Spec = HERE,
     *,
     liked: Annotated[list[str] | None, Parameter(negative="")] = None,
     disliked: Annotated[list[str] | None, Parameter(negative="")] = None,
@@ -32,7 +32,7 @@ def recommend(  # noqa: PLR0913  # options
     as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
-    """Recommend documents, or media, that are like what was liked.
+    """Recommend documents or media that are like those a person liked.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from relance.cli.ending import until_signalled
-from relance.cli.options import DONE, FAILED, AsJson, Spec, without_effect
+from relance.cli.options import DONE, FAILED, HERE, AsJson, Spec, without_effect
 from relance.cli.terminal import Terminal
 from relance.errors import RejectedError
 from relance.pipeline.run_handle import RunHandle
@@ -21,10 +21,10 @@ Switch = Parameter(negative="")
 _SETTLED = {"up to date", "switched", "switched back"}
 
 
-def reembed(spec: Spec, *, plan: Annotated[bool, Switch] = False, yes: Annotated[bool, Switch] = False,
+def reembed(spec: Spec = HERE, *, plan: Annotated[bool, Switch] = False, yes: Annotated[bool, Switch] = False,
             switch: Annotated[bool, Switch] = False, back: Annotated[bool, Switch] = False, wait: float = 0.0,
             json: AsJson = False) -> int:  # fmt: skip
-    """Build the index anew by the model and splitting of its spec, beside the tables in use, and switch to it.
+    """Rebuild the index with the model and splitting of its spec, beside the tables in use, then switch to it.
 
     Readers and ingests go on meanwhile. Where the spec has a `gate`, old and new are compared by golden queries first;
     exit code 1 if the new tables are held back.
@@ -32,7 +32,7 @@ def reembed(spec: Spec, *, plan: Annotated[bool, Switch] = False, yes: Annotated
     Parameters
     ----------
     plan
-        Only tell what it would do and cost.
+        Only show what it would do and cost.
     yes
         Approve what it costs and removes beyond `limits`, and switch without a comparison where the spec has no gate.
     switch
@@ -53,7 +53,9 @@ def reembed(spec: Spec, *, plan: Annotated[bool, Switch] = False, yes: Annotated
         without_effect({"--yes": yes, "--switch": switch}, "with --plan")
         made = work.plan(declared, handle=handle)
         if made is None:
-            terminal.json(None) if json else terminal.say(f"{declared.name}: model and splitting are as the spec says")
+            terminal.json({"index": declared.name, "up_to_date": True}) if json else terminal.say(
+                f"{declared.name}: model and splitting are as the spec says"
+            )
         else:
             terminal.json(made.as_dict()) if json else terminal.plan(made.as_dict())
         return DONE

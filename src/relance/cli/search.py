@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.markup import escape
 
-from relance.cli.options import DONE, As, AsJson, AsOwner, SearchMode, Spec, index_as
+from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, SearchMode, index_as
 from relance.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ __all__ = ["search"]
 
 
 def search(  # noqa: PLR0913  # what can be asked
-    spec: Spec,
-    query: str = "",
+    spec: Annotated[str, Parameter(help="The index file, or the folder with an index.yaml.")] = ".",
+    query: Annotated[str, Parameter(help="The question. Alone, it is searched for in this folder's index.")] = "",
     *,
     image: str = "",
     like: str = "",
@@ -38,7 +40,7 @@ def search(  # noqa: PLR0913  # what can be asked
     as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
-    """Find the chunks that answer a question, and the images and videos that fit it.
+    """Search: show the chunks that answer a question, and the images and videos that fit it.
 
     Parameters
     ----------
@@ -75,7 +77,8 @@ def search(  # noqa: PLR0913  # what can be asked
     from relance.errors import InputError
     from relance.search.similar import NoSuchDocumentError
 
-    index, terminal = index_as(spec, principals, owner=as_owner), Terminal(as_json=json)
+    path, query = _question(spec, query, otherwise=bool(image or like))
+    index, terminal = index_as(path, principals, owner=as_owner), Terminal(as_json=json)
     if page < 1:
         msg = f"page must be at least 1, got {page}"
         raise InputError(msg)
@@ -111,6 +114,31 @@ def search(  # noqa: PLR0913  # what can be asked
     for explanation in explanations:
         _explain(terminal, explanation)
     return DONE
+
+
+def _question(spec: str, query: str, *, otherwise: bool) -> tuple[Path, str]:
+    """Take a single word or sentence for the question, to the index of this folder, unless it is there as a path.
+
+    Raises InputError where no index is here, and where the words are also the name of a folder without an index.
+    """
+    from relance.config.load import FILE_NAMES
+    from relance.errors import InputError
+
+    path = Path(spec).expanduser()
+    if query or otherwise or path == HERE or path.suffix in {".yaml", ".yml"} or os.path.isfile(path):  # noqa: PTH113
+        return path, query  # os.path, since a question may be too long for a path, which Path.is_file raises for
+    if os.path.isdir(path):  # noqa: PTH112
+        if any((path / name).exists() for name in FILE_NAMES):
+            return path, query
+        msg = f"{spec} is a folder without an {FILE_NAMES[0]}; to search for the word: relance search . {quote(spec)}"
+        raise InputError(msg)
+    if not any((HERE / name).exists() for name in FILE_NAMES):
+        msg = (
+            f"{spec!r} is no index file or folder, so it was taken for the question, but this folder holds no "
+            f"{FILE_NAMES[0]} to search; name the index: relance search SPEC {quote(spec)}"
+        )
+        raise InputError(msg)
+    return HERE, spec
 
 
 def _ask(index: Index, query: str, image: str, asked: dict[str, Any], floor: float | None) -> list[Hits[Any]]:

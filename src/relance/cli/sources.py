@@ -26,7 +26,7 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def sources(kind: str = "", *, json: AsJson = False) -> int:
-    """List the kinds of sources, and whether what they need is installed; with KIND, the options of one.
+    """List the kinds of sources and whether their packages are installed; with KIND, list the options of one.
 
     `relance sources sql` shows what the section of a database may say.
     """
@@ -38,7 +38,7 @@ def sources(kind: str = "", *, json: AsJson = False) -> int:
     chosen = {kind: kinds[kind]} if kind else kinds
     rows = [_described(name, plugin) for name, plugin in chosen.items()]
     if json:
-        terminal.json(rows)
+        terminal.json({"sources": rows})
     elif kind:
         (row,) = rows
         terminal.pairs(f"type: {kind}: {_state(row)}", {each["name"]: _option(each) for each in row["options"]})

@@ -1,15 +1,15 @@
-"""Commands that tell what an index is, put it back, and tidy it."""
+"""Commands that show the state of an index, restore it, and maintain it."""
 
 from __future__ import annotations
 
-from relance.cli.options import DONE, AsJson, Spec
+from relance.cli.options import DONE, HERE, AsJson, Spec
 from relance.cli.terminal import Terminal
 
 __all__ = ["cache", "failures", "maintain", "rollback", "runs", "status"]
 
 
-def status(spec: Spec, *, json: AsJson = False) -> int:
-    """Describe the index as it is now."""
+def status(spec: Spec = HERE, *, json: AsJson = False) -> int:
+    """Show the state of the index: documents, chunks, model, last run."""
     from relance.index import Index
     from relance.pipeline.ignored_counts import ignored_lines
 
@@ -27,13 +27,13 @@ def status(spec: Spec, *, json: AsJson = False) -> int:
     return DONE
 
 
-def failures(spec: Spec, *, json: AsJson = False) -> int:
-    """List the documents that could not be indexed (✗), or not whole (!), with reasons; the next run tries ✗ again."""
+def failures(spec: Spec = HERE, *, json: AsJson = False) -> int:
+    """List documents that could not be indexed (✗), or only in part (!), with the reason; the next run retries ✗."""
     from relance.index import Index
 
     terminal, rows = Terminal(as_json=json), [row.as_dict() for row in Index(spec).failures()]
     if json:
-        terminal.json(rows)
+        terminal.json({"failures": rows})
     else:
         terminal.failures(rows, len(rows))
         warnings = sum(row["indexed"] for row in rows)
@@ -41,13 +41,13 @@ def failures(spec: Spec, *, json: AsJson = False) -> int:
     return DONE
 
 
-def runs(spec: Spec, *, limit: int = 20, json: AsJson = False) -> int:
+def runs(spec: Spec = HERE, *, limit: int = 20, json: AsJson = False) -> int:
     """List the latest runs, newest first."""
     from relance.index import Index
 
     terminal, found = Terminal(as_json=json), Index(spec).runs(limit)
     if json:
-        terminal.json([run.as_dict() for run in found])
+        terminal.json({"runs": [run.as_dict() for run in found]})
     for run in found if not json else []:
         counts = run.report
         changes = ", ".join(f"{counts[name]} {name}" for name in ("added", "changed", "removed") if name in counts)
@@ -57,8 +57,8 @@ def runs(spec: Spec, *, limit: int = 20, json: AsJson = False) -> int:
     return DONE
 
 
-def rollback(spec: Spec, *, run: str = "", json: AsJson = False) -> int:
-    """Put the index back to how a run left it; by default the one before the latest change.
+def rollback(spec: Spec = HERE, *, run: str = "", json: AsJson = False) -> int:
+    """Restore the index as a run left it; by default as it was before the latest change.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def rollback(spec: Spec, *, run: str = "", json: AsJson = False) -> int:
     return DONE
 
 
-def maintain(spec: Spec, *, wait: float = 0.0, json: AsJson = False) -> int:
-    """Tidy the index: compact its tables, refresh its search indexes, drop what is past the retention.
+def maintain(spec: Spec = HERE, *, wait: float = 0.0, json: AsJson = False) -> int:
+    """Compact the tables of the index, refresh its search indexes, delete versions older than the retention.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def maintain(spec: Spec, *, wait: float = 0.0, json: AsJson = False) -> int:
     return DONE
 
 
-def cache(spec: Spec, *, prune: str = "", json: AsJson = False) -> int:
+def cache(spec: Spec = HERE, *, prune: str = "", json: AsJson = False) -> int:
     """Show the embedding cache, or prune it.
 
     Parameters
@@ -105,7 +105,7 @@ def cache(spec: Spec, *, prune: str = "", json: AsJson = False) -> int:
     terminal, index = Terminal(as_json=json), Index(spec)
     shown = index.prune_cache(prune) if prune else index.cache()
     if json:
-        terminal.json([each.as_dict() for each in shown])
+        terminal.json({"spaces": [each.as_dict() for each in shown]})
     else:
         terminal.pairs("embedding cache", {each.space: f"{each.vectors:,} · {each.bytes:,} bytes" for each in shown})
     return DONE

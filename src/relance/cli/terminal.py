@@ -6,8 +6,6 @@ import contextlib
 import json
 import sys
 from collections.abc import Generator, Sequence
-from itertools import groupby, pairwise
-from operator import itemgetter
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
@@ -16,12 +14,16 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from relance.cli.passage import marked, passage
+from relance.cli.progress import Pace, bar, lines
 from relance.pipeline.ignored_counts import ignored_lines
-from relance.pipeline.run_handle import Progress, RunHandle
+from relance.pipeline.run_handle import RunHandle
 from relance.safe_text import redact, visible
 from relance.search.hit import moment, pages
 
-__all__ = ["Terminal"]
+__all__ = ["SCHEMA_VERSION", "Terminal"]
+
+SCHEMA_VERSION = 1  # of all JSON outputs: higher where a key goes away or means something else, not for new keys
 
 _SHOWN_FAILURES = 10
 _SHOWN_PLACES = 3
@@ -58,9 +60,14 @@ class Terminal:
             console.push_render_hook(SafeOutput())
         self._bar: Any = None
 
-    def json(self, value: Any) -> None:
-        """Print a value as JSON."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    def json(self, value: dict[str, Any]) -> None:
+        """Print a result as JSON: an object that begins with the version of its schema (docs/json.md)."""
+        self.plain_json({"schema_version": SCHEMA_VERSION} | value)
+
+    def plain_json(self, value: Any) -> None:
+        """Print JSON of somebody else's schema."""
+        unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+        sys.stdout.write(json.dumps(value, ensure_ascii=not unicode, indent=2, default=str) + "\n")
 
     def say(self, message: str, *, whole: bool = False) -> None:
         """Print one line of result; `whole` where a token in an address is meant for who reads it."""
@@ -102,9 +109,9 @@ class Terminal:
         rows = {
             things: counts,
             chunks: f"{report['chunks']:,} written · {report['embedded']:,} embedded · {report['reused']:,} reused",
-            "tokens": f"{report['tokens']:,} in {report['requests']:,} requests",
+            "tokens": f"{report['tokens']:,} in {_requests(report['requests'])}",
             "cost": f"${report['cost_usd']:.4f}",
-            "seconds": " · ".join(f"{stage} {seconds:.2f}" for stage, seconds in report["seconds"].items()),
+            **_times(report["seconds"]),
             "table": f"{report['table']} version {report['table_version']}",
             "run": report["run_id"],
         }
@@ -133,7 +140,7 @@ class Terminal:
         rows = {
             "documents": " · ".join(f"{plan[name]:,} {name}" for name in names),
             "chunks": f"{plan['chunks']:,}, {plan['reused']:,} of them with a vector already",
-            "to embed": f"{most}{plan['tokens']:,} tokens in {plan['requests']:,} requests",
+            "to embed": f"{most}{plan['tokens']:,} tokens in {_requests(plan['requests'])}",
             "cost": f"{most}{cost}" if plan["cost_usd"] is not None else cost,
         }
         if plan.get("guessed"):
@@ -208,14 +215,14 @@ class Terminal:
             )
             path = " › ".join(hit["heading_path"])
             self.out.print(
-                f"[bold]{rank}. {escape(where)}[/]  [dim]{hit['score']:.3f}[/]  {escape(path or hit['title'])}"
+                f"[bold]{rank}. {escape(where)}[/]  [dim]{hit['relevance']:.2f}[/]  {escape(path or hit['title'])}"
             )
             self._explained(hit)
-            self.out.print(Text("   ") + _passage(hit))
+            self.out.print(passage(hit, indent=3))
             for other in hit["chunks"]:
                 path = " › ".join(other["heading_path"])
-                self.out.print(f"   [dim]+ {other['score']:.3f}[/]  {escape(path or other['title'])}")
-                self.out.print(Text("     ") + _passage(other))
+                self.out.print(f"   [dim]+ {other['relevance']:.2f}[/]  {escape(path or other['title'])}")
+                self.out.print(passage(other, indent=5))
             if left := hit["further"] - len(hit["chunks"]):
                 self.out.print(f"   [dim]… and {left:,} more of this document[/]")
 
@@ -230,10 +237,10 @@ class Terminal:
             parts = (hit["kind"], size, length, moment(hit["moment_s"], hit["moment_end_s"]), gone)
             what = " ".join(part for part in parts if part)
             self.out.print(
-                f"[bold]{rank}. {escape(visible(hit['url'], line=True))}[/]  [dim]{hit['score']:.3f}[/]  {what}"
+                f"[bold]{rank}. {escape(visible(hit['url'], line=True))}[/]  [dim]{hit['relevance']:.2f}[/]  {what}"
             )
             self._explained(hit)
-            words = _marked(hit["caption"], hit["highlights"]) if hit["caption"] else Text(hit["title"])
+            words = marked(hit["caption"], hit["highlights"]) if hit["caption"] else Text(hit["title"])
             where = " › ".join(hit["heading_path"])
             if words or where:
                 self.out.print(Text("   ") + Text(" · ").join(part for part in (words, Text(where)) if part))
@@ -248,43 +255,39 @@ class Terminal:
     def _explained(self, hit: dict[str, Any]) -> None:
         """Print where a hit's place comes from, if it says so."""
         if told := hit["explained"]:
+            score = f"score {hit['score']:.3f} · "
             named = {"dense": "cosine", "full-text": "bm25", "sparse": "sparse"}
             out = {mode: f", {value:+.1f}σ" for mode, value in told["deviations"].items()}
             parts = [
                 f"{mode} {rank}. ({told[named[mode]]:.3f}{out.get(mode, '')})" for mode, rank in told["ranks"].items()
             ]
             parts += [f"{name} {told[name]:.3f}" for name in ("fused", "rerank") if told[name] is not None]
-            self.out.print(f"   [dim]{' · '.join(parts)}[/]")
+            self.out.print(f"   [dim]{score}{' · '.join(parts)}[/]")
 
     @contextlib.contextmanager
     def progress(self, index: str, handle: RunHandle) -> Generator[None]:
-        """Show a bar with counts, rate and time left while a run goes on; nothing where nobody watches."""
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
-            TimeRemainingColumn(),
-        )
-        with Bar(*columns, console=self.err, transient=True, disable=not self.err.is_terminal or self.as_json) as bar:
-            task = bar.add_task(f"{index}: starting", total=None, detail="")
-
-            def show(progress: Progress) -> None:
-                elapsed = bar.tasks[0].elapsed or 0.0
-                rate = f" · {progress.chunks / elapsed:,.0f}/s" if elapsed and progress.chunks else ""
-                detail = f"{progress.chunks:,} chunks{rate} · {progress.failures} failures"
-                bar.update(
-                    task, description=f"{index}: {progress.stage}", completed=progress.documents,
-                    total=progress.documents_total, detail=detail,
-                )  # fmt: skip
-
-            handle.on_progress = show
-            self._bar = bar
+        """Show how far a run is: a bar on a terminal, else a line every twenty seconds; nothing beside JSON."""
+        pace = Pace(index)
+        handle.on_progress = pace.take
+        if self.as_json:
             yield
+        elif self.err.is_terminal:
+            with bar(self.err, pace) as self._bar:
+                yield
+        else:
+            with lines(self.note, pace):
+                yield
+
+
+def _requests(count: int) -> str:
+    return f"{count:,} request" if count == 1 else f"{count:,} requests"
+
+
+def _times(seconds: dict[str, float]) -> dict[str, str]:
+    """Say how long a run took, and how long its stages were busy: they work side by side."""
+    busy = " · ".join(f"{stage} {spent:.2f}" for stage, spent in seconds.items() if stage != "total")
+    rows = {"took": f"{seconds['total']:.2f} s"} if "total" in seconds else {}
+    return rows | ({"busy": f"{busy} s; stages overlap"} if busy else {})
 
 
 def _left_out(counts: dict[str, Any], hint: str = " (relance failures)") -> dict[str, str]:
@@ -299,20 +302,3 @@ def _left_out(counts: dict[str, Any], hint: str = " (relance failures)") -> dict
     if counts.get("ignored"):
         rows["ignored"] = "\n".join(ignored_lines(counts["ignored"]))
     return rows
-
-
-def _passage(hit: dict[str, Any]) -> Text:
-    """Show the best passage of a hit, on one line, behind what it needs to be read alone."""
-    start, end = hit["snippet"]
-    lead = Text(" ".join(hit["lead"].split()) + " ", style="dim") if hit["lead"] else Text()
-    text = _marked(hit["text"][start:end], [[a - start, b - start] for a, b in hit["highlights"]])
-    return lead + Text("… " if start else "") + text + Text(" …" if end < len(hit["text"]) else "")
-
-
-def _marked(text: str, spans: Sequence[Sequence[int]]) -> Text:
-    """Write a text on one line, with spans of it in bold."""
-    bold = {place for start, end in spans for place in range(start, end)}
-    letters = [(" " if letter.isspace() else letter, place in bold) for place, letter in enumerate(text.rstrip())]
-    letters = [each for before, each in pairwise([(" ", False), *letters]) if (before[0], each[0]) != (" ", " ")]
-    parts = ((marked, "".join(letter for letter, _ in run)) for marked, run in groupby(letters, itemgetter(1)))
-    return Text.assemble(*((part, "bold" if marked else "") for marked, part in parts))

@@ -26,9 +26,9 @@ __all__ = ["watch"]
 _LONGEST_S = 7 * 24 * 3600
 
 
-def watch(specs: Specs, *, ingest: Annotated[bool, Parameter(negative="")] = False, debounce: float | None = None,
-          every: float = 0.0, metrics_port: int | None = None) -> int:  # fmt: skip
-    """Follow what changes below the folders of indexes, until Ctrl-C: tell Prefect, which runs over it, or run here.
+def watch(specs: Specs = [], *, ingest: Annotated[bool, Parameter(negative="")] = False,  # noqa: B006  # never changed
+          debounce: float | None = None, every: float = 0.0, metrics_port: int | None = None) -> int:  # fmt: skip
+    """Watch the sources of indexes until Ctrl-C, and reindex what changes: through Prefect, or in this process.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ __all__ = ["webhook"]
 
 
 def webhook(
-    specs: Specs,
+    specs: Specs = [],  # noqa: B006  # never changed
     *,
     ingest: Annotated[bool, Parameter(negative="")] = False,
     host: Host = "127.0.0.1",
@@ -33,7 +33,7 @@ def webhook(
     metrics_host: str = "127.0.0.1",
     show_secrets: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Receive notifications over HTTP and tell Prefect, or run here: S3, OSS, GCS, Azure, pushes, plain JSON.
+    """Receive notifications over HTTP, and reindex what they name: through Prefect, or in this process.
 
     Senders prove themselves by secrets derived from RELANCE_WEBHOOK_SECRET, one for each route. /metrics is served
     where RELANCE_METRICS_TOKEN is set, to who sends it.

@@ -101,7 +101,7 @@ def _owner(key: str, position: Position, shape: Shape) -> str:
 def unknown_plugin(mark: PluginSection, base: type[BaseModel], values: Mapping[str, Any], plugins: Plugins) -> str:
     """Say what is wrong with the plug-in that a section names; empty if nothing is."""
     value = values.get(mark.field, base.model_fields[mark.field].default)
-    if not isinstance(value, str) or (mark.field == "model" and "/" not in value):
+    if not isinstance(value, str) or not value:
         return ""
     if mark.field != "model" and value not in (names := plugins.names(mark.group)):
         return _one_of(", ".join(names), value, f"got {_shown(value, None, private=False)}")

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, Literal, Self, get_args
 
+from relance.config.foreign_models import our_name
 from relance.errors import ConfigurationError
 
 __all__ = ["GROUPS", "Group", "Plugin", "Plugins", "load_plugin", "loaded_plugins", "plugins"]
@@ -98,6 +99,8 @@ class Plugins:
         known = [
             f"{provider}/{model}" for provider, plugin in plugins.items() for model in getattr(plugin, "models", ())
         ]
+        if group == "providers" and (meant := our_name(name, known)):
+            return meant
         # The provider may be what is misspelt ("locall/wordllama") or left out ("models/wordllama"): compare both ways.
         names = {each: each for each in known} | {each.partition("/")[2]: each for each in known}
         close = get_close_matches(name, names, 1, 0.7) or get_close_matches(name.partition("/")[2], names, 1, 0.7)

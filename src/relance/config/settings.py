@@ -16,14 +16,14 @@ class Settings(BaseSettings):
     """Secrets, and switches for tests and benchmarks. Everything else is in the spec.
 
     Attributes:
-        openai_api_key: OPENAI_API_KEY.
-        azure_openai_api_key: AZURE_OPENAI_API_KEY, for addresses of Azure OpenAI.
+        openai_api_key: OPENAI_API_KEY, the key of models `openai/…`.
+        azure_openai_api_key: AZURE_OPENAI_API_KEY, the key for addresses of Azure OpenAI.
         openai_base_url: OPENAI_BASE_URL, used where the spec names no address.
-        dashscope_api_key: DASHSCOPE_API_KEY.
+        dashscope_api_key: DASHSCOPE_API_KEY, the key of models `dashscope/…`.
         dashscope_base_url: DASHSCOPE_BASE_URL or DASHSCOPE_HTTP_BASE_URL, as the official clients know them; used
             where the spec names no address, e.g. to try everything with `relance emulator`.
-        dashscope_workspace_id: DASHSCOPE_WORKSPACE_ID.
-        lancedb_api_key: LANCEDB_API_KEY.
+        dashscope_workspace_id: DASHSCOPE_WORKSPACE_ID, the workspace that is billed, where the spec names none.
+        lancedb_api_key: LANCEDB_API_KEY, the key of stores `db://…`.
         metrics_token: RELANCE_METRICS_TOKEN, what asks for `/metrics` has to send as `Authorization: Bearer …`.
         fake_log: RELANCE_FAKE_LOG, file the fake provider appends every request to.
         fake_delay_s: RELANCE_FAKE_DELAY_S, seconds every request to the fake provider takes.

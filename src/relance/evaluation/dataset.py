@@ -22,7 +22,8 @@ _SPLIT = "test"
 def read_dataset(path: Path | str, *, split: str = _SPLIT) -> tuple[Queries, Qrels]:
     """Read questions and judgements: a folder in BEIR format, or a YAML file of golden queries.
 
-    `split` says which judgements of a folder are read: those of `qrels/<split>.tsv`.
+    `split` says which judgements of a folder are read: those of `qrels/<split>.tsv`. A question may be blank: real sets
+    have some, and an evaluation skips and counts them.
     """
     path = Path(path)
     if not path.is_dir() and split != _SPLIT:
@@ -42,9 +43,7 @@ def _read_beir(folder: Path, split: str) -> tuple[Queries, Qrels]:
     for where, line in _lines(folder / "queries.jsonl"):
         try:
             row = json.loads(line)
-            queries[str(row["_id"])] = str(row["text"])
-            if not str(row["text"]).strip():
-                raise ValueError  # noqa: TRY301  # told below, with its line
+            queries[str(row["_id"])] = "" if row["text"] is None else str(row["text"])
         except (ValueError, TypeError, KeyError):
             msg = f'{where}: is no question; write {{"_id": "1", "text": "…"}}'
             raise ConfigurationError(msg) from None
@@ -90,7 +89,8 @@ def _read_golden(path: Path) -> tuple[Queries, Qrels]:
         query, documents = (item.get(key) for key in ("query", "documents")) if isinstance(item, dict) else (None, None)
         grades = _grades(documents)
         known = isinstance(item, dict) and set(item) == {"query", "documents"}
-        if not (known and isinstance(query, str) and query.strip() and grades):
+        query = "" if query is None else query
+        if not (known and isinstance(query, str) and grades):
             form = '{query: "…", documents: [uri, …]}, or with grades {query: "…", documents: {uri: 2, …}}'
             raise ConfigurationError(f"{path}: query {number} is not of the form {form}")
         queries[str(number)] = query

@@ -41,11 +41,13 @@ def find_judged(index: Index, queries: Queries, qrels: Qrels) -> Judged:
 
     A name is a uri, or what follows a `#` in it (the id of a row), or the address of an image or video.
 
+    Blank questions are left out.
+
     Raises InputError where no question can be asked, where a name could be several documents, and where texts and
     media are mixed: they are in two tables, whose scores cannot be compared.
     """
     asked = {query: graded for query, graded in qrels.items()
-             if query in queries and any(grade > 0 for grade in graded.values())}  # fmt: skip
+             if queries.get(query, "").strip() and any(grade > 0 for grade in graded.values())}  # fmt: skip
     if not asked:
         msg = "no question of the dataset has a relevant document; are its questions and judgements of the same set?"
         raise InputError(msg)

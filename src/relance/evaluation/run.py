@@ -56,7 +56,8 @@ class Evaluation:
     Attributes:
         k: documents looked at for each question.
         intervals: for each measure, what its mean lies between in 95 of 100 samples of such questions (bootstrap).
-        skipped: questions nobody asked, because no document was judged relevant to them.
+        skipped: questions that were not searched for: no document was judged relevant to them, or they are blank.
+        blank: how many of those are blank.
         missing: relevant documents that the index does not have; no search can find them.
         missing_documents: what the dataset calls those.
         latency_ms_p50: of a search, one question at a time; embedding the question comes on top.
@@ -87,6 +88,7 @@ class Evaluation:
     table_version: int
     footprint: Footprint
     label: str = ""
+    blank: int = 0
     media: bool = False
     rerank_usd: float | None = 0.0
     missing_documents: list[str] = field(default_factory=list)
@@ -140,7 +142,8 @@ def evaluate(index: Index, queries: Queries, qrels: Qrels, *, mode: Mode = "hybr
         intervals=dict(zip(MEASURES, bounds, strict=True)),
         latency_ms_p50=_percentile(latencies, 50), latency_ms_p95=_percentile(latencies, 95),
         embed_ms_p50=_percentile(embeddings, 50) if embeddings else None,
-        skipped=len(queries) - len(answers), missing=len(judged.missing), missing_documents=judged.missing,
+        skipped=len(queries) - len(answers), blank=sum(not each.strip() for each in queries.values()),
+        missing=len(judged.missing), missing_documents=judged.missing,
         fingerprint=judged.table.name.rpartition("__")[2], table_version=judged.table.version, media=judged.media,
         rerank_usd=math.fsum(costs) if len(costs) == len(answers) else None,
         footprint=footprint(index.spec, judged.table, mode, media=judged.media), answers=answers,

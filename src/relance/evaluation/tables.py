@@ -83,9 +83,11 @@ def notes(comparison: Comparison) -> list[str]:
         if each.rerank_usd != 0.0:
             cost = "at a price nobody knows" if each.rerank_usd is None else f"for ${each.rerank_usd:.4f}"
             said.append(f"{each.label}: a reranker sorted the hits of {counted(each.queries, 'question')} {cost}.")
-    if first.skipped:
-        verbs = "has no relevant document and was" if first.skipped == 1 else "have no relevant document and were"
-        said.append(f"{counted(first.skipped, 'question')} {verbs} not asked.")
+    if unjudged := first.skipped - first.blank:
+        verbs = "has no relevant document and was" if unjudged == 1 else "have no relevant document and were"
+        said.append(f"{counted(unjudged, 'question')} {verbs} not asked.")
+    if first.blank:
+        said.append(f"{counted(first.blank, 'question')} {'is' if first.blank == 1 else 'are'} blank and left out.")
     everywhere = len(comparison.systems)
     return said + [_told_missing(names, [] if len(labels) == everywhere else labels)
                    for names, labels in _missing(comparison).items()]  # fmt: skip

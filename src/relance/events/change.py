@@ -10,9 +10,11 @@ from uuid import UUID
 
 from relance.errors import InputError
 
-__all__ = ["EVENT", "MAX_BYTES", "MAX_URIS", "Change", "merge"]
+__all__ = ["ENDINGS", "EVENT", "MAX_BYTES", "MAX_URIS", "Change", "merge"]
 
 EVENT = "relance.source.changed"
+# How a run ended, by the type of its last state: the end of the event `relance.index.…` that says so.
+ENDINGS = {"COMPLETED": "in-sync", "FAILED": "failed", "CRASHED": "crashed", "CANCELLED": "cancelled"}
 
 # A server drops events over 1.5 MB without a word, and shows each in a page: more than this is told as "everything".
 MAX_URIS = 1000

@@ -38,6 +38,13 @@ class ServerSettings(BaseSettings):
 
 
 class _WebhookSettings(BaseSettings):
+    """What `relance webhook` knows its senders by.
+
+    Attributes:
+        secret: RELANCE_WEBHOOK_SECRET, what the secrets of all routes are derived from; 16 characters or more.
+        routes: RELANCE_WEBHOOK_ROUTES, secrets that senders bring along: `s3/handbook=SECRET`, separated by commas.
+    """
+
     model_config = ServerSettings.model_config
 
     secret: SecretStr = Field(default=SecretStr(""), validation_alias="relance_webhook_secret")

@@ -17,7 +17,7 @@ from relance.errors import ConfigurationError, RelanceError, RetryableError, Sto
 from relance.parsers.workers import workers
 from relance.pipeline.allowance import Allowance
 from relance.pipeline.batch import Batch
-from relance.pipeline.commits import Commits, count_changed
+from relance.pipeline.commits import Commits
 from relance.pipeline.context import Context
 from relance.pipeline.copyable import is_up_to_date
 from relance.pipeline.counts import Counts
@@ -250,9 +250,10 @@ class Coordinator:
         self.guesses.append(counts)
         return batch
 
-    def count_known(self, batch: Batch) -> int:
-        """Count the documents of a batch that the index may hold already."""
-        return count_changed(batch["documents"], self._known(batch))
+    def known(self, batch: Batch) -> pa.Array:
+        """Return the ids of a batch's items that the index may hold rows of."""
+        handed = self._handed[batch.number]
+        return handed.filter(handed["known"])["doc_id"].combine_chunks()
 
     def claim(self, batch: Batch) -> Grant:
         """Claim the vectors that nobody has or is buying: across the batches, runs and indexes of one store.
@@ -302,7 +303,7 @@ class Coordinator:
     def commit(self, batch: Batch) -> int:
         """Replace the batch's documents in the table, then in the manifest; returns the chunks written."""
         with self.report.stage("commit"):
-            written = self.commits.commit(batch, self._known(batch))
+            written = self.commits.commit(batch, self.known(batch))
             self._done += self._handed.pop(batch.number).num_rows
         self.progress("ingesting")
         return written
@@ -343,14 +344,10 @@ class Coordinator:
     def progress(self, stage: str) -> None:
         """Show how far the run is to whoever watches it."""
         report, total = self.report, self._listing.candidates if self._listing else 0
-        self.handle.on_progress(Progress(stage, self._done, total, report.chunks, report.reused, report.failed))
+        self.handle.on_progress(Progress(stage, self._done, total, report.chunks, report.reused, report.failed,
+                                         report.cost_usd))  # fmt: skip
 
     # -- details -----------------------------------------------------------------------------------------------
-
-    def _known(self, batch: Batch) -> pa.Array:
-        """Return the ids of a batch's items that the index may hold rows of."""
-        handed = self._handed[batch.number]
-        return handed.filter(handed["known"])["doc_id"].combine_chunks()
 
     def _check_full(self) -> None:
         """Raise ConfigurationError where all documents would be split anew past the gate."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from relance.errors import BudgetError, ConfigurationError
+from relance.pipeline.changes import PlannedChange
 from relance.store.failures import Failure
 
 __all__ = ["Plan", "Preview", "check_budget"]
@@ -28,6 +29,7 @@ class Plan:
         warned: documents that would be indexed, but not whole or by a guess; `warnings` say what of them.
         ignored: what the sources have and the index has not, on purpose, by reason: as in `Report`.
         notes: sentences about the sources, such as that one has nothing.
+        changes: the documents that are added, changed and removed, by reason, with the first uris of each.
     """
 
     index: str
@@ -51,7 +53,13 @@ class Plan:
     warnings: list[Failure] = field(default_factory=list)
     ignored: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    changes: list[PlannedChange] = field(default_factory=list)
     media: Plan | None = None
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether a run would change no document, of the texts and of the media."""
+        return not self.changes and (self.media is None or self.media.in_sync)
 
     @property
     def total_usd(self) -> float | None:

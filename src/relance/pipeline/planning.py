@@ -10,6 +10,8 @@ import numpy as np
 
 from relance.embedding.budget import cost_usd, stale_price
 from relance.errors import StoppedError
+from relance.pipeline.changes import LISTED, Changes
+from relance.pipeline.commits import count_changed
 from relance.pipeline.plan import Plan
 from relance.pipeline.vectors import tokens_of
 
@@ -43,8 +45,12 @@ def today_utc() -> date:
     return datetime.now(UTC).date()
 
 
-def make_plan(run: Coordinator, batches: Iterable[Batch], *, today: Callable[[], date] = today_utc) -> Plan:
-    """Add up what a run would do to batches that were read and split, and look up which vectors are there."""
+def make_plan(run: Coordinator, batches: Iterable[Batch], *, listed: int = LISTED,
+              today: Callable[[], date] = today_utc) -> Plan:  # fmt: skip
+    """Add up what a run would do to batches that were read and split, and look up which vectors are there.
+
+    Of each reason for a change at most `listed` documents are named.
+    """
     from relance.embedding.packing import load_of, pack
 
     info, plan = run.provider.info, Plan(index=run.spec.name)
@@ -56,9 +62,12 @@ def make_plan(run: Coordinator, batches: Iterable[Batch], *, today: Callable[[],
     run.guesses.clear()
     extra = 0 if run.part.name == "media" else info.tokens_per_text
     paid: set[bytes] = set()
+    changes = Changes(run.tables.manifest, listed=listed, rebuild=plan.rebuild, full=run.context.full)
     for batch in batches:
         documents, chunks = batch["documents"], batch["chunks"]
-        changed = run.count_known(batch)
+        known = run.known(batch)
+        changed = count_changed(documents, known)
+        changes.add(documents, known)
         plan.changed += changed
         plan.added += documents.num_rows - changed
         plan.unchanged += batch["touched"].num_rows
@@ -81,24 +90,32 @@ def make_plan(run: Coordinator, batches: Iterable[Batch], *, today: Callable[[],
     check_stop(run)
     loss = run.loss()
     plan.documents, plan.removed = loss.documents, loss.removed
+    changes.remove(run.look().whole().removed, total=loss.removed)
+    plan.changes = changes.all()
     plan.unchanged += run.report.unchanged
     plan.failed, plan.failures = run.report.failed, list(run.report.failures)
     plan.warned, plan.warnings = run.report.warned, list(run.report.warnings)
     _add_guesses(plan, run.guesses)
     plan.ignored, plan.notes = run.report.ignored, run.source_notes()
+    _add_price(plan, run, texts=len(paid), today=today)
+    return plan
+
+
+def _add_price(plan: Plan, run: Coordinator, *, texts: int, today: Callable[[], date]) -> None:
+    """Say what the tokens cost, of so many `texts` to embed."""
+    info, embedding = run.provider.info, run.runtime.embedding
     price = info.price_per_million_tokens
     plan.free_tokens = min(run.quota.left(), plan.tokens)
     if embedding.batched:
         from relance.embedding.batch_api import LEAST_TEXTS, open_endpoint
 
         endpoint = open_endpoint(embedding)
-        if len(paid) >= LEAST_TEXTS:  # free quotas are not for batches
+        if texts >= LEAST_TEXTS:  # free quotas are not for batches
             price, plan.free_tokens = endpoint.price, 0
     if info.priced_on is not None and plan.tokens:
         plan.priced_on = info.priced_on.isoformat()
         plan.notes += stale_price(info, today())
     plan.cost_usd = cost_usd(plan.tokens, price, free=plan.free_tokens)
-    return plan
 
 
 def _add_guesses(plan: Plan, guesses: Iterable[Counts]) -> None:

@@ -14,6 +14,7 @@ from relance.config.reference import SpecReference
 from relance.embedding.budget import Budget
 from relance.errors import ApprovalNeededError, RejectedError, StoppedError
 from relance.pipeline.approval import approval_needed, within
+from relance.pipeline.changes import LISTED
 from relance.pipeline.context import Context
 from relance.pipeline.coordinator import Coordinator
 from relance.pipeline.engines import Engine
@@ -103,13 +104,16 @@ class Run:
 
     # -- looking -----------------------------------------------------------------------------------------------
 
-    def plan(self) -> Plan:
+    def plan(self, *, listed: int = LISTED) -> Plan:
         """Read and split what changed, and say what the run would do and cost; writes nothing.
+
+        Of each reason for a change at most `listed` documents are named.
 
         Raises StoppedError if the run is stopped meanwhile.
         """
         # What is behind the addresses of media is fetched when it is embedded, and guessed before.
-        plan, *media = [make_plan(run, self._journey(run).prepare(guess=run.part is MEDIA)) for run in self.parts]
+        plan, *media = [make_plan(run, self._journey(run).prepare(guess=run.part is MEDIA), listed=listed)
+                       for run in self.parts]  # fmt: skip
         plan.media = media[0] if media else None
         plan.notes += [_HURT.format(run.tables.name) for run in self.parts if self._read_only and run.tables.is_hurt]
         return plan

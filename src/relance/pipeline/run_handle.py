@@ -16,7 +16,7 @@ __all__ = ["Progress", "RunHandle", "current_handle"]
 
 @dataclass(slots=True, frozen=True)
 class Progress:
-    """How far a run is: documents and chunks so far, of `documents_total` that may have changed."""
+    """How far a run is: documents and chunks so far, of `documents_total` that may have changed, and dollars spent."""
 
     stage: str
     documents: int = 0
@@ -24,6 +24,7 @@ class Progress:
     chunks: int = 0
     reused: int = 0
     failures: int = 0
+    cost_usd: float = 0.0
 
 
 @dataclass(slots=True)

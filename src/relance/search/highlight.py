@@ -57,7 +57,13 @@ def _marked(query: str, text: str, language: str) -> list[tuple[Span, str]]:
         return []
     folded, places = _folded(text)
     found: list[tuple[Span, str]] = []
+    # Most texts have no identifiers, and no word to take apart: 1.1 CPU-ms for ten hits of 60 words, not 2.2.
+    whole = text.isascii() and "_" not in text and not _CAMEL.search(text)
     for match in _WORD.finditer(folded):
+        if whole and match.lastgroup is None:
+            if (word := _stem(match[0], language)) in words:
+                found.append((match.span(), word))
+            continue
         if match["unspaced"] is None:
             end = 0  # of what is marked
             for span in chain([match.span("number" if match["number"] else 0)], _parts(match, text, places)):

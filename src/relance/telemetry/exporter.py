@@ -18,7 +18,7 @@ from relance.telemetry.schedule import longest_pause_s
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
-    from prometheus_client.registry import CollectorRegistry
+    from prometheus_client.registry import Collector, CollectorRegistry
     from starlette.routing import Route
 
 __all__ = ["Indexes", "ReadingLimits", "metrics_routes", "registry"]
@@ -203,17 +203,21 @@ class Page:
         self.families[name].add_metric(labels, value)
 
 
-def registry(readers: Iterable[Reader], *, limits: ReadingLimits = _LIMITS) -> CollectorRegistry:
-    """Collect from indexes and this process; nothing else's metrics are in it."""
+def registry(readers: Iterable[Reader], *, limits: ReadingLimits = _LIMITS,
+             more: Iterable[Collector] = ()) -> CollectorRegistry:  # fmt: skip
+    """Collect from indexes, this process, and what is given besides; nothing else's metrics are in it."""
     from prometheus_client import CollectorRegistry, ProcessCollector
 
     made = CollectorRegistry()
     made.register(Indexes(readers, limits=limits))
     ProcessCollector(registry=made)
+    for collector in more:
+        made.register(collector)
     return made
 
 
-def metrics_routes(readers: Iterable[Reader], token: SecretStr = _OPEN) -> list[Route]:
+def metrics_routes(readers: Iterable[Reader], token: SecretStr = _OPEN,
+                   more: Iterable[Collector] = ()) -> list[Route]:  # fmt: skip
     """Make `GET /metrics` for a Starlette app; with a token, only for who sends it as `Authorization: Bearer …`.
 
     An index whose store cannot be read has `relance_index_up` 0 and no other figure; the page itself never fails.
@@ -223,7 +227,7 @@ def metrics_routes(readers: Iterable[Reader], token: SecretStr = _OPEN) -> list[
     from starlette.responses import Response
     from starlette.routing import Route
 
-    collected, wanted = registry(readers), token.get_secret_value().encode()
+    collected, wanted = registry(readers, more=more), token.get_secret_value().encode()
 
     def metrics(request: Request) -> Response:  # not async: Starlette calls it in a thread, where it may wait
         given = request.headers.get("authorization", "").encode("latin-1", "replace")
