@@ -37,7 +37,7 @@ def notify(report: Report, webhook: str) -> None:
 
 @flow(log_prints=True)
 def refresh(addresses: list[str], index: Path = INDEX, webhook: str = "") -> int:
-    """Download, ingest, notify; without a download that fails nothing is ingested."""
+    """Download, ingest, notify; where a download fails, nothing is ingested."""
     files = download.map(addresses, folder=unmapped(index.parent / "docs"))
     report = ingest_task.submit(index, wait_for=files).result()
     notify(report, webhook)

@@ -25,8 +25,9 @@ __all__ = ["ingest_task", "plan_task"]
 def _named() -> str:
     """Name a task run for people: `ingest handbook`."""
     index: Any = task_run.parameters["index"]
-    spec = getattr(index, "spec", index)
-    return f"{task_run.task_name.removesuffix('_task')} {getattr(spec, 'name', None) or _folder(Path(spec))}"
+    spec = index.spec if isinstance(index, Index) else index
+    named = spec.name if isinstance(spec, IndexSpec) else _folder(Path(spec))
+    return f"{task_run.task_name.removesuffix('_task')} {named}"
 
 
 def _folder(path: Path) -> str:
