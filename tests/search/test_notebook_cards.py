@@ -49,18 +49,17 @@ def shown(thing: Any) -> Page:
 
 
 def hit(**values: Any) -> Hit:
-    usual = {"uri": "docs/a.md", "title": "", "heading_path": [], "text": "The ferry.", "start": 0, "end": 10, "score": 3.0,
+    usual: dict[str, Any] = {"uri": "docs/a.md", "title": "", "heading_path": [], "text": "The ferry.", "start": 0, "end": 10, "score": 3.0,
              "page": None, "page_end": None, "seq": 0, "media_type": "text/markdown", "metadata": {}, "snippet": (0, 10)}  # fmt: skip
     return Hit(**(usual | values))
 
 
 def picture(**values: Any) -> MediaHit:
-    usual = {
+    usual: dict[str, Any] = {
         name: None for name in MediaHit.__dataclass_fields__ if name not in {"found_by", "highlights", "explained"}
     }
-    return MediaHit(
-        **(usual | {"url": "pics/a.png", "kind": "image", "caption": "An old barn", "relevance": 0.5} | values)
-    )
+    usual |= {"url": "pics/a.png", "kind": "image", "caption": "An old barn", "relevance": 0.5}
+    return MediaHit(**(usual | values))
 
 
 def test_hits_say_where_they_are_from_and_mark_what_was_found() -> None:
