@@ -121,7 +121,7 @@ def test_each_flow_has_its_name() -> None:
     for name in relance_flows.__all__:
         assert getattr(relance_flows, name).name == name.removesuffix("_flow")
     with pytest.raises(AttributeError, match="no attribute 'ingest_flwo'"):
-        relance_flows.ingest_flwo  # noqa: B018  # ty: ignore[unresolved-attribute]
+        relance_flows.ingest_flwo  # noqa: B018  # ty: ignore[missing-attribute]
 
 
 async def _tasks_of(run: str) -> list[TaskRun]:
