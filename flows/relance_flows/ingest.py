@@ -12,7 +12,6 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 
 from relance.config import IndexSpec
@@ -30,6 +29,7 @@ from relance_flows.main_path import RUNNER, all_parts, at_work
 from relance_flows.names import after_index
 from relance_flows.reembed import ending, past_the_gate
 from relance_flows.registry import find_spec
+from relance_flows.sentence import readable
 from relance_flows.work_pool import engine_of
 from relance_tasks.approve import approve
 from relance_tasks.engine import PrefectEngine
@@ -42,14 +42,8 @@ ENGINE = "What reads, splits and embeds: this process, all cores of the machine,
 APPROVAL = "Where the index's limits want a person's: ask: pause for it; given: you give it now; refuse: end instead."
 
 
-def run_name() -> str:
-    """Name a run for people: `handbook`, or `handbook (full)`."""
-    parameters = flow_run.parameters
-    mode = parameters.get("mode", "incremental")
-    return after_index() + ("" if mode == "incremental" else f" ({mode})")
-
-
-@flow(name="ingest", flow_run_name=run_name, task_runner=RUNNER, persist_result=False, **HOOKS)
+@flow(name="ingest", flow_run_name=after_index, task_runner=RUNNER, persist_result=False, **HOOKS)
+@readable
 async def ingest(  # noqa: PLR0917  # the fields of a form
     index: str = field("Index", "", INDEX),
     mode: Mode = field("Mode", "incremental", MODE),

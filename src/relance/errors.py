@@ -14,6 +14,7 @@ RelanceError
 │       └── EmptyError        … it can be read, and has no text
 ├── ConfigurationError        fix the spec, the environment or the installation
 │   ├── SpecError             … with file, line and field
+│   ├── MissingKeyError       … no key to a service, neither in the spec nor in the environment
 │   └── MissingExtraError     … with the command that installs it
 ├── SourceError               a source was not listed to its end: what is indexed of it stays, other sources go on
 ├── StoreError                the disk or the object store has to change, or a table of the store is hurt
@@ -45,6 +46,7 @@ __all__ = [
     "IndexBusyError",
     "InputError",
     "MissingExtraError",
+    "MissingKeyError",
     "RateLimitedError",
     "RejectedError",
     "RelanceError",
@@ -140,6 +142,10 @@ class SpecError(ConfigurationError):
             lines.append(f"{where}: {field}: {message}" if field else f"{where}: {message}")
         super().__init__("\n".join(lines))
         self.problems = problems
+
+
+class MissingKeyError(ConfigurationError):
+    """A service needs a key, and neither the spec nor the environment has one."""
 
 
 class MissingExtraError(ConfigurationError):

@@ -23,7 +23,7 @@ from relance.embedding.providers.openai_reply import read_reply
 from relance.embedding.providers.refusals import Refusal, refusal
 from relance.embedding.providers.service import Service, check_key
 from relance.embedding.tokenizers import Tokenizer, open_tokenizer
-from relance.errors import ConfigurationError, InputError, RelanceError, RetryableError
+from relance.errors import ConfigurationError, InputError, MissingKeyError, RelanceError, RetryableError
 
 __all__ = ["OpenAI", "OpenAISpec"]
 
@@ -138,7 +138,7 @@ def _key(spec: EmbeddingSpec, settings: Settings, address: OpenAIAddress) -> str
         return EMULATOR_KEY
     if not key and (there or address.host == "api.openai.com"):
         name = "DASHSCOPE_API_KEY" if there else "OPENAI_API_KEY"
-        raise ConfigurationError(f"{spec.model} needs a key: set {name}, or embedding.base_url for another service.")
+        raise MissingKeyError(f"{spec.model} needs a key: set {name}, or embedding.base_url for another service.")
     check_key(key, spec.model)
     return key
 

@@ -20,7 +20,7 @@ from relance.embedding.providers.dashscope.regions import REGIONS, address_of, i
 from relance.embedding.providers.dashscope.spec import DashScopeSpec
 from relance.embedding.providers.refusals import read_refusal
 from relance.embedding.providers.service import Service, check_key
-from relance.errors import ConfigurationError, InputError
+from relance.errors import ConfigurationError, InputError, MissingKeyError
 
 if TYPE_CHECKING:
     from relance.http.client import Response
@@ -218,7 +218,7 @@ def _key(place: Place, settings: Settings, host: str, title: str) -> str:
     if not key and is_loopback(host):
         return EMULATOR_KEY
     if not key:
-        raise ConfigurationError(
+        raise MissingKeyError(
             f"{place.model} needs a key: set DASHSCOPE_API_KEY to one made for {title} (a key works in its own region "
             f"only), or {place.section}.region to where yours was made."
         )
