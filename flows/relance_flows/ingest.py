@@ -32,6 +32,7 @@ from relance_flows.registry import find_spec
 from relance_flows.sentence import readable
 from relance_flows.work_pool import engine_of
 from relance_tasks.approve import approve
+from relance_tasks.artifacts import in_one_look
 from relance_tasks.engine import PrefectEngine
 from relance_tasks.report import show_plan, show_report
 
@@ -95,7 +96,5 @@ async def sync(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),
 
 def outcome(report: Report) -> dict[str, Any] | State[Any]:
     """Turn a report into the run's result; one with failures is never silently green."""
-    if report.status == "completed":
-        return report.as_dict()
-    failed = report.failed + (report.media.failed if report.media else 0)
-    return Completed(name=report.status.title(), message=f"{failed} failures", data=report.as_dict())
+    name = None if report.status == "completed" else report.status.title()
+    return Completed(name=name, message=in_one_look(report), data=report.as_dict())

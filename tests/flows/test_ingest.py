@@ -197,7 +197,10 @@ def test_media_travel_the_main_path_after_the_texts(
     assert re.search(r"documents \| 4 added", asyncio.run(_artifact("plan-flow-gallery-media")))
 
     state = run(index=str(spec))
-    assert (state.name, state.message) == ("Completed With Failures", "1 failures")
+    assert (state.name, state.message) == (
+        "Completed With Failures",
+        "17 added; cost $0.0000. 1 document failed: the artifact of failures says what to do.",
+    )
     report = asyncio.run(_result(state))
     assert (report["added"], report["media"]["added"], report["media"]["embedded"]) == (13, 4, 3)
     assert report["media"]["run_id"] == report["run_id"]
