@@ -14,7 +14,7 @@ from relance.events.change import Change
 from relance.safe_text import redact
 from relance.sources import open_sources
 from relance_flows.registry import name_of
-from relance_tasks.artifacts import is_for_everybody
+from relance_tasks.restricted import is_for_everybody
 
 __all__ = ["after_change", "after_index", "after_index_or_all", "after_new", "cause_of", "name_change"]
 
