@@ -38,8 +38,8 @@ def notify(report: Report, webhook: str) -> None:
 @flow(log_prints=True)
 def refresh(addresses: list[str], index: Path = INDEX, webhook: str = "") -> int:
     """Download, ingest, notify; where a download fails, nothing is ingested."""
-    files = download.map(addresses, folder=unmapped(index.parent / "docs"))
-    report = ingest_task.submit(index, wait_for=files).result()
+    download.map(addresses, folder=unmapped(index.parent / "docs")).result()
+    report = ingest_task(index)
     notify(report, webhook)
     return report.added + report.changed
 
