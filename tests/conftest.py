@@ -51,6 +51,7 @@ ORDER += [
     "emulator",
     "explore",
     "serve",
+    "integrations",
     "events",
     "contracts",
     "project",

@@ -17,6 +17,7 @@ from relance.index import Index
 from relance_flows.form import INDEX, Amount, Count, field, filled_in
 from relance_flows.names import after_index
 from relance_flows.registry import find_spec
+from relance_flows.sentence import readable
 from relance_flows.waiting import result
 from relance_tasks.analyze import find_classes, find_clusters, find_groups, find_liked, find_outliers
 
@@ -37,6 +38,7 @@ ALLOWED = "The run fails if there are more, to stop what comes after it; -1: it 
 
 
 @flow(name="cluster", flow_run_name=after_index, persist_result=False)
+@readable
 async def cluster(
     index: str = field("Index", "", INDEX),
     level: Level = field("Level", "documents", LEVEL),
@@ -58,6 +60,7 @@ async def cluster(
 
 
 @flow(name="classify", flow_run_name=after_index, persist_result=False)
+@readable
 async def classify(  # noqa: PLR0913, PLR0917  # fields of a form
     index: str = field("Index", "", INDEX),
     labels: str = field("Labels", "", LABELS),
@@ -84,6 +87,7 @@ async def classify(  # noqa: PLR0913, PLR0917  # fields of a form
 
 
 @flow(name="anomalies", flow_run_name=after_index, persist_result=False)
+@readable
 async def anomalies(  # noqa: PLR0917  # fields of a form
     index: str = field("Index", "", INDEX),
     level: Level = field("Level", "documents", LEVEL),
@@ -111,6 +115,7 @@ async def anomalies(  # noqa: PLR0917  # fields of a form
 
 
 @flow(name="duplicates", flow_run_name=after_index, persist_result=False)
+@readable
 async def duplicates(
     index: str = field("Index", "", INDEX),
     level: Level = field("Level", "documents", LEVEL),
@@ -125,6 +130,7 @@ async def duplicates(
 
 
 @flow(name="recommend", flow_run_name=after_index, persist_result=False)
+@readable
 async def recommend(  # noqa: PLR0917  # the fields of its form
     index: str = field("Index", "", INDEX),
     history: str = field("History", "", HISTORY),

@@ -6,25 +6,21 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Failed
 
 from relance.index import Index
 from relance_flows.form import field
-from relance_flows.names import after_index
+from relance_flows.names import after_index_or_all
 from relance_flows.registry import find_spec, registered
+from relance_flows.sentence import readable
 from relance_flows.waiting import result
 from relance_tasks.doctor import check_index
 
 __all__ = ["doctor"]
 
 
-def run_name() -> str:
-    """Name a run after its index."""
-    return after_index() if flow_run.parameters["index"] else "all indexes"
-
-
-@flow(name="doctor", flow_run_name=run_name, persist_result=False)
+@flow(name="doctor", flow_run_name=after_index_or_all, persist_result=False)
+@readable
 async def doctor(
     index: str = field("Index", "", "Name or path; empty: every deployed index."),
     repair: bool = field("Repair", False, "Repair what can be repaired; otherwise it is only said what is wrong."),

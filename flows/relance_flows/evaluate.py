@@ -10,6 +10,7 @@ from relance.index import Index
 from relance_flows.form import INDEX, field, filled_in
 from relance_flows.names import after_index
 from relance_flows.registry import find_spec
+from relance_flows.sentence import readable
 from relance_flows.waiting import result
 from relance_tasks.measure import measure_dimensions, measure_quality
 
@@ -24,6 +25,7 @@ DIMENSIONS = "Also tell what shorter vectors would lose; nothing is embedded for
 
 
 @flow(name="evaluate", flow_run_name=after_index, persist_result=False)
+@readable
 async def evaluate(
     index: str = field("Index", "", INDEX),
     dataset: str = field("Questions", "", DATASET),

@@ -12,7 +12,6 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 
 from relance.config import IndexSpec
@@ -30,8 +29,10 @@ from relance_flows.main_path import RUNNER, all_parts, at_work
 from relance_flows.names import after_index
 from relance_flows.reembed import ending, past_the_gate
 from relance_flows.registry import find_spec
+from relance_flows.sentence import readable
 from relance_flows.work_pool import engine_of
 from relance_tasks.approve import approve
+from relance_tasks.artifacts import in_one_look
 from relance_tasks.engine import PrefectEngine
 from relance_tasks.report import show_plan, show_report
 
@@ -42,14 +43,8 @@ ENGINE = "What reads, splits and embeds: this process, all cores of the machine,
 APPROVAL = "Where the index's limits want a person's: ask: pause for it; given: you give it now; refuse: end instead."
 
 
-def run_name() -> str:
-    """Name a run for people: `handbook`, or `handbook (full)`."""
-    parameters = flow_run.parameters
-    mode = parameters.get("mode", "incremental")
-    return after_index() + ("" if mode == "incremental" else f" ({mode})")
-
-
-@flow(name="ingest", flow_run_name=run_name, task_runner=RUNNER, persist_result=False, **HOOKS)
+@flow(name="ingest", flow_run_name=after_index, task_runner=RUNNER, persist_result=False, **HOOKS)
+@readable
 async def ingest(  # noqa: PLR0917  # the fields of a form
     index: str = field("Index", "", INDEX),
     mode: Mode = field("Mode", "incremental", MODE),
@@ -101,7 +96,5 @@ async def sync(spec: IndexSpec, *, full: bool = False, only: Sequence[str] = (),
 
 def outcome(report: Report) -> dict[str, Any] | State[Any]:
     """Turn a report into the run's result; one with failures is never silently green."""
-    if report.status == "completed":
-        return report.as_dict()
-    failed = report.failed + (report.media.failed if report.media else 0)
-    return Completed(name=report.status.title(), message=f"{failed} failures", data=report.as_dict())
+    name = None if report.status == "completed" else report.status.title()
+    return Completed(name=name, message=in_one_look(report), data=report.as_dict())

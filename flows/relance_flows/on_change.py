@@ -28,7 +28,9 @@ from relance_flows.form import Amount, field
 from relance_flows.hooks import HOOKS
 from relance_flows.ingest import outcome, sync
 from relance_flows.main_path import RUNNER
+from relance_flows.names import after_change, name_change
 from relance_flows.registry import find_spec, name_of
+from relance_flows.sentence import readable
 from relance_tasks.changes import new_changes, others_at_work
 
 __all__ = ["ingest_on_change"]
@@ -42,12 +44,13 @@ PAYLOAD = 'JSON such as {"changed": ["docs/a.md"], "removed": []}; empty: look a
 
 
 def run_name() -> str:
-    """Name a run for people: `handbook: 3 changed, 1 removed`."""
+    """Name a run by numbers, until it knows whether the documents may be named."""
     parameters = flow_run.parameters
-    return str(said(name_of(parameters["index"]), parameters["payload"]))
+    return after_change(said(name_of(parameters["index"]) or "no index", parameters["payload"]))
 
 
 @flow(name=FLOW, flow_run_name=run_name, task_runner=RUNNER, persist_result=False, **HOOKS)
+@readable
 async def ingest_on_change(
     index: str = field("Index", "", INDEX),
     payload: str = field("What changed", "", PAYLOAD),
@@ -66,6 +69,7 @@ async def ingest_on_change(
     handled = Handled(open_store(spec), spec.name)
     moments = {event: moment(occurred)} if event else {}
     change: Change | None = said(index, payload)
+    await name_change(change, spec)
     if event and not await asyncio.to_thread(handled.new, moments):
         change = None  # the run that this one waited for has taken it in
     reports: list[Report] = []

@@ -22,6 +22,7 @@ from relance_flows.limits import BUDGET, with_budget
 from relance_flows.main_path import RUNNER, all_parts, at_work
 from relance_flows.names import after_index
 from relance_flows.registry import find_spec
+from relance_flows.sentence import readable
 from relance_flows.waiting import result
 from relance_flows.work_pool import engine_of
 from relance_tasks.approve import approve
@@ -38,6 +39,7 @@ APPROVAL = "ask: pause where limits want a person's; given: now, also to switch 
 
 
 @flow(name="reembed", flow_run_name=after_index, task_runner=RUNNER, persist_result=False, **HOOKS)
+@readable
 async def reembed(
     index: str = field("Index", "", INDEX),
     mode: Mode = field("Mode", "build and compare", MODE),

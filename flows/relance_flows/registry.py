@@ -24,8 +24,11 @@ def name_of(index: str) -> str:
     return path.stem if path.suffix in {".yaml", ".yml"} else path.name or index
 
 
-async def register(spec: IndexSpec, path: Path) -> None:
-    """Remember where the spec of an index is; ConfigurationError if another spec is deployed under its name."""
+async def register(spec: IndexSpec, path: Path) -> str:
+    """Remember where the spec of an index is; ConfigurationError if another spec is deployed under its name.
+
+    Returns the path under which the name was known before, if it is another one that is not on this machine.
+    """
     known = (await registered()).get(spec.name)
     if known and known != str(path) and await asyncio.to_thread(Path(known).exists):
         msg = (
@@ -35,6 +38,7 @@ async def register(spec: IndexSpec, path: Path) -> None:
         raise ConfigurationError(msg)
     if known != str(path):
         await Variable.aset(variable_of(spec.name), {"spec": str(path)}, tags=["relance"], overwrite=True)
+    return known if known and known != str(path) else ""
 
 
 async def forget(index: str) -> bool:

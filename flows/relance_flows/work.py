@@ -10,11 +10,13 @@ from prefect import flow, get_run_logger
 from relance.pipeline.engines.exchange import work as take_batches
 from relance.telemetry.start import start_telemetry
 from relance_flows.form import field
+from relance_flows.sentence import readable
 
 __all__ = ["work"]
 
 
 @flow(name="work", flow_run_name="work for {index}", persist_result=False)
+@readable
 async def work(
     exchange: str = field("Exchange", "", "Folder that the directing run and its workers see."),
     index: str = field("Index", "", "Whose batches they are."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+import httpx
 from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import Field, SecretStr
@@ -11,6 +12,7 @@ from pydantic import Field, SecretStr
 from relance.config import IndexSpec, StoreSpec
 from relance.config.embedding import EmbeddingSpec
 from relance.errors import ConfigurationError
+from relance.safe_text import redact
 from relance_operate.api import find_api
 
 __all__ = ["BLOCKS", "DashScopeCredentials", "OpenAICredentials", "StoreLocation", "with_blocks"]
@@ -108,6 +110,9 @@ def _load(kind: type[Block], name: str, where: str) -> Block:
     try:
         with temporary_settings({PREFECT_API_URL: address}):
             block: Any = kind.load(name, _sync=True)  # Prefect's door to the sync version
+    except httpx.TransportError as error:
+        msg = f"{where}: the block {slug}/{name} is kept by a Prefect server, and {redact(address)} does not answer"
+        raise ConfigurationError(f"{msg} ({error}); is it running?") from error
     except ValueError as error:
         msg = f"{where}: there is no block {slug}/{name}; make it in the Prefect UI under Blocks"
         raise ConfigurationError(f"{msg} (`relance up --bootstrap-only` registers its type)") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -11,8 +12,10 @@ from prefect.variables import Variable
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
 from relance.errors import ConfigurationError
+from relance_operate.answers import answered
 from relance_operate.automations import automations, keep_automations
 from relance_operate.blocks import BLOCKS
+from relance_operate.new_spec import INDEXES
 from relance_operate.or_none import or_none
 
 __all__ = ["POOL", "QUEUES", "WORKER", "Bootstrapped", "bootstrap", "missing"]
@@ -40,12 +43,14 @@ class Bootstrapped:
     pool_type: str = ""
 
 
-async def bootstrap(*, notify: str = "", pool_type: str = WORKER) -> Bootstrapped:
+@answered
+async def bootstrap(*, notify: str = "", pool_type: str = WORKER, indexes: Path | None = None) -> Bootstrapped:
     """Make the work pool with its queues, limits, block types, variables and automations, where they are missing.
 
     Args:
         notify: `block-type/name` of a notification block that is told of failed and late runs.
         pool_type: of a pool that has to be made: relance (ours), process, docker or kubernetes.
+        indexes: folder for the specs that the flow `new-index` writes, absolute; None leaves it as it is.
     """
     done = Bootstrapped()
     async with get_client() as client:
@@ -62,11 +67,15 @@ async def bootstrap(*, notify: str = "", pool_type: str = WORKER) -> Bootstrappe
             if await Variable.aget(name) is None:
                 await Variable.aset(name, value, tags=["relance"])
                 done.made.append(f"variable {name}")
+        if indexes is not None and await Variable.aget(INDEXES) != str(indexes):
+            await Variable.aset(INDEXES, str(indexes), tags=["relance"], overwrite=True)
+            done.made.append(f"variable {INDEXES}")
         notified = await _block_id(client, notify) if notify else None
         done.made += [f"automation {name!r}" for name in await keep_automations(client, notified)]
     return done
 
 
+@answered
 async def missing() -> list[str]:
     """Say what `bootstrap` would have to make."""
     lacking = []

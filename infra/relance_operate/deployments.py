@@ -23,10 +23,11 @@ from relance.sources import open_sources
 from relance_flows.ingest import ingest
 from relance_flows.on_change import FLOW, ingest_on_change
 from relance_flows.registry import forget, register
+from relance_operate.answers import answered
 from relance_operate.bootstrap import POOL
 from relance_operate.or_none import or_none
 
-__all__ = ["CHANGE_PARAMETERS", "deploy", "remove"]
+__all__ = ["CHANGE_PARAMETERS", "check_name", "deploy", "remove"]
 
 # What intervals are counted from; without it each deployment would begin anew.
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,11 +41,13 @@ CHANGE_PARAMETERS: dict[str, Any] = {
 }
 
 
+@answered
 async def deploy(path: Path) -> dict[str, Any]:
     """Register what an index needs, and take away what its spec no longer asks for.
 
-    Returns name, spec, and the deployments by what was done: made, kept or removed. Raises ConfigurationError where
-    the server lacks the work pool, or another spec goes by the name.
+    Returns name, spec, the deployments by what was done (made, kept or removed), and a `note` where the name belonged
+    to a spec that is not on this machine. Raises ConfigurationError where the server lacks the work pool or does not
+    answer, or another spec goes by the name.
     """
     file = (await asyncio.to_thread(find_file, path)).absolute()
     spec = await asyncio.to_thread(load_spec, file)
@@ -52,8 +55,11 @@ async def deploy(path: Path) -> dict[str, Any]:
         if not await or_none(client.read_work_pool(POOL)):
             msg = f"the Prefect server has no work pool {POOL!r}; `relance up --bootstrap-only` makes it"
             raise ConfigurationError(msg)
-        await register(spec, file)
+        check_name(spec.name)
+        before = await register(spec, file)
         done: dict[str, Any] = {"index": spec.name, "spec": str(file), "deployments": {}}
+        if before:
+            done["note"] = f"{spec.name} was deployed from {before}, which is not on this machine; it is {file} now"
         for deployment, wanted in ((_by_hand(spec), True), (_on_change(spec), spec.on_change)):
             name = f"{deployment.flow_name}/{spec.name}"
             there = await _id(client, name)
@@ -67,6 +73,14 @@ async def deploy(path: Path) -> dict[str, Any]:
     return done
 
 
+def check_name(index: str) -> None:
+    """Raise ConfigurationError for an index whose deployments would replace those that serve any index."""
+    if index in {ingest.name, FLOW}:
+        msg = f"no index can be deployed as {index!r}: the deployment {index}/{index} serves any index; rename it"
+        raise ConfigurationError(msg)
+
+
+@answered
 async def remove(index: str) -> dict[str, Any]:
     """Take an index's deployments away; its tables stay. ConfigurationError if it is not deployed."""
     done: dict[str, Any] = {"index": index, "deployments": {}}

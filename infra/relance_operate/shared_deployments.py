@@ -17,8 +17,10 @@ from relance_flows.ingest import ingest
 from relance_flows.maintain import maintain
 from relance_flows.on_change import ingest_on_change
 from relance_flows.reembed import reembed
+from relance_operate.answers import answered
 from relance_operate.bootstrap import POOL
 from relance_operate.deployments import CHANGE_PARAMETERS
+from relance_operate.new_index import new_index
 
 __all__ = ["deploy_shared", "shared_deployments"]
 
@@ -36,6 +38,7 @@ def shared_deployments() -> list[RunnerDeployment]:
     )
     return [
         _declare(ingest, "manual", parameters={"wait_s": 3600.0}),
+        _declare(new_index, "manual"),
         _declare(ingest_on_change, "changes", triggers=[changed]),
         _declare(maintain, "scheduled", schedules=[Cron("30 4 * * *", timezone="UTC", slug="nightly")]),
         _declare(doctor, "scheduled", schedules=[Cron("15 5 * * 0", timezone="UTC", slug="weekly")]),
@@ -44,6 +47,7 @@ def shared_deployments() -> list[RunnerDeployment]:
     ]
 
 
+@answered
 async def deploy_shared() -> list[str]:
     """Register them; returns their names, such as `ingest/ingest`."""
     names = []

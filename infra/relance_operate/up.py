@@ -20,6 +20,7 @@ from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from relance.errors import ConfigurationError, StoppedError
+from relance_operate.answers import answered
 from relance_operate.api import LOCAL_API, configured_api, is_healthy
 from relance_operate.automations import HEARTBEAT_S
 from relance_operate.bootstrap import POOL, WORKER, bootstrap, missing
@@ -82,10 +83,11 @@ class Up:
             self._wait(process, began)
         self.say(f"server    {self.address} (started in {time.monotonic() - began:.0f} s)")
 
-    def bootstrap(self, *, notify: str = "", pool_type: str = WORKER) -> None:
+    def bootstrap(self, *, notify: str = "", pool_type: str = WORKER, indexes: Path | None = None) -> None:
         """Make what the server needs."""
         self._go_on()
-        done = asyncio.run(bootstrap(notify=notify, pool_type=pool_type))
+        folder = indexes.absolute() if indexes else None
+        done = asyncio.run(bootstrap(notify=notify, pool_type=pool_type, indexes=folder))
         made = done.made
         named = ", ".join(made[:3]) + (f" and {len(made) - 3} more" if len(made) > 3 else "")
         self.say(f"bootstrap {f'made {named}' if made else 'nothing was missing'}")
@@ -173,6 +175,7 @@ async def _lacking() -> list[str]:
     return lacking
 
 
+@answered
 async def _workers() -> list[str]:
     async with get_client() as client:
         online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))

@@ -46,6 +46,7 @@ __all__ = [
     "IndexBusyError",
     "InputError",
     "MissingExtraError",
+    "MissingKeyError",
     "RateLimitedError",
     "RejectedError",
     "RelanceError",

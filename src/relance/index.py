@@ -233,8 +233,16 @@ class Index:
                             filter=filter, instruct=instruct, floor=floor)  # fmt: skip
         return self._searcher.both(question, self._as(principals), group=group, rerank=rerank, explain=explain)
 
+    def chunks(self, ids: Sequence[str], *, principals: Principals = None) -> list[Hit]:
+        """Return chunks by their ids (`Hit.id`), in the order given, with a score of 0.
+
+        Ids that the index does not have, or not for these `principals` (as in `search`), are left out.
+        """
+        return self._searcher.chunks(ids, self._as(principals))
+
     # The same for async callers, with the same arguments.
     asearch, asearch_media, asearch_both = awaitable(search), awaitable(search_media), awaitable(search_both)
+    achunks = awaitable(chunks)
 
     def visible(self, *, media: bool = False) -> Any:
         """Open the table as `table(pinned=True)`, with what its reader may see: it can be searched and counted."""

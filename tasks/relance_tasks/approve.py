@@ -18,7 +18,7 @@ from relance_tasks.artifacts import plan_markdown
 from relance_tasks.log import run_log
 from relance_tasks.report import show_plan
 
-__all__ = ["Approval", "approve"]
+__all__ = ["Approval", "answer", "approve"]
 
 # A variable of the server says for how many days a question waits; then the run fails, and the next one asks again.
 DAYS = "relance_approval_days"
@@ -43,8 +43,8 @@ async def approve(run: Run, *, ask: bool = True) -> None:
         return await asyncio.to_thread(run.approve)
     while (preview := await asyncio.to_thread(run.preview)).reasons and not within(preview, asked):
         with run.aside():
-            answer = await _answer(run.spec.name, preview)
-        if not answer.go_on:
+            said = await answer(run.spec.name, preview)
+        if not said.go_on:
             msg = "rejected; nothing was changed"
             raise RejectedError(msg)
         asked = preview
@@ -52,7 +52,7 @@ async def approve(run: Run, *, ask: bool = True) -> None:
     return None
 
 
-async def _answer(index: str, preview: Preview) -> Approval:
+async def answer(index: str, preview: Preview) -> Approval:
     """Show what the run would do, and pause for the answer."""
     show_plan(preview.plan)
     reasons = "\n".join(f"- {reason}" for reason in preview.reasons)

@@ -13,12 +13,15 @@ from relance.pipeline.ignored_counts import ignored_lines
 from relance.pipeline.plan import Plan
 from relance.pipeline.report import Report
 from relance.sources import Source, open_sources
+from relance.store.doctor import counted
 from relance.store.failures import Failure
+from relance_tasks.advice import advice, to_do, where_to_look
+from relance_tasks.plain_text import escape
+from relance_tasks.restricted import is_for_everybody
 
 __all__ = [
-    "escape",
     "failures_markdown",
-    "is_for_everybody",
+    "in_one_look",
     "key_of",
     "plan_markdown",
     "report_markdown",
@@ -45,24 +48,39 @@ def told(report: Report) -> str:
     )
 
 
+def in_one_look(report: Report) -> str:
+    """Say what changed, what it cost and what to do, as the message of a run's state."""
+    parts = [report, report.media] if report.media else [report]
+    changes = {name: sum(getattr(part, name) for part in parts) for name in ("added", "changed", "removed")}
+    done = ", ".join(f"{count:,} {name}" for name, count in changes.items() if count) or "Nothing changed"
+    failed = sum(part.failed for part in parts)
+    stopped = " Stopped before the end: run it again." if report.status == "stopped" else ""
+    problem = f" {counted(failed, 'document')} failed: the artifact of failures says what to do." if failed else ""
+    return f"{done}; cost ${sum(part.cost_usd for part in parts):.4f}.{stopped}{problem}"
+
+
 def why(report: Report, spec: IndexSpec) -> str:
     """Say in one line of a log why documents failed: the most frequent reasons of documents that are for everybody."""
     sources = open_sources(spec)
     told = [failure for failure in report.failures if is_for_everybody(failure.uri, sources)]
     if not told:
-        return f"{report.failed:,} documents failed: `relance failures` says why"
+        return f"{counted(report.failed, 'document')} failed: `relance failures` says why"
     reasons = Counter(failure.reason for failure in told).most_common(3)
     listed = "; ".join(f"{reason} ({count:,})" for reason, count in reasons)
-    return f"{report.failed:,} documents failed: {listed}"
+    return f"{counted(report.failed, 'document')} failed: {listed}"
 
 
-def report_markdown(report: Report) -> str:
-    """Say what a run did: one sentence, then the numbers."""
+def report_markdown(report: Report, spec: IndexSpec | None = None) -> str:
+    """Say what a run did: what changed and what it cost, what to do and where to look, then the numbers.
+
+    Without `spec` there is no advice.
+    """
     changes = _counts(report, "added", "changed", "removed")
     spent = f"{report.tokens:,} tokens for ${report.cost_usd:.4f}" if report.tokens else "nothing had to be embedded"
-    failed = f" **{report.failed:,} documents failed**; every run tries them again." if report.failed else ""
+    failed = f" **{counted(report.failed, 'document')} failed.**" if report.failed else ""
     done = f"{changes or 'Nothing changed'}, {report.unchanged:,} unchanged; {spent}.{failed}"
     sentence = f"**{report.title}: {report.status}.** {done}"
+    looked = [f"\n{each}" for each in (to_do(report, spec), where_to_look(spec))] if spec is not None else []
     wanted = report.embedded + report.reused
     rows = {
         "documents": _documents(report),
@@ -78,7 +96,7 @@ def report_markdown(report: Report) -> str:
     }
     rows |= _left_out(report)
     notes = [f"\n> {escape(note)}" for note in report.notes]
-    return "\n".join([sentence, "", _table(rows), *notes])
+    return "\n".join([sentence, *looked, "", _table(rows), *notes])
 
 
 def plan_markdown(plan: Plan, title: str) -> str:
@@ -111,7 +129,7 @@ def failures_markdown(failures: list[Failure], spec: IndexSpec) -> str:
 
     Those of sources with `access` are counted: whoever may see the Prefect UI need not know that they exist.
     """
-    lines = ["| document | stage | reason |", "|---|---|---|"]
+    lines = [*advice(failures, spec), "", "| document | stage | reason |", "|---|---|---|"]
     sources = open_sources(spec)
     named = [each for each in failures if is_for_everybody(each.uri, sources)]
     lines += [f"| {_link(each.uri, sources)} | {each.stage} | {escape(each.reason)} |" for each in named[:_LISTED]]
@@ -120,14 +138,6 @@ def failures_markdown(failures: list[Failure], spec: IndexSpec) -> str:
     if unnamed := len(failures) - len(named):
         lines.append(f"\n{unnamed:,} of sources with `access` are not named here: `relance failures`")
     return "\n".join(lines)
-
-
-def is_for_everybody(uri: str, sources: list[Source]) -> bool:
-    """Whether a document is certainly of a source without `access`."""
-    if all(source.spec.access is None for source in sources):
-        return True
-    own = [source for source in sources if source.location(uri) is not None]
-    return bool(own) and all(source.spec.access is None for source in own)
 
 
 async def show_values(kind: str, index: str, values: dict[str, Any], description: str) -> None:
@@ -164,8 +174,3 @@ def _link(uri: str, sources: list[Source]) -> str:
     places = (source.location(file) for source in sources)
     url = next((place.url for place in places if place is not None and place.url), "")
     return f"[{text}](<{url}{mark}{re.sub('[<>]', '', row)}>)" if url else text
-
-
-def escape(text: str) -> str:
-    """Keep names and reasons from being read as Markdown or HTML: documents are called anything."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", " ".join(text.split()))

@@ -7,8 +7,9 @@ from prefect.artifacts import create_markdown_artifact
 
 from relance.index import Index
 from relance.store.doctor import Examination, counted
-from relance_tasks.artifacts import escape, key_of
+from relance_tasks.artifacts import key_of
 from relance_tasks.findings import rows_markdown
+from relance_tasks.plain_text import escape
 from relance_tasks.retries import STAGE
 
 __all__ = ["check_index", "examination_markdown"]

@@ -13,7 +13,7 @@ from relance.analysis.classify import Classes
 from relance.analysis.cluster import Clusters
 from relance.analysis.duplicates import Duplicates
 from relance.analysis.recommend import Recommendations
-from relance_tasks.artifacts import escape
+from relance_tasks.plain_text import escape
 
 __all__ = [
     "anomalies_markdown",

@@ -8,8 +8,9 @@ from prefect.artifacts import create_markdown_artifact
 from relance.config import IndexSpec
 from relance.evaluation.tables import comparison_markdown
 from relance.reembed import Outcome, Reembedding, Verdict
-from relance_tasks.artifacts import escape, key_of
+from relance_tasks.artifacts import key_of
 from relance_tasks.log import run_log
+from relance_tasks.plain_text import escape
 from relance_tasks.retries import STAGE
 
 __all__ = ["judge", "show_outcome"]

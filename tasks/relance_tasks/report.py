@@ -9,6 +9,7 @@ from relance.config import IndexSpec
 from relance.pipeline.coordinator import Coordinator
 from relance.pipeline.plan import Plan
 from relance.pipeline.report import Report
+from relance.store.doctor import counted
 from relance_tasks.artifacts import failures_markdown, key_of, plan_markdown, report_markdown, told, why
 from relance_tasks.lineage import publish_lineage
 from relance_tasks.log import run_log
@@ -32,10 +33,10 @@ def show_report(report: Report, spec: IndexSpec) -> None:
         run_log().info("%s", told(part))
         if part.failures:
             run_log().warning("%s: %s", part.title, why(part, spec))
-        create_markdown_artifact(report_markdown(part), key=key_of("ingest", part.title), description=told(part))
+        create_markdown_artifact(report_markdown(part, spec), key=key_of("ingest", part.title), description=told(part))
         if part.failures or part.warnings:
             listed = failures_markdown([*part.failures, *part.warnings], spec)
-            counts = f"{part.failed} failures, {part.warned} warnings"
+            counts = f"{counted(part.failed, 'failure')}, {counted(part.warned, 'warning')}"
             create_markdown_artifact(listed, key=key_of("failures", part.title), description=counts)
         publish_lineage(spec, part)
 

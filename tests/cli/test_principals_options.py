@@ -11,6 +11,7 @@ import pytest
 from command_line import Run, one_message
 
 import relance.explore
+import relance.serve
 from relance.cli import COMMANDS
 from relance.cli.options import DONE, USAGE
 from relance.index import Index
@@ -27,6 +28,7 @@ ASKED: dict[str, list[str]] = {
     "recommend": ["{spec}", "--interest", "a ferry", "-k", "20", "--json"],
     "evaluate": ["{spec}", "--dataset", "golden.yaml", "--mode", "full-text", "--json"],
     "explore": ["{spec}"],
+    "serve": ["{spec}"],
 }
 COUNTED = {"classify", "evaluate"}  # print counts instead of names: those differ
 HIDDEN, SHOWN = 4, 5
@@ -58,10 +60,12 @@ def ask(built: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     monkeypatch.chdir(built)
     served: list[str] = []
 
-    def serve(index: Index, *_: Any, **__: Any) -> None:
-        served.append(" ".join(hit.text for hit in index.search("ferry", k=20)))
+    def serve(index: Index | list[Index], *_: Any, **__: Any) -> None:
+        for each in index if isinstance(index, list) else [index]:
+            served.append(" ".join(hit.text for hit in each.search("ferry", k=20)))
 
     monkeypatch.setattr(relance.explore, "serve", serve)
+    monkeypatch.setattr(relance.serve, "serve", serve)
 
     def ask(command: str, *who: str) -> str:
         Path("page.html").unlink(missing_ok=True)

@@ -6,6 +6,8 @@ Screenshots are kept where RELANCE_SCREENSHOTS says.
 from __future__ import annotations
 
 import shutil
+import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -196,3 +198,37 @@ def test_it_works_without_scripts(look: Callable[..., Looked], handbook: str) ->
     ask(page, "pump")
     page.locator(".hit h3 a").first.click()
     page.locator(".chunk").first.wait_for()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, fetched by npm: half a megabyte that only this test needs."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("no npm is installed")
+    folder = tmp_path_factory.mktemp("axe")
+    fetched = subprocess.run(
+        [npm, "pack", "axe-core@4.10.3"], cwd=folder, capture_output=True, timeout=120, check=False
+    )
+    if fetched.returncode:
+        pytest.skip("npm cannot fetch axe-core")
+    with tarfile.open(next(folder.glob("*.tgz"))) as archive:
+        script = archive.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(look: Callable[..., Looked], handbook: str, axe: str, size: str, scheme: str) -> None:
+    page = look(size, color_scheme=scheme, reduced_motion="reduce").page
+    page.goto(handbook)
+    home, problems = handbook.partition("/?")[0], []
+    code = document_id("docs/engineering/stage_discharge.py")
+    for path in ("", "?q=lithium+cell&explain=1", "?q=x&filter=yaer=1", "compare?q=battery", "documents", f"documents/{code}",
+                 f"documents/{code}/chunks/0", "failures", "status"):  # fmt: skip
+        page.goto(f"{home}/{path}")
+        page.evaluate(axe)
+        found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
+        problems += [(path, each["id"], each["nodes"][0]["html"][:160]) for each in found]
+    assert problems == []

@@ -84,7 +84,7 @@ def test_an_index_runs_by_its_schedule_until_the_spec_says_no_more(stack: Stack,
         timeout=240, what=lambda: stack.runs_of("ingest/by-the-clock")[:2],
     )  # fmt: skip
     assert run["auto_scheduled"]
-    assert run["name"] == "by-the-clock"
+    assert run["name"] == "by-the-clock: schedule"
     assert len(uris_of(spec)) == 12
 
     change(spec, schedule=None, on_change=False)
@@ -102,7 +102,7 @@ def test_a_run_by_hand_is_readable_and_leaves_artifacts(stack: Stack, declare: C
     (spec.parent / "docs" / "broken.md").write_bytes(bytes(range(256)))
     run = stack.wait_for(stack.create_run("ingest/ingest", index=str(spec)))
     assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "Completed With Failures")
-    assert run["name"] == spec.parent.name
+    assert run["name"] == f"{spec.parent.name}: manual"
     assert len(uris_of(spec)) == 12
     shown = {each["key"]: each["data"] for each in stack.ask("POST", "/artifacts/latest/filter", json={})}
     assert "**by-hand: completed with failures.** 12 added" in shown["ingest-by-hand"]
@@ -129,7 +129,7 @@ def test_a_change_of_a_source_is_searchable_soon(stack: Stack, declare: Callable
         searchable = datetime.now(UTC)
         run = stack.wait_for(stack.runs_of("ingest-on-change/watched")[-1]["id"])
         assert run["state"]["type"] == "COMPLETED"
-        assert run["name"] == "watched: 1 changed"
+        assert run["name"] == "watched: change, docs/new.md"
         assert json.loads(run["parameters"]["payload"])["changed"] == ["docs/new.md"]
         moments = {name: datetime.fromisoformat(at) for name, at in stack.states(run["id"]).items()}
         steps = {

@@ -17,8 +17,9 @@ from tests.explore.conftest import Page, Visitor
 
 from relance.config import IndexSpec
 from relance.documents import document_id
+from relance.explore.blocks import marked
 from relance.explore.reading import UNSEEN, flowing, plain
-from relance.explore.templates import link, marked
+from relance.explore.templates import link
 from relance.index import Index
 
 BAD = "<script>alert(1)</script><img src=x onerror=alert(2)>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from relance.config import IndexSpec
 from relance.documents import document_id
 from relance.errors import AccountError
 from relance.explore.paged_table import PagedTable
+from relance.explore.suggestions import titles_of
 from relance.explore.templates import dollars
 from relance.index import Index
 
@@ -45,6 +47,15 @@ def test_words_find_a_document_and_are_marked(visitor: Visitor) -> None:
 def test_every_way_to_search_answers(visitor: Visitor, mode: str, show: str) -> None:
     page = visitor.page(f"/?q=water&mode={mode}&show={show}&explain=1")
     assert any(link.startswith("/documents/") for link in page.links())
+
+
+def test_titles_are_proposed_while_somebody_types(visitor: Visitor) -> None:
+    page = visitor.page("/")
+    (field,) = [each for each in page.all("input") if each.get("name") == "q"]
+    assert field["list"] == "titles"
+    assert {"Pump", "Valve"} <= {each["value"] for each in page.all("option")}
+    many = titles_of([None, "x" * 81, *(f"title {n % 300}" for n in range(900))])
+    assert many == [f"title {n}" for n in range(200)]
 
 
 def test_a_question_in_chinese_is_answered(visitor: Visitor) -> None:
@@ -108,6 +119,32 @@ def test_a_document_shows_its_text_in_order(visitor: Visitor) -> None:
     assert words.index("The pump moves water.") < words.index("Oil it.")
     assert "2021" in words
     assert 'id="c0"' in response.text
+
+
+def test_a_chunk_shows_its_borders_its_row_and_its_neighbours(visitor: Visitor, notes: Index) -> None:
+    document = visitor.page(f"/documents/{PUMP}")
+    assert f"/documents/{PUMP}/chunks/0" in document.links()
+    (stored,) = notes.table().search().where("uri = 'docs/pump.md' AND seq = 0").to_list()
+    assert f"characters {stored['start_char']}–{stored['end_char']}" in document.words
+    page = visitor.page(f"/documents/{PUMP}/chunks/0")
+    for name in notes.table().schema.names:
+        assert name in page.words
+    vector = stored["vector"]
+    assert (
+        f"{len(vector)} numbers · norm {sum(each * each for each in vector) ** 0.5:.4f} · {vector[0]:.4f}, "
+        in page.words
+    )
+    assert stored["id"] in page.words
+    assert f"/documents/{document_id('docs/deep/valve.md')}/chunks/0" in page.links()
+    assert f"/documents/{PUMP}/chunks/0" not in page.links(), "it is no neighbour of itself"
+    nearest = [
+        float(each)
+        for each in re.findall(r'<td class="n">([\d.-]+)</td>', visitor.get(f"/documents/{PUMP}/chunks/0").text)
+    ]
+    assert nearest == sorted(nearest, reverse=True)
+    assert len(nearest) == notes.table().count_rows("active") - 1
+    for seq in ("999", "-1", "x", "٣", "9" * 30):
+        assert visitor.get(f"/documents/{PUMP}/chunks/{seq}").status_code == 404
 
 
 @pytest.mark.parametrize("doc_id", ["0" * 32, "x", "0" * 31, "../../etc/passwd", "' OR true --", PUMP.upper()])

@@ -112,16 +112,22 @@ def addresses(index: Index) -> list[str]:
         if isinstance(route, Mount):
             continue  # the style, which is the same for everybody
         path = route.path  # ty: ignore[missing-attribute]
-        for parameter, values in {"{doc_id}": [document_id(uri) for uri in HIDDEN], "{run_id}": runs}.items():
-            if parameter in path:
-                found += [path.replace(parameter, value) for value in values]
+        filled = [path]
+        for parameter, values in {
+            "{doc_id}": [document_id(uri) for uri in HIDDEN],
+            "{run_id}": runs,
+            "{seq}": ["0", "1"],
+        }.items():
+            filled = [each.replace(parameter, value) for each in filled for value in values]
+        assert not any("{" in each for each in filled), "every parameter of a route has values"
+        found += [each for each in dict.fromkeys(filled) if each != path]
         if "{" not in path:
             found += [
                 path,
                 *(f"{path}?{name}={quote(uri, safe='')}" for uri in HIDDEN for name in ("uri", "like", "find")),
             ]
     assert any("{" in route.path for route in app.routes)  # ty: ignore[missing-attribute]
-    return [each for each in found if "{" not in each]
+    return found
 
 
 def asked(visitor: Visitor, address: str) -> httpx.Response:
@@ -142,6 +148,14 @@ def test_nothing_hidden_is_served_at_any_address(index: Index, anybody: Visitor,
             text = text.replace(quote(httpx.URL(address).params.get("like", "-"), safe=""), "")
             assert SECRET not in text.replace(quote(SECRET), SECRET), address
             assert "broken" not in text, address
+
+
+def test_a_row_and_its_neighbours_are_of_what_is_seen(anybody: Visitor, owner: Visitor) -> None:
+    path = f"/documents/{document_id('open/a.md')}/chunks/0"
+    assert SECRET not in anybody.get(path).text
+    assert "access" not in anybody.page(path).words, "whom a document is for is not said"
+    assert SECRET in owner.get(path).text, "the owner's neighbours are others"
+    assert "access" in owner.page(path).words
 
 
 def test_a_page_of_what_is_hidden_is_the_one_of_what_is_unknown(anybody: Visitor) -> None:

@@ -23,8 +23,9 @@ PUMP = document_id("docs/pump.md")
 NOBODY = "0" * 32
 # Every route, with a path that it answers and one that it refuses.
 PATHS = [
-    "/", "/?q=water", "/?q=water&filter=(", "/?mode=nonsense", "/documents", "/documents?page=0",
+    "/", "/compare", "/compare?q=water", "/?q=water", "/?q=water&filter=(", "/?mode=nonsense", "/documents", "/documents?page=0",
     f"/documents/{PUMP}", f"/documents/{NOBODY}", f"/documents/{PUMP}/file", f"/documents/{NOBODY}/file",
+    f"/documents/{PUMP}/chunks/0", f"/documents/{NOBODY}/chunks/0",
     f"/media/{NOBODY}", f"/media/{NOBODY}/picture", f"/media/{NOBODY}/video", f"/media/{NOBODY}/file",
     "/open?uri=docs/pump.md", "/open", "/map", "/map/view", "/map/picture", "/failures", "/runs", "/runs/none", "/status",
     "/static/explore.css", "/static/icon.svg", "/static/none", "/nothing",

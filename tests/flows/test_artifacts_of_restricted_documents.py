@@ -12,7 +12,8 @@ from relance.index import Index
 from relance.pipeline.report import Report
 from relance.sources import open_sources
 from relance.store.failures import Failure
-from relance_tasks.artifacts import failures_markdown, is_for_everybody, report_markdown, told, why
+from relance_tasks.artifacts import failures_markdown, in_one_look, report_markdown, told, why
+from relance_tasks.restricted import is_for_everybody
 
 SECRET = "Xanthippe"
 
@@ -36,13 +37,13 @@ def failures() -> list[Failure]:
 def test_failures_are_counted_and_not_named(tmp_path: Path) -> None:
     page = failures_markdown(failures(), declare(tmp_path))
     assert SECRET not in page
-    assert page.count("it is torn") == 2
+    assert page.count("it is torn") == 3, "two rows, and the advice"
     assert "4 of sources with `access` are not named here" in page
 
 
 def test_where_nothing_is_restricted_all_are_named(tmp_path: Path) -> None:
     page = failures_markdown(failures(), declare(tmp_path, restricted=False))
-    assert page.count(SECRET) == 8
+    assert page.count(SECRET) == 9, "four rows of two, and the advice"
     assert "not named" not in page
 
 
@@ -86,3 +87,27 @@ def test_what_a_run_over_restricted_documents_tells_names_none(tmp_path: Path) -
     assert SECRET in str(report.failures)
     for page in (told(report), why(report, spec), report_markdown(report), failures_markdown(report.failures, spec)):
         assert SECRET not in page
+
+
+def test_the_first_lines_of_a_summary_say_what_changed_what_it_cost_what_to_do_and_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = Report(index="ferry", run_id="r", part="text", added=3, tokens=1200, cost_usd=0.012, unchanged=9)
+    monkeypatch.delenv("RELANCE_EXPLORE_URL", raising=False)
+    spec = declare(tmp_path)
+    lines = [line for line in report_markdown(report, spec).splitlines() if line]
+    assert lines[0] == "**ferry: completed.** 3 added, 9 unchanged; 1,200 tokens for $0.0120."
+    assert lines[1:3] == ["**To do:** nothing.", f"**Look:** `relance explore {tmp_path}`"]
+    assert in_one_look(report) == "3 added; cost $0.0120."
+
+    for failure in [*failures(), Failure("open/b.md", "no answer", "embed", retryable=True)]:
+        report.fail(failure)
+    report.status = "completed with failures"
+    monkeypatch.setenv("RELANCE_EXPLORE_URL", "https://search.example.org/{index}/")
+    page = report_markdown(report, spec)
+    assert "- 1 document may pass without you: the next run tries again" in page
+    assert "- 2 documents: it is torn → " in page
+    assert "- 4 documents of sources with `access`: `relance failures` says why" in page
+    assert "](<https://search.example.org/ferry/failures>)" in page
+    assert SECRET not in page
+    assert "7 documents failed: the artifact of failures says what to do" in in_one_look(report)

@@ -16,7 +16,8 @@ from prefect import get_client
 from prefect.automations import AutomationCore
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+from prefect.variables import Variable
 
 from relance.cli.declare import init
 from relance.cli.operate import _specs_below
@@ -26,6 +27,7 @@ from relance_flows.registry import find_spec, name_of, registered
 from relance_operate.automations import automations
 from relance_operate.bootstrap import LIMITS, POOL, QUEUES, bootstrap, missing
 from relance_operate.deployments import deploy, remove
+from relance_operate.new_index import folder_of_indexes
 from relance_operate.shared_deployments import deploy_shared
 
 ROOT = Path(__file__).parents[2]
@@ -122,9 +124,43 @@ def test_an_index_is_registered_again_without_a_change_and_loses_what_it_no_long
     assert (done["deployments"], done["schedule"]) == ({names[0]: "kept", names[1]: "removed"}, "")
     with pytest.raises(ConfigurationError, match="an index named 'two-parts' is deployed from"):
         asyncio.run(deploy(declare("two-parts", folder=tmp_path / "another")))
+    moved = declare("two-parts", on_change=False, folder=tmp_path / "elsewhere")
+    path.unlink()
+    assert f"was deployed from {path}, which is not on this machine" in asyncio.run(deploy(moved))["note"]
     assert asyncio.run(remove("two-parts"))["deployments"] == {names[0]: "removed"}
     with pytest.raises(ConfigurationError, match="no index 'two-parts' is deployed"):
         asyncio.run(remove("two-parts"))
+
+
+@pytest.mark.usefixtures("prepared")
+def test_the_folder_of_new_indexes_is_a_variable(tmp_path: Path) -> None:
+    assert asyncio.run(bootstrap(indexes=tmp_path)).made == ["variable relance_indexes"]
+    assert asyncio.run(bootstrap()).made == []
+    assert asyncio.run(folder_of_indexes()) == tmp_path
+    asyncio.run(Variable.aunset("relance_indexes"))
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize("name", ["ingest", "ingest-on-change"])
+def test_no_index_replaces_what_serves_any_index(declare: Callable[..., Path], name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"the deployment {name}/{name} serves any index; rename it"):
+        asyncio.run(deploy(declare(name)))
+    assert name not in asyncio.run(registered())
+
+
+def test_a_server_that_does_not_answer_is_one_sentence(
+    declare: Callable[..., Path], run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = "http://127.0.0.1:9/api"
+    monkeypatch.setenv("PREFECT_API_URL", nowhere)
+    path = declare("nobody-hears")
+    with temporary_settings({PREFECT_API_URL: nowhere}):
+        for words in (["deploy", path], ["emit", "nobody-hears"], ["watch", path], ["deploy", "--remove", "a"]):
+            done = run(*words)
+            assert done.code != 0
+            assert f"the Prefect server at {nowhere} does not answer" in done.err
+            assert len(done.err.strip().splitlines()) == 1
+            assert "Traceback" not in done.err
 
 
 @pytest.mark.usefixtures("prepared")

@@ -21,8 +21,11 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
+from relance.config.load import load_spec
 from relance.errors import AccountError, ApprovalNeededError, BudgetError, ConfigurationError, RateLimitedError
 from relance.index import Index
+from relance.store import open_store
+from relance.store.lock import hold
 from relance_flows.doctor import doctor
 from relance_flows.evaluate import evaluate
 from relance_flows.ingest import ingest
@@ -67,7 +70,7 @@ def test_a_run_is_readable_and_leaves_its_report(declare: Callable[..., Path]) -
     assert (report["added"], report["failed"]) == (12, 0)
     assert Index(spec).status().documents == 12
     flow_run, task_runs = asyncio.run(runs_of(spec))
-    assert flow_run.name == spec.parent.name
+    assert flow_run.name == f"{spec.parent.name}: manual"
     names = {each.name for each in task_runs}
     assert {"discover flow-notes", "embed flow-notes 1/1", "commit flow-notes 1/1", "finish flow-notes"} <= names
     assert all("relance" in each.tags for each in task_runs)
@@ -145,8 +148,35 @@ def test_a_refused_account_stops_the_run_at_once(declare: Callable[..., Path], m
     state = run(index=str(declare()))
     assert state.is_failed()
     assert calls == [1]
+    assert (state.message or "").startswith("The key is not valid. Put a valid key into the credentials block")
     with pytest.raises(AccountError, match="not valid"):
         asyncio.run(_result(state))
+
+
+def test_a_run_without_a_key_says_where_to_put_one(
+    declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    state = run(index=str(declare(embedding={"model": "dashscope/text-embedding-v4"})))
+    assert state.is_failed()
+    said = state.message or ""
+    assert "text-embedding-v4 needs a key: set DASHSCOPE_API_KEY" in said
+    assert "make a credentials block in the Prefect UI" in said
+    assert "Error" not in said
+    assert "Traceback" not in caplog.text
+
+
+def test_a_store_that_is_not_reached_and_an_index_that_is_held_are_sentences(
+    declare: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    away = run(index=str(declare(store={"uri": "file/db"})))
+    assert (away.is_failed(), (away.message or "")[:23]) == (True, "The store failed while ")
+    spec = declare()
+    with hold(open_store(load_spec(spec)), "flow-notes"):
+        busy = run(index=str(spec))
+    assert (busy.message or "").endswith("ended, or fill in Wait (seconds) in the form of the run.")
+    assert "--wait" not in (busy.message or "")
 
 
 def test_media_travel_the_main_path_after_the_texts(
@@ -167,7 +197,10 @@ def test_media_travel_the_main_path_after_the_texts(
     assert re.search(r"documents \| 4 added", asyncio.run(_artifact("plan-flow-gallery-media")))
 
     state = run(index=str(spec))
-    assert (state.name, state.message) == ("Completed With Failures", "1 failures")
+    assert (state.name, state.message) == (
+        "Completed With Failures",
+        "17 added; cost $0.0000. 1 document failed: the artifact of failures says what to do.",
+    )
     report = asyncio.run(_result(state))
     assert (report["added"], report["media"]["added"], report["media"]["embedded"]) == (13, 4, 3)
     assert report["media"]["run_id"] == report["run_id"]
@@ -204,6 +237,7 @@ def test_a_run_that_may_not_ask_ends_with_the_reasons_and_removes_nothing(
         path.unlink()
     state = run(index=str(spec), approval="refuse")
     assert state.is_failed()
+    assert "Approval: ask pauses for your answer" in (state.message or "")
     with pytest.raises(ApprovalNeededError, match="would remove all 12 documents"):
         asyncio.run(_result(state))
     assert Index(spec).status().documents == 12
@@ -221,6 +255,7 @@ def test_an_index_that_nobody_knows_is_told_so() -> None:
 def test_a_budget_from_the_form_counts_for_the_run(declare: Callable[..., Path]) -> None:
     embedding = {"model": "fake/hash", "price_per_million_tokens": 1000.0}
     state = run(index=str(declare(embedding=embedding)), max_cost_usd=0.01)
+    assert "Raise the budget in the form of the run" in (state.message or "")
     with pytest.raises(BudgetError, match=r"limits.max_cost_usd is \$0.01"):
         asyncio.run(_result(state))
 

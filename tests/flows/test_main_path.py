@@ -30,7 +30,7 @@ from relance_flows.ingest import ingest
 async def run_of(folder: Path) -> FlowRun | None:
     """Find the run over the index of a folder."""
     async with get_client() as client:
-        named = FlowRunFilter(name=FlowRunFilterName(any_=[folder.name]))
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[f"{folder.name}: manual"]))
         return next(iter(await client.read_flow_runs(flow_run_filter=named)), None)
 
 

@@ -143,8 +143,8 @@ class TestReading:
         from relance.pipeline.text_reader import TextReader
 
         drive.service.file(ident(2), "Pumps.md", b"# Oil\n\nTwice a year.")
-        reader = TextReader(connector(drive.section()), installed_parsers())
-        found = items(reader.source)
+        source = connector(drive.section())
+        reader, found = TextReader(source, installed_parsers()), items(source)
         assert reader.parse(reader.read(found[ident(1)])).title == "File 1"
         assert reader.parse(reader.read(found[ident(2)])).title == "Oil"
 

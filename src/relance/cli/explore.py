@@ -7,14 +7,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from relance.cli.options import DONE, HERE, As, AsJson, AsOwner, Port, Spec, index_as
+from relance.cli.options import DONE, As, AsJson, AsOwner, Port, Specs, index_as, named
 from relance.cli.terminal import Terminal
 
 __all__ = ["explore"]
 
 
 def explore(
-    spec: Spec = HERE,
+    specs: Specs = [],  # noqa: B006  # never changed
     *,
     port: Port = 8780,
     open_browser: Annotated[bool, Parameter(name="--open", negative="")] = False,
@@ -22,7 +22,7 @@ def explore(
     as_owner: AsOwner = False,
     json: AsJson = False,
 ) -> int:
-    """Open the index in a browser: search, documents, pictures, map, failures and runs.
+    """Open indexes in a browser: search, documents, pictures, map, failures and runs.
 
     The page is served on 127.0.0.1, to whoever has the address that is printed, with its token. Nothing is indexed or
     removed by it.
@@ -48,5 +48,6 @@ def explore(
 
             webbrowser.open(address)
 
-    serve(index_as(spec, principals, owner=as_owner), ExploreConfig(port=port), ready=ready)
+    first, *more = [index_as(spec, principals, owner=as_owner) for spec in named(specs)]
+    serve(first, ExploreConfig(port=port), *more, ready=ready)
     return DONE

@@ -27,6 +27,7 @@ def up(
     port: int = 0,
     notify: str = "",
     pool_type: str = "relance",
+    indexes: Path | None = None,
 ) -> int:
     """Start Prefect on this machine: server, work pool, limits, blocks, automations, deployments, worker.
 
@@ -44,6 +45,8 @@ def up(
         Notification block for failed and late runs, as type/name, e.g. slack-webhook/team.
     pool_type
         Type of a work pool that has to be made: relance, process, docker or kubernetes.
+    indexes
+        Folder on the worker's machine for the specs that the flow `new-index` writes, a folder for each.
     """
     from relance.config.load import FILE_NAMES, find_file
 
@@ -68,7 +71,7 @@ def up(
             use_server()
             operations("api").reach()
         brought.server(port)
-        brought.bootstrap(notify=notify, pool_type=pool_type)
+        brought.bootstrap(notify=notify, pool_type=pool_type, indexes=indexes)
         brought.deployments(specs)
         if bootstrap_only:
             return DONE
@@ -123,6 +126,8 @@ def deploy(
             terminal.say(f"{what:8}{name}")
         if each.get("schedule"):
             terminal.say(f"        runs {each['schedule']}")
+        if each.get("note"):
+            terminal.note(each["note"])
     if wrong:
         raise ConfigurationError("\n".join(wrong))
     return DONE

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
         dashscope_workspace_id: DASHSCOPE_WORKSPACE_ID, the workspace that is billed, where the spec names none.
         lancedb_api_key: LANCEDB_API_KEY, the key of stores `db://…`.
         metrics_token: RELANCE_METRICS_TOKEN, what asks for `/metrics` has to send as `Authorization: Bearer …`.
+        explore_url: RELANCE_EXPLORE_URL, where people open explore, to be linked; `{index}` in it becomes the name.
         fake_log: RELANCE_FAKE_LOG, file the fake provider appends every request to.
         fake_delay_s: RELANCE_FAKE_DELAY_S, seconds every request to the fake provider takes.
     """
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     dashscope_workspace_id: str = ""
     lancedb_api_key: SecretStr = SecretStr("")
     metrics_token: SecretStr = Field(default=SecretStr(""), validation_alias="relance_metrics_token")
+    explore_url: str = Field(default="", pattern="^(https?://.*)?$", validation_alias="relance_explore_url")
     fake_log: Path | None = Field(default=None, validation_alias="relance_fake_log")
     fake_delay_s: float = Field(default=0.0, ge=0, validation_alias="relance_fake_delay_s")
 

@@ -2,37 +2,81 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from relance.errors import InputError, MissingExtraError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
-from relance.explore.pages import document, documents, failures, media, runs, search, status
+from relance.explore.pages import chunk, compare, document, documents, failures, media, runs, search, status
 from relance.explore.pages import map as map_pages
 from relance.explore.templates import STATIC
 from relance.explore.token_auth import TokenAuth
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import Mount
 
 __all__ = ["build"]
 
 
-def build(explorer: Explorer, token: SecretStr, port: int) -> TokenAuth:
-    """Make the ASGI app; `port` names the cookie."""
+def build(explorer: Explorer, token: SecretStr, port: int, *more: Explorer) -> TokenAuth:
+    """Make the ASGI app of one index, or of several, each below `/index/NAME`; `port` names the cookie."""
     from starlette.applications import Starlette
-    from starlette.exceptions import HTTPException
+    from starlette.responses import RedirectResponse
     from starlette.routing import Mount, Route
+
+    explorers = [explorer, *more]
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            for each in explorers:
+                await each.aclose()
+
+    if not more:
+        return TokenAuth(_pages(explorer, lifespan), token, port)
+    indexes = {each.index.spec.name: each.index for each in explorers}
+    for each in explorers:
+        each.indexes = {each.index.spec.name: each.index} | indexes
+
+    def first(request: Request) -> Response:
+        return RedirectResponse(f"/index/{explorer.index.spec.name}/?{request.url.query}".removesuffix("?"))
+
+    mounted = [Mount(f"/index/{each.index.spec.name}", app=_pages(each)) for each in explorers]
+    root = Starlette(routes=[Route("/", first), *mounted, _static()], lifespan=lifespan)
+    root.router.redirect_slashes = False
+    return TokenAuth(root, token, port)
+
+
+def _static() -> Mount:
+    from starlette.routing import Mount
     from starlette.staticfiles import StaticFiles
 
+    return Mount("/static", StaticFiles(directory=STATIC))
+
+
+def _pages(explorer: Explorer, lifespan: Any = None) -> Starlette:
+    """Make the pages of one index."""
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.routing import Route
+
     app = Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/", search.show),
+            Route("/compare", compare.show),
             Route("/documents", documents.show),
             Route("/documents/{doc_id}", document.show),
             Route("/documents/{doc_id}/file", document.download),
+            Route("/documents/{doc_id}/chunks/{seq}", chunk.show),
             Route("/media/{doc_id}", media.show),
             Route("/media/{doc_id}/picture", media.picture),
             Route("/media/{doc_id}/video", media.video),
@@ -46,13 +90,13 @@ def build(explorer: Explorer, token: SecretStr, port: int) -> TokenAuth:
             Route("/runs", runs.show),
             Route("/runs/{run_id}", runs.one),
             Route("/status", status.show),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            _static(),
         ],
         exception_handlers={HTTPException: _http_problem, RelanceError: _problem, Exception: _defect},
     )
     app.router.redirect_slashes = False
     app.state.explorer = explorer
-    return TokenAuth(app, token, port)
+    return app
 
 
 def _http_problem(request: Request, error: Exception) -> Response:

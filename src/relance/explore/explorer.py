@@ -9,6 +9,7 @@ from relance.errors import RelanceError
 from relance.explore.index_reader import IndexReader
 from relance.explore.map_job import MapJob
 from relance.explore.pictures import Pictures
+from relance.explore.remote_pictures import RemotePictures
 from relance.explore.templates import environment
 
 if TYPE_CHECKING:
@@ -17,27 +18,38 @@ if TYPE_CHECKING:
 
     from relance.index import Index
 
-__all__ = ["Explorer", "explorer_of"]
+__all__ = ["Explorer", "base_of", "explorer_of"]
 
-PAGES = [("/", "Search"), ("/documents", "Documents"), ("/map", "Map"), ("/failures", "Failures"), ("/runs", "Runs"),
-         ("/status", "Status")]  # fmt: skip
+PAGES = [("/", "Search"), ("/compare", "Compare"), ("/documents", "Documents"), ("/map", "Map"),
+         ("/failures", "Failures"), ("/runs", "Runs"), ("/status", "Status")]  # fmt: skip
 # Pages that count all documents; who may not see all does not find them.
 OF_THE_OWNER = frozenset({"/runs", "/status"})
 
 
 class Explorer:
-    """One index being looked at."""
+    """One index being looked at.
+
+    Attributes:
+        indexes: all that are looked at, this one first, by name: each has its pages, and they can be compared.
+    """
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self.indexes = {index.spec.name: index}
         self.reader = IndexReader(index)
         self.pictures = Pictures()
+        self.remote = RemotePictures(index.spec.media, self.pictures) if index.spec.media else None
         self.map_job = MapJob(index, self.reader)
 
     def warm(self) -> None:
         """Read what the first pages need, before anybody asks."""
         with contextlib.suppress(RelanceError):  # a page will say it
             self.reader.warm()
+
+    async def aclose(self) -> None:
+        """Close what it has opened."""
+        if self.remote is not None:
+            await self.remote.aclose()
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Fill a template."""
@@ -46,7 +58,9 @@ class Explorer:
         frame = {
             "spec": self.index.spec,
             "menu": [page for page in PAGES if page[0] not in OF_THE_OWNER or not self.reader.restricted],
-            "path": request.url.path,
+            "path": request.url.path.removeprefix(base_of(request)) or "/",
+            "base": base_of(request),
+            "addresses": {name: f"/index/{name}" if len(self.indexes) > 1 else "" for name in self.indexes},
             "failed": self._failed(),
             "has_media": self.reader.has_media,
         }
@@ -67,3 +81,8 @@ class Explorer:
 def explorer_of(request: Request) -> Explorer:
     """Return the explorer that a request is to."""
     return request.app.state.explorer
+
+
+def base_of(request: Request) -> str:
+    """Return what the addresses of an index begin with: nothing where there is one, `/index/NAME` among several."""
+    return request.scope.get("root_path", "")

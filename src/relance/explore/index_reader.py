@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from relance.documents import document_id
 from relance.explore.annotations import read_annotations
+from relance.explore.facets import Facets
 from relance.explore.paged_table import Page, PagedTable
-from relance.explore.suggestions import fields_of, folders_of
+from relance.explore.suggestions import fields_of, folders_of, titles_of
 from relance.explore.versioned_cache import VersionedCache
 from relance.search.rows import held
 from relance.store import open_store
@@ -34,7 +35,7 @@ _LISTED = ["doc_id", "uri", "parent", "title", "chunks", "tokens", "updated_at",
            "collection"]  # fmt: skip
 _FAILED = ["doc_id", "uri", "stage", "reason", "retryable", "run_id", "failed_at", "indexed"]
 _CHUNK = ["id", "uri", "title", "heading_path", "lead", "text", "seq", "start_char", "end_char", "page", "page_end",
-          "tokens", "media_type", "metadata"]  # fmt: skip
+          "line", "line_end", "tokens", "media_type", "metadata"]  # fmt: skip
 _FIRST = "active AND seq = 0"  # of the rows of a film, one for each key frame
 _MEDIA = ["doc_id", "uri", "url", "kind", "title", "text", "heading_path", "width", "height", "duration_s", "bytes",
           "content_hash", "media_type", "metadata"]  # fmt: skip
@@ -107,6 +108,20 @@ class IndexReader:
 
         return self.kept(f"types {media}", table, read)
 
+    def facets(self, *, media: bool = False) -> Facets:
+        """Count the values that documents have, all that the reader sees."""
+        table = self.table(media=media)
+        columns = ["doc_id", "uri", "media_type", "metadata", "updated_at", *(["kind"] if media else [])]
+
+        def read() -> Facets:
+            if table is None:
+                import pyarrow as pa
+
+                return Facets(pa.table({name: pa.array([], pa.string()) for name in columns}))
+            return Facets(table.search().where(_FIRST).select(columns).limit(None).to_arrow())
+
+        return self.kept(f"facets {media}", table, read)
+
     def status(self) -> dict[str, Any]:
         """Describe the index, as `Index.status` does."""
         versions = [self._serving.tables.newest(name) for name in (CATALOG, RUNS)]
@@ -122,7 +137,7 @@ class IndexReader:
     def warm(self) -> None:
         """Read what the first pages need, before anybody asks."""
         if self.table() is not None:
-            _ = (self.documents(), self.failures(), self.media_types(), self.folders(), self.fields())
+            _ = (self.documents(), self.failures(), self.media_types(), self.folders(), self.fields(), self.facets())
             if not self.restricted:
                 self.status()
 
@@ -136,6 +151,25 @@ class IndexReader:
             rows = table.search().where(condition).select(held(table, _CHUNK)).limit(None).to_list()
         rows.sort(key=lambda row: row["seq"])
         return Page([_parsed(row) for row in rows], number, total, CHUNKS_PER_PAGE)
+
+    def row(self, doc_id: str, seq: int) -> dict[str, Any] | None:
+        """Read all columns of a chunk, but who may see it where not everybody may see that; None if there is none."""
+        table = self.table()
+        if table is None:
+            return None
+        names = [name for name in table.schema.names if name != "access" or not self.restricted]
+        condition = f"doc_id = '{doc_id}' AND seq = {seq} AND active"
+        rows = table.search().where(condition).select(names).limit(1).to_list()
+        return rows[0] if rows else None
+
+    def neighbours(self, row: dict[str, Any], count: int) -> list[tuple[float, dict[str, Any]]]:
+        """Find the chunks whose dense vectors are nearest to that of a row, with their cosine similarity."""
+        table = self.table()
+        if table is None or not row.get("vector"):
+            return []
+        search = table.search(row["vector"], vector_column_name="vector").distance_type("cosine").where("active")
+        found = search.select([*held(table, [*_CHUNK, "doc_id"]), "_distance"]).limit(count + 1).to_list()
+        return [(1 - each["_distance"], each) for each in found if each["id"] != row["id"]][:count]
 
     def document(self, doc_id: str) -> dict[str, Any] | None:
         """Read the manifest's row of a document of text; None if there is none."""
@@ -195,6 +229,15 @@ class IndexReader:
         """List the folders documents lie in, those with the most first."""
         listed = self.documents()
         return self.kept("folders", listed, lambda: folders_of(listed.rows["uri"].to_pylist()))
+
+    def titles(self) -> list[str]:
+        """List titles of documents, the latest first: what the field of the search proposes."""
+        listed = self.documents()
+
+        def read() -> list[str]:
+            return titles_of(listed.sorted("updated_at", descending=True).rows["title"].to_pylist())
+
+        return self.kept("titles", listed, read)
 
     def fields(self) -> list[tuple[str, str]]:
         """List what documents say about themselves, with an example of each: what filters may ask about."""

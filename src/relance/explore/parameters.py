@@ -16,6 +16,7 @@ __all__ = ["Parameters", "is_id"]
 _ID = re.compile(r"[0-9a-f]{32}")
 _SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,9})?")
 _LONGEST = 4000  # characters of a question; browsers send longer addresses, and models read no more
+_MOST = 16
 _HIGHEST = 1_000_000
 
 
@@ -32,11 +33,15 @@ class Parameters:
     def exact(self, name: str) -> str:
         """Return what was given to the letter: names of files and filters may hold any spaces."""
         # Forms send every end of a line as two characters; names have one.
-        value = self._query.get(name, "").replace("\0", " ").replace("\r\n", "\n")
-        if len(value) > _LONGEST:
-            msg = f"{name} is {len(value):,} characters long; {_LONGEST:,} are read"
+        return _whole(name, self._query.get(name, ""))
+
+    def several(self, name: str) -> tuple[str, ...]:
+        """Return all that were given under a name, each once, at most 16."""
+        values = [each for given in self._query.getlist(name) if (each := _whole(name, given).strip())]
+        if len(values) > _MOST:
+            msg = f"{name} is given {len(values)} times; {_MOST} are read"
             raise InputError(msg)
-        return value
+        return tuple(dict.fromkeys(values))
 
     def number(self, name: str, default: int = 1) -> int:
         """Return a whole number from 1 to 1,000,000."""
@@ -65,6 +70,14 @@ class Parameters:
             msg = f"{name} must be one of {', '.join(each for each in among if each)}; got {_short(given)}"
             raise InputError(msg)
         return given or among[0]
+
+
+def _whole(name: str, given: str) -> str:
+    value = given.replace("\0", " ").replace("\r\n", "\n")
+    if len(value) > _LONGEST:
+        msg = f"{name} is {len(value):,} characters long; {_LONGEST:,} are read"
+        raise InputError(msg)
+    return value
 
 
 def is_id(value: str) -> bool:

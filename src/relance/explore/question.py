@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from relance.explore.parameters import Parameters
+from relance.explore.vocabulary import any_text, quoted
 from relance.search.mode import Mode, check_mode
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Question:
         type: a media type, or empty for all.
         folder: what uris have to begin with.
         filter: in the syntax of filters, besides `type` and `folder`.
+        only: more filters, each the value of a facet.
         show: `documents` shows each once, `passages` every one of their chunks that answers.
     """
 
@@ -41,6 +42,7 @@ class Question:
     type: str = ""
     folder: str = ""
     filter: str = ""
+    only: tuple[str, ...] = ()
     explain: str = ""
     page: int = 1
 
@@ -53,6 +55,7 @@ class Question:
             type=given.text("type"),
             folder=given.exact("folder").strip(),
             filter=given.exact("filter").strip(),
+            only=given.several("only"),
             mode=check_mode(given.exact("mode") or "hybrid"),
             kind=given.choice("kind", ("all", "text", "media")),  # ty: ignore[invalid-argument-type]
             show=given.choice("show", ("documents", "passages")),  # ty: ignore[invalid-argument-type]
@@ -73,16 +76,31 @@ class Question:
             "documents",
         )
 
-    def condition(self) -> str | None:
-        """Write everything an answer has to be as one filter; FilterError where the one that was typed is none."""
+    def conditions(self) -> dict[str, str]:
+        """Write each thing an answer has to be as a filter, by the address parameter that wants it: `filter`, `only 0`.
+
+        FilterError where one that was typed is none.
+        """
         from relance.search import parse_filter
 
-        if self.filter:
-            parse_filter(self.filter)  # alone, so that what is wrong is shown as it was typed
-        parts = [f"({self.filter})"] if self.filter else []
-        parts += [f"media_type = {_quoted(self.type)}"] if self.type else []
-        parts += [f"uri ~ {_quoted(self.folder.rstrip('/*') + '/*')}"] if self.folder else []
-        return " and ".join(parts) or None
+        typed = {"filter": self.filter} | {f"only {at}": each for at, each in enumerate(self.only)}
+        for each in typed.values():
+            if each:
+                parse_filter(each)  # alone, so that what is wrong is shown as it was typed
+        wanted = {**typed, "type": f"media_type = {quoted(self.type)}" if self.type else "",
+                  "folder": f"uri ~ {any_text(self.folder.rstrip('/*') + '/')}" if self.folder else ""}  # fmt: skip
+        return {name: each for name, each in wanted.items() if each}
+
+    def condition(self) -> str | None:
+        """Write everything an answer has to be as one filter; FilterError where one that was typed is none."""
+        return " and ".join(f"({each})" for each in self.conditions().values()) or None
+
+    def without(self, name: str) -> dict[str, Any]:
+        """Write the parameters of the same question without one of its `conditions`."""
+        if name.startswith("only "):
+            at = int(name.removeprefix("only "))
+            return self.parameters(only=self.only[:at] + self.only[at + 1 :])
+        return self.parameters(**{name: ""})
 
     def parameters(self, **changes: Any) -> dict[str, Any]:
         """Write the parameters of an address that asks this, or something a little different."""
@@ -110,7 +128,3 @@ class Question:
             self.q, like=self.like, k=k, offset=(self.page - 1) * k, mode="hybrid" if self.mode == "sparse" else
             self.mode, filter=self.condition(), explain=bool(self.explain),
         )  # fmt: skip
-
-
-def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
-__all__ = ["fields_of", "folders_of"]
+__all__ = ["fields_of", "folders_of", "titles_of"]
 
-_FOLDERS, _FIELDS = 60, 16
+_FOLDERS, _FIELDS, _TITLES, _LONGEST = 60, 16, 200, 80
 
 
 def folders_of(uris: Iterable[str]) -> list[str]:
@@ -28,3 +29,9 @@ def fields_of(metadata: Iterable[str | None]) -> list[tuple[str, str]]:
             if name not in found and value not in (None, "", [], {}):
                 found[name] = json.dumps(value, ensure_ascii=False)[:60]
     return sorted(found.items())[:_FIELDS]
+
+
+def titles_of(titles: Iterable[str | None]) -> list[str]:
+    """List the titles that a browser proposes while somebody types: the first 200 different ones, short ones only."""
+    short = (title for title in titles if title and len(title) <= _LONGEST)
+    return list(islice(dict.fromkeys(short), _TITLES))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
+from relance.explore.blocks import excerpt, whole
 from relance.explore.pictures import shown_as
-from relance.explore.reading import UNSEEN, flowing, plain
+from relance.explore.reading import plain
 from relance.search.hit import moment, pages
 
-__all__ = ["STATIC", "environment", "link", "marked", "url"]
+__all__ = ["STATIC", "environment", "link", "url"]
 
 STATIC = Path(__file__).parent / "static"
 
@@ -41,13 +41,13 @@ def environment() -> Environment:
         ago=ago,
         dollars=dollars,
         link=link,
-        flowing=flowing,
         plain=plain,
         tojson_plain=lambda value: json.dumps(value, ensure_ascii=False, default=str),
     )
     words: dict[str, Any] = {
-        "url": url,
-        "marked": marked,
+        "url": _url_of_index,
+        "excerpt": excerpt,
+        "whole": whole,
         "shown_as": shown_as,
         "pages": pages,
         "moment": moment,
@@ -59,8 +59,14 @@ def environment() -> Environment:
 
 def url(path: str, **parameters: Any) -> str:
     """Write an address of this page; parameters without a value are left out."""
-    given = {name: value for name, value in parameters.items() if value not in (None, "")}
-    return f"{path}?{urlencode(given)}" if given else path
+    given = {name: value for name, value in parameters.items() if value not in (None, "", ())}
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path
+
+
+@pass_context
+def _url_of_index(context: Context, path: str, **parameters: Any) -> str:
+    """Write an address of the index that the page is about."""
+    return url(context["base"] + path, **parameters)
 
 
 def link(value: Any) -> str:
@@ -72,23 +78,6 @@ def link(value: Any) -> str:
     except ValueError:
         return ""
     return value if parts.scheme in {"http", "https"} and parts.hostname and not parts.username else ""
-
-
-def marked(text: str, spans: Sequence[tuple[int, int]], window: tuple[int, int] | None = None) -> Markup:
-    """Mark spans of a text; of a text longer than the window only that, with an ellipsis where something is left out.
-
-    Spans are sorted and do not overlap. Both count characters of the text.
-    """
-    start, end = window or (0, len(text))
-    pieces = [Markup("… ")] if start > 0 else []
-    at = start
-    for first, last in spans:
-        low, high = max(first, at), min(last, end)
-        if low < high and text[low:high].strip(UNSEEN):
-            pieces += [escape(text[at:low]), Markup("<mark>"), escape(text[low:high]), Markup("</mark>")]
-            at = high
-    pieces.append(escape(text[at:end]))
-    return Markup("").join([*pieces, Markup(" …")] if end < len(text) else pieces)
 
 
 def size(value: float | None) -> str:

@@ -34,6 +34,8 @@ class TokenAuth:
         """Answer a request."""
         from starlette.requests import Request
 
+        if scope["type"] == "lifespan":  # starting and ending, which nobody asks for from outside
+            await self._app(scope, receive, send)
         if scope["type"] != "http":
             return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,11 @@ __all__ = ["VersionedCache"]
 
 
 class VersionedCache:
-    """Remembers by name; used by several threads, of which two may read the same at once."""
+    """Remembers by name, at most so many; used by several threads, of which two may read the same at once."""
 
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[Any, Any]] = {}
+    def __init__(self, most: int = 128) -> None:
+        self._most = most
+        self._known: OrderedDict[str, tuple[Any, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, name: str, version: Any, read: Callable[[], Any]) -> Any:
@@ -22,6 +24,9 @@ class VersionedCache:
             known = self._known.get(name)
         if known is None or known[0] != version:
             known = (version, read())
-            with self._lock:
-                self._known[name] = known
+        with self._lock:  # what is used is the last that goes
+            self._known[name] = known
+            self._known.move_to_end(name)
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
         return known[1]

@@ -9,7 +9,7 @@ from relance.media import Facts
 from relance.media.inspect import open_film
 from relance.media.plain import encode
 
-__all__ = ["KeyFrame", "key_frames"]
+__all__ = ["KeyFrame", "frame_at", "key_frames"]
 
 _SIDE = 1280  # pixels of the longer side; models look at a frame at less
 _QUALITY = 92
@@ -51,6 +51,21 @@ def key_frames(data: bytes, facts: Facts, most: int) -> list[KeyFrame]:
     if not found:
         raise InputError("the film has no key frame that can be decoded; convert it to MP4 with H.264")
     return [KeyFrame(*each) for each in sorted(found.items())]
+
+
+def frame_at(data: bytes, media_type: str, moment_s: float) -> bytes:
+    """Return the last key frame at or before a moment, as JPEG; InputError for what cannot be decoded."""
+    try:
+        with open_film(data, media_type) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.skip_frame = "NONKEY"
+            if moment_s > 0:
+                container.seek(int((moment_s + float((stream.start_time or 0) * stream.time_base)) * 1_000_000))
+            return _as_jpeg(next(iter(container.decode(stream))))
+    except MissingExtraError:
+        raise
+    except Exception as error:  # FFmpeg's errors are of many classes
+        raise InputError("the film has no frame there that can be decoded") from error
 
 
 def _as_jpeg(frame: Any) -> bytes:

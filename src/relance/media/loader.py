@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
     from relance.config import MediaSpec
+    from relance.config.media import FetchSpec
     from relance.fetch import Fetched, Fetcher
     from relance.media.resending import Resender
 
@@ -244,12 +245,17 @@ def open_media_loader(
     if rules is None:
         msg = f"media.embedding.model: {spec.embedding.model} embeds texts only; name a multimodal model"
         raise ConfigurationError(msg)
-    fetch = spec.fetch
-    policy = FetchPolicy(
+    sending = Sending(spec.send, scale=scale, upload=spec.embedding.lends, animated=spec.animated,
+                      key_frames=spec.films.key_frames)  # fmt: skip
+    return MediaLoader(
+        fetch_policy(spec.fetch), rules, sending, buffer=int(spec.buffer), spill=spill, known=known, stop=stop
+    )
+
+
+def fetch_policy(fetch: FetchSpec) -> FetchPolicy:
+    """Say what may be fetched, as the spec has it; ConfigurationError for what is no host."""
+    return FetchPolicy(
         allow=tuple(fetch.allow), max_bytes=int(fetch.max_size), timeout_s=fetch.timeout_s,
         connections=fetch.connections, patience_s=fetch.patience_s, hosts=host_rules(fetch),
         recheck_s=fetch.recheck_s, proxy=fetch.proxy.get_secret_value(), proxy_dns=fetch.proxy_dns,
     )  # fmt: skip
-    sending = Sending(spec.send, scale=scale, upload=spec.embedding.lends, animated=spec.animated,
-                      key_frames=spec.films.key_frames)  # fmt: skip
-    return MediaLoader(policy, rules, sending, buffer=int(spec.buffer), spill=spill, known=known, stop=stop)

@@ -68,6 +68,12 @@ class Plan:
         costs = [plan.cost_usd for plan in (self, self.media) if plan is not None]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
+    def _repr_html_(self) -> str:
+        """Show the plan in a notebook."""
+        from relance.pipeline.run_card import plan_card
+
+        return plan_card(self)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         values = asdict(replace(self, media=None))

@@ -83,6 +83,12 @@ class Report:
         """What the run was over, for people: `handbook`, or `handbook media`."""
         return f"{self.index} media" if self.part == "media" else self.index
 
+    def _repr_html_(self) -> str:
+        """Show the report in a notebook."""
+        from relance.pipeline.run_card import report_card
+
+        return report_card(self)
+
     def watch(self, observer: Observer) -> None:
         """Report every stage and every count to an observer from now on."""
         self._observer = observer

@@ -67,6 +67,13 @@ class Hits(list[T]):
                  for name, value in hit.as_dict().items()} for hit in self]  # fmt: skip
         return pa.Table.from_pylist(rows, schema=schema)
 
+    def _repr_html_(self) -> str:
+        """Show the page in a notebook."""
+        from relance.search.hit import Hit
+        from relance.search.hits_card import hits_card
+
+        return hits_card(self, media=self.kind is not Hit, more=self.more)
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the table of `to_arrow` as a data frame; ConfigurationError where pandas is not installed."""
         try:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -25,7 +25,7 @@ from relance.search.mode import Mode, check_mode
 from relance.search.query_encoder import QueryEncoder, read_picture
 from relance.search.reranking import by_score, score_by, score_together, shares
 from relance.search.similar import except_like, has_document, uri_of, vector_of
-from relance.search.table import MAX_HITS, TextSearch
+from relance.search.table import MAX_HITS, TextSearch, read_chunks
 from relance.store.faults import is_damage, store_error
 from relance.store.open_tables import is_gone
 from relance.store.visible_table import refuse_sql
@@ -139,6 +139,10 @@ class Searcher:
              explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
         """Find chunks, and images and videos."""
         return self._pinned(partial(self._both, question, group=group, rerank=rerank, explain=explain), reader)
+
+    def chunks(self, ids: Sequence[str], reader: Reader) -> list[Hit]:
+        """Read chunks by their ids."""
+        return self._pinned(lambda pinned: read_chunks(pinned.table(), ids, self._links.of), reader)
 
     def _pinned(self, ask: Callable[[Pinned], T], reader: Reader) -> T:
         """Search what a reader sees of one version, without the index of the vectors where that is torn or missing.

@@ -18,11 +18,12 @@ from relance.search.hybrid_query import HybridQuery
 from relance.search.links import Link, nowhere
 from relance.search.mode import Mode
 from relance.search.rows import held, read_rows
+from relance.store.schemas import in_lists
 
 if TYPE_CHECKING:
     from relance.embedding.embedder import Vector
 
-__all__ = ["MAX_HITS", "TextSearch", "find_rows"]
+__all__ = ["MAX_HITS", "TextSearch", "find_rows", "read_chunks"]
 
 _COLUMNS = ["uri", "title", "heading_path", "lead", "text", "start_char", "end_char", "page", "page_end",
             "line", "line_end", "seq", "media_type", "metadata"]  # fmt: skip
@@ -93,6 +94,16 @@ def find_rows(table: Any, query: str, vector: Vector | None, *, mode: Mode, k: i
     hybrid = HybridQuery(table, query, vector, mode=mode, first=k, where=where)
     found = read_rows(table, hybrid.best(k, columns if hybrid.alone else ()), columns)
     return [(each.row, each.score) for each in found]
+
+
+def read_chunks(table: Any, ids: Sequence[str], link: Link) -> list[Hit]:
+    """Read chunks by their ids, in the order given; those that are not there are left out."""
+    wanted = list(dict.fromkeys(ids))
+    columns, there = held(table, _COLUMNS), {}
+    for condition in in_lists("id", wanted):
+        rows = table.search().where(condition).where("active").select(["id", *columns]).limit(None).to_list()
+        there.update({row["id"]: Candidate(row["id"], row) for row in rows})
+    return [_hit(there[each], "", "none", link, explained=False) for each in wanted if each in there]
 
 
 def _best(table: Any, hybrid: HybridQuery, columns: list[str], n: int) -> list[Candidate]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from relance.documents import document_id
 from relance.errors import InputError, RelanceError
-from relance.explore.explorer import Explorer, explorer_of
+from relance.explore.explorer import Explorer, base_of, explorer_of
 from relance.explore.index_reader import CHUNKS_PER_PAGE
 from relance.explore.parameters import Parameters, is_id
 from relance.explore.sending import as_download
@@ -60,7 +60,7 @@ def by_uri(request: Request) -> Response:
         raise InputError(msg)
     if not (found := here.reader.of_uri(uri)):
         raise no_such("The index holds no document of this name.")
-    return RedirectResponse(found, status_code=303)
+    return RedirectResponse(base_of(request) + found, status_code=303)
 
 
 def no_such(told: str = "The index holds no such document; it may have been removed.") -> Exception:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relance.explore.explorer import explorer_of
+from relance.explore.explorer import base_of, explorer_of
 from relance.explore.pages.document import no_such
 from relance.explore.templates import url
 
@@ -32,7 +32,7 @@ def draw(request: Request) -> Response:
     from starlette.responses import RedirectResponse
 
     explorer_of(request).map_job.draw()
-    return RedirectResponse("/map", status_code=303)
+    return RedirectResponse(f"{base_of(request)}/map", status_code=303)
 
 
 def view(request: Request) -> Response:
@@ -43,7 +43,8 @@ def view(request: Request) -> Response:
     clusters = map_job.clusters()
     if clusters is None:
         raise no_such("There is no map yet.")
-    html, policy = map_job.html(clusters, lambda uri: url("/open", uri=uri))
+    base = base_of(request)
+    html, policy = map_job.html(clusters, lambda uri: url(f"{base}/open", uri=uri))
     return HTMLResponse(html, headers={"content-security-policy": policy})
 
 

@@ -40,19 +40,21 @@ def show(request: Request) -> Response:
     )  # fmt: skip
 
 
-def picture(request: Request) -> Response:
-    """Draw a picture, small or large."""
+async def picture(request: Request) -> Response:
+    """Draw a picture or a frame of a film, small or large, from its file or its address."""
+    from starlette.concurrency import run_in_threadpool
     from starlette.responses import Response
 
-    here = explorer_of(request)
-    size = Parameters(request.query_params).choice("size", tuple(SIZES))
-    path = _path(here, _row(here, request))
-    if path is None:
-        raise no_such("The file of this picture is not where it was.")
+    here, given = explorer_of(request), Parameters(request.query_params)
+    size, moment_s = given.choice("size", tuple(SIZES)), given.seconds("t") or 0.0
+    row = await run_in_threadpool(_row, here, request)
     try:
-        drawn = here.pictures.webp(path, size)
+        if here.remote is not None and "://" in row["url"]:
+            drawn = await here.remote.webp(row["url"], size, moment_s)
+        else:
+            drawn = await run_in_threadpool(_drawn, here, row, size, moment_s)
     except (DocumentError, OSError):
-        raise no_such("This file cannot be drawn; it can be downloaded.") from None
+        raise no_such("This file cannot be drawn; it can be downloaded, or opened where it is.") from None
     headers = {"cache-control": f"private, max-age={_KEPT_S}", "content-security-policy": FILE_POLICY}
     return Response(drawn, media_type="image/webp", headers=headers)
 
@@ -87,6 +89,13 @@ def _row(here: Explorer, request: Request) -> dict[str, Any]:
     if row is None:
         raise no_such("The index holds no such picture; it may have been removed.")
     return row
+
+
+def _drawn(here: Explorer, row: dict[str, Any], size: str, moment_s: float) -> bytes:
+    path = _path(here, row)
+    if path is None:
+        raise no_such("The file of this picture is not where it was.")
+    return here.pictures.webp(path, size, moment_s)
 
 
 def _path(here: Explorer, row: dict[str, Any]) -> Path | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from relance.documents import document_id
 from relance.errors import InputError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
+from relance.explore.hints import hints
 from relance.explore.parameters import Parameters
 from relance.explore.question import PER_PAGE, Question
+from relance.explore.scope import MOST_COUNTED, Scope
 from relance.search import FilterError
 from relance.search.mode import COLUMNS
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["show"]
+__all__ = ["modes", "show"]
 
 _MODES = {"hybrid": "Hybrid", "dense": "Dense", "full-text": "Full-text", "sparse": "Sparse"}
 _LATEST, _SHOWN_PICTURES = 6, 12
@@ -31,11 +34,13 @@ def show(request: Request) -> Response:
         return here.page(request, "missing.html")
     values: dict[str, Any] = {
         "question": question,
-        "modes": _modes(table),
+        "modes": modes(table),
         "types": here.reader.media_types(),
         "folders": here.reader.folders(),
         "fields": here.reader.fields(),
+        "titles": here.reader.titles(),
         "per_page": PER_PAGE,
+        "most_counted": MOST_COUNTED,
         "document_id": document_id,
     }
     if not question.asked:
@@ -44,7 +49,8 @@ def show(request: Request) -> Response:
     return here.page(request, "search.html", status, **values, **found)
 
 
-def _modes(table: Any) -> dict[str, str]:
+def modes(table: Any) -> dict[str, str]:
+    """Name the ways a table can be searched."""
     without = {mode for mode in ("dense", "sparse") if COLUMNS[mode] not in table.schema.names}
     return {mode: label for mode, label in _MODES.items() if mode not in without}
 
@@ -66,10 +72,13 @@ def _front(here: Explorer) -> dict[str, Any]:
 
 def _ask(here: Explorer, question: Question) -> tuple[int, dict[str, Any]]:
     """Search what the question is about; what is wrong with it, or with the model, is told beside the form."""
-    found: dict[str, Any] = {"texts": None, "media": None, "problem": "", "bad_filter": "",
-                             "annotations": {}, "like_title": ""}  # fmt: skip
+    found: dict[str, Any] = {"texts": None, "media": None, "problem": "", "bad_filter": "", "seconds": 0.0,
+                             "annotations": {}, "like_title": "", "scope": None, "hints": []}  # fmt: skip
     try:
+        started = time.perf_counter()
         found |= _answers(here, question)
+        found["seconds"] = time.perf_counter() - started
+        found |= _around(here, question, found)
     except FilterError as error:
         return 400, found | {"bad_filter": str(error)}
     except RelanceError as error:
@@ -78,6 +87,14 @@ def _ask(here: Explorer, question: Question) -> tuple[int, dict[str, Any]]:
     if question.like:
         found["like_title"] = here.reader.title_of(question.like)
     return 200, found
+
+
+def _around(here: Explorer, question: Question, found: dict[str, Any]) -> dict[str, Any]:
+    """Say what was looked through, and what to try where nothing was found."""
+    media = found["texts"] is None
+    scope = Scope.of(here.reader, question, media=media)
+    nothing = question.page == 1 and not found["texts"] and not found["media"]
+    return {"scope": scope, "hints": hints(here.reader, question, scope, media=media) if nothing else []}
 
 
 def _answers(here: Explorer, question: Question) -> dict[str, Any]:

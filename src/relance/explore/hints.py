@@ -1,0 +1,74 @@
+"""What to try where nothing was found: a key that is written wrongly, a filter that leaves nothing, another mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from relance.explore.index_reader import IndexReader
+from relance.explore.question import Question
+from relance.explore.scope import Scope, compiled, matching
+from relance.search import parse_filter
+from relance.search.filters.tree import And, Name, Not, Or
+
+__all__ = ["Hint", "hints"]
+
+
+@dataclass(slots=True, frozen=True)
+class Hint:
+    """A sentence, and the parameters of the question it proposes; none where it proposes no other question."""
+
+    text: str
+    label: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def hints(reader: IndexReader, question: Question, scope: Scope, *, media: bool) -> list[Hint]:
+    """Say why a question has no answer, and which similar one has."""
+    found = list(_misspelt(reader, question, media=media))
+    conditions = question.conditions()
+    if conditions and not scope.passing:
+        things = "images and videos" if media else "documents"
+        found.append(Hint(f"The filters leave none of the {scope.total:,} {things}."))
+        for name, each in conditions.items():
+            others = " and ".join(f"({other})" for key, other in conditions.items() if key != name)
+            where = compiled(reader, others, media=media) if others else None
+            left = len(matching(reader, where, media=media)) if where else scope.total
+            if left:
+                found.append(Hint(f"Without {each} there are {left:,}.", "Search without it", question.without(name)))
+    elif question.q and question.mode in {"full-text", "sparse"}:
+        what = "None holds a word of the question." if question.mode == "full-text" else "None shares a term with it."
+        found.append(Hint(f"{what} A hybrid search also finds what means the same.", "Search hybrid",
+                          question.parameters(mode="hybrid")))  # fmt: skip
+    return found
+
+
+def _misspelt(reader: IndexReader, question: Question, *, media: bool) -> Iterator[Hint]:
+    """Name keys of the typed filter that no document has, with the one that was probably meant."""
+    table, facets = reader.table(media=media), reader.facets(media=media)
+    if not question.filter or table is None or not facets.whole:
+        return
+    columns = set(table.schema.names)
+    for name in dict.fromkeys(_names(parse_filter(question.filter))):
+        key = name.path[0]
+        if key in facets.keys or (key in columns and not name.metadata):
+            continue
+        text = f"No document has the metadata key {key}."
+        close = get_close_matches(key.lower(), [*facets.keys, *columns], 1, 0.6)
+        if close and question.filter.count(key) == 1:
+            meant = question.filter.replace(key, close[0])
+            yield Hint(f"{text} Did you mean {close[0]}?", f"Search with {close[0]}", question.parameters(filter=meant))
+        else:
+            yield Hint(text + (f" Did you mean {close[0]}?" if close else ""))
+
+
+def _names(node: Any) -> Iterator[Name]:
+    if isinstance(node, And | Or):
+        for each in node.nodes:
+            yield from _names(each)
+    elif isinstance(node, Not):
+        yield from _names(node.node)
+    else:
+        yield node.name
