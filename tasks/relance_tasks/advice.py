@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from relance.config import IndexSpec
 from relance.config.settings import read_settings
+from relance.counted import counted
 from relance.pipeline.report import Report
 from relance.sources import open_sources
-from relance.store.doctor import counted
 from relance.store.failures import Failure
 from relance_tasks.plain_text import escape
 from relance_tasks.restricted import is_for_everybody

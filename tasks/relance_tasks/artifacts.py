@@ -9,11 +9,11 @@ from typing import Any
 from prefect.artifacts import acreate_markdown_artifact
 
 from relance.config import IndexSpec
+from relance.counted import counted
 from relance.pipeline.ignored_counts import ignored_lines
 from relance.pipeline.plan import Plan
 from relance.pipeline.report import Report
 from relance.sources import Source, open_sources
-from relance.store.doctor import counted
 from relance.store.failures import Failure
 from relance_tasks.advice import advice, to_do, where_to_look
 from relance_tasks.plain_text import escape

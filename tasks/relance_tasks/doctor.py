@@ -5,8 +5,9 @@ from __future__ import annotations
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
+from relance.counted import counted
 from relance.index import Index
-from relance.store.doctor import Examination, counted
+from relance.store.doctor import Examination
 from relance_tasks.artifacts import key_of
 from relance_tasks.findings import rows_markdown
 from relance_tasks.plain_text import escape

@@ -6,10 +6,10 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from relance.config import IndexSpec
+from relance.counted import counted
 from relance.pipeline.coordinator import Coordinator
 from relance.pipeline.plan import Plan
 from relance.pipeline.report import Report
-from relance.store.doctor import counted
 from relance_tasks.artifacts import failures_markdown, key_of, plan_markdown, report_markdown, told, why
 from relance_tasks.lineage import publish_lineage
 from relance_tasks.log import run_log

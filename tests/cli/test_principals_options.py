@@ -61,8 +61,8 @@ def ask(built: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     served: list[str] = []
 
     def serve(index: Index | list[Index], *_: Any, **__: Any) -> None:
-        for each in index if isinstance(index, list) else [index]:
-            served.append(" ".join(hit.text for hit in each.search("ferry", k=20)))
+        indexes = index if isinstance(index, list) else [index]
+        served.extend(" ".join(hit.text for hit in each.search("ferry", k=20)) for each in indexes)
 
     monkeypatch.setattr(relance.explore, "serve", serve)
     monkeypatch.setattr(relance.serve, "serve", serve)

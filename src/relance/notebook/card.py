@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from relance.safe_text import redact, visible
 
-__all__ = ["card", "counted", "escaped", "line"]
+__all__ = ["card", "escaped", "line"]
 
 # Colours with an alpha, on the notebook's own background: they read on white and on black.
 _CARD = "max-width:60em;line-height:1.4;border-left:3px solid rgba(128,128,128,.5);padding:.2em .8em;margin:.3em 0"
@@ -33,8 +33,3 @@ def line(content: str, *, dim: bool = False) -> str:
 def escaped(text: str, *, line: bool = True) -> str:
     """Make HTML of a text: no markup, no passwords of addresses, nothing that cannot be seen."""
     return html.escape(visible(redact(text), line=line))
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number and what is counted: `1 document`, `2,000 documents`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from relance.notebook import card, counted, escaped, line
+from relance.counted import counted
+from relance.notebook import card, escaped, line
 from relance.pipeline.ignored_counts import ignored_lines
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from itertools import chain, pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
-from relance.notebook import card, counted, escaped, line
+from relance.counted import counted
+from relance.notebook import card, escaped, line
 from relance.search.hit import Hit, Span, moment, pages
 
 __all__ = ["hits_card"]
