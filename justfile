@@ -19,7 +19,7 @@ test *arguments:
 fast:
     uv run -q --group dev pytest -m "not flows and not slow and not e2e and not long"
 
-# Kills, growth and random edits, more than three seconds each
+# Kills, wheels, the documentation: more than three seconds each
 slow:
     uv run -q --group dev pytest -m "slow and not e2e and not long"
 

@@ -234,7 +234,7 @@ def test_a_lead_has_no_words_that_are_not_above_its_span(text: str, syntax: str)
         assert len(chunk.lead.encode("utf-8", "replace")) <= 4 * 24
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "line", ["| a | b |\n", "- item of a list\n", "    x = 1\n", "**Why?**\n\n", "```\n", "  - deeper\n"]
 )

@@ -223,7 +223,7 @@ sources:
     assert [(line, field) for line, field, _ in problems(text.replace("HIDDEN", "x"))] == [(11, "sources[2].hidden")]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_aliases_cannot_blow_a_file_up():
     text = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     assert "becomes huge" in problems(text)[0][2]

@@ -101,7 +101,7 @@ def reveal(value):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(deadline=None, max_examples=60)  # PyYAML in Python is slow
 @given(indexes, st.booleans(), st.booleans())
 def test_a_spec_written_as_yaml_loads_as_the_same_spec(values, unicode, flow):

@@ -71,7 +71,7 @@ def test_the_million_tokens_a_minute_of_singapore_are_used_and_hardly_ever_excee
     assert 0.9 < rate(seen, lambda stats: stats["tokens"]) / (1_000_000 / 60) < 1.02
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_slow_service_without_limits_gets_as_many_requests_at_once_as_configured_and_no_more(declare, docs) -> None:
     """300 ms and not the benchmark's 150: here one interpreter is client and service, and the machine may be busy."""
     write_corpus(docs, notes(500))
@@ -82,7 +82,7 @@ def test_a_slow_service_without_limits_gets_as_many_requests_at_once_as_configur
     assert 50 <= stats["peak_in_flight"] <= 64
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_runs_of_one_process_share_the_limits_of_a_model(declare, docs) -> None:
     write_corpus(docs, notes(240))
     with emulating(base_ms=30) as service:

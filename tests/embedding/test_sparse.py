@@ -186,7 +186,7 @@ def large() -> list[Sparse | None]:
 QUERY = Sparse.of([1, 2, 17, 250_001, 9_999_999], [0.25, 0.5, 2.0, 1.0, 3.0])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("fragment", [300, 10_000])
 @pytest.mark.parametrize("k", [1, 100, 6000])
 def test_batches_and_fragments_make_no_difference(make, large, fragment, k):

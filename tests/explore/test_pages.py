@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -119,32 +118,6 @@ def test_a_document_shows_its_text_in_order(visitor: Visitor) -> None:
     assert words.index("The pump moves water.") < words.index("Oil it.")
     assert "2021" in words
     assert 'id="c0"' in response.text
-
-
-def test_a_chunk_shows_its_borders_its_row_and_its_neighbours(visitor: Visitor, notes: Index) -> None:
-    document = visitor.page(f"/documents/{PUMP}")
-    assert f"/documents/{PUMP}/chunks/0" in document.links()
-    (stored,) = notes.table().search().where("uri = 'docs/pump.md' AND seq = 0").to_list()
-    assert f"characters {stored['start_char']}–{stored['end_char']}" in document.words
-    page = visitor.page(f"/documents/{PUMP}/chunks/0")
-    for name in notes.table().schema.names:
-        assert name in page.words
-    vector = stored["vector"]
-    assert (
-        f"{len(vector)} numbers · norm {sum(each * each for each in vector) ** 0.5:.4f} · {vector[0]:.4f}, "
-        in page.words
-    )
-    assert stored["id"] in page.words
-    assert f"/documents/{document_id('docs/deep/valve.md')}/chunks/0" in page.links()
-    assert f"/documents/{PUMP}/chunks/0" not in page.links(), "it is no neighbour of itself"
-    nearest = [
-        float(each)
-        for each in re.findall(r'<td class="n">([\d.-]+)</td>', visitor.get(f"/documents/{PUMP}/chunks/0").text)
-    ]
-    assert nearest == sorted(nearest, reverse=True)
-    assert len(nearest) == notes.table().count_rows("active") - 1
-    for seq in ("999", "-1", "x", "٣", "9" * 30):
-        assert visitor.get(f"/documents/{PUMP}/chunks/{seq}").status_code == 404
 
 
 @pytest.mark.parametrize("doc_id", ["0" * 32, "x", "0" * 31, "../../etc/passwd", "' OR true --", PUMP.upper()])

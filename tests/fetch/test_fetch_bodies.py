@@ -74,7 +74,7 @@ def bomb(size):
     return b"".join([packer.compress(bytes(1 << 20)) for _ in range(size >> 20)] + [packer.flush()])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate"])
 def test_a_decompression_bomb_is_defused_within_a_mebibyte(encoding):
     packed = bomb(128 << 20)

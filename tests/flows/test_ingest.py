@@ -50,7 +50,7 @@ async def runs_of(spec: Path) -> tuple[FlowRun, list[TaskRun]]:
     async with get_client() as client:
         for _ in range(60):
             flow_runs = await client.read_flow_runs()
-            about = [each for each in flow_runs if each.parameters["index"] == str(spec)]
+            about = [each for each in flow_runs if each.parameters.get("index") == str(spec)]
             flow_run = max(about, key=lambda each: each.created)
             task_runs = await client.read_task_runs(
                 task_run_filter=TaskRunFilter(flow_run_id=TaskRunFilterFlowRunId(any_=[flow_run.id]))
@@ -199,7 +199,7 @@ def test_media_travel_the_main_path_after_the_texts(
     state = run(index=str(spec))
     assert (state.name, state.message) == (
         "Completed With Failures",
-        "17 added; cost $0.0000. 1 document failed: the artifact of failures says what to do.",
+        "17 added; cost $0.0002. 1 document failed: the artifact of failures says what to do.",
     )
     report = asyncio.run(_result(state))
     assert (report["added"], report["media"]["added"], report["media"]["embedded"]) == (13, 4, 3)

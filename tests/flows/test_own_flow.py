@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from files import write
 from prefect import flow, get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterFlowRunId
 from prefect.client.schemas.objects import TaskRun
-from prefect.exceptions import UnfinishedRun
 from prefect.runtime import flow_run
 from pytest_httpserver import HTTPServer
 
@@ -57,7 +57,7 @@ def test_without_a_download_nothing_is_ingested(
     httpserver.expect_request("/gone.md").respond_with_data("", status=404)
     refresh = program.refresh.with_options(name="without")
     program.download.retry_delay_seconds = 0
-    with pytest.raises(UnfinishedRun):
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
         refresh([httpserver.url_for("/gone.md")], index)
     assert Index(index).status().documents == 0
 

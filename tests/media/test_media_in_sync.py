@@ -245,7 +245,7 @@ class GalleryAndIndex(RuleBasedStateMachine):
         self.before = media_rows(self.index)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_whatever_happens_the_media_table_equals_a_new_one(gallery: Any, web: Any, emulator: Any) -> None:
     """And nothing is bought twice, and a run without changes writes nothing.
 
@@ -269,7 +269,7 @@ def test_whatever_happens_the_media_table_equals_a_new_one(gallery: Any, web: An
 # -- crashes -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("where", [(ChunkTable, "replace"), (Manifest, "upsert"), (IndexTables, "mark")])
 def test_a_run_that_dies_between_two_writes_is_repaired_by_the_next(

@@ -116,7 +116,7 @@ def noise(seed: int, side: int = 160) -> bytes:
     return stream.getvalue()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ["threads", "processes"])
 def test_what_waited_in_files_is_embedded_and_nothing_of_it_is_left(gallery: Any, engine: str) -> None:
     for n in range(3):

@@ -77,7 +77,7 @@ def parse(text: str) -> str:
     return PARSERS.parse(Raw(text.encode(), "a.trouble", KIND)).text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
@@ -134,7 +134,7 @@ def test_rows_stream_and_what_came_before_the_trouble_stays():
     assert parse("good").isdigit()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_closing_ends_all_of_them_and_the_next_document_starts_another():
     ours = Workers(2)
     parser, size = Trouble(), 1

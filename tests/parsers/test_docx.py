@@ -249,7 +249,7 @@ def test_what_cannot_be_read_is_counted():
 ROW = "<w:tr>{}<w:tc><w:tcPr>{}</w:tcPr>" + p("x") + "</w:tc><w:tc>" + p("y") + "</w:tc></w:tr>"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "hostile",
     [

@@ -354,7 +354,7 @@ UNITS = [
 ]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["a.rst", "a.adoc", "a.org", "a.tex", "a.wiki", "a.man", "a.vtt", "a.po"])
 def test_reading_takes_linear_time(name):
     slow = []

@@ -134,7 +134,7 @@ def test_what_is_no_rtf_is_a_failure():
     assert read("a.rtf", b"\xef\xbb\xbf{\\rtf1 words}\r\n\0").text == "words"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "body",
     ["{" * 50_000 + "}" * 50_000, "\\par" * 200_000 + " x", "\\u20013?" * 60_000, "x\\cell " * 50_000 + "\\row", "\\trowd" + "\\cellx1" * 100_000 + "x\\par",

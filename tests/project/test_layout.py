@@ -45,4 +45,4 @@ def test_no_file_is_too_long() -> None:
 
 def test_nothing_is_loose_in_the_core() -> None:
     """The public face, the nouns, the errors: what else there is has a room."""
-    assert len(list((ROOT / "src/relance").glob("*.py"))) <= 6
+    assert len(list((ROOT / "src/relance").glob("*.py"))) <= 7

@@ -99,7 +99,7 @@ def test_what_is_wrong_is_one_message(run: Run, tmp_path: Path, monkeypatch: pyt
     spec.write_text("name: a\nsources: [{type: files, root: docs}]\nembedding: {model: fake/hash}\nstore: {uri: db}\n")
     (tmp_path / "t.yaml").write_text("tokens: [{name: a, sha256: '" + "0" * 64 + "', indexes: [b]}]")
     for arguments, said in [
-        ([], "name at least one index file"),
+        ([tmp_path / "docs"], "index.yaml"),
         ([spec, "--host", "0.0.0.0"], "--tokens"),
         ([spec, "--tokens", tmp_path / "none.yaml"], "none.yaml"),
         ([spec, "--tokens", tmp_path / "t.yaml"], "not served here"),

@@ -99,7 +99,7 @@ def test_one_damaged_file_stops_nothing_else(repo, make_index):
     assert "its content is not in the repository" in index.failures()[0].reason
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_5000_files_without_a_change_read_no_blob(repo, tmp_path, make_index, monkeypatch):
     for number in range(5000):
         repo.write(f"many/d{number % 50}/f{number}.txt", f"Text {number % 20}.")

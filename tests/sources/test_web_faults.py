@@ -112,7 +112,7 @@ def test_a_failed_child_ends_the_listing_after_what_was_found(tmp_path, served):
         assert [each.uri for each in found] == [f"{served.url}/a"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_entities_and_endless_gzip_are_bounded(tmp_path, served):
     bomb = (
         b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '" + b"&a;" * 100 + b"'><!ENTITY c '" + b"&b;" * 100
