@@ -231,4 +231,4 @@ def test_axe_finds_nothing(look: Callable[..., Looked], handbook: str, axe: str,
         page.evaluate(axe)
         found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
         problems += [(path, each["id"], each["nodes"][0]["html"][:160]) for each in found]
-    assert problems == []
+    assert not problems, problems
