@@ -53,7 +53,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def ask(page: Any, words: str) -> None:
     """Ask a question, and wait for the answer."""
-    page.get_by_role("searchbox", name="Search").first.fill(words)
+    page.get_by_role("combobox", name="Search").first.fill(words)
     with page.expect_navigation():
         page.keyboard.press("Enter")
 

@@ -61,7 +61,7 @@ def test_a_page_of_another_port_asks_nothing_and_may_link_here(
         page.click("#in")
         page.get_by_role("heading", name="Locked").wait_for()
         page.get_by_role("link", name="go on").click()
-        page.get_by_role("searchbox", name="Search").first.wait_for()
+        page.get_by_role("combobox", name="Search").first.wait_for()
 
 
 BAD = "<script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)><svg onload=alert(3)>"

@@ -209,7 +209,7 @@ def test_what_comes_back_without_a_vector_is_left_to_be_embedded_online(service,
         assert (report.ordered, report.embedded, report.failed) == (len(TEXTS) + 1, len(TEXTS), 1)
         assert has(run, [*TEXTS, too_long]) == [True] * len(TEXTS) + [False]
         [note] = run.report.notes
-        assert "1 texts" in note
+        assert "1 text came back" in note
         assert "[1, 8192]" in note
         assert service.online == 0
         result = run.runtime.embedder.call([*TEXTS, too_long])
