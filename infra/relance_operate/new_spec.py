@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from relance.config.load import SCHEMA_NAME, json_schema, parse_spec, template
+from relance.config.load import SCHEMA_NAME, index_name, parse_spec, schema_text, template
 from relance.errors import ConfigurationError
 from relance.safe_text import redact
 from relance.sources.suggestion import suggest
@@ -83,8 +83,7 @@ class NewSpec:
         parse_spec(text, path, folder)
         folder.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")
-        schema = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-        (folder / SCHEMA_NAME).write_text(schema, encoding="utf-8")
+        (folder / SCHEMA_NAME).write_text(schema_text(), encoding="utf-8")
         return path
 
     def text(self, folder: Path) -> str:
@@ -119,7 +118,7 @@ def name_after(address: str) -> str:
         last = re.sub(r"^www\.|\.[a-z]+$", "", last)
     else:
         last = re.sub(r"\.(git|xml|md|html?|txt)$", "", last)
-    return re.sub("[^a-z0-9]+", "-", last.lower()).strip("-")[:63].rstrip("-") or "index"
+    return index_name(last)
 
 
 def _hidden(section: dict[str, Any], variable: str, address: str, values: Mapping[str, str]) -> dict[str, Any]:

@@ -99,4 +99,4 @@ def test_an_outage_is_one_line(server, caplog):
     server.outbox.add(Change("a", everything=True))
     for _ in range(50):
         server.after(10)
-    assert [record.message for record in caplog.records] == ["the server is away; what changes is kept until it does"]
+    assert [record.message for record in caplog.records] == ["the server is away; changes are stored until it does"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from relance.counted import counted
 from relance.safe_text import visible
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ def show_changes(terminal: Terminal, plan: dict[str, Any]) -> None:
     """Print which documents a run would add, change and remove, by reason; of the texts, then of the media."""
     for change in plan["changes"]:
         count, uris = change["documents"], change["uris"]
-        noun = "document" if count == 1 else "documents"
-        terminal.out.print(f"[bold]{count:,} {noun} {change['action']}[/]: {escape(change['reason'])}")
+        terminal.out.print(f"[bold]{counted(count, 'document')} {change['action']}[/]: {escape(change['reason'])}")
         for uri in uris:
             terminal.out.print(f"  {_MARKS[change['action']]} {escape(visible(uri, line=True))}")
         if left := count - len(uris):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -180,13 +179,12 @@ def schema(*, output: Path | None = None, json: AsJson = False) -> int:
 
 
 def _write_schema(path: Path) -> None:
-    import json
+    from relance.config.load import schema_text
 
-    from relance.config.load import json_schema
-
-    path.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(schema_text(), encoding="utf-8")
 
 
 def _name_of(folder: Path) -> str:
-    name = re.sub("[^a-z0-9]+", "-", folder.absolute().name.lower()).strip("-")
-    return name[:63].rstrip("-") or "index"
+    from relance.config.load import index_name
+
+    return index_name(folder.absolute().name)

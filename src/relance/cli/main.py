@@ -97,10 +97,10 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         code = FAILED
     except RuntimeError as error:  # a table that is hurt, found while it is searched
-        if "lance" not in str(error):
-            raise
-        from relance.store.faults import store_error
+        from relance.store.faults import is_of_lance, store_error
 
+        if not is_of_lance(error):
+            raise
         terminal.problem(str(store_error(error, "reading or writing a table")))
         code = FAILED
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -20,7 +21,8 @@ from relance.config.shape import Shape
 from relance.config.tree import Position, Problem, Tree, TreeError, label, read_tree
 from relance.errors import SpecError
 
-__all__ = ["FILE_NAMES", "SCHEMA_NAME", "find_file", "json_schema", "load_spec", "parse_spec", "template"]
+__all__ = ["FILE_NAMES", "SCHEMA_NAME", "find_file", "index_name", "json_schema", "load_spec", "parse_spec",
+           "schema_text", "template"]  # fmt: skip
 
 FILE_NAMES = ("index.yaml", "index.yml")
 # What relance writes beside documents, and what package managers put there.
@@ -103,6 +105,16 @@ def json_schema() -> dict[str, Any]:
             if "description" in field:
                 field["description"] = " ".join(field["description"].split())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def schema_text() -> str:
+    """Return the JSON Schema as the file that is written beside an index file."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def index_name(words: str) -> str:
+    """Make a name that an index may have of any words: small letters, digits, hyphens, at most 63."""
+    return re.sub("[^a-z0-9]+", "-", words.lower()).strip("-")[:63].rstrip("-") or "index"
 
 
 def template(name: str = "my-index", root: str = "./docs", section: Mapping[str, Any] | None = None) -> str:

@@ -11,7 +11,7 @@ __all__ = ["Throttle"]
 class Throttle:
     """A token bucket for each name: so many at once, and so many a second in the long run."""
 
-    def __init__(self, *, per_second: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, per_second: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second, self._burst, self._clock = per_second, burst, clock
         self._levels: dict[str, tuple[float, float]] = {}
 

@@ -1,7 +1,7 @@
 """Facets: which values the documents of an index have, how many documents have each, and the filter for each.
 
 They are computed from the table as the reader sees it, all of it, once for each of its versions. What is held is a row
-number for each value of each document: 4 bytes, of 100,000 documents with eight keys 3 MB.
+number for each value of each document: 4 bytes, of 100,000 documents with eight keys 4.4 MB. Making them takes 5 CPU-s.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from relance.explore.vocabulary import any_text, metadata_name, quoted
 
 __all__ = ["Facet", "FacetValue", "Facets"]
 
-MOST_DOCUMENTS = 500_000  # of more, metadata is not looked at: 3 s of JSON each half a million
+MOST_DOCUMENTS = 500_000  # of more, metadata is not looked at: it takes 50 µs a document with eight keys
 _MOST_VALUES = 24  # of a key; one with more tells documents apart, and is no facet
 _MOST_KEYS = 24
 _MOST_NAMES = 300  # keys that are remembered, as what a misspelt one may have meant
@@ -114,7 +115,7 @@ class Facets:
                 self._dropped.add(name)
                 continue
             for each in value if isinstance(value, list) else [value]:
-                if (said := _said(name, each)) is None:
+                if isinstance(each, dict | list) or (said := _said(name, each)) is None:
                     self._drop(name)
                     break
                 self._add(name, said, row)
@@ -132,8 +133,9 @@ class Facets:
         self._dropped.add(name)
 
 
+@lru_cache(maxsize=8192, typed=True)  # a facet has few values, each of many documents
 def _said(name: str, value: Any) -> tuple[str, str] | None:
-    """Name a value of metadata, and write the filter for it; None for what is none, such as a nested object."""
+    """Name a value of metadata, and write the filter for it; None for what is no value of a facet."""
     key = metadata_name(name)
     if isinstance(value, bool):
         return str(value).lower(), f"{key} = {str(value).lower()}"

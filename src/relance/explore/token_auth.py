@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from pydantic import SecretStr
 
 from relance.explore.headers import HEADERS
+from relance.http.local_host import is_local_host
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TokenAuth"]
 
-# A name that is made to lead to this machine (DNS rebinding) is none of these. Any port: there may be a tunnel.
-_OURS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _OPEN = "/static/"  # the style sheet of the page that says what is missing
 
 
@@ -113,9 +112,4 @@ def _is_from_elsewhere(request: Request) -> bool:
 
 
 def _is_ours(hosts: list[str]) -> bool:
-    if len(hosts) != 1:
-        return False
-    name, colon, port = hosts[0].lower().rpartition(":")
-    if not colon or port.endswith("]"):
-        name, port = hosts[0].lower(), "80"
-    return name in _OURS and port.isascii() and port.isdigit()
+    return len(hosts) == 1 and is_local_host(hosts[0])

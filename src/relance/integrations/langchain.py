@@ -12,7 +12,7 @@ from relance.config import IndexSpec
 from relance.errors import InputError, MissingExtraError
 from relance.index import Index
 from relance.integrations.passage import metadata_of, text_of
-from relance.integrations.retrieval import Retrieval
+from relance.integrations.retrieval import OPTIONS, Retrieval
 from relance.search import Hit, Mode
 from relance.store.principals import Principals
 
@@ -55,8 +55,7 @@ class RelanceRetriever(BaseRetriever):
         self._opened = self.index if isinstance(self.index, Index) else Index(self.index)
 
     def _retrieval(self) -> Retrieval:
-        return Retrieval(index=self._opened, k=self.k, mode=self.mode, filter=self.filter, group=self.group,
-                         rerank=self.rerank, instruct=self.instruct, principals=self.principals)  # fmt: skip
+        return Retrieval(index=self._opened, **{name: getattr(self, name) for name in OPTIONS})
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002
                                 **options: Any) -> list[Document]:  # fmt: skip

@@ -13,7 +13,7 @@ from relance.index import Index
 from relance.search import Hit, Hits, Mode
 from relance.store.principals import Principals
 
-__all__ = ["Retrieval"]
+__all__ = ["OPTIONS", "Retrieval"]
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Retrieval:
 
     def options(self) -> dict[str, Any]:
         """Return the arguments of a search."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "index"}
+        return {name: getattr(self, name) for name in OPTIONS}
 
 
 OPTIONS = [each.name for each in fields(Retrieval) if each.name != "index"]

@@ -43,7 +43,7 @@ class Changes:
         self._found: dict[tuple[Action, str], PlannedChange] = {}
 
     def add(self, documents: pa.Table, known: pa.Array) -> None:
-        """Take the documents of a batch, of which the index may hold those in `known`."""
+        """Add the documents of a batch; `known` are the ids that the index may hold."""
         ids = set(known.to_pylist())
         before = {row["doc_id"]: row for row in self._manifest.select(list(ids), _VERSIONS).to_pylist()}
         for row in documents.select(["uri", *_VERSIONS]).to_pylist():

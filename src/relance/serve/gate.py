@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from relance.events.connection import vouch
+from relance.http.local_host import is_local_host
 from relance.serve.audit import AuditLog
 from relance.serve.config import ServeConfig, is_loopback
 from relance.serve.problem import problem
@@ -26,8 +27,6 @@ log = logging.getLogger(__name__)
 
 # Whoever watches the server asks these, without a token; /metrics has one of its own.
 _OPEN = frozenset({"/health/live", "/health/ready", "/metrics"})
-# A name that was made to lead to this machine (DNS rebinding) is none of these.
-_OURS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _VISIT = "relance.visit"
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _UNKNOWN = Caller(name="")
@@ -124,7 +123,7 @@ class Gate:
 
     def _stranger(self, headers: dict[bytes, str]) -> Response | None:
         """Refuse, where there are no tokens, what pages of others make this machine's browser ask."""
-        if is_loopback(self._config.host) and not _is_ours(headers.get(b"host", "")):
+        if is_loopback(self._config.host) and not is_local_host(headers.get(b"host", "")):
             return problem(421, "without tokens this server answers as 127.0.0.1 and localhost only")
         origin = headers.get(b"origin")
         if headers.get(b"sec-fetch-site") in {"cross-site", "same-site"} or origin is not None:
@@ -173,10 +172,3 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
-
-
-def _is_ours(host: str) -> bool:
-    name, colon, port = host.lower().rpartition(":")
-    if not colon or port.endswith("]"):
-        name, port = host.lower(), "80"
-    return name in _OURS and port.isascii() and port.isdigit()

@@ -120,8 +120,8 @@ def known(error: Exception) -> RelanceError:
     """Take an error for one of relance's; raises what is none of them and nothing that a store does."""
     if isinstance(error, RelanceError):
         return error
-    from relance.store.faults import store_error
+    from relance.store.faults import is_of_lance, store_error
 
-    if isinstance(error, OSError) or (isinstance(error, RuntimeError) and "lance" in str(error)):
+    if isinstance(error, OSError) or is_of_lance(error):
         return store_error(error, "reading a table")
     raise error

@@ -19,7 +19,7 @@ class Visit:
         index: it was done with.
         query: the words of the question.
         hits: that were found.
-        began: by the clock of durations.
+        began: `time.perf_counter()` when it came.
     """
 
     caller: Caller

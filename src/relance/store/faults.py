@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 from relance.errors import RelanceError, RetryableError, StoreError
 
-__all__ = ["cause_of", "is_damage", "store_error", "store_errors", "whole_text"]
+__all__ = ["cause_of", "is_damage", "is_of_lance", "store_error", "store_errors", "whole_text"]
 
 # The error of a commit that lost a race: it has changed nothing.
 _CONFLICTS = (
@@ -85,6 +85,11 @@ def store_errors(doing: str) -> Generator[None]:
         raise
     except Exception as error:
         raise store_error(error, doing) from error
+
+
+def is_of_lance(error: BaseException) -> bool:
+    """Whether an error is LanceDB's own: what fails there is a RuntimeError whose text names it."""
+    return isinstance(error, RuntimeError) and "lance" in str(error)
 
 
 def is_damage(error: BaseException) -> bool:
