@@ -21,6 +21,7 @@ import httpx
 import pytest
 import yaml
 from docker_compose import docker_compose
+from pydantic import SecretStr
 from tests.e2e import images, manifests
 from tests.e2e.engine import Engine, cleared, find_engine
 from tests.e2e.images import COMPOSE, OURS, ROOT
@@ -28,12 +29,15 @@ from tests.e2e.services import free_port
 from tests.e2e.stack import FINAL, Stack, wait_until
 
 from relance.index import Index
+from relance.serve.tokens import digest_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 ACCOUNT = 1000
 # As in compose.yaml.
 HARDENED = ("--init", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
-READY, HEALTHY = (COMPOSE["services"][name]["healthcheck"]["test"][1:] for name in ("server", "webhook"))
+READY, HEALTHY, SERVES = (
+    COMPOSE["services"][name]["healthcheck"]["test"][1:] for name in ("server", "webhook", "serve")
+)
 
 
 @dataclass(slots=True)
@@ -137,6 +141,7 @@ def test_podman_plays_the_manifests(engine: Engine, tmp_path: Path) -> None:
     engine.podman("run", "--detach", "--network", "kubernetes", *server, OURS, *start)
     filled = dict.fromkeys(("DASHSCOPE_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "any")
     filled |= {"PREFECT_API_AUTH_STRING": auth, "RELANCE_WEBHOOK_SECRET": secrets.token_hex(16)}
+    filled |= {"RELANCE_SERVE_TOKENS": tokens(secrets.token_hex(16)), "RELANCE_METRICS_TOKEN": ""}
     for name, content in manifests.secrets(**filled):
         (tmp_path / name).write_text(content, encoding="utf-8")
         engine.podman("secret", "create", name, tmp_path / name)
@@ -159,9 +164,10 @@ def test_podman_plays_the_manifests(engine: Engine, tmp_path: Path) -> None:
     assert pool["base_job_template"]["variables"]["properties"]["image"]["default"] == manifests.IMAGE
     assert stack.deployment("ingest/documents") is not None
 
-    play("storage.yaml", "webhook.yaml", "worker.yaml", "network.yaml")
-    webhook, worker = "relance-webhook-pod-0-webhook", "relance-worker-pod-0-worker"
+    play("storage.yaml", "webhook.yaml", "serve.yaml", "worker.yaml", "network.yaml")
+    webhook, serve, worker = (f"relance-{name}-pod-0-{name}" for name in ("webhook", "serve", "worker"))
     wait_until(lambda: engine.run("podman", "exec", webhook, *HEALTHY).returncode == 0, what=lambda: logs(engine))
+    wait_until(lambda: engine.run("podman", "exec", serve, *SERVES).returncode == 0, what=lambda: logs(engine))
     wait_until(lambda: "Worker" in engine.podman("logs", worker), what=lambda: logs(engine))
     stack.close()
 
@@ -177,6 +183,7 @@ class Running:
     stack: Stack
     indexes: Path
     webhook: httpx.Client
+    api: httpx.Client
 
     def state(self, service: str, *, ended: bool) -> dict[str, Any] | None:
         """State of a service's container, None if it has not come so far."""
@@ -193,11 +200,12 @@ def running(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Generator[R
     folder = tmp_path_factory.mktemp("compose")
     folder.chmod(0o755)
     indexes, password = copied_examples(folder), secrets.token_hex(16)
-    api, webhook = free_port(), free_port()
+    api, webhook, serve, token = free_port(), free_port(), free_port(), secrets.token_urlsafe(32)
     (folder / "ports.yaml").write_text(
         f"""services:
   server: {{ports: !override ["127.0.0.1:{api}:4200"]}}
   webhook: {{ports: !override ["127.0.0.1:{webhook}:8080"]}}
+  serve: {{ports: !override ["127.0.0.1:{serve}:8790"]}}
   emulator: {{ports: !reset []}}
   minio: {{ports: !reset []}}
 """,
@@ -208,21 +216,30 @@ def running(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Generator[R
         for name in ("POSTGRES_PASSWORD", "RELANCE_WEBHOOK_SECRET", "NOTIFY_SECRET", "STORE_SECRET", "GRAFANA_PASSWORD")
     }
     settings |= {"PREFECT_AUTH": f"admin:{password}", "RELANCE_SPECS": "/indexes/handbook /demo"}
-    settings |= {"RELANCE_INDEXES": str(indexes)}
+    settings |= {"RELANCE_INDEXES": str(indexes), "RELANCE_SERVE_TOKENS": tokens(token)}
     made.standins.result()
     files = ("--file", ROOT / "infra" / "compose.yaml", "--file", folder / "ports.yaml", "--env-file", os.devnull)
-    command = (docker_compose(), *files, "--profile", "demo")
+    command = (docker_compose(), *files, "--profile", "demo", "--profile", "serve")
     with made.engine.api(folder / "podman.sock") as host:
         settings["DOCKER_HOST"] = host
         try:
             done = made.engine.run(*command, "up", "--detach", environment=settings)
             assert done.returncode == 0, done.stderr + logs(made.engine)
             stack = Stack(folder / "home", api, auth=("admin", password))
-            with httpx.Client(base_url=f"http://127.0.0.1:{webhook}", trust_env=False) as client:
-                yield Running(made.engine, stack, indexes, client)
+            with (
+                httpx.Client(base_url=f"http://127.0.0.1:{webhook}", trust_env=False) as hooks,
+                httpx.Client(base_url=f"http://127.0.0.1:{serve}", trust_env=False) as client,
+            ):
+                client.headers["authorization"] = f"Bearer {token}"
+                yield Running(made.engine, stack, indexes, hooks, client)
             stack.close()
         finally:
             made.engine.run(*command, "down", "--volumes", "--timeout", "5", environment=settings)
+
+
+def tokens(token: str) -> str:
+    """The text of a file of tokens that has one."""
+    return json.dumps({"tokens": [{"name": "test", "sha256": digest_of(SecretStr(token))}]})
 
 
 def logs(engine: Engine) -> str:
@@ -251,8 +268,11 @@ def test_compose_answers_nobody_without_the_password(running: Running) -> None:
 def test_a_run_from_the_form_indexes_the_mounted_folder_on_the_worker(running: Running) -> None:
     run = running.stack.wait_for(running.stack.create_run("ingest/handbook", index="handbook"))
     assert run["state"]["type"] == "COMPLETED", run["state"]["message"] + logs(running.engine)
-    # The machine itself sees the same index.
+    # The machine itself sees the same index, and so does the API.
     assert Index(running.indexes / "handbook").status().documents == 45
+    found = running.api.post("/v1/indexes/handbook/search", json={"query": "parental leave"}).raise_for_status().json()
+    assert found["hits"], found
+    assert running.api.get("/v1/indexes", headers={"authorization": "Bearer nobody"}).status_code == 401
     assert running.webhook.get("/metrics").status_code == 404
     read = "import urllib.request as web; print(web.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
     assert "relance_index_up" in running.inside("webhook", "python", "-c", read)

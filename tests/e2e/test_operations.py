@@ -212,7 +212,7 @@ def test_an_event_for_an_index_nobody_knows_is_seen(stack: Stack) -> None:
     )
     ended = stack.wait_for(run["id"])
     assert ended["state"]["type"] == "FAILED"
-    assert "there is no index 'nobody'" in ended["state"]["message"]
+    assert "There is no index 'nobody'" in ended["state"]["message"]
 
 
 def test_an_event_that_lacks_everything_but_its_name_makes_a_run_over_all_documents(

@@ -43,7 +43,7 @@ def test_a_stranger_s_index_is_deployed_reindexed_and_shown(stranger: Stack, ins
     deployments = {each["name"]: each for each in stranger.ask("POST", "/deployments/filter", json={})}
     assert deployments.keys() == {
         "ingest", "ingest-on-change", "maintain", "doctor", "reembed", "evaluate", "cluster", "classify", "anomalies", "duplicates",
-        "recommend", "mine",
+        "recommend", "new-index", "mine",
     }  # fmt: skip
     assert "examples/" not in json.dumps(list(deployments.values()))
     assert {name for name, each in deployments.items() if each["schedules"]} == {"maintain", "doctor"}

@@ -81,9 +81,12 @@ class Clusters:
 
     def is_current(self, index: Index) -> bool:
         """Whether the index is as it was, there is a map of it, and nothing else that its reader may see."""
+        return self.projection is not None and self.is_of_version(index) and self.is_whole(index)
+
+    def is_of_version(self, index: Index) -> bool:
+        """Whether the table has not been written since."""
         table = index.table(media=self.level == "media", pinned=True)
-        same = (self.table, self.table_version) == (table.name, table.version)
-        return self.projection is not None and same and self.is_whole(index)
+        return (self.table, self.table_version) == (table.name, table.version)
 
     def is_whole(self, index: Index) -> bool:
         """Whether the reader of an index that has not changed sees no more; who sees less is not shown any."""

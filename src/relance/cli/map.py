@@ -40,8 +40,11 @@ def map(  # noqa: A001
     elif last.is_current(index):
         found = last
     else:
+        if last.projection is None:
+            why = "there was no map"
+        else:
+            why = "the last clusters are of others, who see less" if last.is_of_version(index) else "the index has changed"
         found = cluster_again(index, last)
-        why = "the index has changed, or others saw less of it" if last.projection else "there was no map"
         terminal.note(f"{why}: {found.level} were clustered again as before ({_asked(found)})")
     if html is None and png is None:
         html = Path("map.html")
