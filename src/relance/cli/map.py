@@ -42,8 +42,10 @@ def map(  # noqa: A001
     else:
         if last.projection is None:
             why = "there was no map"
+        elif last.is_of_version(index):
+            why = "the last clusters are of others, who see less"
         else:
-            why = "the last clusters are of others, who see less" if last.is_of_version(index) else "the index has changed"
+            why = "the index has changed"
         found = cluster_again(index, last)
         terminal.note(f"{why}: {found.level} were clustered again as before ({_asked(found)})")
     if html is None and png is None:
