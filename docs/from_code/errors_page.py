@@ -11,19 +11,23 @@ from pathlib import Path
 
 import relance
 from relance import errors
+from relance.embedding.providers import refusals
+from relance.embedding.providers.dashscope import errors as dashscope
 
 HEAD = """# Errors
 
 Everything relance raises on purpose is a `relance.RelanceError`; its text is one sentence for the user, without
 passwords. On the command line it is printed to stderr, without a traceback. This page is generated from the code: the
-classes, and below each the sentences it is raised with, where `…` stands for names and numbers.
+classes, and below each the sentences it is raised with, where `…` stands for names, numbers and the words of others.
 [Troubleshooting](../troubleshooting.md) says more about the frequent ones.
 
 """
 SOURCE = Path(relance.__file__).parent
 # What a class adds to its arguments, of which only the first is a sentence then.
 FRAMES = {
+    "DocumentError": "{}",
     "MissingExtraError": "{} needs an extra: pip install 'relance[…]'",
+    "SpecError": "FILE:LINE: FIELD: {}",
     "StoreError": "the store failed while {}: …",
 }
 _BRANCH = re.compile(r"^[│├└─ ]+(\w+Error)\s+(.+)$", re.MULTILINE)
@@ -52,19 +56,25 @@ def exit_code(kind: type[BaseException]) -> int:
 
 
 def messages() -> dict[str, set[str]]:
-    """Collect what is raised in the source, by the public class it belongs to."""
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")]
+    """Collect what errors are made with in the source, by the public class they belong to."""
+    trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")}
     bases = {
         node.name: [base.id for base in node.bases if isinstance(base, ast.Name)]
-        for tree in trees
+        for tree in trees.values()
         for node in tree.body
         if isinstance(node, ast.ClassDef)
     }
     found: dict[str, set[str]] = defaultdict(set)
-    for tree in trees:
-        for name, text in _raised(tree):
+    for file, tree in trees.items():
+        made = [*_made(tree), *_own(tree)]
+        if file.is_relative_to(SOURCE / "config"):
+            made += [("SpecError", FRAMES["SpecError"].replace("{}", text)) for text in _of_fields(tree) if " " in text]
+        for name, text in made:
             if (public := _public(name, bases)) and re.search(r"\w", text.replace("…", "")):
                 found[public].add(text)
+    for name, text in _of_services():
+        found[name].add(text)
+    found["GoneDocumentError"] |= {f"…: {text}" for text in found["GoneError"]}  # media/outcomes.py makes it of that
     return found
 
 
@@ -74,26 +84,63 @@ def _public(name: str, bases: dict[str, list[str]]) -> str:
     return next((found for base in bases.get(name, []) if (found := _public(base, bases))), "")
 
 
-def _raised(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield the class and the sentence of each raise; a function inside another is part of that."""
+def _made(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield the class and the sentence of each error that is made; a function inside another is part of that."""
     classes = [node.body for node in tree.body if isinstance(node, ast.ClassDef)]
     for function in [*tree.body, *(node for body in classes for node in body)]:
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         nodes = list(ast.walk(function))
-        told = [(node.lineno, node.targets[0].id, text) for node in nodes if isinstance(node, ast.Assign)
-                and isinstance(node.targets[0], ast.Name) and (text := _sentence(node.value))]  # fmt: skip
+        told = list(_told(nodes))
         for node in nodes:
-            if not (
-                isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name)
-            ):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error")):
                 continue
-            framed = node.exc.func.id in FRAMES
-            for argument in node.exc.args[:1] if framed else node.exc.args:
+            framed = node.func.id in FRAMES and node.func.id != "DocumentError"
+            for argument in node.args[:1] if framed else node.args:
                 texts = [text for line, name, text in told
                          if isinstance(argument, ast.Name) and name == argument.id and line < node.lineno]  # fmt: skip
                 if text := _sentence(argument) or "".join(texts[-1:]):
-                    yield node.exc.func.id, FRAMES.get(node.exc.func.id, "{}").replace("{}", text)
+                    yield node.func.id, FRAMES.get(node.func.id, "{}").replace("{}", text)
+
+
+def _told(nodes: list[ast.AST]) -> Iterator[tuple[int, str, str]]:
+    """Yield line, name and text of each text that is given a name."""
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and (text := _sentence(node.value)):
+            yield node.lineno, node.targets[0].id, text
+
+
+def _own(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield what the classes of errors say themselves."""
+    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name.endswith("Error")):
+        for node in ast.walk(kind):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "__init__":
+                yield from ((kind.name, text) for argument in node.args if (text := _sentence(argument)))
+
+
+def _of_fields(tree: ast.Module) -> Iterator[str]:
+    """Yield what is said of a field of an index file: by pydantic's validators, and in lists of problems."""
+    nodes = list(ast.walk(tree))
+    told = {name: text for _, name, text in _told(nodes) if name in {"msg", "message"}}
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Name(id="ValueError"), args=[argument]):
+                yield _sentence(argument)
+            case ast.Tuple(elts=[_, _, argument]) if not isinstance(argument, ast.Constant):
+                yield _sentence(argument)
+            case ast.Tuple(elts=[_, ast.Constant(value=str()), argument]):
+                yield _sentence(argument)
+    yield from told.values()
+
+
+def _of_services() -> Iterator[tuple[str, str]]:
+    """Yield what is said where a service refuses: its status, code and words, after advice where we know more."""
+    for kind in refusals.KINDS.values():
+        yield kind.__name__, "… at … said (…): …"
+    for row in dashscope.ERRORS:
+        if row.advice:
+            advice = re.sub(r"\{\w+\}", "…", row.advice)
+            yield refusals.KINDS[row.kind].__name__, _code(f"{advice} … at … said (…): …")
 
 
 def _sentence(node: ast.expr) -> str:

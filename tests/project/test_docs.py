@@ -243,6 +243,16 @@ def test_the_messages_of_troubleshooting_are_the_program_s() -> None:
         assert any(all(part in file for part in parts) for file in files), heading
 
 
+def test_each_class_of_errors_has_the_sentences_a_user_sees() -> None:
+    from relance import errors as tree
+
+    said = errors_page.messages()
+    assert [name for name in tree.__all__ if not said[name]] == []
+    assert "FILE:LINE: FIELD: must be at most half of max_tokens (…), got …" in said["SpecError"]
+    assert "…: there is nothing at this address (…)." in said["GoneDocumentError"]
+    assert any("is not valid at …: a key works only in the region" in text for text in said["AccountError"])
+
+
 def test_a_link_that_leads_nowhere_ends_the_build() -> None:
     page = ROOT / "docs" / "index.md"
     assert stage.lead_links("[a](../README.md#b)", page, "index.md") == "[a](index.md#b)"

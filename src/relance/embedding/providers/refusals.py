@@ -20,7 +20,7 @@ from relance.errors import (
 if TYPE_CHECKING:
     from relance.http.client import Response
 
-__all__ = ["Kind", "Refusal", "error_of", "kind_of", "read_refusal", "refusal"]
+__all__ = ["KINDS", "Kind", "Refusal", "error_of", "kind_of", "read_refusal", "refusal"]
 
 # What the caller does next: try again, do so later and less, do so and then blame the input, let the input go, change
 # the settings, see to the bill, do that unless other inputs go through; `fetch`: send the file instead of its address.
@@ -106,15 +106,16 @@ def error_of(kind: Kind, text: str, no: Refusal) -> RelanceError:
     """Make the error of a kind."""
     if kind == "rate":
         return RateLimitedError(text, retry_after_s=no.retry_after_s)
-    return _ERRORS[kind](text)
+    return KINDS[kind](text)
 
 
-_ERRORS: dict[Kind, type[RelanceError]] = {
+KINDS: dict[Kind, type[RelanceError]] = {
     "account": AccountError,
     "configuration": ConfigurationError,
     "denied": DeniedError,
     "fetch": UnfetchedError,
     "input": InputError,
+    "rate": RateLimitedError,
     "retry": RetryableError,
     "suspect": SuspectInputError,
 }
