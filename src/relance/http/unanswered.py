@@ -12,6 +12,8 @@ from relance.http.proxies import proxy_for
 
 __all__ = ["unanswered"]
 
+_ADVICE = "Check that the address is right, and that the service runs and is reached from this machine."
+
 
 def unanswered(error: httpx.HTTPError, name: str, url: str, *, timeout_s: float,
                clean: Callable[[str], str] = str) -> RelanceError:  # fmt: skip
@@ -36,11 +38,13 @@ def unanswered(error: httpx.HTTPError, name: str, url: str, *, timeout_s: float,
         case httpx.ProxyError():
             found = UnreachableError(f"Cannot reach {name}{by}: {why or 'it refuses'}.")
         case httpx.ConnectTimeout():
-            found = UnreachableError(f"Cannot reach {name}{by}: no connection within {min(10.0, timeout_s):g} s.")
+            found = UnreachableError(
+                f"Cannot reach {name}{by}: no connection within {min(10.0, timeout_s):g} s. {_ADVICE}"
+            )
         case httpx.TimeoutException():
             found = RetryableError(f"{name} did not answer{by} within {timeout_s:g} s.")
         case httpx.ConnectError():
-            found = UnreachableError(f"Cannot reach {name}{by}: {why or 'connection failed'}.")
+            found = UnreachableError(f"Cannot reach {name}{by}: {why or 'connection failed'}. {_ADVICE}")
         case _:
             found = RetryableError(f"The connection to {name}{by} broke: {why or type(error).__name__}.")
     return found
