@@ -97,8 +97,10 @@ def search(  # noqa: PLR0913  # what can be asked
     texts = told[0]
     more = any(hits.more for hits in told)
     explanations = [hits.explanation.as_dict() for hits in told if hits.explanation is not None]
+    hints = [hint for hits in told for hint in hits.hints]
     if json:
-        terminal.json(found | {"more": more} | ({"explanations": explanations} if explain else {}))
+        asides = ({"hints": hints} if hints else {}) | ({"explanations": explanations} if explain else {})
+        terminal.json(found | {"more": more} | asides)
         return DONE
     first = asked["offset"] + 1
     if texts.together:
@@ -110,6 +112,8 @@ def search(  # noqa: PLR0913  # what can be asked
     if cut := sum(hits.cut for hits in told if len(hits) < k):
         what = "image or video stands" if cut == 1 else "images and videos stand"
         terminal.note(f"{cut:,} more {what} out of no list of this search: --floor 0 shows all")
+    for hint in hints:
+        terminal.note(hint)
     if more:
         terminal.hint(f"there are more: --page {page + 1}")
     for explanation in explanations:

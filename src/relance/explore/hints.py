@@ -11,7 +11,7 @@ from relance.explore.index_reader import IndexReader
 from relance.explore.question import Question
 from relance.explore.scope import Scope, compiled, matching
 from relance.search import parse_filter
-from relance.search.filters.tree import And, Name, Not, Or
+from relance.search.filters.tree import names
 
 __all__ = ["Hint", "hints"]
 
@@ -51,7 +51,7 @@ def _misspelt(reader: IndexReader, question: Question, *, media: bool) -> Iterat
     if not question.filter or table is None or not facets.whole:
         return
     columns = set(table.schema.names)
-    for name in dict.fromkeys(_names(parse_filter(question.filter))):
+    for name in dict.fromkeys(names(parse_filter(question.filter))):
         key = name.path[0]
         if key in facets.keys or (key in columns and not name.metadata):
             continue
@@ -62,13 +62,3 @@ def _misspelt(reader: IndexReader, question: Question, *, media: bool) -> Iterat
             yield Hint(f"{text} Did you mean {close[0]}?", f"Search with {close[0]}", question.parameters(filter=meant))
         else:
             yield Hint(text + (f" Did you mean {close[0]}?" if close else ""))
-
-
-def _names(node: Any) -> Iterator[Name]:
-    if isinstance(node, And | Or):
-        for each in node.nodes:
-            yield from _names(each)
-    elif isinstance(node, Not):
-        yield from _names(node.node)
-    else:
-        yield node.name

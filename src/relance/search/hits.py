@@ -39,6 +39,7 @@ class Hits(list[T]):
         explanation: only where asked for.
         together: whether a reranker sorted them together with the hits of the other kind: the scores can be compared.
         cut: of media: how many did not stand out of any list, and are no hits (`search.media_floor`).
+        hints: where nothing was found, what may be wrong with the filter: a key that no document has.
     """
 
     def __init__(self, kind: type[T], hits: Iterable[T] = (), *, more: bool = False,
@@ -49,6 +50,7 @@ class Hits(list[T]):
         self.explanation = explanation
         self.cut = cut
         self.together = False
+        self.hints: list[str] = []
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return plain dictionaries, ready for JSON."""

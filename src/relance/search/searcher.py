@@ -22,6 +22,7 @@ from relance.search.instructions import instruction
 from relance.search.links import Links
 from relance.search.media import MediaHit, MediaSearch
 from relance.search.mode import Mode, check_mode
+from relance.search.no_hits import explained
 from relance.search.query_encoder import QueryEncoder, read_picture
 from relance.search.reranking import by_score, score_by, score_together, shares
 from relance.search.similar import except_like, has_document, uri_of, vector_of
@@ -129,16 +130,19 @@ class Searcher:
     def texts(self, question: Question, reader: Reader, *, group: bool, rerank: str | None,
               explain: bool) -> Hits[Hit]:  # fmt: skip
         """Find chunks."""
-        return self._pinned(partial(self._texts, question, group=group, rerank=rerank, explain=explain), reader)
+        ask = partial(self._texts, question, group=group, rerank=rerank, explain=explain)
+        return self._pinned(partial(explained, question.filter, ask), reader)
 
     def media(self, question: Question, reader: Reader, *, rerank: str | None, explain: bool) -> Hits[MediaHit]:
         """Find images and videos."""
-        return self._pinned(partial(self._media, question, rerank=rerank, explain=explain), reader)
+        ask = partial(self._media, question, rerank=rerank, explain=explain)
+        return self._pinned(partial(explained, question.filter, ask), reader)
 
     def both(self, question: Question, reader: Reader, *, group: bool, rerank: str | None,
              explain: bool) -> tuple[Hits[Hit], Hits[MediaHit]]:  # fmt: skip
         """Find chunks, and images and videos."""
-        return self._pinned(partial(self._both, question, group=group, rerank=rerank, explain=explain), reader)
+        ask = partial(self._both, question, group=group, rerank=rerank, explain=explain)
+        return self._pinned(partial(explained, question.filter, ask), reader)
 
     def chunks(self, ids: Sequence[str], reader: Reader) -> list[Hit]:
         """Read chunks by their ids."""

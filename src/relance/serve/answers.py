@@ -22,6 +22,7 @@ class SearchAnswer(BaseModel):
     media: list[MediaHit] = Field(description="Images and videos.")
     more: bool = Field(description="Whether there are others after them: ask with a larger `offset`.")
     together: bool = Field(description="Whether the scores of `hits` and `media` can be compared.")
+    hints: list[str] = Field(default=[], description="Where nothing was found: what may be wrong with the filter.")
     explanations: list[Explanation] = Field(default=[], description="What was done; with `explain`.")
 
 

@@ -38,6 +38,7 @@ class FoundPassages(BaseModel):
     index: str
     passages: list[Passage] = Field(description="Empty where nothing fits.")
     more: bool = Field(description="Whether there are others: search again with a larger offset.")
+    hints: list[str] = Field(default=[], description="Where nothing was found: what may be wrong with the filter.")
 
     @classmethod
     def of(cls, index: str, answer: SearchAnswer, offset: int) -> FoundPassages:
@@ -45,7 +46,7 @@ class FoundPassages(BaseModel):
         found = [_passage(hit) for hit in answer.hits] + [_picture(hit) for hit in answer.media]
         for number, passage in enumerate(found, start=offset + 1):
             passage.number = number
-        return cls(index=index, passages=found, more=answer.more)
+        return cls(index=index, passages=found, more=answer.more, hints=answer.hints)
 
 
 class ReadDocument(DocumentAnswer):

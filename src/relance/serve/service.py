@@ -189,7 +189,8 @@ def _search(index: Index, asked: SearchQuestion) -> SearchAnswer:
         texts, media = index.search_both(**words, image=asked.image, floor=asked.floor, group=asked.group)
     explanations = [page.explanation for page in (texts, media) if page.explanation is not None]
     return SearchAnswer.model_construct(hits=texts, media=media, more=texts.more or media.more,
-                                        together=texts.together, explanations=explanations)  # fmt: skip
+                                        together=texts.together, hints=[*texts.hints, *media.hints],
+                                        explanations=explanations)  # fmt: skip
 
 
 def _allow(index: Index, asked: SearchQuestion) -> None:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-__all__ = ["And", "Compare", "Exists", "In", "Match", "Moment", "Name", "Node", "Not", "Operator", "Or", "Value"]
+__all__ = [
+    "And",
+    "Compare",
+    "Exists",
+    "In",
+    "Match",
+    "Moment",
+    "Name",
+    "Node",
+    "Not",
+    "Operator",
+    "Or",
+    "Value",
+    "names",
+]
 
 Operator = Literal["=", "<", "<=", ">", ">="]
 
@@ -113,3 +128,14 @@ class Or:
 
 
 Node = Compare | In | Match | Exists | Not | And | Or
+
+
+def names(node: Node) -> Iterator[Name]:
+    """Yield the columns and keys that a filter reads, as often as it does."""
+    if isinstance(node, And | Or):
+        for each in node.nodes:
+            yield from names(each)
+    elif isinstance(node, Not):
+        yield from names(node.node)
+    else:
+        yield node.name
