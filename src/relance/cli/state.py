@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from relance.cli.options import DONE, HERE, AsJson, Spec
 from relance.cli.terminal import Terminal
 from relance.counted import counted
@@ -12,7 +14,6 @@ __all__ = ["cache", "failures", "maintain", "rollback", "runs", "status"]
 def status(spec: Spec = HERE, *, json: AsJson = False) -> int:
     """Show the state of the index: documents, chunks, model, last run."""
     from relance.index import Index
-    from relance.pipeline.ignored_counts import ignored_lines
 
     terminal, described = Terminal(as_json=json), Index(spec).status().as_dict()
     if json:
@@ -20,12 +21,30 @@ def status(spec: Spec = HERE, *, json: AsJson = False) -> int:
         return DONE
     media = described.pop("media", None)
     for part in [described, media] if media else [described]:
-        last = part.pop("last_run")
-        part["ignored"] = "\n".join(ignored_lines(part["ignored"])) or "nothing"
-        part["last run"] = f"{last['run_id']}, {last['status']}, {last['ended_at']}" if last else "never"
         name = str(part.pop("index"))
-        terminal.pairs(f"{name}: media" if part is media else name, part)
+        terminal.pairs(f"{name}: media" if part is media else name, _for_people(part))
     return DONE
+
+
+def _for_people(part: dict[str, Any]) -> dict[str, str]:
+    """Write the values of a status as people read them; what they need seldom comes last."""
+    from relance.pipeline.ignored_counts import ignored_lines
+
+    last = part["last_run"]
+    lines = {name: f"{part[name]:,}" for name in ("documents", "chunks", "tokens") if part.get(name) is not None}
+    lines["failures"] = f"{part['failures']:,}" + (" (relance failures)" if part["failures"] else "")
+    lines["warnings"] = f"{part['warnings']:,}"
+    lines["ignored"] = "\n".join(ignored_lines(part["ignored"])) or "nothing"
+    lines["last run"] = f"{last['run_id']}, {last['status']}, {last['ended_at']}" if last else "never"
+    if part.get("interrupted"):
+        lines["interrupted"] = f"{part['interrupted']}; the next run repairs what it left"
+    lines["billed"] = f"${part['billed_usd']:.4f} for {counted(part['billed_tokens'], 'token')}, in all runs"
+    if part.get("free_tokens_left") is not None:
+        lines["free quota"] = f"{counted(part['free_tokens_left'], 'token')} left"
+    if part.get("table"):
+        lines["table"] = f"{part['table']} version {part['table_version']}"
+        lines["search indexes"] = ", ".join(part.get("indexes") or ()) or "none"
+    return lines
 
 
 def failures(spec: Spec = HERE, *, json: AsJson = False) -> int:
