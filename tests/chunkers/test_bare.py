@@ -47,6 +47,8 @@ def test_leaving_out_twice_changes_nothing(text: str) -> None:
     assert len(once) <= len(text)
 
 
+@example("[id]: " + SIGNED.format(1), 16, "markdown")
+@example("[id]: " + SIGNED.format(1) + "\n\nA sentence of its own. " + "word " * 20, 16, "markdown")
 @given(st.lists(st.sampled_from([*PIECES, SIGNED.format(1), "A sentence of its own. "]), max_size=60).map("".join),
        st.integers(16, 40), st.sampled_from(["markdown", "text"]))  # fmt: skip
 def test_spans_are_those_of_the_document_as_it_is(text: str, most: int, syntax: str) -> None:

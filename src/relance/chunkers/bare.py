@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -70,15 +70,25 @@ class Bare:
         """
         if self.document is self._whole:
             return chunks
-        found = [replace(chunk, start=self._at(chunk.start), end=self._at(chunk.end)) for chunk in chunks]
         text, short = self._whole.text, self.document.text
-        if any(bare(text[there.start : there.end]) != short[here.start : here.end]
+        limits = [*(chunk.start for chunk in chunks[1:]), len(short) + 1]
+        found = [replace(chunk, start=self._at(chunk.start), end=self._end(chunk.end, limit))
+                 for chunk, limit in zip(chunks, limits, strict=False)]  # fmt: skip
+        if any(bare(text[there.start : there.end]).rstrip() != short[here.start : here.end].rstrip()
                for there, here in zip(found, chunks, strict=True)):  # fmt: skip
             return None
         return found
 
     def _at(self, place: int) -> int:
         return place + self._gone[bisect_right(self._places, place - 1)]
+
+    def _end(self, place: int, limit: int) -> int:
+        """Say where a chunk ends, with the address behind it: of `[id]: ` at its end the blank is cut off."""
+        number = bisect_left(self._places, place)
+        at = self._places[number] if number < len(self._places) else limit
+        if place <= at < limit and not self.document.text[place:at].strip():
+            return at + self._gone[number + 1]
+        return self._at(place)
 
     def _before(self, spans: list[tuple[int, int]], starts: list[int], at: int) -> int:
         """Count the characters of addresses before an offset of the document."""
