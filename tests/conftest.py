@@ -29,35 +29,12 @@ pytest_plugins = ["command_line", "databases", "files", "galleries", "golden_not
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
-# Fast ones first, and what leaves processes and sockets of other people's behind last.
+# What takes longest in one process comes first, so that the others are not waited for at the end.
 ORDER = [
-    "config",
-    "sources",
-    "parsers",
-    "chunkers",
-    "fetch",
-    "media",
-    "embedding",
-    "store",
-    "pipeline",
-    "search",
-    "cli",
-]
-ORDER += [
-    "evaluation",
-    "reembed",
-    "analysis",
-    "telemetry",
-    "emulator",
-    "explore",
-    "serve",
-    "integrations",
-    "events",
-    "contracts",
-    "project",
-    "operate",
-]
-ORDER += ["chaos", "flows", "e2e"]
+    "flows", "chaos", "pipeline", "store", "cli", "config", "sources", "parsers", "chunkers", "fetch", "media", "embedding", "search",
+    "evaluation", "reembed", "analysis", "telemetry", "emulator", "explore", "serve", "integrations", "events", "contracts", "project",
+    "operate", "e2e",
+]  # fmt: skip
 
 
 # Folders whose tests share what is started once and slowly (a Prefect server), or measure time: one process for each.
@@ -74,6 +51,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and len(val) > 32 else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the folders in order, the files of a folder side by side; the order within a file stays."""
     here = Path(__file__).parent
@@ -90,7 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if (
             group == "flows"
         ):  # a second server takes 20 s to start, and one process for all of them worked alone for minutes
-            group += "-a-h" if path.name < "test_i" else "-i-z"
+            group += "-a-l" if path.name < "test_m" else "-m-z"
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -227,9 +227,9 @@ def test_a_font_that_came_after_the_list_of_fonts_is_found(monkeypatch, tmp_path
 
 
 @pytest.mark.parametrize(
-    "labels", [["one"], ["鳍鱼 · 太平洋", "$\\frac$ · $x"], [f"a long topic {at}" for at in range(45)]]
+    ("labels", "n"),
+    [(["one"], 1), (["鳍鱼 · 太平洋", "$\\frac$ · $x"], 60), ([f"a long topic {at}" for at in range(45)], 60)],
 )
-@pytest.mark.parametrize("n", [1, 60])
 def test_pictures_of_any_size_and_script(tmp_path, labels, n):
     from PIL import Image
 

@@ -32,9 +32,11 @@ def look(folder: Path, found: list[bytes]) -> None:
     found += [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("engine", ["threads", "processes"])
-@pytest.mark.parametrize("where", ["environment", "spec"])
-@pytest.mark.parametrize("accepted", [True, False])
+@pytest.mark.parametrize(
+    ("engine", "where", "accepted"),
+    [("threads", "environment", True), ("threads", "spec", False), ("processes", "spec", True),
+     ("processes", "environment", False)],
+)  # fmt: skip
 def test_no_key_is_kept(
     tmp_path: Path, docs: Path, declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], where: str, accepted: bool,

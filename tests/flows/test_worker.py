@@ -54,6 +54,9 @@ def stay(path: str):
 """
 
 
+pytestmark = pytest.mark.slow  # each starts processes that import Prefect
+
+
 class Desk:
     """A pool of this type, the flows above as its deployments, and what their runs write."""
 
@@ -159,7 +162,12 @@ def test_a_run_that_ends_badly_ends_as_in_a_process_of_its_own(desk: Desk, flow:
 
 
 @pytest.mark.parametrize(
-    "job", [{"env": {"MINE": "yes"}}, {"working_dir": "/tmp"}, {"command": f"{sys.executable} -m prefect.engine"}]
+    "job",
+    [
+        {"env": {"MINE": "yes"}},
+        pytest.param({"working_dir": "/tmp"}, marks=pytest.mark.long),
+        pytest.param({"command": f"{sys.executable} -m prefect.engine"}, marks=pytest.mark.long),
+    ],
 )
 def test_a_run_that_is_configured_has_a_process_of_its_own(desk: Desk, job: dict[str, Any]) -> None:
     run = asyncio.run(desk.run("look", **job))

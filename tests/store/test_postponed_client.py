@@ -64,8 +64,8 @@ def test_the_client_without_lancedb_is_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", [
     "import lance_namespace_urllib3_client.api_client as a; assert a.rest and a.ApiClient()",
-    "from lance_namespace_urllib3_client import rest; assert rest.RESTResponse",
-    "from lance_namespace_urllib3_client.api.table_api import TableApi; TableApi()",
+    pytest.param("from lance_namespace_urllib3_client import rest; assert rest.RESTResponse", marks=pytest.mark.long),
+    pytest.param("from lance_namespace_urllib3_client.api.table_api import TableApi; TableApi()", marks=pytest.mark.long),
     "from lance_namespace_urllib3_client import *; TableApi(); ListTablesResponse(tables=[])",
     "import lance_namespace_urllib3_client as c, importlib; assert importlib.reload(c) is c and c.TableApi()",
 ])  # fmt: skip
