@@ -112,7 +112,7 @@ class Terminal:
             chunks: f"{report['chunks']:,} written · {report['embedded']:,} embedded · {report['reused']:,} reused",
             "tokens": f"{report['tokens']:,} in {counted(report['requests'], 'request')}",
             "cost": f"${report['cost_usd']:.4f}",
-            **_times(report["seconds"]),
+            **_times(report),
             "table": f"{report['table']} version {report['table_version']}",
             "run": report["run_id"],
         }
@@ -280,11 +280,12 @@ class Terminal:
                 yield
 
 
-def _times(seconds: dict[str, float]) -> dict[str, str]:
-    """Say how long a run took, and how long its stages were busy: they work side by side."""
-    busy = " · ".join(f"{stage} {spent:.2f}" for stage, spent in seconds.items() if stage != "total")
-    rows = {"took": f"{seconds['total']:.2f} s"} if "total" in seconds else {}
-    return rows | ({"busy": f"{busy} s; stages overlap"} if busy else {})
+def _times(report: dict[str, Any]) -> dict[str, str]:
+    """Say how long a run took, and what of it each stage: these add up."""
+    if "total" not in report["seconds"]:
+        return {}
+    parts = " · ".join(f"{stage} {spent:.2f}" for stage, spent in report["wall"].items())
+    return {"took": f"{report['seconds']['total']:.2f} s", "of these": f"{parts} s"}
 
 
 def _left_out(counts: dict[str, Any], hint: str = " (relance failures)") -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -47,7 +46,7 @@ class Commits:
         self._writer = Writer(store, spec, tables, report.run_id, check_lock)
         self._outliers = open_outlier_filter(spec, store, tables, runtime.provider.info.dimension)
         self._warned: set[str] | None = None  # documents in the index that have a warning
-        self._began, self._started_at = time.perf_counter(), datetime.now(UTC)
+        self._started_at = datetime.now(UTC)
 
     def repair(self) -> None:
         """Mend the tables where they are not as the last run left them: what is not whole looks changed."""
@@ -135,7 +134,7 @@ class Commits:
         report, tables = self._report, self._tables
         report.table, report.table_version = tables.name, tables.chunks.version
         report.served = self.takes_over or (tables.alias or {}).get("table") == tables.name
-        report.seconds["total"] = time.perf_counter() - self._began
+        report.end()
         Runs(self._store, tables.index).append(
             run_id=report.run_id,
             table=tables.name,

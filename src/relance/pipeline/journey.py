@@ -143,10 +143,12 @@ class Journeys:
         run, engine = self._run, self._engine
         context = replace(run.context, guess=True) if guess else run.context
         count = run.count_guess if guess else run.count
-        loaded = engine.submit(stages.load, context, batch, *self._found)
-        count(loaded.result())
-        chunked = engine.submit(stages.chunk, context, loaded)
-        made = count(chunked.result())
+        with run.report.within("load"):
+            loaded = engine.submit(stages.load, context, batch, *self._found)
+            count(loaded.result())
+        with run.report.within("chunk"):
+            chunked = engine.submit(stages.chunk, context, loaded)
+            made = count(chunked.result())
         batch.release()
         loaded.result().release()
         return _Prepared(made, chunked)
@@ -165,7 +167,7 @@ class Journeys:
         while True:
             grant = run.claim(batch.result())
             try:
-                with charged(run.runtime.ledger):
+                with charged(run.runtime.ledger), run.report.within("embed"):
                     embedded = self._engine.submit(stages.embed, run.context, batch, grant)
                     run.count(embedded.result(), grant)
             finally:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from relance.pipeline.wall_time import WallTime
 from relance.store.failures import Failure
 
 __all__ = ["Observer", "Report", "combine"]
@@ -43,7 +44,8 @@ class Report:
         warned: documents that are in the index, but not whole or by a guess; `warnings` say what of them.
         ignored: what the sources have and the index has not, on purpose, by reason: `IgnoredCounts.as_dict`.
         served: whether readers used `table` when the run ended.
-        seconds: per stage; stages overlap, so they add up to more than `total`.
+        seconds: that each stage was busy; stages overlap, so they add up to more than `total`.
+        wall: the `total` divided among `start`, the stages, and `between` for moments without any; adds up to it.
     """
 
     index: str
@@ -70,6 +72,7 @@ class Report:
     warnings: list[Failure] = field(default_factory=list)
     ignored: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    wall: dict[str, float] = field(default_factory=dict)
     table: str = ""
     table_version: int = 0
     served: bool = False
@@ -77,6 +80,7 @@ class Report:
     media: Report | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _observer: Observer | None = field(default=None, repr=False, compare=False)
+    _wall: WallTime = field(default_factory=WallTime, repr=False, compare=False)
 
     @property
     def title(self) -> str:
@@ -98,10 +102,19 @@ class Report:
         """Add the time a block takes to a stage."""
         began = time.perf_counter()
         try:
-            with self._observer.stage(name) if self._observer else nullcontext():
+            with self._observer.stage(name) if self._observer else nullcontext(), self._wall.within(name):
                 yield
         finally:
             self.add(f"seconds.{name}", time.perf_counter() - began)
+
+    def within(self, name: str) -> AbstractContextManager[None]:
+        """Count a block as a stage that measures itself, in whatever process it runs."""
+        return self._wall.within(name)
+
+    def end(self) -> None:
+        """Note how long the run took, and what of it each stage."""
+        self.wall = self._wall.split()
+        self.seconds["total"] = sum(self.wall.values())
 
     def add(self, name: str, amount: float) -> None:
         """Add to a counter, from any thread."""
