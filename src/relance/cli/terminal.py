@@ -285,7 +285,7 @@ def _times(report: dict[str, Any]) -> dict[str, str]:
     if "total" not in report["seconds"]:
         return {}
     parts = " · ".join(f"{stage} {spent:.2f}" for stage, spent in report["wall"].items())
-    return {"took": f"{report['seconds']['total']:.2f} s", "of these": f"{parts} s"}
+    return {"took": f"{report['seconds']['total']:.2f} s", "stages": f"{parts} s"}
 
 
 def _left_out(counts: dict[str, Any], hint: str = " (relance failures)") -> dict[str, str]:
