@@ -56,6 +56,7 @@ AUDIT = r"""() => {
     const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
     if (ratio < (large ? 3 : 4.5)) problems.push(`contrast ${ratio.toFixed(2)}: ${each.outerHTML.slice(0, 90)}`);
   }
+  for (const each of all(".top nav")) if (each.scrollWidth > each.clientWidth) problems.push("the menu is cut");
   if (document.documentElement.scrollWidth > innerWidth) problems.push("wider than the window");
   return problems;
 }"""

@@ -226,7 +226,7 @@ def test_axe_finds_nothing(look: Callable[..., Looked], handbook: str, axe: str,
     home, problems = handbook.partition("/?")[0], []
     code = document_id("docs/engineering/stage_discharge.py")
     for path in ("", "?q=lithium+cell&explain=1", "?q=x&filter=yaer=1", "compare?q=battery", "documents", f"documents/{code}",
-                 f"documents/{code}/chunks/0", "failures", "status"):  # fmt: skip
+                 f"documents/{code}/chunks/0", "failures", "runs", "map", "status"):  # fmt: skip
         page.goto(f"{home}/{path}")
         page.evaluate(axe)
         found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]

@@ -84,3 +84,14 @@ def test_no_letter_is_lost_or_becomes_markup(text: str, media_type: str, data: s
         assert tags <= {"div", "p", "span", "pre", "code", "mark", "table", "thead", "tbody", "tr", "th", "td"}
     shown = html.unescape(re.sub("<[^>]*>", "", whole(text, media_type, 1, repeated)))
     assert [letter for letter in shown if letter in "a水&<"] == [letter for letter in text if letter in "a水&<"]
+
+
+def test_a_heading_is_told_from_the_text_it_runs_on_into() -> None:
+    text = "## Leaving\n\nPhone them. Why?\n\n### 水位\n\n很高。\n\n# Who?\n\nWe."
+    written = excerpt(text, "text/markdown", [(12, 17)])
+    assert "Leaving: <mark>Phone</mark> them. Why?" in written
+    assert "水位：" in written
+    assert "Who?\n" in written
+    assert "## Leaving" in excerpt(text, "text/plain")
+    table = "## Parts\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    assert "Parts:" not in excerpt(table, "text/markdown")

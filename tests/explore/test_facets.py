@@ -119,7 +119,7 @@ def test_counts_of_many_documents_are_bounded() -> None:
     rows = pa.table(
         {
             "doc_id": [f"{each:032}" for each in range(n)],
-            "uri": [f"docs/{each}.md" for each in range(n)],
+            "uri": [f"folder{each % 100}/{each}.md" for each in range(n)],
             "media_type": ["text/markdown"] * n,
             "metadata": [json.dumps({"year": each % 5, f"key{each % 900}": 1, "id": each, "deep": {"a": 1}}) for each in range(n)],
             "updated_at": pa.array([dt.datetime(2026, 12, 31, tzinfo=dt.UTC)] * n, pa.timestamp("us", "UTC")),
@@ -131,6 +131,38 @@ def test_counts_of_many_documents_are_bounded() -> None:
     assert [(value.label, value.count) for value in years.values] == [(str(year), n // 5) for year in range(5)]
     assert len(facets.keys) == 300
     assert len(counted) <= 30
-    assert {"id", "deep"} <= set(facets.many)
+    assert {"id", "deep", "uri"} <= set(facets.many)
     some = facets.counted(pa.array([f"{each:032}" for each in range(7)]))
     assert sum(value.count for facet in some if facet.name == "year" for value in facet.values) == 7
+
+
+def test_values_of_one_key_may_be_of_several_types_and_shapes() -> None:
+    said = [{"v": 1}, {"v": True}, {"v": 1.0}, {"v": "1"}, {"v": [1, 1, "x"]}, {"v": None}, {"v": []}, {"v": 0}] * 2
+    deep: object = 1
+    for _ in range(300):
+        deep = [deep]
+    texts = [
+        *map(json.dumps, said),
+        json.dumps({"Source": "a\ud800", "deep": deep}),
+        json.dumps({"Source": "b"}),
+        "",
+        None,
+    ]
+    rows = pa.table(
+        {
+            "doc_id": [f"{n:032}" for n in range(len(texts))],
+            "uri": ["s3://bucket/deep/a.md", "docs/b.md", "alone.md", "docs/c.md#1"] * (len(texts) // 4),
+            "media_type": [None, "", "text/plain", "text/plain"] * (len(texts) // 4),
+            "metadata": pa.array(texts, pa.string()),
+            "updated_at": pa.array([dt.datetime(2025, 12, 31, 23, 59, tzinfo=dt.UTC), None] * (len(texts) // 2)),
+        }
+    )
+    facets = Facets(rows)
+    found = [(facet.name, {value.condition: value.count for value in facet.values}) for facet in facets.counted()]
+    assert found == [
+        ("Source", {'uri ~ "docs/*"': 10, 'uri ~ "s3://bucket/*"': 5}),
+        ("Type", {'media_type = "text/plain"': 10}),
+        ("Indexed in", {"updated_at >= 2025-12-01 and updated_at < 2026-01-01": 10}),
+        ("v", {"meta.v = 0": 2, "meta.v = 1": 4, "meta.v = 1.0": 2, 'meta.v = "1"': 2, "meta.v = true": 2, 'meta.v = "x"': 2}),
+    ]  # fmt: skip
+    assert (facets.keys, facets.many) == (["Source", "deep", "v"], ["deep"])

@@ -10,7 +10,7 @@ from typing import Literal
 
 from markupsafe import Markup, escape
 
-from relance.explore.reading import UNSEEN, flowing, plain
+from relance.explore.reading import UNSEEN, flowing, running
 from relance.parsers.media_types import language_of
 
 __all__ = ["Block", "blocks", "excerpt", "marked", "whole"]
@@ -69,7 +69,7 @@ def excerpt(text: str, media_type: str, spans: Sequence[Span] = (), window: Span
         if low >= high:
             continue
         if block.kind == "prose":
-            words = text[: block.start] + plain(text[block.start : block.end], media_type) + text[block.end :]
+            words = text[: block.start] + running(text[block.start : block.end], media_type) + text[block.end :]
             inside = marked(words[: block.end], spans, (low, high), since=block.start)
             pieces.append(Markup('<p class="snippet">{}</p>').format(inside))
         elif block.kind == "code":

@@ -1,7 +1,7 @@
 """Facets: which values the documents of an index have, how many documents have each, and the filter for each.
 
 They are computed from the table as the reader sees it, all of it, once for each of its versions. What is held is a row
-number for each value of each document: 4 bytes, of 100,000 documents with eight keys 4.4 MB. Making them takes 5 CPU-s.
+number for each value of each document: 4 bytes, of 100,000 documents with eight keys 4.4 MB, made in 0.9 CPU-s.
 """
 
 from __future__ import annotations
@@ -9,22 +9,27 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from pydantic_core import from_json
 
 from relance.explore.vocabulary import any_text, metadata_name, quoted
 
 __all__ = ["Facet", "FacetValue", "Facets"]
 
-MOST_DOCUMENTS = 500_000  # of more, metadata is not looked at: it takes 50 µs a document with eight keys
+MOST_DOCUMENTS = 500_000  # of more, metadata is not looked at: it takes 9 µs a document with eight keys
 _MOST_VALUES = 24  # of a key; one with more tells documents apart, and is no facet
 _MOST_KEYS = 24
 _MOST_NAMES = 300  # keys that are remembered, as what a misspelt one may have meant
+_BLOCK = 10_000  # documents whose metadata is copied out of Arrow at once
+_EMPTY = (None, "", [], {})
+_DEEP = (dict, list)
 _LONGEST = 60  # characters of a value
 _DATE = re.compile(r"(\d{4})-\d\d-\d\d")
-_WHERE = re.compile(r"([a-z][a-z0-9+.-]*://[^/#]+|[^/#]+)/")
+_WHERE = r"^(?P<where>[a-z][a-z0-9+.-]*://[^/#]+|[^/#]+)/"
 _NO_FACETS = frozenset({"media_type", "path"})  # the columns `media_type` and `uri` say the same
 
 
@@ -60,7 +65,7 @@ class Facets:
     Attributes:
         total: documents.
         keys: names of all metadata keys that a document has, sorted, at most 300.
-        many: keys with too many values to list.
+        many: keys and columns with too many values to list.
         whole: whether metadata was looked at; not in an index of more than 500,000 documents.
     """
 
@@ -69,19 +74,16 @@ class Facets:
         self._ids = rows["doc_id"]
         self.total: int = rows.num_rows
         self.whole = self.total <= MOST_DOCUMENTS
-        self._postings: dict[str, dict[tuple[str, str], array[int]]] = {}
+        self._columns = {name: _grouped(rows[column], shorten, said) for column, name, shorten, said in _COLUMNS
+                         if self.total and column in rows.column_names}  # fmt: skip
+        self._metadata: dict[str, dict[tuple[str, str], array[int]]] = {}
         self._dropped: set[str] = set()
         self._names: set[str] = set()
-        for column, read in _COLUMNS.items():
-            if column[0] in rows.column_names:
-                for row, value in enumerate(rows[column[0]].to_pylist()):
-                    for each in read(value):
-                        self._add(column[1], each, row)
         if self.whole:
-            for row, said in enumerate(rows["metadata"].to_pylist()):
-                self._read(row, json.loads(said or "{}"))
+            self._read(rows.select(["metadata"]))
         self.keys = sorted(self._names)
-        self.many = sorted(self._dropped - _NO_FACETS)
+        excessive = {column for column, name, *_ in _COLUMNS if self._columns.get(name, {}) is None}
+        self.many = sorted(excessive | self._dropped - _NO_FACETS)
 
     def counted(self, matching: Any | None = None) -> list[Facet]:
         """Count the values among documents, an Arrow array of ids, or among all. What tells none apart is left out."""
@@ -93,8 +95,10 @@ class Facets:
 
             mask = pc.is_in(self._ids, matching).to_numpy()
         found = []
-        for name, values in self._postings.items():
-            counts = [FacetValue(label, int(mask[np.frombuffer(rows, np.uint32)].sum()), condition)
+        for name, values in [*self._columns.items(), *self._metadata.items()]:
+            if values is None:
+                continue
+            counts = [FacetValue(label, int(np.count_nonzero(mask[np.frombuffer(rows, np.uint32)])), condition)
                       for (label, condition), rows in values.items()]  # fmt: skip
             most = max((len(rows) for rows in values.values()), default=0)
             if most > 1 and (len(values) > 1 or most < self.total):
@@ -103,34 +107,47 @@ class Facets:
                 found.append(Facet(name, [each for each in counts if each.count]))
         return [facet for facet in found if facet.values]
 
-    def _read(self, row: int, metadata: dict[str, Any]) -> None:
-        for name, value in metadata.items():
-            if value in (None, "", [], {}):
-                continue
-            if name in self._names or len(self._names) < _MOST_NAMES:
-                self._names.add(name)
-            if name in _NO_FACETS or name in self._dropped:
-                continue
-            if name not in self._postings and len(self._postings) >= _MOST_KEYS:
-                self._dropped.add(name)
-                continue
-            for each in value if isinstance(value, list) else [value]:
-                if isinstance(each, dict | list) or (said := _said(name, each)) is None:
-                    self._drop(name)
-                    break
-                self._add(name, said, row)
+    def _read(self, texts: Any) -> None:
+        """Note the rows of each value of each key; what can be no facet is passed over as soon as that is known."""
+        row = -1
+        for block in texts.to_batches(max_chunksize=_BLOCK):
+            for text in block["metadata"].to_pylist():
+                row += 1
+                for name, value in _parsed(text).items() if text else ():
+                    if name in self._dropped or (not value and value in _EMPTY):
+                        continue
+                    if name not in self._metadata and not self._opened(name):
+                        continue
+                    for each in value if isinstance(value, list) else (value,):
+                        if not self._added(name, each, row):
+                            del self._metadata[name]
+                            self._dropped.add(name)
+                            break
 
-    def _add(self, name: str, said: tuple[str, str], row: int) -> None:
-        values = self._postings.setdefault(name, {})
-        rows = values.setdefault(said, array("I"))
+    def _opened(self, name: str) -> bool:
+        """Say whether a key that is met for the first time may be a facet; of those after 300 nothing is kept."""
+        if len(self._names) >= _MOST_NAMES:
+            return False
+        self._names.add(name)
+        if name in _NO_FACETS or len(self._columns) + len(self._metadata) >= _MOST_KEYS:
+            self._dropped.add(name)
+            return False
+        self._metadata[name] = {}
+        return True
+
+    def _added(self, name: str, value: Any, row: int) -> bool:
+        """Note that a row has a value; False if its key can be no facet."""
+        if isinstance(value, _DEEP) or (said := _said(name, value)) is None:
+            return False
+        values = self._metadata[name]
+        rows = values.get(said)
+        if rows is None:
+            if len(values) == _MOST_VALUES:
+                return False
+            rows = values[said] = array("I")
         if not rows or rows[-1] != row:  # a list may hold a value twice
             rows.append(row)
-        if len(values) > _MOST_VALUES:
-            self._drop(name)
-
-    def _drop(self, name: str) -> None:
-        self._postings.pop(name, None)
-        self._dropped.add(name)
+        return True
 
 
 @lru_cache(maxsize=8192, typed=True)  # a facet has few values, each of many documents
@@ -148,31 +165,58 @@ def _said(name: str, value: Any) -> tuple[str, str] | None:
     return value, f"{key} = {quoted(value)}"
 
 
-def _of_type(value: str | None) -> Iterator[tuple[str, str]]:
-    if value:
-        yield value, f"media_type = {quoted(value)}"
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return from_json(text)  # half as long as `json.loads`
+    except ValueError:  # it reads neither half a surrogate pair nor what is nested 200 deep
+        return json.loads(text)
 
 
-def _of_kind(value: str | None) -> Iterator[tuple[str, str]]:
-    if value:
-        yield value, f"kind = {quoted(value)}"
+def _grouped(column: Any, shorten: _Shorten, said: _Said) -> dict[tuple[str, str], Any] | None:
+    """List the rows of each value of a column, shortened to what a facet shows; None if there are too many values."""
+    import numpy as np
+
+    encoded = shorten(column).dictionary_encode().combine_chunks()
+    values = [(code, said(value)) for code, value in enumerate(encoded.dictionary.to_pylist()) if value]
+    if len(values) > _MOST_VALUES:
+        return None
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return {label: np.flatnonzero(codes == code).astype(np.uint32) for code, label in values}
 
 
-def _of_source(uri: str) -> Iterator[tuple[str, str]]:
-    """Take the beginning of a uri, which its source gave it: `docs`, or `s3://bucket`."""
-    if found := _WHERE.match(uri):
-        yield found[1], f"uri ~ {any_text(found[0])}"
+def _source(uris: Any) -> Any:
+    """Take the beginning of each uri, which its source gave it: `docs`, or `s3://bucket`."""
+    import pyarrow.compute as pc
+
+    return pc.struct_field(pc.extract_regex(uris, _WHERE), "where")
 
 
-def _of_month(value: Any) -> Iterator[tuple[str, str]]:
-    if value is not None:
-        last = f"{value.year + value.month // 12}-{value.month % 12 + 1:02}-01"
-        yield f"{value:%Y-%m}", f"updated_at >= {value:%Y-%m}-01 and updated_at < {last}"
+def _month(times: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.floor_temporal(times.cast(pa.timestamp(times.type.unit)), unit="month")
+
+
+def _of_source(where: str) -> tuple[str, str]:
+    return where, f"uri ~ {any_text(where + '/')}"
+
+
+def _of_month(first: Any) -> tuple[str, str]:
+    last = f"{first.year + first.month // 12}-{first.month % 12 + 1:02}-01"
+    return f"{first:%Y-%m}", f"updated_at >= {first:%Y-%m}-01 and updated_at < {last}"
 
 
 def _is_time(label: str) -> bool:
     return re.fullmatch(r"\d{4}(-\d\d)?", label) is not None
 
 
-_COLUMNS = {("uri", "Source"): _of_source, ("media_type", "Type"): _of_type, ("kind", "Kind"): _of_kind,
-            ("updated_at", "Indexed in"): _of_month}  # fmt: skip
+_Shorten = Callable[[Any], Any]
+_Said = Callable[[Any], tuple[str, str]]
+
+_COLUMNS: tuple[tuple[str, str, _Shorten, _Said], ...] = (
+    ("uri", "Source", _source, _of_source),
+    ("media_type", "Type", lambda column: column, lambda value: (value, f"media_type = {quoted(value)}")),
+    ("kind", "Kind", lambda column: column, lambda value: (value, f"kind = {quoted(value)}")),
+    ("updated_at", "Indexed in", _month, _of_month),
+)

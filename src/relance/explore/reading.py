@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["UNSEEN", "flowing", "plain"]
+__all__ = ["UNSEEN", "flowing", "plain", "running"]
 
 UNSEEN = "\u2060"  # as wide as nothing, and no place to break a line
 
@@ -14,6 +14,7 @@ _KEPT = re.compile(r"^(?:```|~~~)[\s\S]*?^(?:```|~~~)[^\n]*$|^(?:#|\||[ \t]*<)[^
 _BREAK = re.compile(r"(?<=[^\s\\])\n {0,4}(?![\s#>|<`~*+-]|\d+[.)]|!\[|\[[^\]\n]{1,200}\]:|$)")
 # A heading, bold words, and a picture: of that only its words are for people.
 _SIGNS = re.compile(r"^#{1,6} |\*\*|!\[([^\[\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)", re.MULTILINE)
+_HEADING = re.compile(r"^(#{1,6} [^\n]*[^\s.:?!。：？！])\n\n(?=\S)", re.MULTILINE)
 _WIDE = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 _NOTHING = "\u200b"  # between Chinese lines there is no space; of the same length, so that places stay
 
@@ -31,9 +32,20 @@ def flowing(text: str, media_type: str) -> str:
 
 def plain(text: str, media_type: str) -> str:
     """Hide the signs of headings, bold words and pictures in Markdown, which other formats become; length stays."""
-    if media_type == "text/plain" or media_type.startswith("text/x-"):
-        return text
-    return _SIGNS.sub(_hidden, text)
+    return _SIGNS.sub(_hidden, text) if _has_signs(media_type) else text
+
+
+def running(text: str, media_type: str) -> str:
+    """Hide signs as `plain` does, for where lines run on: a colon tells a heading from what is below it."""
+    return plain(_HEADING.sub(_with_colon, text), media_type) if _has_signs(media_type) else text
+
+
+def _has_signs(media_type: str) -> bool:
+    return media_type != "text/plain" and not media_type.startswith("text/x-")
+
+
+def _with_colon(found: re.Match[str]) -> str:
+    return found[1] + ("：" + _NOTHING if _WIDE.match(found[1][-1]) else ": ")
 
 
 def _hidden(found: re.Match[str]) -> str:
