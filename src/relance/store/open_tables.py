@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from relance.errors import RelanceError
 from relance.store.connection import Store
 from relance.store.faults import store_error
+from relance.store.waiting import asynchronous
 
 __all__ = ["OpenTables", "TableVersion", "is_gone"]
 
@@ -54,6 +55,10 @@ class TableVersion:
     def whole(self) -> TableVersion:
         """The table with all its rows, whoever reads."""
         return self
+
+    def begin(self) -> Any:
+        """Begin a query of LanceDB's asynchronous API, for `waited`: where many ask it is cheaper than `search`."""
+        return asynchronous(self._table).query()
 
     @property
     def schema(self) -> Any:
