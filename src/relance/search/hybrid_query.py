@@ -17,7 +17,7 @@ from relance.search.mode import COLUMNS, Mode
 from relance.search.rows import PLACE, taken
 from relance.store.maintenance import stemmed
 from relance.store.open_tables import TableVersion, is_gone
-from relance.store.waiting import asynchronous, waited
+from relance.store.waiting import begun, waited
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -236,7 +236,7 @@ class HybridQuery:
 
     def _query(self, mode: str, n: int, columns: Sequence[str]) -> Any:
         """Ask LanceDB for a list; `columns` come with the score."""
-        rows = self._table.begin() if isinstance(self._table, TableVersion) else asynchronous(self._table).query()
+        rows = self._table.begin() if isinstance(self._table, TableVersion) else begun(self._table)
         rows = rows.limit(n).select([*columns, _SCORE[mode]]).with_row_id()
         rows = rows.where(self._where) if self._where else rows
         if mode == "full-text":

@@ -7,7 +7,7 @@ from typing import Any
 
 from relance.search.candidate import Candidate
 from relance.store.schemas import in_lists
-from relance.store.waiting import asynchronous, waited
+from relance.store.waiting import begun, waited
 
 __all__ = ["PLACE", "held", "read_rows", "taken"]
 
@@ -43,7 +43,7 @@ def taken(table: Any, places: list[int], columns: Sequence[str]) -> Any:
 
     The places are what a search has found: nobody looks who reads.
     """
-    return waited(asynchronous(table).take_row_ids(places).select(list(columns)).with_row_id().to_arrow())
+    return waited(begun(table, places).select(list(columns)).with_row_id().to_arrow())
 
 
 def _taken(table: Any, places: list[int], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
