@@ -42,7 +42,8 @@ def test_commits_within_one_tick_of_the_clock_are_all_seen(store: Store) -> None
     tables, tick = OpenTables(store), time.time()
     for number in range(3):
         add(store, number, written_s=tick)
-        assert ids(tables.newest("notes")) == list(range(number + 1))
+        for _ in range(2):
+            assert ids(tables.newest("notes")) == list(range(number + 1))
 
 
 def test_a_table_at_rest_stays_open_until_the_next_commit(store: Store) -> None:
