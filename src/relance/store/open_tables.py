@@ -1,7 +1,8 @@
 """Tables that stay open between reads, each of which sees the newest version, and all of that one version.
 
-Measured at 100,000 rows on a local disk: looking for a newer version takes 0.07 ms, opening a table 0.2, reading the
-alias in the catalog 1.5. A version is pinned, so that what is read of it fits together, and remembers what was read.
+Measured at 100,000 rows on a local disk: looking for a newer version takes 0.07 ms (0.4 CPU-ms where the cores are
+busy), looking whether a folder has changed a tenth of that, opening a table 0.2, reading the alias in the catalog 1.5.
+A version is pinned, so that what is read of it fits together, and remembers what was read.
 """
 
 from __future__ import annotations
