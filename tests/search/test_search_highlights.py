@@ -72,6 +72,21 @@ def folded(text: str) -> str:
     return "".join(letter for part in plain for letter in part if not unicodedata.combining(letter))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Die Straße nach MÜNCHEN, die straßen … 3 m² und m2, ½ Pumpe, naïve Café–Pumpen.",
+        "The running Pump runs v1.2 and 1.2.3, not 1.2; x².5 too.",
+        "max_tokens, getName, HTTPServer and name-server’s names",
+        "",
+    ],
+)
+@pytest.mark.parametrize("query", ["strasse münchen m2", "running pumps 1.2.3", "name server tokens cafe", "2.5 ½ 3"])
+@pytest.mark.parametrize("language", ["none", "german", "english"])
+def test_texts_in_latin_letters_are_marked_as_those_that_are_not(query: str, text: str, language: str) -> None:
+    assert highlights(query, text, language) == highlights(query, f"{text} 好", language)
+
+
 def test_the_passage_is_the_one_with_most_of_the_words() -> None:
     filler = "Nothing of that kind is to be found in this sentence, however long it may be. " * 8
     text = f"{filler}The river is here. {filler}The river gauge in winter is what was asked for. {filler}"

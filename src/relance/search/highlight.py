@@ -29,6 +29,11 @@ _WORD = re.compile(
 _PART = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\da-zA-Z_]+")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
+# Letters that are one letter, or part of a word, also without case and accents; and the marks between them.
+_LATIN = re.compile("[\\0-\u024f\u2010-\u205e\u20ac]*")
+_VERSION = re.compile(r"[\d¹²³]\.[\d¹²³]")
+_WRITTEN = re.compile(r"\w+")
+_REMEMBERED = 10_000  # words of texts, for each question
 # In nearly every text; marking them would hide the others.
 _COMMON = set(
     re.findall(
@@ -55,15 +60,11 @@ def _marked(query: str, text: str, language: str) -> list[tuple[Span, str]]:
     words, pairs = _asked(query, language)
     if not words and not pairs:
         return []
+    if (plain := _marked_plain(text, _answering(query, language))) is not None:
+        return plain
     folded, places = _folded(text)
     found: list[tuple[Span, str]] = []
-    # Most texts have no identifiers, and no word to take apart: 1.1 CPU-ms for ten hits of 60 words, not 2.2.
-    whole = text.isascii() and "_" not in text and not _CAMEL.search(text)
     for match in _WORD.finditer(folded):
-        if whole and match.lastgroup is None:
-            if (word := _stem(match[0], language)) in words:
-                found.append((match.span(), word))
-            continue
         if match["unspaced"] is None:
             end = 0  # of what is marked
             for span in chain([match.span("number" if match["number"] else 0)], _parts(match, text, places)):
@@ -80,6 +81,40 @@ def _marked(query: str, text: str, language: str) -> list[tuple[Span, str]]:
                 else:
                     found.append(((start, start + len(pair)), pair))
     return [((places[start], _end(text, places[end - 1])), word) for (start, end), word in found]
+
+
+class _Answering(dict[str, str | None]):
+    """Of each word that texts have: the word of the question that it is, nothing, or None where it has parts."""
+
+    def __init__(self, words: frozenset[str], language: str) -> None:
+        super().__init__()
+        self._words, self._language = words, language
+
+    def __missing__(self, written: str) -> str | None:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        word: str | None = None
+        if "_" not in written and not _CAMEL.search(written):
+            word = _stem(_folded(written)[0], self._language)
+            word = word if word in self._words else ""
+        self[written] = word
+        return word
+
+
+def _marked_plain(text: str, answering: _Answering) -> list[tuple[Span, str]] | None:
+    """Mark a text in Latin letters that has neither versions nor identifiers; None where it is another one.
+
+    That is most texts. Each word is folded and stemmed once: ten hits of 60 words take 0.8 CPU-ms, not 1.6 to 6.
+    """
+    if not _LATIN.fullmatch(text) or ("." in text and _VERSION.search(text)):
+        return None
+    found = []
+    for match in _WRITTEN.finditer(text):
+        if word := answering[match[0]]:
+            found.append((match.span(), word))
+        elif word is None:
+            return None
+    return found
 
 
 def _parts(match: re.Match[str], text: str, places: range | list[int]) -> Iterator[Span]:
@@ -118,6 +153,11 @@ def _asked(query: str, language: str) -> tuple[frozenset[str], frozenset[str]]:
     telling = {word for word in words if word not in _COMMON and (len(word) > 1 or word.isdigit())}
     wanted = telling or (set() if pairs else words)
     return frozenset(_stem(word, language) for word in wanted), frozenset(pairs)
+
+
+@lru_cache(maxsize=64)
+def _answering(query: str, language: str) -> _Answering:
+    return _Answering(_asked(query, language)[0], language)
 
 
 @lru_cache(maxsize=65_536)

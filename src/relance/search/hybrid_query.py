@@ -17,6 +17,7 @@ from relance.search.mode import COLUMNS, Mode
 from relance.search.rows import PLACE, taken
 from relance.store.maintenance import stemmed
 from relance.store.open_tables import TableVersion, is_gone
+from relance.store.waiting import begun, waited
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -177,7 +178,8 @@ class HybridQuery:
         else:
             rows = self._query(mode, n, ["id", *columns])
             rows = rows.refine_factor(refine_factor(n)) if mode == "dense" and self._indexed else rows
-            found = [(row, 1 - row["_distance"] if mode == "dense" else row["_score"]) for row in rows.to_list()]
+            listed = waited(rows.to_arrow()).to_pylist()
+            found = [(row, 1 - row["_distance"] if mode == "dense" else row["_score"]) for row in listed]
         found = sorted(((round(score, 6), row) for row, score in found), key=lambda each: (-each[0], each[1]["id"]))
         return [Candidate(row["id"], row, score, ranks={mode: rank}, scores={mode: score})
                 for rank, (score, row) in enumerate(found, start=1)]  # fmt: skip
@@ -222,7 +224,7 @@ class HybridQuery:
         by_place, estimated = self._key == PLACE, mode == "dense" and self._indexed
         columns = ([] if by_place else ["id"]) + ([self._same] if self._same else [])
         rows = self._query(mode, n, columns)
-        table = (rows.refine_factor(1) if estimated and not by_place else rows).to_arrow()
+        table = waited((rows.refine_factor(1) if estimated and not by_place else rows).to_arrow())
         keys, scores = table[self._key].to_pylist(), table[_SCORE[mode]].to_numpy().astype(np.float64)
         scores = 1 - scores if mode == "dense" else scores
         if estimated and by_place and keys:
@@ -234,14 +236,13 @@ class HybridQuery:
 
     def _query(self, mode: str, n: int, columns: Sequence[str]) -> Any:
         """Ask LanceDB for a list; `columns` come with the score."""
-        if mode == "dense":
-            rows = self._table.search(self._dense, vector_column_name="vector", query_type="vector")
-            rows = rows.distance_type("cosine")
-            rows = rows if self._indexed else rows.bypass_vector_index()
-        else:
-            rows = self._table.search(_words(self._text, self._columns["full-text"]), query_type="fts")
-        rows = rows.limit(n).select([*columns, _SCORE[mode]]).with_row_id(True)
-        return rows.where(self._where) if self._where else rows
+        rows = self._table.begin() if isinstance(self._table, TableVersion) else begun(self._table)
+        rows = rows.limit(n).select([*columns, _SCORE[mode]]).with_row_id()
+        rows = rows.where(self._where) if self._where else rows
+        if mode == "full-text":
+            return rows.nearest_to_text(_words(self._text, self._columns["full-text"]))
+        rows = rows.nearest_to(self._dense).column("vector").distance_type("cosine")
+        return rows if self._indexed else rows.bypass_vector_index()
 
     def _compared(self, places: list[int], cosines: NDArray[np.float64], exact: int) -> NDArray[np.float64]:
         """Replace the first so many cosines, which the index estimates, and put the others on the same scale.

@@ -7,6 +7,7 @@ from typing import Any
 
 from relance.search.candidate import Candidate
 from relance.store.schemas import in_lists
+from relance.store.waiting import begun, waited
 
 __all__ = ["PLACE", "held", "read_rows", "taken"]
 
@@ -38,8 +39,11 @@ def read_rows(table: Any, candidates: Sequence[Candidate], columns: Sequence[str
 
 
 def taken(table: Any, places: list[int], columns: Sequence[str]) -> Any:
-    """Read columns of rows by their places, as an Arrow table with `PLACE`: in any order, without those that moved."""
-    return table.take_row_ids(places).select(list(columns)).with_row_id().to_arrow()
+    """Read columns of rows by their places, as an Arrow table with `PLACE`: in any order, without those that moved.
+
+    The places are what a search has found: nobody looks who reads.
+    """
+    return waited(begun(table, places).select(list(columns)).with_row_id().to_arrow())
 
 
 def _taken(table: Any, places: list[int], columns: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -36,6 +36,7 @@ class Files(Source, Watchable):
 
     Spec = FilesSource
     version = "files-1"
+    has_pages = False
     spec: FilesSource
 
     def __init__(self, spec: FilesSource, context: SourceContext) -> None:

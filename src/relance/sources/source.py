@@ -72,12 +72,14 @@ class Source(ABC):
         Spec: its section of the spec, whose `type` is the name it is installed under.
         version: changed when the same item would be read as other bytes; part of the fingerprint.
         reads_at_once: how many items are read at the same time: of a disk one, over a network more.
+        has_pages: whether people can see a document at an address (`Location.link`); a search asks no others.
         libraries: modules that it imports when it is used and relance does not need, with the extra that brings each.
     """
 
     Spec: ClassVar[type[SourceSpec]]
     version: ClassVar[str]
     reads_at_once: ClassVar[int] = 1
+    has_pages: ClassVar[bool] = True
     libraries: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, spec: SourceSpec, context: SourceContext) -> None:

@@ -1,22 +1,29 @@
 """Tables that stay open between reads, each of which sees the newest version, and all of that one version.
 
-Measured at 100,000 rows on a local disk: looking for a newer version takes 0.07 ms, opening a table 0.2, reading the
-alias in the catalog 1.5. A version is pinned, so that what is read of it fits together, and remembers what was read.
+Measured at 100,000 rows on a local disk: looking for a newer version takes 0.07 ms (0.4 CPU-ms where the cores are
+busy), looking whether a folder has changed a tenth of that, opening a table 0.2, reading the alias in the catalog 1.5.
+A version is pinned, so that what is read of it fits together, and remembers what was read.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from relance.errors import RelanceError
 from relance.store.connection import Store
 from relance.store.faults import store_error
+from relance.store.waiting import begun
 
 __all__ = ["OpenTables", "TableVersion", "is_gone"]
 
 T = TypeVar("T")
+
+# A folder that was not written to for so long is unchanged as long as its time is the same. Two commits in one tick of
+# the clock look like one, and there are file systems with ticks of two seconds.
+_SETTLED_NS = 3_000_000_000
 
 # A version may go between the moment it is found and the moment it is pinned: a run prunes, somebody drops the table.
 _TRIES = 5
@@ -55,6 +62,10 @@ class TableVersion:
         """The table with all its rows, whoever reads."""
         return self
 
+    def begin(self) -> Any:
+        """Begin a query of LanceDB's asynchronous API, for `waited`: where many ask it is cheaper than `search`."""
+        return begun(self._table)
+
     @property
     def schema(self) -> Any:
         """The Arrow schema."""
@@ -79,13 +90,18 @@ class OpenTables:
         self._lock = threading.Lock()
         self._handles: dict[str, Any] = {}
         self._pinned: dict[str, tuple[tuple[Any, int], TableVersion]] = {}
+        self._settled: dict[str, tuple[int, int]] = {}
         self._earlier: dict[str, TableVersion] = {}
 
     def newest(self, name: str) -> TableVersion | None:
         """Return the newest version of a table, also of one that was dropped and built anew; None if there is none."""
         failure: Exception = RuntimeError("it is dropped and made again all the time")
         for _ in range(_TRIES):
+            began = time.time_ns()
             folder = self._folder(name)
+            with self._lock:
+                if folder and folder == self._settled.get(name) and name in self._pinned:
+                    return self._pinned[name][1]
             handle = self._handle(name) if folder else None
             if handle is None:
                 self.forget(name)
@@ -95,6 +111,7 @@ class OpenTables:
                 with self._lock:
                     known = self._pinned.get(name)
                 if known is not None and known[0] == seen:
+                    self._settle(name, folder, began)
                     return known[1]
                 if (table := self._store.open(name)) is None:
                     self.forget(name)
@@ -107,6 +124,7 @@ class OpenTables:
                 continue
             with self._lock:
                 self._pinned[name] = seen, version
+                self._settled.pop(name, None)
             return version
         raise store_error(failure, f"opening table {name}")
 
@@ -131,8 +149,15 @@ class OpenTables:
         """Open a table anew when it is needed next."""
         with self._lock:
             self._handles.pop(name, None)
+            self._settled.pop(name, None)
             self._pinned.pop(name, None)
             self._earlier.pop(name, None)
+
+    def _settle(self, name: str, folder: tuple[int, int] | None, began: int) -> None:
+        """Note that the newest version is pinned: LanceDB is asked again, for 0.4 CPU-ms, when the folder changes."""
+        if self._store.local is not None and folder is not None and began - folder[1] > _SETTLED_NS:
+            with self._lock:
+                self._settled[name] = folder
 
     def _handle(self, name: str) -> Any | None:
         """Return the handle that is asked for the newest version."""

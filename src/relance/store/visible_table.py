@@ -58,13 +58,13 @@ class VisibleTable(TableVersion):
         """Begin a search as a LanceDB table does; conditions that are added narrow it."""
         return self._table.search(*args, **options).where(self.condition)
 
+    def begin(self) -> Any:
+        """Begin a query as that of the table; conditions that are added narrow it."""
+        return super().begin().where(self.condition)
+
     def count_rows(self, filter: str | None = None) -> int:  # noqa: A002  # its name in LanceDB
         """Count the rows that the reader sees."""
         return self._table.count_rows(f"({self.condition}) AND ({filter})" if filter else self.condition)
-
-    def take_row_ids(self, places: list[int]) -> Any:
-        """Read rows by their places, which a search of this table has found."""
-        return self._table.take_row_ids(places)
 
     @property
     def whole(self) -> Any:

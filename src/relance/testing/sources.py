@@ -118,6 +118,7 @@ class SourceContract:
             assert place is not None
             assert place.text
             assert place.path is None or place.path.exists()
+            assert source.has_pages or not place.link, "a search asks no source for pages that says it has none"
             assert source.location(f"{item.uri}#1") is not None, "what is in an item is where the item is"
         assert [source.location(uri) for uri in _ELSEWHERE] == [None] * len(_ELSEWHERE)
 

@@ -32,6 +32,7 @@ class Lake(TableSource):
 
     Spec = LakeSpec
     version = "lake-1"
+    has_pages = False
     spec: LakeSpec
 
     def __init__(self, spec: LakeSpec, context: SourceContext) -> None:

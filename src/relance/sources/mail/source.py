@@ -31,6 +31,7 @@ class Mail(Source):
 
     Spec = MailSpec
     version = "mail-1"
+    has_pages = False
     spec: MailSpec
 
     def __init__(self, spec: MailSpec, context: SourceContext) -> None:

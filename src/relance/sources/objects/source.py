@@ -44,6 +44,7 @@ class Objects(Source, Bucketed, Announcing):
 
     Spec = ObjectsSource
     version = "objects-1"
+    has_pages = False
     reads_at_once: ClassVar[int] = 16
     spec: ObjectsSource
 
