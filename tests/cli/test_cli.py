@@ -11,6 +11,7 @@ import pytest
 from command_line import Run, one_message
 from notes import SPEC
 
+from relance.errors import MissingExtraError
 from relance.index import Index
 
 # -- results ----------------------------------------------------------------------------------------------------
@@ -59,6 +60,29 @@ def test_a_model_without_its_extra_ends_the_run_before_anything_of_prefect_is_st
     ran = run("ingest", str(spec))
     assert ran.code == 2
     assert "pip install 'relance[e5]'" in one_message(ran)
+
+
+@pytest.mark.parametrize(
+    ("installer", "receipt", "command"),
+    [
+        ("pip", "", "pip install 'relance[umap] @ file:///d/relance.whl'"),
+        ("uv", "", "uv pip install 'relance[umap] @ file:///d/relance.whl'"),
+        ("uv", 'extras = ["code"]', "uv tool install 'relance[code,umap] @ file:///d/relance.whl'"),
+    ],
+)
+def test_an_extra_is_added_to_the_wheel_that_was_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installer: str, receipt: str, command: str
+) -> None:
+    class FromWheel:
+        def read_text(self, name: str) -> str:
+            return {"INSTALLER": f"{installer}\n"}.get(name, '{"url": "file:///d/relance.whl", "archive_info": {}}')
+
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: FromWheel())
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    if receipt:
+        text = f'[tool]\nrequirements = [{{ name = "relance", {receipt} }}]\n'
+        (tmp_path / "uv-receipt.toml").write_text(text, encoding="utf-8")
+    assert str(MissingExtraError("A map", "umap")) == f"A map needs an extra: {command}"
 
 
 def test_plan_tells_documents_chunks_tokens_requests_and_cost(run: Run, spec: Path) -> None:

@@ -15,7 +15,7 @@ from relance.cli.options import DONE, AsJson
 from relance.cli.terminal import Terminal
 from relance.config.plugins import loaded_plugins
 from relance.config.sources import SourceSpec
-from relance.errors import InputError
+from relance.errors import InputError, install_command
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -96,7 +96,7 @@ def _parts(annotation: Any) -> set[Any]:
 
 
 def _state(row: dict[str, Any]) -> str:
-    return f"(needs pip install 'relance[{','.join(row['missing'])}]')" if row["missing"] else "(installed)"
+    return f"(needs {install_command(*row['missing'])})" if row["missing"] else "(installed)"
 
 
 def _option(option: dict[str, Any]) -> str:
