@@ -152,6 +152,9 @@ def test_runs_lists_the_latest_first_and_rollback_takes_their_ids(run: Run, inge
     ran = run("rollback", str(ingested), "--run", first["run_id"], "--json")
     assert (ran.code, ran.json["run_id"], ran.json["chunks"]) == (0, first["run_id"], 2)
     assert run("status", str(ingested), "--json").json["documents"] == 2
+    shown = run("rollback", str(ingested), "--run", second["run_id"]).out
+    assert f"as of run │ {second['run_id']}" in shown
+    assert "_" not in shown.replace("notes__", ""), "no names of Python"
 
 
 def test_cache_shows_and_prunes_what_was_paid_for(run: Run, ingested: Path) -> None:
@@ -159,6 +162,20 @@ def test_cache_shows_and_prunes_what_was_paid_for(run: Run, ingested: Path) -> N
     assert (row["vectors"], row["bytes"] > 0) == (2, True)
     ran = run("cache", str(ingested), "--prune", "0", "--json")
     assert (ran.code, ran.json["spaces"][0]["vectors"]) == (0, 0)
+    assert "0 vectors" in run("cache", str(ingested)).out
+
+
+def test_what_is_not_there_yet_is_said(run: Run, spec: Path) -> None:
+    for command, says in {"runs": "no runs yet", "cache": "none yet", "status": "never (relance ingest)"}.items():
+        ran = run(command, str(spec))
+        assert (ran.code, ran.err) == (0, "")
+        assert says in ran.out
+
+
+def test_a_narrow_terminal_cuts_nothing_off(run: Run, ingested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    for command in ("status", "plan"):
+        assert "…" not in run(command, str(ingested)).out
 
 
 def test_schema_is_the_same_on_stdout_and_in_a_file(run: Run) -> None:
@@ -233,4 +250,7 @@ def test_help_and_version_are_exit_zero(run: Run) -> None:
     listed = run("--help").out
     for command in ("init", "schema", "plan", "ingest", "search", "status", "failures", "runs", "rollback", "cache"):
         assert command in listed
-        assert run(command, "--help").code == 0
+        ran = run(command, "--help")
+        assert ran.code == 0
+        for nothing in ('[default: ""]', "[default: False]", "[default: 0.0]", "[default: 0]"):
+            assert nothing not in ran.out

@@ -164,7 +164,13 @@ def _root_of(spec: IndexSpec) -> str:
 
 
 def schema(*, output: Path | None = None, json: AsJson = False) -> int:
-    """Print the JSON Schema of index files, or write it to a file for an editor to complete from."""
+    """Print the JSON Schema of index files, or write it to a file for an editor to complete from.
+
+    Parameters
+    ----------
+    output
+        File to write; it is replaced. Without it, the schema is printed.
+    """
     from relance.config.load import json_schema
 
     if output is None:
