@@ -71,7 +71,7 @@ def test_a_wrong_key_and_a_container_that_is_not_there_end_the_listing(server: A
     with pytest.raises(SourceError) as told:
         list(source_of(server.section(container, secret=wrong)).list())
     assert wrong not in str(told.value)
-    with pytest.raises(ConfigurationError, match="az://nowhere: .*; check `url` and `endpoint`"):
+    with pytest.raises(ConfigurationError, match=r"az://nowhere: .*; check `url` and `endpoint`"):
         list(source_of(server.section("nowhere")).list())
 
 
