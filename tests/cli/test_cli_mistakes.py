@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -133,6 +134,20 @@ def test_a_folder_that_may_not_be_written_is_exit_one(run: Run, tmp_path: Path) 
     ran = run("init", "closed/inside")
     assert ran.code == 1
     assert "Permission denied" in one_message(ran)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="nothing is full here")
+@pytest.mark.parametrize("arguments", [["sources"], ["sources", "--json"]], ids=" ".join)
+def test_output_that_does_not_fit_on_the_disk_is_exit_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr("sys.stdout", full)
+        ran = run(*arguments)
+        with contextlib.suppress(OSError):
+            full.close()
+    assert ran.code == 1
+    assert "No space left on device; free some" in one_message(ran)
 
 
 def test_a_file_that_cannot_be_written_is_exit_one(run: Run) -> None:

@@ -37,6 +37,7 @@ def fill(tmp_path: Path) -> Callable[..., Path]:
         (["src/main.py"], ["src/main.py"]),
         (["a.md", "venv/lib/x.py", "node_modules/x/README.md", ".git/x.md"], ["a.md"]),
         (["secret.md", "a.md", ".gitignore"], ["a.md"]),
+        (["a.md", "other/index.schema.json"], ["a.md"]),
         (["picture.xyz"], ["docs/welcome.md"]),
         ([], ["docs/welcome.md"]),
     ],

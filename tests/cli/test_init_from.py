@@ -10,6 +10,7 @@ import pytest
 import yaml
 from buckets import KEY_ID, SECRET, s3_server
 from git_repositories import Repo, needs_git
+from pytest_httpserver import HTTPServer
 
 from relance.config.plugins import loaded_plugins
 
@@ -67,6 +68,24 @@ def test_a_database_becomes_a_source_with_its_columns(run, tmp_path):
     assert section["rows"] == {"text": ["name", "words"], "title": "name", "metadata": ["price", "url"]}
     assert run("ingest", str(tmp_path / "new"), "--direct").code == 0
     assert "A pump moves water." in run("search", str(tmp_path / "new"), "water").out
+
+
+def test_the_file_of_a_database_is_named_by_an_address(run, tmp_path):
+    shop(tmp_path / "shop.db")
+    ran = run("init", "new", "--from", "shop.db")
+    assert ran.code == 2
+    assert f"is a SQLite database; name it as sqlite:///{tmp_path}/shop.db" in ran.err
+
+
+def test_a_site_on_this_machine_that_is_named_is_meant(run, tmp_path):
+    with HTTPServer(host="127.0.0.1") as server:
+        server.expect_request("/robots.txt").respond_with_data("", status=404)
+        server.expect_request("/a.html").respond_with_data("<p>A pump moves water.</p>", content_type="text/html")
+        ran = run("init", "new", "--from", server.url_for("/a.html"))
+        assert ran.code == 0, ran.err
+        (section,) = yaml.safe_load((tmp_path / "new/index.yaml").read_text())["sources"]
+        assert section["allow"] == [f"127.0.0.1:{server.port}"]
+        assert "found 1 document" in ran.out
 
 
 def test_of_several_tables_one_has_to_be_named(run, tmp_path):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from command_line import Run, one_message
 
+from relance import Index, RunHandle
+
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_a_terminal_without_all_characters_shows_everything_in_plain_letters(
@@ -71,3 +73,6 @@ def test_a_store_and_a_model_server_that_are_away_are_one_message(run: Run, spec
     assert ran.code in {1, 3}
     assert "127.0.0.1:9" in ran.err + ran.out
     assert "Traceback" not in ran.err
+    seen: list[str] = []
+    Index(spec).ingest(handle=RunHandle(on_progress=lambda progress: seen.append(progress.waits_for)))
+    assert "openai/nomic-embed-text cannot be reached, trying again" in seen, "while the run goes on"

@@ -32,6 +32,16 @@ def test_the_time_left_moves_between_batches() -> None:
     assert pace.left_s == 0.0
 
 
+def test_a_line_says_what_the_run_waits_for() -> None:
+    clock = Clock()
+    pace = Pace("notes", clock)
+    pace.take(Progress("ingesting", documents_total=3, waits_for="openai/x cannot be reached, trying again"))
+    clock.now = 20.0
+    assert pace.line() == (
+        "notes: ingesting · 0 of 3 documents · openai/x cannot be reached, trying again · 0 chunks · 20 s so far"
+    )
+
+
 def test_lines_come_every_few_seconds_and_end_with_the_run() -> None:
     said: list[str] = []
     twice = threading.Event()

@@ -39,6 +39,9 @@ def test_the_options_of_one_kind_say_type_default_and_what_they_are(run):
     assert next(iter(options)) == "root", "its own options come first"
     (_, out, _) = run("sources", "files")
     assert "required. Folder to read" in " ".join(out.replace("│", " ").split())
+    assert out.startswith("type: files (installed)")
+    (_, out, _) = run("sources", "web")
+    assert "default ." not in " ".join(out.replace("│", " ").split()), "a secret that is empty by default"
 
 
 @pytest.mark.parametrize(("kind", "hint"), [("fles", "did you mean 'files'?"), ("zzz", "there are")])

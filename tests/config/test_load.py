@@ -61,6 +61,12 @@ WRONG = [
     (GOOD + "embedding:\n  timeout_s: .inf\n", 6, "embedding.timeout_s", "expected a number, got the number .inf"),
     (GOOD + "embedding:\n  dimension:\n", 6, "embedding.dimension", "has no value: remove the line"),
     (GOOD + "    rows:\n", 5, "sources[0].rows", "({} for the defaults)"),
+    (
+        "name: n\nsources: docs\n",
+        2,
+        "sources",
+        "got 'docs'; each source begins with a dash, such as - {type: files, root: ",
+    ),
     (GOOD + "    include: '*.md'\n", 5, "sources[0].include", "expected a list, got '*.md'; write [\"*.md\"]"),
     (GOOD + "    hidden: maybe\n", 5, "sources[0].hidden", "expected true or false, got 'maybe'"),
     (GOOD + "    max_size: big\n", 5, "sources[0].max_size", "expected a size such as 20MB, got 'big'"),

@@ -8,7 +8,14 @@ import stamina
 from scripted_provider import NAMES, Vectors, embed, failing, refusing, setup
 
 from relance.embedding.providers import Reply
-from relance.errors import AccountError, ConfigurationError, RateLimitedError, RetryableError, SuspectInputError
+from relance.errors import (
+    AccountError,
+    ConfigurationError,
+    RateLimitedError,
+    RetryableError,
+    SuspectInputError,
+    UnreachableError,
+)
 
 pytestmark = pytest.mark.usefixtures("no_backoff")
 
@@ -70,12 +77,23 @@ def test_a_reply_of_the_wrong_shape_is_asked_for_again_once_then_it_is_the_confi
 
 
 @pytest.mark.parametrize(
-    "error", [RetryableError("down"), RateLimitedError("slow"), RateLimitedError("slow", retry_after_s=0)]
+    ("error", "what"),
+    [
+        (RetryableError("down"), "fails"),
+        (UnreachableError("away"), "cannot be reached"),
+        (RateLimitedError("slow"), "asks for fewer requests"),
+        (RateLimitedError("slow", retry_after_s=0), "asks for fewer requests"),
+    ],
 )
-def test_a_passing_trouble_is_waited_out(error):
+def test_a_passing_trouble_is_waited_out_and_said_while_it_lasts(error, what):
     provider, embedder = setup(failing(error, times=3), max_attempts=4)
+    said = []
+    embedder.dispatcher.on_wait = said.append
     assert embed(embedder, NAMES).embedded == 100
     assert 4 <= len(provider.requests) <= 5
+    assert said[0] == f"{provider.info.name} {what}, trying again"
+    assert said.count("") == 1
+    assert said[-1] == "", "it is over"
 
 
 def test_used_up_attempts_raise_and_keep_what_was_bought():

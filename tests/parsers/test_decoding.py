@@ -62,6 +62,12 @@ def test_a_few_words_are_enough(text):
     assert decode(text.encode(encoding), "a.txt") == text
 
 
+@pytest.mark.parametrize("text", ["Hi", "é", "no\n", "第一，最后一页 7", "ĀBOLI UN ĪRISI", "Крым 7", "─ ─ ─\n"])
+def test_a_few_words_in_utf16_without_a_mark_are_enough(text):
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert decode(text.encode(encoding), "a.txt") == text
+
+
 def test_long_text_is_judged_by_its_beginning_and_decoded_to_its_end():
     text = (SIMPLIFIED + "\n") * 3000
     assert decode(text.encode("gbk"), "a.txt") == text
@@ -186,8 +192,16 @@ def test_bytes_outside_the_given_encoding_are_named():
         b"\x7fELF\x02\x01\x01" + bytes(600),
         bytes(range(1, 32)) * 20,
         b"text, then\0a zero",
+        b"ab\0\x01",
+        b"ab\0\x01cd\0\x02",
+        b"\0\x01\x02\x03",
+        b"xy\0\0",
+        b"ab\0",
+        b"\0\x01",
+        b"GIF89a\x01\0\x01\0",
+        b"\x7fELF\x02\x01\x01\0",
     ],
-    ids=["png", "elf", "controls", "zero"],
+    ids=["png", "elf", "controls", "zero", "number", "numbers", "bytes", "zeros", "odd", "two", "gif", "short elf"],
 )
 def test_binary_content_with_the_name_of_a_text_is_refused(data):
     with pytest.raises(DocumentError, match=r"binary content in a file named \.txt"):

@@ -247,7 +247,8 @@ def test_each_class_of_errors_has_the_sentences_a_user_sees() -> None:
     from relance import errors as tree
 
     said = errors_page.messages()
-    assert [name for name in tree.__all__ if not said[name]] == []
+    classes = [name for name in tree.__all__ if isinstance(getattr(tree, name), type)]
+    assert [name for name in classes if not said[name]] == []
     assert "FILE:LINE: FIELD: must be at most half of max_tokens (…), got …" in said["SpecError"]
     assert "…: there is nothing at this address (…)." in said["GoneDocumentError"]
     assert any("is not valid at …: a key works only in the region" in text for text in said["AccountError"])

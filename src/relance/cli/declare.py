@@ -67,11 +67,12 @@ def init(
         raise InputError(msg)
     wrote = {} if there else {"spec": str(target), "schema": str(folder / SCHEMA_NAME)}
     found: list[str] = []
+    first: Path | None = None
     if origin:
         root = origin
         found = _write_index_from(target, name or _name_of(folder), origin)
     else:
-        root = "" if there else _write_index(target, name or _name_of(folder))
+        root, first = ("", None) if there else _write_index(target, name or _name_of(folder))
     if prefect:
         text = operations("project_file").project_file(_read(target).name, target.name)
         deployments.write_text(text, encoding="utf-8")
@@ -83,14 +84,16 @@ def init(
     for line in found:
         terminal.say(line)
     if not there:
-        _welcome(terminal, target, root, look=not origin)
+        _welcome(terminal, target, root, first, look=not origin)
     if prefect:
         terminal.say(f"wrote {deployments}; then, in {folder}: prefect --no-prompt deploy --all")
     return DONE
 
 
-def _welcome(terminal: Terminal, target: Path, root: str, *, look: bool) -> None:
-    """Say what was written, what the index will be of, and what to do next."""
+def _welcome(terminal: Terminal, target: Path, root: str, first: Path | None, *, look: bool) -> None:
+    """Say what was written, the first document among it, what the index will be of, and what to do next."""
+    if first:
+        terminal.say(f"wrote  {first}, since there was no document")
     terminal.say(f"wrote  {target}, an index of {redact(root)}")
     for line in outlook(target) if look else ():
         terminal.say(line)
@@ -114,21 +117,22 @@ def _read(target: Path) -> IndexSpec:
     return parse_spec(target.read_text(encoding="utf-8"), target, target.parent.absolute())
 
 
-def _write_index(target: Path, name: str) -> str:
-    """Write an index file, its schema and, where there is none, a first document; returns the root of its source."""
+def _write_index(target: Path, name: str) -> tuple[str, Path | None]:
+    """Write an index file, its schema and, where there is none, a first document; return root and document."""
     from relance.config.load import SCHEMA_NAME, parse_spec, template
 
     folder = target.parent
     spec = parse_spec(template(name, "."), target, folder.absolute())  # refuses a name that no table can have
     folder.mkdir(parents=True, exist_ok=True)
-    root = _root_of(spec)
+    root, first = _root_of(spec), None
     if not root:
         root = "./docs"
         (folder / "docs").mkdir(exist_ok=True)
-        (folder / "docs" / "welcome.md").write_text(_WELCOME, encoding="utf-8")
+        first = folder / "docs" / "welcome.md"
+        first.write_text(_WELCOME, encoding="utf-8")
     target.write_text(template(name, root), encoding="utf-8")
     _write_schema(folder / SCHEMA_NAME)
-    return root
+    return root, first
 
 
 def _write_index_from(target: Path, name: str, address: str) -> list[str]:
@@ -164,7 +168,13 @@ def _root_of(spec: IndexSpec) -> str:
 
 
 def schema(*, output: Path | None = None, json: AsJson = False) -> int:
-    """Print the JSON Schema of index files, or write it to a file for an editor to complete from."""
+    """Print the JSON Schema of index files, or write it to a file for an editor to complete from.
+
+    Parameters
+    ----------
+    output
+        File to write; it is replaced. Without it, the schema is printed.
+    """
     from relance.config.load import json_schema
 
     if output is None:

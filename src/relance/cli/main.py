@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from shlex import quote
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from relance import __version__
@@ -21,8 +22,15 @@ from relance.telemetry.start import start_telemetry
 
 __all__ = ["app", "main"]
 
+
+def _default(value: object) -> str | None:
+    """Write a default as it is typed; None, which is not shown, where it is nothing: no text, no flag, zero."""
+    return (f"{value:g}" if isinstance(value, float) else str(value)) if value else None
+
+
 app = App(
     name="relance",
+    default_parameter=Parameter(show_default=_default),
     help="Keep a LanceDB index in sync with its sources.",
     version=__version__,
     result_action="return_value",
@@ -34,6 +42,7 @@ app = App(
     ),
 )
 _EXAMPLE = "Example: {}"
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def _register(of: App) -> None:
@@ -53,7 +62,10 @@ _register(app)
 def _from_outside(error: Exception) -> str | None:
     """Say what failed outside of this program: a disk, a connection, the Prefect server; None where it is a bug."""
     if isinstance(error, OSError) and error.filename is not None:  # a full disk, a folder that may not be written
-        return f"{error.filename}: {error.strerror}"
+        advice = "; let this user read and write there, or name another place" if error.errno == errno.EACCES else ""
+        return f"{error.filename}: {error.strerror}{advice}"
+    if isinstance(error, OSError) and error.errno in _FULL:  # found while writing, which knows no name any more
+        return f"{error.strerror}; free some where the store, temporary files and the output are (df -h), and run again"
     package = type(error).__module__.partition(".")[0]
     if not (isinstance(error, ConnectionError | TimeoutError) or package in {"httpx", "httpcore", "prefect"}):
         return None

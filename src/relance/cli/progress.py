@@ -50,9 +50,10 @@ class Pace:
         return f"{self._name}: {self.now.stage}"
 
     def detail(self) -> str:
-        """Say chunks, rate, cost and failures so far, and the time left."""
+        """Say what the run waits for, chunks, rate, cost and failures so far, and the time left."""
         took, now = self._clock() - self._began, self.now
-        parts = [counted(now.chunks, "chunk")]
+        parts = [now.waits_for] if now.waits_for else []
+        parts.append(counted(now.chunks, "chunk"))
         if took and now.chunks:
             parts.append(f"{now.chunks / took:,.0f}/s")
         if now.cost_usd:

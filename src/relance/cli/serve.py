@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from relance.cli.ending import catching
 from relance.cli.options import DONE, As, AsJson, AsOwner, Host, Port, Specs, index_as, named, without_effect
 from relance.cli.terminal import Terminal
-from relance.errors import InputError
+from relance.errors import InputError, install_command
 
 if TYPE_CHECKING:
     from relance.serve.tokens import Tokens
@@ -93,7 +93,7 @@ def serve(  # noqa: PLR0913  # options
         if _has_mcp():
             terminal.say(f"MCP  {address}/mcp", whole=True)
         else:
-            terminal.note("MCP needs an extra: pip install 'relance[serve]'")
+            terminal.note(f"MCP needs an extra: {install_command('serve')}")
         who = f"{len(known)} tokens" if len(known) > 1 else "1 token" if known else "no tokens: for this machine only"
         terminal.note(f"{who}; Ctrl-C ends it")
 

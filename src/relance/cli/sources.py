@@ -15,7 +15,7 @@ from relance.cli.options import DONE, AsJson
 from relance.cli.terminal import Terminal
 from relance.config.plugins import loaded_plugins
 from relance.config.sources import SourceSpec
-from relance.errors import InputError
+from relance.errors import InputError, install_command
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -41,7 +41,7 @@ def sources(kind: str = "", *, json: AsJson = False) -> int:
         terminal.json({"sources": rows})
     elif kind:
         (row,) = rows
-        terminal.pairs(f"type: {kind}: {_state(row)}", {each["name"]: _option(each) for each in row["options"]})
+        terminal.pairs(f"type: {kind} {_state(row)}", {each["name"]: _option(each) for each in row["options"]})
     else:
         terminal.pairs("sources", {row["type"]: f"{row['title']} {_state(row)}" for row in rows})
         terminal.say("relance sources KIND shows the options of one")
@@ -96,12 +96,13 @@ def _parts(annotation: Any) -> set[Any]:
 
 
 def _state(row: dict[str, Any]) -> str:
-    return f"(needs pip install 'relance[{','.join(row['missing'])}]')" if row["missing"] else "(installed)"
+    return f"(needs {install_command(*row['missing'])})" if row["missing"] else "(installed)"
 
 
 def _option(option: dict[str, Any]) -> str:
     default = option["default"]
-    said = "required" if option["required"] else f"default {_written(default)}" if default not in _NOTHING else ""
+    written = "" if default in _NOTHING else _written(default)
+    said = "required" if option["required"] else f"default {written}" if written else ""
     return f"{option['type']}{', ' if said else ''}{said}. {option['help']}"
 
 

@@ -35,7 +35,7 @@ def _for_people(part: dict[str, Any]) -> dict[str, str]:
     lines["failures"] = f"{part['failures']:,}" + (" (relance failures)" if part["failures"] else "")
     lines["warnings"] = f"{part['warnings']:,}"
     lines["ignored"] = "\n".join(ignored_lines(part["ignored"])) or "nothing"
-    lines["last run"] = f"{last['run_id']}, {last['status']}, {last['ended_at']}" if last else "never"
+    lines["last run"] = f"{last['run_id']}, {last['status']}, {last['ended_at']}" if last else "never (relance ingest)"
     if part.get("interrupted"):
         lines["interrupted"] = f"{part['interrupted']}; the next run repairs what it left"
     lines["billed"] = f"${part['billed_usd']:.4f} for {counted(part['billed_tokens'], 'token')}, in all runs"
@@ -68,6 +68,8 @@ def runs(spec: Spec = HERE, *, limit: int = 20, json: AsJson = False) -> int:
     terminal, found = Terminal(as_json=json), Index(spec).runs(limit)
     if json:
         terminal.json({"runs": [run.as_dict() for run in found]})
+    elif not found:
+        terminal.out.print("no runs yet; relance ingest makes the first")
     for run in found if not json else []:
         counts = run.report
         changes = ", ".join(f"{counts[name]} {name}" for name in ("added", "changed", "removed") if name in counts)
@@ -93,7 +95,10 @@ def rollback(spec: Spec = HERE, *, run: str = "", json: AsJson = False) -> int:
         return DONE
     media = done.pop("media", None)
     for part in [done, media] if media else [done]:
-        terminal.pairs(f"{part.pop('index')}: rolled back", part)
+        rows = {"as of run": part["run_id"], "chunks": f"{part['chunks']:,}"}
+        rows["table"] = f"{part['table']} version {part['table_version']}"
+        terminal.pairs(f"{part['index']}: rolled back", rows)
+    terminal.hint("the next ingest brings it in sync with its sources again; to keep this state, change those first")
     return DONE
 
 
@@ -127,5 +132,6 @@ def cache(spec: Spec = HERE, *, prune: str = "", json: AsJson = False) -> int:
     if json:
         terminal.json({"spaces": [each.as_dict() for each in shown]})
     else:
-        terminal.pairs("embedding cache", {each.space: f"{each.vectors:,} · {each.bytes:,} bytes" for each in shown})
+        sizes = {each.space: f"{counted(each.vectors, 'vector')} · {each.bytes:,} bytes" for each in shown}
+        terminal.pairs("embedding cache", sizes or {"vectors": "none yet"})
     return DONE

@@ -97,8 +97,8 @@ class Terminal:
     def pairs(self, title: str, values: dict[str, Any]) -> None:
         """Print names and values in two columns."""
         table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
-        table.add_column(style="cyan")
-        table.add_column()
+        table.add_column(style="cyan", overflow="fold")
+        table.add_column(overflow="fold")  # a narrow terminal breaks a date; it does not cut it off
         for name, value in values.items():
             table.add_row(name, escape(redact(str(value))))
         self.out.print(table)
@@ -140,7 +140,7 @@ class Terminal:
         most = "up to " if plan.get("guessed") and plan["tokens"] else ""
         rows = {
             "documents": " · ".join(f"{plan[name]:,} {name}" for name in names),
-            "chunks": f"{plan['chunks']:,}, {plan['reused']:,} of them with a vector already",
+            "chunks": f"{plan['chunks']:,} to write · {plan['reused']:,} with a vector in the cache",
             "to embed": f"{most}{counted(plan['tokens'], 'token')} in {counted(plan['requests'], 'request')}",
             "cost": f"{most}{cost}" if plan["cost_usd"] is not None else cost,
         }
@@ -166,7 +166,7 @@ class Terminal:
             "old versions": f"{done['versions']:,} dropped",
             "old tables": ", ".join(done["dropped"]) or "none to drop",
             "vectors": f"{done['pruned']:,} pruned",
-            "indexes": ", ".join(done["indexes"]) or "none",
+            "search indexes": ", ".join(done["indexes"]) or "none",
             "failures": f"{done['failures']:,}, {done['retryable']:,} of which may pass by themselves",
         }
         if done["bytes_before"] is not None:

@@ -26,7 +26,7 @@ __all__ = ["FILE_NAMES", "SCHEMA_NAME", "find_file", "index_name", "json_schema"
 
 FILE_NAMES = ("index.yaml", "index.yml")
 # What relance writes beside documents, and what package managers put there.
-OURS = (*(f"/{name}" for name in FILE_NAMES), f"/{SCHEMA_NAME}", "/prefect.yaml", "/lancedb/", "node_modules/", "venv/")
+OURS = (*(f"/{name}" for name in FILE_NAMES), SCHEMA_NAME, "/prefect.yaml", "/lancedb/", "node_modules/", "venv/")
 MAX_BYTES = 1 << 20  # nobody writes a megabyte by hand: more is the wrong file
 INSTALLED = Plugins()
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")

@@ -119,6 +119,8 @@ def explain(error: Any, position: Position, tree: Tree, shape: Shape) -> str:  #
     value = place.value if place else None
     raw, private = tree.raw.get(position), is_private(field)
     got = f"got {_shown(value, raw, private=private)}"
+    if kind == "list_type" and position == ("sources",):
+        return f"expected a list, {got}; each source begins with a dash, such as - {{type: files, root: ./docs}}"
     if kind in EXPECTED:
         return f"expected {EXPECTED[kind]}, {got}{_hint(EXPECTED[kind], value, raw, private=private)}"
     if kind in BOUNDS:

@@ -65,6 +65,8 @@ class Dispatcher:
         self.attempts = spec.max_attempts
         self.answered = 0  # requests that brought vectors
         self.outages = 0  # times that nothing was answered at all
+        self.on_wait: Callable[[str], None] = lambda _: None  # called with why requests wait; empty: no longer
+        self._waiting = False
         self.recovered = 0  # requests that brought vectors for what the service had fallen over before
         self._probing = asyncio.Lock()
         self._crowded = 0
@@ -136,6 +138,7 @@ class Dispatcher:
         def wait(error: Exception) -> bool | float:
             if job.ended or not isinstance(error, RetryableError):
                 return False
+            self._say_wait(error)
             if isinstance(error, RateLimitedError) and (pause := error.retry_after_s) is not None:
                 # A little more, and not the same for all: clocks differ, and so should the moments of the next tries.
                 return pause <= PATIENCE_S and pause + random.uniform(0.0, 0.1 + 0.1 * pause)  # noqa: S311  # jitter
@@ -162,6 +165,7 @@ class Dispatcher:
             if job.ended or not isinstance(trouble, RetryableError):
                 return False
             self.outages += 1
+            self._say_wait(trouble)
             return not (isinstance(trouble, BadReplyError) and isinstance(error, BadReplyError))
 
         try:
@@ -183,6 +187,14 @@ class Dispatcher:
             job.billed, job.cost_usd = job.billed + probe.billed, job.cost_usd + probe.cost_usd
             job.requests += probe.requests
         return np.asarray(reply.vectors, dtype=np.float32)
+
+    def _say_wait(self, error: Exception) -> None:
+        """Say to whoever watches the run why it stands still: a service may be tried for minutes."""
+        self._waiting = True
+        what = "fails"
+        if isinstance(error, UnreachableError | RateLimitedError):
+            what = "cannot be reached" if isinstance(error, UnreachableError) else "asks for fewer requests"
+        self.on_wait(f"{self._provider.info.name} {what}, trying again")
 
     def _tries(self, on: Callable[[Exception], bool | float], attempts: int, *, wait_initial: float) -> Any:
         import stamina
@@ -232,6 +244,9 @@ class Dispatcher:
         if info.dimension:
             await self._doubt(job, part, np.asarray(reply.vectors, dtype=np.float32))
         self.answered += 1
+        if self._waiting:
+            self._waiting = False
+            self.on_wait("")
         return reply
 
     async def _doubt(self, job: Job, part: list[int], vectors: NDArray[np.float32]) -> None:

@@ -37,11 +37,13 @@ class EmbeddingLoop:
         meter: CostMeter | None = None,
         account: Callable[[Embedded], None] | None = None,
         stop: Callable[[], bool] | None = None,
+        on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._provider = provider
         self._spec = spec
         self._store = store
         self._hooks: dict[str, Any] = {"meter": meter, "account": account, "stop": stop}
+        self._on_wait = on_wait
         self._exits = contextlib.ExitStack()
         self._portal: BlockingPortal | None = None
         self._embedder: Embedder | None = None
@@ -51,6 +53,7 @@ class EmbeddingLoop:
             self._portal = exits.enter_context(event_loop())
             exits.callback(self._portal.call, self._provider.aclose)
             self._embedder = self._portal.call(self._open)
+            self._embedder.dispatcher.on_wait = self._on_wait
             self._exits = exits.pop_all()
         return self
 

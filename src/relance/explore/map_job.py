@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relance.errors import RelanceError
+from relance.errors import RelanceError, install_command
 from relance.explore.index_reader import IndexReader
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from relance.index import Index
 
 __all__ = ["MapJob"]
-
-_INSTALL = "pip install 'relance[analysis]'"
 
 
 class MapJob:
@@ -32,7 +30,7 @@ class MapJob:
 
     def missing(self) -> str:
         """Say what has to be installed before a map can be drawn; empty if nothing."""
-        return "" if find_spec("sklearn") and find_spec("matplotlib") else _INSTALL
+        return "" if find_spec("sklearn") and find_spec("matplotlib") else install_command("analysis")
 
     @property
     def drawing(self) -> bool:

@@ -167,11 +167,13 @@ def _decodes(data: bytes, name: str, *, complete: bool = True) -> bool:
 
 def _detect_wide(data: bytes) -> str | None:
     """Tell UTF-16 and UTF-32 without a mark from binary content by where the zero bytes are."""
+    if len(data) < 4 and len(data) % 2:
+        return None
     sample = data[: min(_SAMPLE, len(data) - len(data) % 4 or len(data))]
     names = ["utf-16-le", "utf-16-be"]
     if sample[0::2].count(0) > sample[1::2].count(0):
         names.reverse()
-    if len(sample) % 4 == 0 and not (any(sample[3::4]) and any(sample[0::4])):
+    if len(sample) % 4 == 0 and len(sample) > 4 and not (any(sample[3::4]) and any(sample[0::4])):
         names = ["utf-32-le", "utf-32-be", *names]
     for name in names:
         if _decodes(data, name, complete=False) and _reads_well(sample.decode(name, "ignore")):
@@ -185,7 +187,12 @@ def _reads_well(text: str) -> bool:
         unicodedata.category(character) in {"Cc", "Cn", "Co", "Cs"} and character not in "\t\n\r\f"
         for character in text
     )
-    return bool(text) and odd * 100 <= len(text) and reads_like_language(text)
+    # The bytes 00 01 are a number in a file; as UTF-16 they are U+0100, and no text has more of its like than of
+    # blanks, line ends and Latin letters, which are where the zero bytes of text come from.
+    numbers = sum("\u0100" <= character < "\u2000" and ord(character) % 256 == 0 for character in text)
+    if odd * 100 > len(text) or numbers > sum(character < "\u0100" for character in text):
+        return False
+    return bool(text) and reads_like_language(text)
 
 
 def _is_damaged_utf8(data: bytes) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import tee
 from typing import Self
 
@@ -88,6 +89,7 @@ class Coordinator:
             runtime = Runtime(
                 self.spec, self.part.name, full=context.full, store=self.store, staging=context.staging,
                 spared=context.spared, stopped=self.handle.stop.is_set, parallel=workers().most,
+                on_wait=partial(self.progress, "ingesting"),
             )  # fmt: skip
             self.runtime = exits.enter_context(runtime)
             exits.enter_context(lend(context, runtime))
@@ -225,6 +227,7 @@ class Coordinator:
         if self.serves:
             self.commits.expect(listing.whole().collections)
         refused = self.tables.failures.remembered() if self.part.media else {}
+        self.progress("ingesting")
         for number, items in enumerate(listing.batches(), start=1):
             if self.handle.stop.is_set():
                 return
@@ -342,11 +345,11 @@ class Coordinator:
                              gone=self._gone)  # fmt: skip
         return self.report
 
-    def progress(self, stage: str) -> None:
-        """Show how far the run is to whoever watches it."""
+    def progress(self, stage: str, waits_for: str = "") -> None:
+        """Show how far the run is to whoever watches it, and why it stands still."""
         report, total = self.report, self._listing.candidates if self._listing else 0
         self.handle.on_progress(Progress(stage, self._done, total, report.chunks, report.reused, report.failed,
-                                         report.cost_usd))  # fmt: skip
+                                         report.cost_usd, waits_for))  # fmt: skip
 
     # -- details -----------------------------------------------------------------------------------------------
 

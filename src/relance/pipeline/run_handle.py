@@ -16,7 +16,10 @@ __all__ = ["Progress", "RunHandle", "current_handle"]
 
 @dataclass(slots=True, frozen=True)
 class Progress:
-    """How far a run is: documents and chunks so far, of `documents_total` that may have changed, and dollars spent."""
+    """How far a run is: documents and chunks so far, of `documents_total` that may have changed, and dollars spent.
+
+    `waits_for` says why the model gives no vectors now, such as a service that cannot be reached and is tried again.
+    """
 
     stage: str
     documents: int = 0
@@ -25,6 +28,7 @@ class Progress:
     reused: int = 0
     failures: int = 0
     cost_usd: float = 0.0
+    waits_for: str = ""
 
 
 @dataclass(slots=True)

@@ -38,14 +38,16 @@ class Runtime:
     Attributes:
         meter: pays requests from the budget of the run; None outside its process, where each grant brings its own.
         ledger: what was bought and not yet reported.
+        on_wait: called with why requests wait, and with nothing when they no longer do.
         staging: of the run, if there is one.
         parallel: documents that are parsed at the same time, where that is done in worker processes.
     """
 
-    def __init__(self, spec: IndexSpec, part: str, *, full: bool = False, parallel: int = 1,
+    def __init__(self, spec: IndexSpec, part: str, *, full: bool = False, parallel: int = 1,  # noqa: PLR0913
                  store: Store | None = None, staging: Staging | StoreStaging | None = None,
                  spared: frozenset[str] = frozenset(),
-                 stopped: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
+                 stopped: Callable[[], bool] = lambda: False,
+                 on_wait: Callable[[str], None] = lambda _: None) -> None:  # fmt: skip
         """Open what a part of a spec names; ConfigurationError where that cannot be."""
         from relance.embedding.providers import open_provider
 
@@ -54,6 +56,7 @@ class Runtime:
         self.full = full
         self.parallel = parallel
         self.stopped = stopped
+        self.on_wait = on_wait
         self.staging = staging
         self.ledger = Ledger()
         self.meter: CostMeter | None = None
@@ -91,7 +94,8 @@ class Runtime:
             if self._embedder is None:
                 from relance.embedding.runtime import EmbeddingLoop
 
-                loop = EmbeddingLoop(self.provider, self.embedding, self.cache, account=self.account, stop=self.stopped)
+                loop = EmbeddingLoop(self.provider, self.embedding, self.cache, account=self.account,
+                                     stop=self.stopped, on_wait=self.on_wait)  # fmt: skip
                 self._embedder = self._exits.enter_context(loop)
         return self._embedder
 

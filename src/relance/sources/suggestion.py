@@ -27,6 +27,7 @@ _SECONDS = 20.0
 _KINDS = 5  # named in a line
 _VARIABLE = "SOURCE_PASSWORD"
 _GENERAL = ("files", "web")
+_SQLITE = b"SQLite format 3\0"
 
 
 @dataclass(slots=True)
@@ -72,6 +73,8 @@ def suggest(address: str, folder: Path) -> Suggestion:
     if "://" not in address:  # a path: the spec says it from its own folder, which need not be there yet
         place = Path(address).expanduser().absolute()
         address, written = str(place), os.path.relpath(place, folder.absolute())
+        if place.is_file() and place.read_bytes()[: len(_SQLITE)] == _SQLITE:
+            raise InputError(f"{place} is a SQLite database; name it as sqlite:///{place}")
     kinds = loaded_plugins("sources")
     found = {name: values for name, kind in kinds.items() if (values := kind.Spec.suggest(address)) is not None}
     if not found:

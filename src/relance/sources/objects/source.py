@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import ByteSize
 
 from relance.documents import Content, Ignored, Item
-from relance.errors import ConfigurationError, DocumentError, RelanceError, SourceError
+from relance.errors import ConfigurationError, DocumentError, RelanceError, SourceError, install_command
 from relance.sources.abilities import Announcing, Bucketed
 from relance.sources.ignore import Rules
 from relance.sources.objects.address import Address, is_below
@@ -157,7 +157,7 @@ class Objects(Source, Bucketed, Announcing):
         except ConfigurationError:
             raise SourceError(
                 f"{self._address} cannot be listed because of a key ({error}); rename it, or, to go on without it, "
-                "pip install 'relance[opendal]'"
+                f"{install_command('opendal')}"
             ) from None
 
     def _listed(self) -> Iterator[Item | DocumentError | Ignored]:

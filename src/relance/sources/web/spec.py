@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from ipaddress import ip_address
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -79,8 +81,15 @@ class WebSource(SourceSpec, title="Web"):
 
     @classmethod
     def suggest(cls, address: str) -> dict[str, Any] | None:
-        """Take addresses of pages, sitemaps and feeds."""
-        return {"type": "web", "start": [address]} if address.lower().startswith(("http://", "https://")) else None
+        """Take addresses of pages, sitemaps and feeds; who names an address that is private means it."""
+        if not address.lower().startswith(("http://", "https://")):
+            return None
+        section: dict[str, Any] = {"type": "web", "start": [address]}
+        with contextlib.suppress(ValueError):  # a name, whose address is not known here
+            parts = urlsplit(address)
+            if parts.hostname == "localhost" or not ip_address(parts.hostname or "").is_global:
+                section["allow"] = [parts.netloc.rpartition("@")[2]]
+        return section
 
     @field_validator("start", mode="before", json_schema_input_type=str | list[str])
     @classmethod
