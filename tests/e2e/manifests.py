@@ -17,6 +17,8 @@ import yaml
 KUBERNETES = Path(__file__).parents[2] / "infra" / "kubernetes"
 KUSTOMIZATION: dict[str, Any] = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text(encoding="utf-8"))
 [_IMAGE] = KUSTOMIZATION["images"]
+# podman asks by curl, which the image has not, and would start a container that works again and again.
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 IMAGE = f"{_IMAGE['newName']}:{_IMAGE['newTag']}"
 
 
@@ -33,10 +35,13 @@ def objects(file: str) -> Iterator[dict[str, Any]]:
     """The objects of a manifest with the image's full name; a job is the pod it would start."""
     text = (KUBERNETES / file).read_text(encoding="utf-8").replace("image: relance\n", f"image: {IMAGE}\n")
     for each in yaml.safe_load_all(text):
+        template = each.get("spec", {}).get("template")
+        for container in template["spec"]["containers"] if template else ():
+            for probe in PROBES:
+                container.pop(probe, None)
         if each["kind"] != "Job":
             yield each
             continue
-        template = each["spec"]["template"]
         metadata = {"name": each["metadata"]["name"]} | template["metadata"]
         yield {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 

@@ -170,6 +170,7 @@ def test_podman_plays_the_manifests(engine: Engine, tmp_path: Path) -> None:
     wait_until(lambda: engine.run("podman", "exec", serve, *SERVES).returncode == 0, what=lambda: logs(engine))
     wait_until(lambda: "Worker" in engine.podman("logs", worker), what=lambda: logs(engine))
     stack.close()
+    engine.clear()  # the tests below have two cores to themselves
 
 
 # Compose
