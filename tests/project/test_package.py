@@ -135,7 +135,7 @@ def test_what_the_wheel_lacks_is_told_in_one_line(installed: Installed) -> None:
     blocked = {"name": "blocked", "sources": [{"type": "files", "root": "."}], "store": {"block": "shared"}}
     (installed.folder / "index.yaml").write_text(yaml.safe_dump(blocked), encoding="utf-8")
     for command, says in {
-        "emulator": "relance emulator needs an extra: pip install 'relance[emulator]'",
+        "emulator": "relance emulator needs an extra: uv pip install 'relance[emulator] @ file://",
         "status": "store.block: the block lancedb-store/shared is kept by a Prefect server, and no Prefect server",
     }.items():
         told = installed.run(command, *([] if command == "emulator" else ["."]))
