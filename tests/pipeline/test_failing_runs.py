@@ -231,6 +231,7 @@ def processes_of(marker: str) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
 @pytest.mark.timeout(300)
 def test_an_error_of_any_kind_in_a_worker_arrives_as_a_sentence(

@@ -84,6 +84,7 @@ def media_tables(folder: Path) -> set[str]:
     return {each.name for each in (folder / "db").glob("notes__media__*.lance")}
 
 
+@pytest.mark.long
 def test_the_newest_files_of_the_pictures_are_hurt(tmp_path: Path, emulator_server: Any) -> None:
     url = emulator_server.url
     whole = build(tmp_path / "gallery", url)
