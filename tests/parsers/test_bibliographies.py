@@ -130,7 +130,7 @@ def test_latex_of_fields_is_text(written, text):
 def test_hostile_bibliographies_end_soon(name, data):
     began = time.process_time()
     rows_in(name, data, max_row=1 << 24)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10  # one that grows by the square takes minutes
 
 
 @pytest.mark.parametrize(("name", "whole"), [("a.bib", BIB), ("a.ris", RIS)])
