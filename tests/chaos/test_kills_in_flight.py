@@ -128,6 +128,7 @@ def test_a_kill_after_replies_costs_what_was_in_flight(
     assert len(set(requests.texts())) == DOCUMENTS * SECTIONS
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
 @pytest.mark.timeout(300)
 def test_workers_of_a_killed_coordinator_buy_nothing_more_and_end(

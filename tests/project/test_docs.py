@@ -243,6 +243,7 @@ def test_the_messages_of_troubleshooting_are_the_program_s() -> None:
         assert any(all(part in file for part in parts) for file in files), heading
 
 
+@pytest.mark.slow
 def test_each_class_of_errors_has_the_sentences_a_user_sees() -> None:
     from relance import errors as tree
 

@@ -52,11 +52,13 @@ print(index.ingest().added, len(index.search("document")), index.status().docume
     assert run(code, tmp_path).split() == ["1", "1", "1", "False"]
 
 
+@pytest.mark.long
 def test_lancedb_before_relance_stays_as_it_is(tmp_path: Path) -> None:
     code = f"import lancedb, relance.store, sys; print({API!r} in sys.modules); {WHOLE}"
     assert run(code, tmp_path).split() == ["True"]
 
 
+@pytest.mark.long
 def test_the_client_without_lancedb_is_whole(tmp_path: Path) -> None:
     code = f"import relance.store, lance_namespace, sys; print({API!r} in sys.modules); import lancedb; {WHOLE}"
     assert run(code, tmp_path).split() == ["True"]
@@ -66,7 +68,7 @@ def test_the_client_without_lancedb_is_whole(tmp_path: Path) -> None:
     "import lance_namespace_urllib3_client.api_client as a; assert a.rest and a.ApiClient()",
     pytest.param("from lance_namespace_urllib3_client import rest; assert rest.RESTResponse", marks=pytest.mark.long),
     pytest.param("from lance_namespace_urllib3_client.api.table_api import TableApi; TableApi()", marks=pytest.mark.long),
-    "from lance_namespace_urllib3_client import *; TableApi(); ListTablesResponse(tables=[])",
+    pytest.param("from lance_namespace_urllib3_client import *; TableApi(); ListTablesResponse(tables=[])", marks=pytest.mark.long),
     "import lance_namespace_urllib3_client as c, importlib; assert importlib.reload(c) is c and c.TableApi()",
 ])  # fmt: skip
 def test_whatever_of_it_is_imported_first(first: str, tmp_path: Path) -> None:

@@ -131,7 +131,11 @@ ALIVE = 10**9
 
 
 @pytest.mark.parametrize(
-    ("before", "limits"), [({}, AT_ONCE), (BEFORE, AT_THE_END)], ids=["first run", "later run in few commits"]
+    ("before", "limits"),
+    [
+        pytest.param({}, AT_ONCE, id="first run"),
+        pytest.param(BEFORE, AT_THE_END, id="later run in few commits", marks=pytest.mark.long),
+    ],
 )
 def test_a_run_that_dies_at_any_moment_is_finished_by_the_next_one(
     tmp_path: Path, before: Documents, limits: CommitLimits
