@@ -16,9 +16,10 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 ROOT = Path(__file__).parents[2]
 QUESTION = "How long are images from bank cameras kept?"
 HAYSTACK = """
+import sys
 from relance.integrations.haystack import RelanceRetriever
-for each in RelanceRetriever(sys.argv[1], top_k=3).run(query=sys.argv[2])["documents"]:
-    print(each.meta["source"])
+for each in RelanceRetriever(sys.argv[1], k=3).run(query=sys.argv[2])["documents"]:
+    print(each.meta["uri"])
 """
 FLOWS = """
 from pathlib import Path
