@@ -25,8 +25,7 @@ classes, and below each the sentences it is raised with, where `…` stands for 
 SOURCE = Path(relance.__file__).parent
 # What a class adds to its arguments, of which only the first is a sentence then.
 FRAMES = {
-    "DocumentError": "{}",
-    "MissingExtraError": "{} needs an extra: pip install 'relance[…]'",
+    "MissingExtraError": "{} needs an extra: …",
     "SpecError": "FILE:LINE: FIELD: {}",
     "StoreError": "the store failed while {}: …",
 }
@@ -95,8 +94,7 @@ def _made(tree: ast.Module) -> Iterator[tuple[str, str]]:
         for node in nodes:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error")):
                 continue
-            framed = node.func.id in FRAMES and node.func.id != "DocumentError"
-            for argument in node.args[:1] if framed else node.args:
+            for argument in node.args[:1] if node.func.id in FRAMES else node.args:
                 texts = [text for line, name, text in told
                          if isinstance(argument, ast.Name) and name == argument.id and line < node.lineno]  # fmt: skip
                 if text := _sentence(argument) or "".join(texts[-1:]):

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from relance.config.plugins import loaded_plugins
+from relance.counted import counted
 from relance.documents import Ignored
 from relance.errors import DocumentError, InputError
 from relance.parsers import installed_parsers
@@ -56,7 +57,7 @@ class Suggestion:
         """Say for people what was found."""
         count = sum(self.kinds.values())
         thing = "table" if self.tables else "document"
-        things = f"{count:,} {thing}{'' if count == 1 else 's'}"
+        things = counted(count, thing)
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.kinds.most_common(_KINDS) if not self.tables)
         said = [f"found {'the first ' if self.more else ''}{things}{f' ({kinds})' if kinds else ''}"]
         said += [f"left out: {number:,} {reason}" for reason, number in self.ignored.most_common(_KINDS)]
@@ -73,7 +74,7 @@ def suggest(address: str, folder: Path) -> Suggestion:
     if "://" not in address:  # a path: the spec says it from its own folder, which need not be there yet
         place = Path(address).expanduser().absolute()
         address, written = str(place), os.path.relpath(place, folder.absolute())
-        if place.is_file() and place.read_bytes()[: len(_SQLITE)] == _SQLITE:
+        if place.is_file() and _is_sqlite(place):
             raise InputError(f"{place} is a SQLite database; name it as sqlite:///{place}")
     kinds = loaded_plugins("sources")
     found = {name: values for name, kind in kinds.items() if (values := kind.Spec.suggest(address)) is not None}
@@ -103,6 +104,11 @@ def suggest(address: str, folder: Path) -> Suggestion:
         else:
             suggestion.kinds[item.media_type] += 1
     return suggestion
+
+
+def _is_sqlite(file: Path) -> bool:
+    with file.open("rb") as stream:  # which may be large
+        return stream.read(len(_SQLITE)) == _SQLITE
 
 
 def _without_password(section: dict[str, Any], address: str) -> Suggestion:
