@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -46,3 +47,10 @@ def test_no_file_is_too_long() -> None:
 def test_nothing_is_loose_in_the_core() -> None:
     """The public face, the nouns, the errors: what else there is has a room."""
     assert len(list((ROOT / "src/relance").glob("*.py"))) <= 7
+
+
+def test_no_test_changes_the_clock_of_the_process() -> None:
+    """The loops of servers in other threads go by it, too: one slept for ever, and the suite with it."""
+    clock = re.compile(r"setattr\([^)\n]*\btime\b[.\"', ]+(?:monotonic|time|perf_counter)\b")
+    changing = [str(file) for file in (ROOT / "tests").rglob("*.py") if clock.search(file.read_text(encoding="utf-8"))]
+    assert changing == []
