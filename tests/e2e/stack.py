@@ -76,7 +76,17 @@ class Stack:
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
-        for attempt in range(20):  # SQLite under load answers 503, which every client of Prefect tries again
+        response = self._answer(method, path, **options)
+        assert response.status_code < 300, response.text
+        return response.json() if response.content else None
+
+    def deployment(self, name: str) -> dict[str, Any] | None:
+        response = self._answer("GET", f"/deployments/name/{name}")
+        return response.json() if response.status_code == 200 else None
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Ask until there is an answer: SQLite under load answers 503 or late, and every client of Prefect tries again."""
+        for attempt in range(20):
             try:
                 response = self._client.request(method, path, **options)
                 if response.status_code != 503:
@@ -85,12 +95,7 @@ class Stack:
                 if attempt == 19:
                     raise
             time.sleep(0.5 * (attempt + 1))
-        assert response.status_code < 300, response.text
-        return response.json() if response.content else None
-
-    def deployment(self, name: str) -> dict[str, Any] | None:
-        response = self._client.get(f"/deployments/name/{name}")
-        return response.json() if response.status_code == 200 else None
+        return response
 
     def create_run(self, deployment: str, **parameters: Any) -> str:
         """Start a run as the form of the UI does; returns its id."""

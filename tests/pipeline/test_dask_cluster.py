@@ -53,6 +53,12 @@ def scheduler(start: Start, tmp_path: Path) -> tuple[subprocess.Popen[bytes], st
     pytest.fail((tmp_path / "cluster.log").read_text(encoding="utf-8"))
 
 
+def wait_for_worker(address: str) -> None:
+    """Wait until a worker has joined, however busy the machine is: with little patience the engine would give up."""
+    with Dask(address=address):
+        pass
+
+
 def submit_to(engine: Dask) -> Any:
     """Return what takes any function for a stage."""
     return engine.submit
@@ -106,6 +112,7 @@ def test_a_cluster_without_workers_is_one_sentence(scheduler: tuple[object, str]
 
 def test_all_workers_lost_ends_the_wait(start: Start, scheduler: tuple[object, str]) -> None:
     worker = start("worker", *WORKER)
+    wait_for_worker(scheduler[1])
     with Dask(address=scheduler[1], patience_s=2) as engine:
         waiting = submit_to(engine)(time.sleep, 60)
         worker.kill()
@@ -117,6 +124,7 @@ def test_a_scheduler_that_goes_away_ends_the_wait(
     start: Start, scheduler: tuple[subprocess.Popen[bytes], str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     start("worker", *WORKER)
+    wait_for_worker(scheduler[1])
     with Dask(address=scheduler[1], patience_s=2) as engine:
         waiting = submit_to(engine)(time.sleep, 60)
         scheduler[0].kill()

@@ -1,6 +1,5 @@
 """What is particular to OneDrive and SharePoint: libraries, pages, tokens and readers of Microsoft Graph."""
 
-
 import pytest
 
 pytest.importorskip("unstructured_ingest", reason="the extra connectors is not installed")
