@@ -116,7 +116,7 @@ def test_a_missing_index_is_told_with_what_to_do(run: Run, declare: Callable[...
             "mode sparse: index '.*' has no such vectors; it can be searched by",
         ),
         (["--model", "fake/hash", "--mode", "dense,alll"], "mode alll: there is no such mode"),
-        (["--model", "fake/hash", "--max-cost-usd", "-1"], "--max-cost-usd -1: .*greater than or equal to 0"),
+        (["--model", "fake/hash", "--max-cost-usd", "-1"], "--max-cost-usd -1: must be at least 0"),
         (["--model", "fake/hash", "-k", "0"], 'Invalid value "0" for -k'),
         (["--model", "fake/hash", "--split", "dev"], r"dev\.tsv: there is no such file; .* the splits test"),
         (["spec", "--keep", "kept"], "--keep: there is nothing to keep"),

@@ -31,8 +31,10 @@ async def converse(transport: Any) -> dict[str, Any]:
         wrong = await assistant.call_tool("search", {"query": "a", "filter": "year >"})
         unknown = await assistant.call_tool("read_document", {"uri": "docs/none.md"})
         elsewhere = await assistant.call_tool("search", {"query": "a", "index": "hanbook"})
+        misnamed = await assistant.call_tool("search", {"query": "a", "ofset": 3})
+        mistyped = await assistant.call_tool("search", {"query": "a", "k": "ten"})
         return {"tools": tools, "sources": sources.structured_content, "best": best, "read": read.structured_content,
-                "mistakes": [wrong, unknown, elsewhere]}  # fmt: skip
+                "mistakes": [wrong, unknown, elsewhere, misnamed, mistyped]}  # fmt: skip
 
 
 def check(said: dict[str, Any], handbook: Path) -> None:
@@ -54,11 +56,13 @@ def check(said: dict[str, Any], handbook: Path) -> None:
     assert best["heading_path"]
     assert best["text"].strip()[:200] in said["read"]["text"]
     assert said["read"]["where"].startswith("lines ")
-    wrong, unknown, elsewhere = said["mistakes"]
+    wrong, unknown, elsewhere, misnamed, mistyped = said["mistakes"]
     assert all(each.is_error for each in said["mistakes"])
     assert "year >" in wrong.content[0].text
     assert "there is no document" in unknown.content[0].text
     assert "did you mean 'handbook'" in elsewhere.content[0].text
+    assert misnamed.content[0].text == "ofset: unknown key 'ofset'; did you mean 'offset'?"
+    assert mistyped.content[0].text == "k: expected a whole number, got 'ten'"
 
 
 def test_over_http(handbook: Path) -> None:

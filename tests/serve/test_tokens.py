@@ -151,9 +151,9 @@ def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
     ("text", "said"),
     [
         ("", "tokens"), ("tokens: []", "tokens"), ("tokens: [", "no YAML"), ("- a", "tokens"),
-        ("tokens: [{name: a}]", "tokens.0.sha256: is missing"),
+        ("tokens: [{name: a}]", "tokens.0.sha256: is required"),
         ("tokens: [{name: a, sha256: rel_my-own-token}]", "never the token itself"),
-        (f"tokens: [{{name: a, sha256: '{DIGEST}', principal: [x]}}]", "unknown key"),
+        (f"tokens: [{{name: a, sha256: '{DIGEST}', principal: [x]}}]", "did you mean 'principals'"),
         (f"tokens: [{{name: a, sha256: '{DIGEST}', owner: true, principals: [x]}}]", "leave out"),
         (f"tokens: [{{name: a, sha256: '{DIGEST}', principals: ['']}}]", "principal"),
         (f"tokens: [{{name: a, sha256: '{DIGEST}'}}, {{name: a, sha256: '{DIGEST}'}}]", "same name"),

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from relance.config import IndexSpec
 from relance.config.blocks import with_blocks
+from relance.config.finding import takes_variables
 from relance.config.index import SCHEMA_NAME
-from relance.config.messages import explain, is_number, takes_variables, unknown_key, unknown_plugin
+from relance.config.messages import explain, is_number, unknown_key, unknown_plugin
 from relance.config.plugins import GROUPS, Plugins, plugins
 from relance.config.shape import Shape
 from relance.config.tree import Position, Problem, Tree, TreeError, label, read_tree

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, ValidationInfo
 from pydantic_core import SchemaValidator, core_schema
 
+from relance.config.finding import findings
 from relance.config.plugins import Group, Plugins
 from relance.config.spec_model import SpecModel
 from relance.errors import ConfigurationError
@@ -154,8 +155,8 @@ def read_section(section: BaseModel, model: Model, where: str) -> Any:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problem = error.errors(include_input=False)[0]
-    raise ConfigurationError(f"{'.'.join(map(str, (where, *problem['loc'])))}: {problem['msg']}")
+        name, said = findings(error.errors(), model.model_fields, private=True)[0]
+    raise ConfigurationError(f"{where}.{name}: {said}" if name else f"{where}: {said}")
 
 
 def _plugins(info: ValidationInfo) -> Plugins:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from relance.config.finding import findings
 from relance.errors import ConfigurationError
 
 __all__ = ["Settings", "read_settings"]
@@ -55,5 +56,6 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = [f"{str(part['loc'][0]).upper()}: {part['msg']}" for part in error.errors()]
+        found = findings(error.errors(), Settings.model_fields, private=True)
+        problems = [f"{name.upper()}: {said}" for name, said in found]
         raise ConfigurationError(f"The environment is wrong: {'; '.join(problems)}.") from None

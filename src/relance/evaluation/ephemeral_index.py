@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from relance.config import ChunkingSpec, EmbeddingSpec, IndexSpec, LimitsSpec
+from relance.config.finding import findings
 from relance.documents import digest
 from relance.errors import ConfigurationError, StoppedError
 
@@ -34,12 +35,13 @@ def spec_for(model: str, dataset: Path, store: Path, *, max_cost_usd: float) -> 
     try:
         embedding = EmbeddingSpec.of({"model": name, "dimension": dimension or 0})
     except ValidationError as error:
-        msg = f"--model {model}: {error.errors()[0]['msg']}; write provider/model, e.g. local/wordllama@128"
+        said = findings(error.errors(), EmbeddingSpec.model_fields)[0][1]
+        msg = f"--model {model}: {said}; write provider/model, e.g. local/wordllama@128"
         raise ConfigurationError(msg) from None
     try:
         limits = LimitsSpec(max_cost_usd=max_cost_usd)
     except ValidationError as error:
-        msg = f"--max-cost-usd {max_cost_usd:g}: {error.errors()[0]['msg']}"
+        msg = f"--max-cost-usd {max_cost_usd:g}: {findings(error.errors(), LimitsSpec.model_fields)[0][1]}"
         raise ConfigurationError(msg) from None
     return _declare(dataset, store, embedding, ChunkingSpec(), limits)
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
+from relance.config.finding import findings
 from relance.errors import RelanceError
 from relance.serve.config import ServeConfig
 from relance.serve.gate import Gate, Watch, visit_of
@@ -129,18 +130,27 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 
 async def _wrong(request: Request, error: Any) -> Response:
-    """Say which values are wrong; what was sent is not repeated."""
+    """Say which values are wrong, what was sent, cut short, and what is allowed."""
     visit = visit_of(request.scope)
     visit.operation = visit.operation or "wrong"
-    kinds = {each["type"] for each in error.errors()}
-    if "json_invalid" in kinds:
-        return problem(400, "the body is no JSON")
+    wrong = error.errors()
+    if any(each["type"] == "json_invalid" for each in wrong):
+        return problem(400, "the body is not JSON")
     if request.method == "POST" and "json" not in request.headers.get("content-type", ""):
         return problem(415, "send the body as JSON, with the header `Content-Type: application/json`")
-    errors = [{"field": ".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]),
-               "message": each["msg"].removeprefix("Value error, ")} for each in error.errors()]  # fmt: skip
+    # pydantic's `loc` begins with where a value was: path, query or body.
+    found = findings([each | {"loc": each["loc"][1:]} for each in wrong], _fields(request), json=True)
+    errors = [{"field": name or str(each["loc"][0]), "message": said}
+              for each, (name, said) in zip(wrong, found, strict=True)]  # fmt: skip
     detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:5])
     return problem(422, detail, errors=errors[:50])
+
+
+def _fields(request: Request) -> dict[str, Any]:
+    """List what the question at an address may have."""
+    asked = request.scope["route"].dependant
+    models = [each.field_info.annotation for each in (*asked.query_params, *asked.body_params)]
+    return {name: field for model in models for name, field in model.model_fields.items()}
 
 
 async def _http(request: Request, error: Any) -> Response:

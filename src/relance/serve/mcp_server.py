@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Annotated, Any, Literal, TypeVar
 
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
@@ -19,6 +19,7 @@ from relance.serve.citations import FoundPassages, ReadDocument, Sources
 from relance.serve.gate import visit_of
 from relance.serve.questions import SearchQuestion
 from relance.serve.service import Service
+from relance.serve.tool_server import ToolServer
 from relance.serve.visit import Visit
 
 __all__ = ["mcp_over_http", "mcp_server"]
@@ -35,10 +36,9 @@ Index = Annotated[
 ]
 
 
-def mcp_server(service: Service, local: Callable[[], contextlib.AbstractContextManager[Visit]]) -> MCPServer[Any]:
+def mcp_server(service: Service, local: Callable[[], contextlib.AbstractContextManager[Visit]]) -> ToolServer:
     """Make the server; `local` begins a visit where there is no HTTP request that is one."""
-    server: MCPServer[Any] = MCPServer("relance", title="relance", version=__version__, instructions=_INSTRUCTIONS,
-                                       log_level="ERROR")  # fmt: skip
+    server = ToolServer("relance", title="relance", version=__version__, instructions=_INSTRUCTIONS, log_level="ERROR")
 
     async def visited(context: Context[Any, Any], tool: str, answer: Callable[[Visit], Awaitable[T]]) -> T:
         """Answer a call of a tool for who calls it; what relance says of a mistake is for the model to read."""

@@ -6,13 +6,14 @@ import re
 from datetime import UTC, datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from relance.analysis.history import Liked
 from relance.search.mode import Mode
 from relance.search.table import MAX_HITS
+from relance.serve.documents import MOST_CHUNKS
 
-__all__ = ["LikeQuestion", "LikedEntry", "RecommendQuestion", "SearchQuestion"]
+__all__ = ["LikeQuestion", "LikedEntry", "ListQuestion", "ReadQuestion", "RecommendQuestion", "SearchQuestion"]
 
 _LONGEST = 20_000  # characters of a question: more than any model reads
 _URI = 4_000
@@ -65,13 +66,14 @@ class SearchQuestion(Asked):
         None, ge=0, le=10, description="Standard deviations that a picture has to stand out of a list; 0: all are hits."
     )
 
-    @model_validator(mode="after")
-    def _image_is_an_address(self) -> Self:
+    @field_validator("image")
+    @classmethod
+    def _is_an_address(cls, image: str) -> str:
         # A path would read files of the server.
-        if not re.search(_ADDRESS, self.image):
-            msg = "image is an address that begins with http:// or https://"
+        if not re.search(_ADDRESS, image):
+            msg = "must be an address that begins with http:// or https://"
             raise ValueError(msg)
-        return self
+        return image
 
 
 class LikeQuestion(Asked):
@@ -97,7 +99,7 @@ class LikedEntry(BaseModel):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if bool(self.uri.strip()) == bool(self.text.strip()):
-            msg = "name a uri, or a text"
+            msg = "needs one of uri and text" + ("" if not self.uri.strip() else ", not both")
             raise ValueError(msg)
         return self
 
@@ -118,3 +120,28 @@ class RecommendQuestion(BaseModel):
     filter: str | None = Field(None, max_length=_LONGEST, description="Condition, as in search.")
     diversity: float = Field(0.3, ge=0, le=1, description="0 takes the best, 1 what differs most.")
     half_life_days: float | None = Field(90.0, ge=0, le=1e6, description="An entry this old counts half; 0: no matter.")
+
+
+class ListQuestion(BaseModel):
+    """Which page of the documents."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    offset: int = Field(0, ge=0, le=100_000_000, description="Documents on the pages before.")
+    limit: int = Field(100, ge=1, le=1_000, description="Documents on a page.")
+    words: str = Field("", max_length=500, description="Words that uri or title have to have.")
+    media: bool = Field(False, description="List images and videos instead.")
+
+
+class ReadQuestion(BaseModel):
+    """Which part of which document."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    uri: str = Field(min_length=1, max_length=_URI, description="Uri of the document.")
+    around: str = Field("", max_length=200, description="Id of a chunk: read around it.")
+    line: int | None = Field(None, ge=1, le=2**31 - 1, description="Or a line of the file.")
+    before: int = Field(1, ge=0, le=MOST_CHUNKS // 2 - 1, description="Chunks before that.")
+    after: int = Field(1, ge=0, le=MOST_CHUNKS // 2 - 1, description="Chunks after that.")
+    first: int = Field(0, ge=0, le=2**31 - 1, description="Without these: the first chunk to read.")
+    count: int = Field(MOST_CHUNKS, ge=1, le=MOST_CHUNKS, description="And how many.")

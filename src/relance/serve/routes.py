@@ -11,10 +11,9 @@ from pydantic_core import to_json
 
 from relance.analysis.recommend import Recommendations
 from relance.serve.answers import DocumentAnswer, DocumentPage, IndexAnswer, IndexList, SearchAnswer
-from relance.serve.documents import MOST_CHUNKS
 from relance.serve.gate import visit_of
 from relance.serve.problem import Problem
-from relance.serve.questions import LikeQuestion, RecommendQuestion, SearchQuestion
+from relance.serve.questions import LikeQuestion, ListQuestion, ReadQuestion, RecommendQuestion, SearchQuestion
 
 if TYPE_CHECKING:
     from relance.serve.service import Service
@@ -43,8 +42,6 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 Name = Annotated[str, Path(description="Name of the index, as its spec says.", max_length=200)]
-Uri = Annotated[str, Query(description="Uri of the document.", min_length=1, max_length=4_000)]
-Offset = Annotated[int, Query(ge=0, le=100_000_000, description="Documents on the pages before.")]
 
 
 def router(service: Service) -> APIRouter:
@@ -95,34 +92,14 @@ def router(service: Service) -> APIRouter:
         return _json(await service.recommend(begun(request, "recommend"), index, asked))
 
     @api.get("/indexes/{index}/documents", response_model=DocumentPage, tags=["documents"], summary="List documents")
-    async def list_documents(  # called by keyword
-        request: Request,
-        index: Name,
-        offset: Offset = 0,
-        limit: Annotated[int, Query(ge=1, le=1_000, description="Documents on a page.")] = 100,
-        words: Annotated[str, Query(max_length=500, description="Words that uri or title have to have.")] = "",
-        media: Annotated[bool, Query(description="List images and videos instead.")] = False,
-    ) -> Response:
+    async def list_documents(request: Request, index: Name, asked: Annotated[ListQuestion, Query()]) -> Response:
         """List the documents that the token may see, by uri."""
-        visit = begun(request, "documents")
-        return _json(await service.documents(visit, index, offset=offset, limit=limit, words=words, media=media))
+        return _json(await service.documents(begun(request, "documents"), index, **dict(asked)))
 
     @api.get("/indexes/{index}/document", response_model=DocumentAnswer, tags=["documents"], summary="Read a document")
-    async def read_document(  # noqa: PLR0913, PLR0917  # called by keyword
-        request: Request,
-        index: Name,
-        uri: Uri,
-        around: Annotated[str, Query(max_length=200, description="Id of a chunk: read around it.")] = "",
-        line: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Or a line of the file.")] = None,
-        before: Annotated[int, Query(ge=0, le=MOST_CHUNKS // 2 - 1, description="Chunks before that.")] = 1,
-        after: Annotated[int, Query(ge=0, le=MOST_CHUNKS // 2 - 1, description="Chunks after that.")] = 1,
-        first: Annotated[int, Query(ge=0, le=2**31 - 1, description="Without these: the first chunk to read.")] = 0,
-        count: Annotated[int, Query(ge=1, le=MOST_CHUNKS, description="And how many.")] = MOST_CHUNKS,
-    ) -> Response:
+    async def read_document(request: Request, index: Name, asked: Annotated[ReadQuestion, Query()]) -> Response:
         """Read a document, or the part of it around a hit: its chunks in order, and their text in one."""
-        visit = begun(request, "document")
-        return _json(await service.document(visit, index, uri, first=first, count=count, around=around, line=line,
-                                            before=before, after=after))  # fmt: skip
+        return _json(await service.document(begun(request, "document"), index, **dict(asked)))
 
     return api
 

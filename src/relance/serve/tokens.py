@@ -13,6 +13,7 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from relance.config.finding import findings
 from relance.errors import ConfigurationError, InputError
 from relance.store.principals import OWNER, Principals, Reader
 
@@ -49,7 +50,7 @@ class _Token(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
 
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.@:+-]+$")
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.@:+-]+$", examples=["team-a"])
     sha256: SecretStr
     principals: list[str] | None = None
     owner: bool = False
@@ -115,9 +116,8 @@ class Tokens:
         try:
             entries = _File.model_validate(said).tokens
         except ValidationError as error:
-            lines = [
-                f"{where}: {'.'.join(map(str, each['loc'])) or 'tokens'}: {_said(each)}" for each in error.errors()
-            ]
+            found = findings(error.errors(), _File.model_fields, private=True)
+            lines = [f"{where}: {name or 'tokens'}: {said}" for name, said in found]
             raise ConfigurationError("\n".join(lines)) from None
         names = {each.name for each in entries}
         digests = {each.sha256.get_secret_value().lower() for each in entries}
@@ -148,11 +148,3 @@ def digest_of(token: SecretStr) -> str:
 def _caller(entry: _Token) -> Caller:
     who: Principals = OWNER if entry.owner else entry.principals
     return Caller(entry.name, who, given=True, per_minute=entry.per_minute, indexes=frozenset(entry.indexes))
-
-
-def _said(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "unknown key; there are name, sha256, principals, owner, per_minute, indexes"
-    if error["type"] == "missing":
-        return "is missing"
-    return str(error["msg"]).removeprefix("Value error, ")

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from relance.config.finding import Given, sentence
 from relance.errors import ConfigurationError, MissingExtraError
 from relance.sources.connector.problems import Problems
 
@@ -62,7 +63,7 @@ def checked(model: Any, section: str, values: Mapping[str, Any], problems: Probl
         problem = error.errors(include_input=False, include_url=False)[0]
         loc = [str(part) for part in problem["loc"]]
         place = ".".join([section, *loc]) if loc[:1] != ["access_config"] else ".".join(["secrets", *loc[1:]])
-        message = str(problem["msg"])
+        message = sentence(problem, Given())
     except Exception as error:  # unstructured-ingest has a ValueError of its own, which pydantic does not know
         place, message = section, str(error)
     raise ConfigurationError(f"{place}: {problems.hide(message)}")
