@@ -12,6 +12,7 @@ from relance.config import IndexSpec
 from relance.counted import counted
 from relance.pipeline.ignored_counts import ignored_lines
 from relance.pipeline.plan import Plan
+from relance.pipeline.reasons import Reason, by_reason
 from relance.pipeline.report import Report
 from relance.sources import Source, open_sources
 from relance.store.failures import Failure
@@ -30,7 +31,8 @@ __all__ = [
     "why",
 ]
 
-_LISTED = 200  # an artifact is shown whole, and `relance failures` has the rest
+_LISTED = 200  # reasons; an artifact is shown whole, and `relance failures` has the rest
+_FIRST = 5  # documents of each
 
 
 def key_of(kind: str, index: str) -> str:
@@ -125,16 +127,17 @@ def _left_out(counts: Report | Plan) -> dict[str, str]:
 
 
 def failures_markdown(failures: list[Failure], spec: IndexSpec) -> str:
-    """List failed documents with reasons, linked where they have a public address.
+    """List why documents failed, each reason with the first of them, linked where they have a public address.
 
     Those of sources with `access` are counted: whoever may see the Prefect UI need not know that they exist.
     """
-    lines = [*advice(failures, spec), "", "| document | stage | reason |", "|---|---|---|"]
+    lines = [*advice(failures, spec), "", "| documents | stage | reason |", "|---|---|---|"]
     sources = open_sources(spec)
     named = [each for each in failures if is_for_everybody(each.uri, sources)]
-    lines += [f"| {_link(each.uri, sources)} | {each.stage} | {escape(each.reason)} |" for each in named[:_LISTED]]
-    if len(named) > _LISTED:
-        lines.append(f"\n… and {len(named) - _LISTED:,} more: `relance failures`")
+    reasons = by_reason(named, listed=_FIRST)
+    lines += [f"| {_which(each, sources)} | {each.stage} | {escape(each.reason)} |" for each in reasons[:_LISTED]]
+    if left := sum(each.documents for each in reasons[_LISTED:]):
+        lines.append(f"\n… and {left:,} more: `relance failures`")
     if unnamed := len(failures) - len(named):
         lines.append(f"\n{unnamed:,} of sources with `access` are not named here: `relance failures`")
     return "\n".join(lines)
@@ -163,6 +166,16 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}".rstrip("0").rstrip(".")
     return f"{value:,}" if isinstance(value, int) else escape(str(value))
+
+
+def _which(group: Reason, sources: list[Source]) -> str:
+    """Name the first documents of a reason, and count them all."""
+    links = [_link(uri, sources) for uri in group.uris]
+    if group.documents == 1:
+        return links[0]
+    left = group.documents - len(links)
+    rest = [f"… and {left:,} more: `relance failures`"] if left else []
+    return "<br>".join([f"**{counted(group.documents, 'document')}**", *links, *rest])
 
 
 def _link(uri: str, sources: list[Source]) -> str:

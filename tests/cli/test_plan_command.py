@@ -34,6 +34,21 @@ def test_changes_are_listed_by_action_and_reason(run: Run, ingested: Path) -> No
     ]
 
 
+def test_documents_that_fail_for_one_reason_are_grouped(run: Run, ingested: Path) -> None:
+    for number in range(5):
+        (ingested.parent / f"docs/torn-{number}.ipynb").write_text("{", encoding="utf-8")
+    for command in ("plan", "ingest --direct"):
+        ran = run(*command.split())
+        assert ran.code == 3
+        head, *names, left = (line for line in ran.out.splitlines() if line.startswith("  ") and "─" not in line)
+        assert head.startswith("  ✗ 5 documents: "), ran.out
+        assert [each.strip() for each in names] == [f"docs/torn-{number}.ipynb" for number in range(3)]
+        assert left.strip() == "… and 2 more"
+    listed = run("failures", "--limit", "5").out
+    assert (listed.count("✗"), listed.count("torn-"), listed.splitlines()[-1]) == (1, 5, "5 failures, 0 warnings")
+    assert len(run("failures", "--json").json["failures"]) == 5
+
+
 def test_a_reason_is_the_splitting_or_the_wish_of_a_person(run: Run, ingested: Path) -> None:
     (full,) = run("plan", "--full", "--json").json["changes"]
     assert (full["reason"], full["documents"]) == ("written again, because of --full", 2)

@@ -82,7 +82,7 @@ def test_what_is_printed_is_safe(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.problem(f"{NAME}: http://me:{SECRET}@host/x does not answer")
     terminal.note(NAME)
     terminal.pairs(NAME, {"name": NAME})
-    terminal.failures([{"uri": NAME, "reason": NAME, "retryable": False, "indexed": False}], 1)
+    terminal.reason({"uris": [NAME], "documents": 1, "reason": NAME, "indexed": False})
     shown = "".join(capsys.readouterr())
     assert not BAD.search(shown)
     assert SECRET not in shown

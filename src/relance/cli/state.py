@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from relance.cli.options import DONE, HERE, AsJson, Spec
 from relance.cli.terminal import Terminal
 from relance.counted import counted
+from relance.pipeline.changes import LISTED
 
 __all__ = ["cache", "failures", "maintain", "rollback", "runs", "status"]
 
@@ -47,16 +51,27 @@ def _for_people(part: dict[str, Any]) -> dict[str, str]:
     return lines
 
 
-def failures(spec: Spec = HERE, *, json: AsJson = False) -> int:
-    """List documents that could not be indexed (✗), or only in part (!), with the reason; the next run retries ✗."""
-    from relance.index import Index
+def failures(spec: Spec = HERE, *, limit: Annotated[int, Parameter(validator=Number(gte=0))] = LISTED,
+             json: AsJson = False) -> int:  # fmt: skip
+    """List documents that could not be indexed (✗), or only in part (!), by reason; the next run retries ✗.
 
-    terminal, rows = Terminal(as_json=json), [row.as_dict() for row in Index(spec).failures()]
+    Parameters
+    ----------
+    limit
+        Documents to list for each reason; JSON lists all.
+    """
+    from dataclasses import asdict
+
+    from relance.index import Index
+    from relance.pipeline.reasons import by_reason
+
+    terminal, rows = Terminal(as_json=json), Index(spec).failures()
     if json:
-        terminal.json({"failures": rows})
+        terminal.json({"failures": [row.as_dict() for row in rows]})
     else:
-        terminal.failures(rows, len(rows))
-        warnings = sum(row["indexed"] for row in rows)
+        for each in by_reason(rows, listed=limit):
+            terminal.reason(asdict(each), " (--limit)")
+        warnings = sum(row.indexed for row in rows)
         terminal.out.print(f"{counted(len(rows) - warnings, 'failure')}, {counted(warnings, 'warning')}")
     return DONE
 

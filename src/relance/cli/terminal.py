@@ -26,7 +26,7 @@ __all__ = ["SCHEMA_VERSION", "Terminal"]
 
 SCHEMA_VERSION = 1  # of all JSON outputs: higher where a key goes away or means something else, not for new keys
 
-_SHOWN_FAILURES = 10
+_SHOWN_REASONS = 10
 _SHOWN_PLACES = 3
 
 
@@ -119,8 +119,7 @@ class Terminal:
         rows |= _left_out(report)
         title = f"{report['index']}: media" if report["part"] == "media" else report["index"]
         self.pairs(f"{title}: {report['status']}", rows)
-        self.failures(report["failures"][:_SHOWN_FAILURES], report["failed"])
-        self.failures(report["warnings"][:_SHOWN_FAILURES], report["warned"])
+        self.reasons(report["reasons"], failed=report["failed"], warned=report["warned"])
         for note in report["notes"]:
             self.err.print(f"[yellow]{escape(redact(note))}[/]")
         if report.get("media"):
@@ -151,8 +150,7 @@ class Terminal:
             rows["free"] = f"{plan['free_tokens']:,} of the tokens are covered by {section}.free_tokens"
         title = f"{plan['index']}: {part}" + (" (rebuild: another model)" if plan["rebuild"] else "")
         self.pairs(title, rows)
-        self.failures(plan["failures"][:_SHOWN_FAILURES], plan["failed"])
-        self.failures(plan["warnings"][:_SHOWN_FAILURES], plan["warned"])
+        self.reasons(plan["reasons"], failed=plan["failed"], warned=plan["warned"])
         for note in plan["notes"]:
             self.note(note)
         if plan.get("media"):
@@ -196,15 +194,27 @@ class Terminal:
             self._bar.start()
         return answer.strip().lower() in {"y", "yes"}
 
-    def failures(self, failures: list[dict[str, Any]], total: int) -> None:
-        """Print failures and warnings with their reasons."""
-        for failure in failures:
-            mark = "[yellow]![/]" if failure["indexed"] else "[red]✗[/]"
-            self.out.print(
-                f"  {mark} {escape(visible(failure['uri'], line=True))}: {escape(redact(failure['reason']))}"
-            )
-        if total > len(failures):
-            self.out.print(f"  … and {total - len(failures):,} more")
+    def reasons(self, groups: Sequence[dict[str, Any]], *, failed: int, warned: int) -> None:
+        """Print the most frequent reasons of failures, then of warnings, each with its first documents."""
+        for indexed, total in ((False, failed), (True, warned)):
+            shown = [group for group in groups if group["indexed"] is indexed][:_SHOWN_REASONS]
+            for group in shown:
+                self.reason(group)
+            if left := total - sum(group["documents"] for group in shown):
+                self.out.print(f"  … and {left:,} more")
+
+    def reason(self, group: dict[str, Any], more: str = "") -> None:
+        """Print why documents failed, once, and which; `more` says how the rest of them are listed."""
+        mark, count, uris = "[yellow]![/]" if group["indexed"] else "[red]✗[/]", group["documents"], group["uris"]
+        names, why = [escape(visible(uri, line=True)) for uri in uris], escape(redact(group["reason"]))
+        if count == 1 and names:
+            self.out.print(f"  {mark} {names[0]}: {why}")
+            return
+        self.out.print(f"  {mark} {counted(count, 'document')}: {why}")
+        for name in names:
+            self.out.print(f"      {name}")
+        if left := count - len(names):
+            self.out.print(f"      [dim]… and {left:,} more{more}[/]")
 
     def hits(self, hits: list[dict[str, Any]], *, first: int = 1) -> None:
         """Print search results, best first, with the words of the question in bold."""

@@ -8,6 +8,7 @@ from typing import Any
 from relance.counted import counted
 from relance.errors import BudgetError, ConfigurationError
 from relance.pipeline.changes import PlannedChange
+from relance.pipeline.reasons import by_reason
 from relance.store.failures import Failure
 
 __all__ = ["Plan", "Preview", "check_budget"]
@@ -75,8 +76,9 @@ class Plan:
         return plan_card(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values; `reasons` are those of `failures` and `warnings`, as in `reasons.Reason`."""
         values = asdict(replace(self, media=None))
+        values["reasons"] = [asdict(each) for each in by_reason([*self.failures, *self.warnings])]
         del values["media"]
         return values if self.media is None else values | {"media": self.media.as_dict()}
 

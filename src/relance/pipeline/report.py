@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from relance.pipeline.reasons import by_reason
 from relance.pipeline.wall_time import WallTime
 from relance.store.failures import Failure
 
@@ -153,7 +154,10 @@ class Report:
         self.status = max(self.status, media.status, key=order.index)
 
     def as_dict(self, *, failures: int = 100) -> dict[str, Any]:
-        """Return plain values; at most so many failures and warnings are listed, all are in the failures table."""
+        """Return plain values; at most so many failures, warnings and reasons: all are in the failures table.
+
+        `reasons` are those of all failures and warnings, as in `reasons.Reason`.
+        """
         values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name[0] != "_"}
         if self.media is None:
             del values["media"]
@@ -161,6 +165,7 @@ class Report:
             values["media"] = self.media.as_dict(failures=failures)
         for name in ("failures", "warnings"):
             values[name] = [asdict(failure) for failure in values[name][:failures]]
+        values["reasons"] = [asdict(each) for each in by_reason([*self.failures, *self.warnings])[:failures]]
         values["seconds"] = {name: round(value, 3) for name, value in self.seconds.items()}
         values["cost_usd"] = round(self.cost_usd, 6)
         return values
