@@ -61,6 +61,7 @@ __all__ = [
     "UnfetchedError",
     "UnreachableError",
     "install_command",
+    "whole_text",
 ]
 
 
@@ -69,6 +70,12 @@ class RelanceError(Exception):
 
     def __init__(self, *args: object) -> None:
         super().__init__(*(redact(each) if isinstance(each, str) else each for each in args))
+
+
+def whole_text(error: Exception) -> str:
+    """Return the text of an error with its notes, which say what can be done without what failed."""
+    notes = getattr(error, "__notes__", ())
+    return " ".join([f"{str(error).rstrip('.')}.", *notes]) if notes else str(error)
 
 
 class RetryableError(RelanceError):

@@ -114,6 +114,15 @@ def test_what_cannot_be_asked_is_told_in_a_sentence(run: Run, folder: Path, argu
     assert "Traceback" not in ran.err
 
 
+def test_without_its_model_a_search_proposes_one_that_needs_none(run: Run, folder: Path) -> None:
+    keyless = folder / "keyless.yaml"
+    keyless.write_text((folder / "index.yaml").read_text("utf-8").replace("fake/hash", "openai/text-embedding-3-small"))
+    ran = run("search", keyless, "ferry")
+    assert ran.code == 2
+    assert ran.err.strip().endswith("A search with --mode full-text needs no model.")
+    assert run("search", keyless, "ferry", "--mode", "full-text").code == 0
+
+
 # ── the documentation ────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -11,8 +11,10 @@ import httpx
 import pytest
 from tests.serve.conftest import Serve
 
+from relance.errors import UnreachableError
 from relance.index import Index
 from relance.serve import ServeConfig, ServeLimits, running
+from relance.serve.problem import problem_of
 
 SEARCH = "/v1/indexes/small/search"
 
@@ -119,6 +121,13 @@ def test_a_mistake_is_a_problem_that_says_what_to_do(client: httpx.Client, asked
     assert answer.headers["content-type"] == "application/problem+json"
     assert said in problem["detail"]
     assert "Traceback" not in answer.text
+
+
+def test_a_problem_says_what_works_without_what_failed() -> None:
+    away = UnreachableError("Cannot reach openai/x")
+    away.add_note("A search with mode full-text needs no model.")
+    said = json.loads(bytes(problem_of(away).body))["detail"]
+    assert said == "Cannot reach openai/x. A search with mode full-text needs no model."
 
 
 @pytest.mark.parametrize(

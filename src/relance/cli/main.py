@@ -16,7 +16,7 @@ from relance.cli.completion import completion_of
 from relance.cli.encoding import allow_every_character
 from relance.cli.options import DONE, FAILED, USAGE
 from relance.cli.terminal import Terminal
-from relance.errors import ConfigurationError, InputError, RelanceError
+from relance.errors import ConfigurationError, InputError, RelanceError, whole_text
 from relance.safe_text import protect_logs
 from relance.telemetry.start import start_telemetry
 
@@ -98,10 +98,10 @@ def main(arguments: list[str] | None = None) -> None:
         terminal.problem(_usage(error))
         code = USAGE
     except (ConfigurationError, InputError) as error:
-        terminal.problem(str(error))
+        terminal.problem(whole_text(error))
         code = USAGE
     except RelanceError as error:
-        terminal.problem(str(error))
+        terminal.problem(whole_text(error))
         code = FAILED
     except KeyboardInterrupt:
         terminal.problem("interrupted; what was committed stays, run again to continue")

@@ -148,9 +148,16 @@ def _question(spec: str, query: str, *, otherwise: bool) -> tuple[Path, str]:
 
 def _ask(index: Index, query: str, image: str, asked: dict[str, Any], floor: float | None) -> list[Hits[Any]]:
     """Search the texts, or texts and media."""
-    if index.spec.media is None and not image:
-        return [index.search(query, **asked)]
-    return list(index.search_both(query, image=image, floor=floor, **asked))
+    from relance.errors import RelanceError
+
+    try:
+        if index.spec.media is None and not image:
+            return [index.search(query, **asked)]
+        return list(index.search_both(query, image=image, floor=floor, **asked))
+    except RelanceError as error:  # what it proposes is written as an option here
+        error.__notes__ = [note.replace("mode ", "--mode ").replace("and rerank ", "--rerank ")
+                           for note in getattr(error, "__notes__", ())]  # fmt: skip
+        raise
 
 
 def _merged(terminal: Terminal, texts: list[dict[str, Any]], media: list[dict[str, Any]], *, first: int) -> None:

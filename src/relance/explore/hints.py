@@ -13,7 +13,7 @@ from relance.explore.scope import Scope, compiled, matching
 from relance.search import parse_filter
 from relance.search.filters.tree import names
 
-__all__ = ["Hint", "hints"]
+__all__ = ["Hint", "hints", "without_model"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -43,6 +43,12 @@ def hints(reader: IndexReader, question: Question, scope: Scope, *, media: bool)
         found.append(Hint(f"{what} A hybrid search also finds what means the same.", "Search hybrid",
                           question.parameters(mode="hybrid")))  # fmt: skip
     return found
+
+
+def without_model(question: Question) -> Hint:
+    """Propose what can be asked while the model is away."""
+    text = "A full-text search needs no model."
+    return Hint(text, "Search full-text", question.parameters(mode="full-text"))
 
 
 def _misspelt(reader: IndexReader, question: Question, *, media: bool) -> Iterator[Hint]:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from relance.config import IndexSpec, RerankSpec
-from relance.errors import InputError
+from relance.errors import AccountError, InputError, MissingExtraError, MissingKeyError, RetryableError
 from relance.search.condition import condition
 from relance.search.filters import FilterError, compile_filter
 from relance.search.filters.metadata import holds_only
@@ -23,7 +23,7 @@ from relance.search.links import Links
 from relance.search.media import MediaHit, MediaSearch
 from relance.search.mode import Mode, check_mode
 from relance.search.no_hits import explained
-from relance.search.query_encoder import QueryEncoder, read_picture
+from relance.search.query_encoder import Asked, QueryEncoder, read_picture
 from relance.search.reranking import by_score, score_by, score_together, shares
 from relance.search.similar import except_like, has_document, uri_of, vector_of
 from relance.search.table import MAX_HITS, TextSearch, read_chunks
@@ -338,14 +338,22 @@ class Searcher:
         elif question.mode == "full-text" and not question.image:
             return None
         else:
-            instruct = instruction(question.instruct or "")
-            asked = self._encoder.embed(
-                table, read_picture(self._spec, question.image) if question.image else question.query, instruct=instruct
-            )
+            asked = self._embedded(table, question)
             notes.model, notes.query_vector, notes.instruct = asked.model, asked.source, asked.instruct
             vector = asked.vector
         notes.seconds["embed"] = time.perf_counter() - began
         return vector
+
+    def _embedded(self, table: TableVersion, question: Question) -> Asked:
+        """Embed what is asked; where the model is away or has no key, the error notes which search needs none."""
+        asked = read_picture(self._spec, question.image) if question.image else question.query
+        try:
+            return self._encoder.embed(table, asked, instruct=instruction(question.instruct or ""))
+        except (MissingKeyError, MissingExtraError, AccountError, RetryableError) as error:
+            if not question.image:
+                others = " and rerank none" if self._spec.search.rerank else ""
+                error.add_note(f"A search with mode full-text{others} needs no model.")
+            raise
 
     def _condition(self, table: TableVersion, question: Question, tables: Pinned) -> str | None:
         """Put together what limits the hits."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from starlette.routing import BaseRoute
 
 from relance import __version__
-from relance.errors import InputError, RelanceError, StoreError
+from relance.errors import InputError, RelanceError, StoreError, whole_text
 from relance.serve.citations import FoundPassages, ReadDocument, Sources
 from relance.serve.gate import visit_of
 from relance.serve.questions import SearchQuestion
@@ -50,7 +50,7 @@ def mcp_server(service: Service, local: Callable[[], contextlib.AbstractContextM
             except StoreError:
                 raise ToolError("the store cannot be read now; whoever runs this server finds the cause") from None
             except RelanceError as error:
-                raise ToolError(str(error)) from None
+                raise ToolError(whole_text(error)) from None
 
     def named(visit: Visit, index: str) -> str:
         """Return the index that is meant."""

@@ -18,6 +18,7 @@ from relance.errors import (
     RelanceError,
     RetryableError,
     StoreError,
+    whole_text,
 )
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def problem_of(error: Exception) -> Response:
     if isinstance(error, RetryableError) and status == 503:
         wait = error.retry_after_s if isinstance(error, RateLimitedError) else None
         headers = {"retry-after": str(max(1, round(wait or 1)))}
-    return problem(status, str(error), headers=headers)
+    return problem(status, whole_text(error), headers=headers)
 
 
 def known(error: Exception) -> RelanceError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from relance.documents import document_id
 from relance.errors import InputError, RelanceError
 from relance.explore.explorer import Explorer, explorer_of
-from relance.explore.hints import hints
+from relance.explore.hints import hints, without_model
 from relance.explore.parameters import Parameters
 from relance.explore.question import PER_PAGE, Question
 from relance.explore.scope import MOST_COUNTED, Scope
@@ -82,7 +82,8 @@ def _ask(here: Explorer, question: Question) -> tuple[int, dict[str, Any]]:
     except FilterError as error:
         return 400, found | {"bad_filter": str(error)}
     except RelanceError as error:
-        return 400 if isinstance(error, InputError) else 503, found | {"problem": str(error)}
+        others = [without_model(question)] if getattr(error, "__notes__", ()) else []
+        return 400 if isinstance(error, InputError) else 503, found | {"problem": str(error), "hints": others}
     found["annotations"] = here.reader.annotations([hit.uri for hit in found["texts"] or []])
     if question.like:
         found["like_title"] = here.reader.title_of(question.like)
