@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,13 @@ def test_every_command_in_a_sentence_is_one_the_program_takes() -> None:
                 pytest.fail(f"{name}: relance {code}: {error}")
             checked += 1
     assert checked > 100
+
+
+def test_the_installation_lists_every_extra_and_no_page_installs_from_a_registry_that_has_no_relance() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    table = re.findall(r"^\| (`.*?) \|", TEXTS["docs/index.md"], flags=re.MULTILINE)
+    assert set(re.findall(r"`([a-z0-9-]+)`", " ".join(table))) >= extras.keys()
+    assert not [name for name, text in TEXTS.items() if "install 'relance[" in text or 'install "relance[' in text]
 
 
 def test_the_messages_of_troubleshooting_are_the_program_s() -> None:
