@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from relance.explore.index_reader import IndexReader
 from relance.explore.question import Question
 from relance.explore.scope import Scope, compiled, matching
-from relance.search import parse_filter
-from relance.search.filters.tree import names
+from relance.search.no_hits import unknown_keys
 
 __all__ = ["Hint", "hints", "without_model"]
 
@@ -56,15 +54,12 @@ def _misspelt(reader: IndexReader, question: Question, *, media: bool) -> Iterat
     table, facets = reader.table(media=media), reader.facets(media=media)
     if not question.filter or table is None or not facets.whole:
         return
-    columns = set(table.schema.names)
-    for name in dict.fromkeys(names(parse_filter(question.filter))):
-        key = name.path[0]
-        if key in facets.keys or (key in columns and not name.metadata):
-            continue
-        text = f"No document has the metadata key {key}."
-        close = get_close_matches(key.lower(), [*facets.keys, *columns], 1, 0.6)
-        if close and question.filter.count(key) == 1:
-            meant = question.filter.replace(key, close[0])
-            yield Hint(f"{text} Did you mean {close[0]}?", f"Search with {close[0]}", question.parameters(filter=meant))
+    columns = table.schema.names
+    known = [*facets.keys, *columns]
+    for key, meant in unknown_keys(question.filter, columns, facets.keys.__contains__, lambda: known):
+        text = f"No document has the metadata key {key}." + (f" Did you mean {meant}?" if meant else "")
+        if meant and question.filter.count(key) == 1:
+            corrected = question.parameters(filter=question.filter.replace(key, meant))
+            yield Hint(text, f"Search with {meant}", corrected)
         else:
-            yield Hint(text + (f" Did you mean {close[0]}?" if close else ""))
+            yield Hint(text)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from relance.search.filters import parse_filter
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from relance.store.open_tables import TableVersion
     from relance.store.serving import Pinned
 
-__all__ = ["explained"]
+__all__ = ["explained", "unknown_keys"]
 
 T = TypeVar("T", bound="Hits[Any] | tuple[Hits[Any], ...]")
 _SAMPLE = 1000  # rows whose keys are proposed for a misspelt one
@@ -27,24 +28,34 @@ def explained(filter: str | None, ask: Callable[[Pinned], T], pinned: Pinned) ->
     found = ask(pinned)
     pages: Sequence[Hits[Any]] = found if isinstance(found, tuple) else (found,)
     if filter and filter.strip() and not any(pages):
-        pages[0].hints += list(_unknown_keys(filter, list(pinned.all()))) or [
+        pages[0].hints += list(_unknown(filter, list(pinned.all()))) or [
             "the filter may leave nothing that fits: search without it, or with less of it"
         ]
     return found
 
 
-def _unknown_keys(text: str, tables: Sequence[TableVersion]) -> Iterator[str]:
-    """Name keys of a filter that no row of the tables has, with the one that was probably meant."""
-    columns = {name for table in tables for name in table.schema.names}
-    known: set[str] | None = None
+def unknown_keys(text: str, columns: Collection[str], has: Callable[[str], bool],
+                 proposals: Callable[[], Collection[str]]) -> Iterator[tuple[str, str]]:  # fmt: skip
+    """Return the keys of a filter that no document has, each with the one that was probably meant, or nothing.
+
+    Args:
+        text: the filter.
+        columns: that it may name, too.
+        has: whether a document has a metadata key.
+        proposals: names that may be meant; asked for only where a key is unknown.
+    """
     for name in dict.fromkeys(names(parse_filter(text))):
         key = name.path[0]
-        if (key in columns and not name.metadata) or any(_has(table, key) for table in tables):
-            continue
-        if known is None:
-            known = columns.union(*map(_keys, tables))
-        close = get_close_matches(key.lower(), known, 1, 0.6)
-        yield f"no document has the metadata key {key!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+        if not ((key in columns and not name.metadata) or has(key)):
+            yield key, next(iter(get_close_matches(key.lower(), proposals(), 1, 0.6)), "")
+
+
+def _unknown(text: str, tables: Sequence[TableVersion]) -> Iterator[str]:
+    """Name the unknown keys of a filter in sentences."""
+    columns = {name for table in tables for name in table.schema.names}
+    proposals = cache(lambda: columns.union(*map(_keys, tables)))
+    for key, meant in unknown_keys(text, columns, lambda key: any(_has(table, key) for table in tables), proposals):
+        yield f"no document has the metadata key {key!r}" + (f"; did you mean {meant!r}?" if meant else "")
 
 
 def _has(table: TableVersion, key: str) -> bool:
