@@ -12,8 +12,11 @@ import pytest
 from tests.explore.conftest import Visitor
 
 from relance.config import IndexSpec
+from relance.config.plugins import loaded_plugins
 from relance.explore.facets import Facets
+from relance.explore.type_names import type_name
 from relance.index import Index
+from relance.parsers.media_types import UNKNOWN, UNNAMED
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +169,27 @@ def test_values_of_one_key_may_be_of_several_types_and_shapes() -> None:
         ("v", {"meta.v = 0": 2, "meta.v = 1": 4, "meta.v = 1.0": 2, 'meta.v = "1"': 2, "meta.v = true": 2, 'meta.v = "x"': 2}),
     ]  # fmt: skip
     assert (facets.keys, facets.many) == (["Source", "deep", "v"], ["deep"])
+
+
+def test_types_and_lists_in_a_text_are_written_as_people_do_and_filtered_as_they_are() -> None:
+    word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    types = [word, word, "text/x-python", "application/x-rare"]
+    rows = pa.table(
+        {
+            "doc_id": [f"{n:032}" for n in range(4)],
+            "uri": [f"docs/{n}" for n in range(4)],
+            "media_type": types,
+            "metadata": [json.dumps({"colours": each}) for each in ('["red", "blue", 3]', '["red", "blue", 3]', "[red", '[["a"]]')],
+            "updated_at": pa.array([None] * 4, pa.timestamp("us", "UTC")),
+        }
+    )  # fmt: skip
+    found = {facet.name: {value.label: value.condition for value in facet.values} for facet in Facets(rows).counted()}
+    assert found["Type"] == {"Word document": f'media_type = "{word}"', "application/x-rare": 'media_type = "application/x-rare"',
+                             "python code": 'media_type = "text/x-python"'}  # fmt: skip
+    assert list(found["colours"]) == ["red, blue, 3", '[["a"]]', "[red"]
+    assert found["colours"]["red, blue, 3"] == 'meta.colours = "[""red"", ""blue"", 3]"'
+
+
+def test_every_type_that_a_parser_of_ours_reads_has_a_name() -> None:
+    read = {kind for parser in loaded_plugins("parsers").values() for kind in parser.media_types if "*" not in kind}
+    assert {kind for kind in read if type_name(kind) == kind} <= {UNKNOWN, UNNAMED}

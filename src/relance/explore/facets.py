@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from relance.explore.type_names import type_name
 from relance.explore.vocabulary import any_text, metadata_name, quoted
 
 __all__ = ["Facet", "FacetValue", "Facets"]
@@ -162,7 +163,23 @@ def _said(name: str, value: Any) -> tuple[str, str] | None:
         return None
     if date := _DATE.match(value):
         return date[1], f"{key} ~ {any_text(date[1])}"
-    return value, f"{key} = {quoted(value)}"
+    return _list_in(value) or value, f"{key} = {quoted(value)}"
+
+
+def _list_in(text: str) -> str:
+    """Write a list that a column of a table holds as JSON as people do: `red, blue`; empty for any other text.
+
+    Its members are no values of the filter language, which sees a text.
+    """
+    if not text.startswith("["):
+        return ""
+    try:
+        members = from_json(text)
+    except ValueError:
+        return ""
+    if any(isinstance(each, _DEEP) for each in members):
+        return ""
+    return ", ".join(each if isinstance(each, str) else json.dumps(each) for each in members)
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -216,7 +233,7 @@ _Said = Callable[[Any], tuple[str, str]]
 
 _COLUMNS: tuple[tuple[str, str, _Shorten, _Said], ...] = (
     ("uri", "Source", _source, _of_source),
-    ("media_type", "Type", lambda column: column, lambda value: (value, f"media_type = {quoted(value)}")),
+    ("media_type", "Type", lambda column: column, lambda value: (type_name(value), f"media_type = {quoted(value)}")),
     ("kind", "Kind", lambda column: column, lambda value: (value, f"kind = {quoted(value)}")),
     ("updated_at", "Indexed in", _month, _of_month),
 )

@@ -16,6 +16,7 @@ from jinja2.runtime import Context
 from relance.explore.blocks import excerpt, whole
 from relance.explore.pictures import shown_as
 from relance.explore.reading import plain
+from relance.explore.type_names import type_name
 from relance.search.hit import moment, pages
 
 __all__ = ["STATIC", "environment", "link", "url"]
@@ -42,6 +43,7 @@ def environment() -> Environment:
         dollars=dollars,
         link=link,
         plain=plain,
+        type_name=type_name,
         tojson_plain=lambda value: json.dumps(value, ensure_ascii=False, default=str),
     )
     words: dict[str, Any] = {
