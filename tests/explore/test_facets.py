@@ -108,7 +108,7 @@ def test_a_misspelt_key_is_recognized(visitor: Visitor) -> None:
 
 
 def test_another_mode_is_proposed_where_no_word_is_found(visitor: Visitor) -> None:
-    assert "None holds a word of the question." in said(visitor, "/?q=xylophone&mode=full-text")
+    assert "No document has a word of the question." in said(visitor, "/?q=xylophone&mode=full-text")
     assert "/?q=xylophone" in visitor.page("/?q=xylophone&mode=full-text").links()
 
 

@@ -152,7 +152,7 @@ def test_a_file_that_goes_away_meanwhile_is_not_found(
     monkeypatch.setattr("relance.explore.pages.document.source_file", found_and_removed)
     response = visitor.get(f"/documents/{document_id('docs/pump.md')}/file")
     assert response.status_code == 404
-    assert "not where it was" in response.text
+    assert "no longer where it was" in response.text
 
 
 def test_what_is_being_sent_is_sent_to_the_end(

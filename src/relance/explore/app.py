@@ -123,4 +123,6 @@ def _defect(_: Request, __: Exception) -> Response:
     """Answer when something is wrong with relance itself; the terminal has the rest."""
     from relance.explore.token_auth import refusal
 
-    return refusal(500, "A mistake of ours", "The terminal that relance explore runs in says more. Please report it.")
+    return refusal(
+        500, "An error in relance", "The terminal that relance explore runs in shows the details. Please report it."
+    )

@@ -37,8 +37,12 @@ def hints(reader: IndexReader, question: Question, scope: Scope, *, media: bool)
             if left:
                 found.append(Hint(f"Without {each} there are {left:,}.", "Search without it", question.without(name)))
     elif question.q and question.mode in {"full-text", "sparse"}:
-        what = "None holds a word of the question." if question.mode == "full-text" else "None shares a term with it."
-        found.append(Hint(f"{what} A hybrid search also finds what means the same.", "Search hybrid",
+        what = (
+            "No document has a word of the question."
+            if question.mode == "full-text"
+            else "No document shares a term with the question."
+        )
+        found.append(Hint(f"{what} A hybrid search also finds texts of the same meaning.", "Search hybrid",
                           question.parameters(mode="hybrid")))  # fmt: skip
     return found
 

@@ -39,7 +39,7 @@ class Parameters:
         """Return all that were given under a name, each once, at most 16."""
         values = [each for given in self._query.getlist(name) if (each := _whole(name, given).strip())]
         if len(values) > _MOST:
-            msg = f"{name} is given {len(values)} times; {_MOST} are read"
+            msg = f"{name} may be given {_MOST} times, got {len(values)}"
             raise InputError(msg)
         return tuple(dict.fromkeys(values))
 
@@ -59,7 +59,7 @@ class Parameters:
         if not given:
             return None
         if not _SECONDS.fullmatch(given):
-            msg = f"{name} must be a number of seconds, such as 12.5; got {_short(given)}"
+            msg = f"{name} must be a number of seconds, such as 12.5, got {_short(given)}"
             raise InputError(msg)
         return float(given)
 
@@ -67,7 +67,7 @@ class Parameters:
         """Return one of some values; the first is the default."""
         given = self._query.get(name, "")
         if given and given not in among:
-            msg = f"{name} must be one of {', '.join(each for each in among if each)}; got {_short(given)}"
+            msg = f"{name} must be one of {', '.join(each for each in among if each)}, got {_short(given)}"
             raise InputError(msg)
         return given or among[0]
 
@@ -75,7 +75,7 @@ class Parameters:
 def _whole(name: str, given: str) -> str:
     value = given.replace("\0", " ").replace("\r\n", "\n")
     if len(value) > _LONGEST:
-        msg = f"{name} is {len(value):,} characters long; {_LONGEST:,} are read"
+        msg = f"{name} must be at most {_LONGEST:,} characters long, got {len(value):,}"
         raise InputError(msg)
     return value
 

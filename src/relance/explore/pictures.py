@@ -85,7 +85,7 @@ def _webp(data: bytes, name: str, side: int, moment_s: float) -> bytes:
         except InputError as error:
             raise DocumentError(name, str(error)) from None
     elif not kind.startswith("image/"):
-        raise DocumentError(name, "it is no image")
+        raise DocumentError(name, "it is not an image")
     facts = inspect(data, name)
     try:
         with open_image(data, facts.media_type) as image:

@@ -30,7 +30,7 @@ def _sent(path: Path, media_type: str, name: str | None) -> Response:
     try:
         status = path.stat()  # else the response looks itself, and calls it our mistake if the file is gone
     except OSError:
-        raise HTTPException(404, "The file is not where it was.") from None
+        raise HTTPException(404, "The file is no longer where it was.") from None
     return FileResponse(
         path, media_type=media_type, filename=name, stat_result=status, headers={"content-security-policy": FILE_POLICY}
     )

@@ -20,7 +20,7 @@ class SearchAnswer(BaseModel):
 
     hits: list[Hit] = Field(description="Chunks.")
     media: list[MediaHit] = Field(description="Images and videos.")
-    more: bool = Field(description="Whether there are others after them: ask with a larger `offset`.")
+    more: bool = Field(description="Whether there are more hits: search again with a larger `offset`.")
     together: bool = Field(description="Whether the scores of `hits` and `media` can be compared.")
     hints: list[str] = Field(default=[], description="Where nothing was found: what may be wrong with the filter.")
     explanations: list[Explanation] = Field(default=[], description="What was done; with `explain`.")
@@ -32,8 +32,8 @@ class DocumentRow(BaseModel):
     uri: str = Field(description="Its name in the index.")
     title: str = Field(description="Its title; may be empty.")
     chunks: int = Field(description="Chunks of its text; moments of a film.")
-    tokens: int | None = Field(description="Tokens of these.")
-    updated_at: str | None = Field(description="When the index took it last, in ISO 8601.")
+    tokens: int | None = Field(description="Tokens of these chunks.")
+    updated_at: str | None = Field(description="When it was last indexed, in ISO 8601.")
 
 
 class DocumentPage(BaseModel):
@@ -42,7 +42,7 @@ class DocumentPage(BaseModel):
     documents: list[DocumentRow]
     total: int = Field(description="Documents on all pages, as far as this caller may see them.")
     offset: int
-    more: bool = Field(description="Whether there are others after them.")
+    more: bool = Field(description="Whether there are more documents.")
 
 
 class ChunkAnswer(BaseModel):
@@ -51,7 +51,7 @@ class ChunkAnswer(BaseModel):
     id: str
     seq: int = Field(description="Its place in the document, from 0.")
     heading_path: list[str]
-    lead: str = Field(description="What the text needs before it to be read alone; no part of it.")
+    lead: str = Field(description="What belongs before the text when it is read alone, such as the header of a table.")
     text: str
     start: int = Field(description="Character offset in the document's text.")
     end: int
@@ -70,10 +70,10 @@ class DocumentAnswer(BaseModel):
     metadata: dict[str, Any]
     link: str = Field(description="Page where people see it; empty where there is none.")
     chunks: list[ChunkAnswer] = Field(description="Those that were requested, in order.")
-    text: str = Field(description="Their text, without what two of them share.")
+    text: str = Field(description="Their text in one piece, without overlaps.")
     first: int = Field(description="`seq` of the first of them.")
     total: int = Field(description="Chunks of the whole document.")
-    more: bool = Field(description="Whether there are others after them.")
+    more: bool = Field(description="Whether there are more chunks after these.")
 
 
 class SourceAnswer(BaseModel):
@@ -92,7 +92,7 @@ class IndexAnswer(BaseModel):
     model: str = Field(description="Model that embeds it.")
     media: bool = Field(description="Whether it has images and videos.")
     documents: int = Field(description="Documents that this caller may see.")
-    chunks: int = Field(description="Chunks of these.")
+    chunks: int = Field(description="Chunks of these documents.")
     pictures: int = Field(description="Images and videos (of films: moments) that this caller may see.")
     table: str | None = Field(description="Table that serves it; null before its first run.")
     version: int | None = Field(description="Its version.")
@@ -109,4 +109,6 @@ class Health(BaseModel):
     """Whether the server works."""
 
     status: str = Field(description="`ok`, or `not ready`.")
-    indexes: dict[str, str] = Field(default={}, description="Of each index `ok`, or what it lacks; without tokens.")
+    indexes: dict[str, str] = Field(
+        default={}, description="For each index `ok`, or why it cannot be searched; only on a server without tokens."
+    )

@@ -25,8 +25,9 @@ __all__ = ["build", "build_api"]
 
 _ABOUT = """Search indexes that relance keeps in sync with their sources.
 
-Send a token as `Authorization: Bearer TOKEN`, where the server has tokens. What a token may not see is not there: it is
-found by no search, listed nowhere, and answered like what does not exist. Errors are problems by RFC 9457."""
+Send a token as `Authorization: Bearer TOKEN`, where the server has tokens. A document that a token may not see
+is treated as if it did not exist: no search finds it, no list has it, and reading it is answered with 404. Errors are
+problem documents (RFC 9457)."""
 
 
 def build(service: Service, config: ServeConfig, audit: AuditLog) -> ASGIApp:
@@ -122,7 +123,7 @@ def _declare(api: FastAPI, *, tokens: bool) -> None:
 
 async def _defect(_: Request, __: Exception) -> Response:
     """Answer when something is wrong with relance itself; the gate logs it."""
-    return problem(500, "the log of the server says more; please report it")
+    return problem(500, "the log of the server has the details; please report it")
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -155,10 +156,10 @@ def _fields(request: Request) -> dict[str, Any]:
 
 async def _http(request: Request, error: Any) -> Response:
     if error.status_code == 404:
-        return problem(404, "there is nothing at this address; /openapi.json lists those there are")
+        return problem(404, "there is nothing at this address; /openapi.json lists all addresses")
     if error.status_code == 405:
         allowed = {"allow": ", ".join(_methods(request))}
-        return problem(405, f"this address takes {allowed['allow']}; /openapi.json says what for", headers=allowed)
+        return problem(405, f"this address takes {allowed['allow']}; /openapi.json describes it", headers=allowed)
     return problem(error.status_code, str(error.detail), headers=error.headers)
 
 

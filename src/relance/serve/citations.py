@@ -18,17 +18,17 @@ class Passage(BaseModel):
     """A passage that answers, or a picture, with what a citation of it needs."""
 
     number: int = Field(description="Number to cite it by, such as [1].")
-    uri: str = Field(description="Document it stands in; `read_document` takes it.")
+    uri: str = Field(description="Uri of its document; `read_document` takes it.")
     chunk: str = Field(description="Its id; `read_document` reads around it.")
     title: str = Field(description="Title of the document.")
-    heading_path: list[str] = Field(description="Headings it stands under, the highest first.")
-    where: str = Field(description="Lines or pages it stands on, such as `lines 12-20`; empty where there are none.")
+    heading_path: list[str] = Field(description="Headings above it, the highest first.")
+    where: str = Field(description="Its lines or pages, such as `lines 12-20`; empty where it has none.")
     line: int | None = Field(description="Line of the file it begins on, from 1.")
     line_end: int | None = Field(description="Line it ends on.")
     link: str = Field(description="Address where people see it; empty where there is none.")
     score: float = Field(description="Higher is better; only comparable within one answer.")
-    text: str = Field(description="The passage itself; for a picture, what is said about it.")
-    metadata: dict[str, Any] = Field(description="What the document says about itself.")
+    text: str = Field(description="The passage itself; for a picture, its caption.")
+    metadata: dict[str, Any] = Field(description="Metadata of the document.")
     url: str = Field(default="", description="Address of an image or video; empty for texts.")
 
 
@@ -37,7 +37,7 @@ class FoundPassages(BaseModel):
 
     index: str
     passages: list[Passage] = Field(description="Empty where nothing fits.")
-    more: bool = Field(description="Whether there are others: search again with a larger offset.")
+    more: bool = Field(description="Whether there are more: search again with a larger offset.")
     hints: list[str] = Field(default=[], description="Where nothing was found: what may be wrong with the filter.")
 
     @classmethod

@@ -78,7 +78,7 @@ class ServeConfig:
                 or not parts.netloc
                 or origin != f"{parts.scheme}://{parts.netloc}"
             ):
-                msg = f"{origin!r} is no origin; write scheme, host and port, such as https://app.example.com"
+                msg = f"{origin!r} is not an origin; write scheme, host and port, such as https://app.example.com"
                 raise ConfigurationError(msg)
         if self.audit_queries and self.audit is None:
             msg = "--audit-queries needs --audit FILE, where the lines are written"

@@ -87,7 +87,7 @@ class Documents:
 
             rows = table.search().where(f"{mine} AND id = {quoted(chunk)}").select(["seq"]).limit(1).to_list()
             if not rows:
-                msg = f"document {uri!r} has no chunk {chunk!r} now; it may have changed since: search again"
+                msg = f"document {uri!r} has no chunk {chunk!r} now; the document may have changed: search again"
                 raise MissingError(msg)
             return rows[0]["seq"]
         if line is not None and "line" in table.schema.names:
@@ -113,7 +113,7 @@ class Documents:
     def _without_chunks(self, uri: str) -> DocumentAnswer:
         row = self._reader.document(document_id(uri))
         if row is None:
-            msg = f"there is no document {uri!r} in this index; uris are as searches return them"
+            msg = f"there is no document {uri!r} in this index; write the uri as a search returns it"
             raise MissingError(msg)
         return DocumentAnswer(uri=uri, title=row["title"] or "", media_type="", metadata={}, link="", chunks=[],
                               text="", first=0, total=0, more=False)  # fmt: skip

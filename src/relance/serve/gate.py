@@ -7,6 +7,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
+from relance.counted import counted
 from relance.events.connection import vouch
 from relance.http.local_host import is_local_host
 from relance.serve.audit import AuditLog
@@ -65,7 +66,7 @@ class Watch:
         except Exception:
             log.exception("a defect of relance, please report it")
             if not status:
-                await problem(500, "the log of the server says more; please report it")(scope, receive, watched)
+                await problem(500, "the log of the server has the details; please report it")(scope, receive, watched)
         finally:
             self._traffic.end(visit, status)
             if scope["path"] not in _OPEN:  # probes come every few seconds
@@ -112,19 +113,20 @@ class Gate:
         caller = self._config.tokens.find(token.strip()) if scheme.lower() == "bearer" else None
         if caller is None:
             visit.operation = "refused"
-            detail = "send a token that this server knows as `Authorization: Bearer TOKEN`"
+            detail = "send a token of this server, as `Authorization: Bearer TOKEN`"
             return problem(401, detail, headers={"www-authenticate": 'Bearer realm="relance"'})
         visit.caller = caller
         if wait := self._rates.wait_s(caller):
             visit.operation = "refused"
-            detail = f"this token may ask {caller.per_minute:,} times a minute; ask again in {math.ceil(wait)} s"
+            most = counted(caller.per_minute, "request")
+            detail = f"this token may send {most} a minute; try again in {math.ceil(wait)} s"
             return problem(429, detail, headers={"retry-after": str(math.ceil(wait))})
         return None
 
     def _stranger(self, headers: dict[bytes, str]) -> Response | None:
         """Refuse, where there are no tokens, what pages of others make this machine's browser ask."""
         if is_loopback(self._config.host) and not is_local_host(headers.get(b"host", "")):
-            return problem(421, "without tokens this server answers as 127.0.0.1 and localhost only")
+            return problem(421, "without tokens this server answers only to the names 127.0.0.1 and localhost")
         origin = headers.get(b"origin")
         if headers.get(b"sec-fetch-site") in {"cross-site", "same-site"} or origin is not None:
             own = origin is not None and origin.partition("://")[2] == headers.get(b"host")
@@ -144,7 +146,7 @@ class Gate:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        return problem(408, "the body broke off")
+                        return problem(408, "the connection ended before the whole body had arrived")
                     parts.append(message.get("body", b""))
                     size += len(parts[-1])
                     if size > most:
@@ -157,7 +159,11 @@ class Gate:
 
     @staticmethod
     def _too_large(most: int) -> Response:
-        return problem(413, f"a body has at most {most:,} bytes", headers={"connection": "close"})
+        return problem(
+            413,
+            f"the body is larger than {most:,} bytes, the most that this server reads",
+            headers={"connection": "close"},
+        )
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

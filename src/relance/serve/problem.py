@@ -39,10 +39,10 @@ log = logging.getLogger(__name__)
 
 _TITLES = {
     400: "The request cannot be answered as it is", 401: "A token is needed", 403: "This token may not do that",
-    404: "There is no such thing", 405: "This address takes another method", 408: "The request came too slowly",
+    404: "Not found", 405: "This address takes another method", 408: "The request came too slowly",
     409: "The index cannot do that as it is declared", 413: "The request is too large",
     415: "The body has to be JSON", 421: "This server answers to another name", 422: "A value is wrong",
-    429: "Too many requests", 500: "A defect of relance", 502: "A service behind this one refused",
+    429: "Too many requests", 500: "An error in relance", 502: "A service behind this one refused",
     503: "Not now", 504: "The answer took too long",
 }  # fmt: skip
 _OURS_FAILED = "the store cannot be read now; the log of the server says why"
@@ -62,7 +62,7 @@ class Problem(BaseModel):
     title: str = Field(description="The kind of problem, the same for a status.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What is wrong here, and what to do.")
-    errors: list[WrongValue] = Field(default=[], description="Values that are wrong, of 422.")
+    errors: list[WrongValue] = Field(default=[], description="The wrong values, with status 422.")
 
 
 class MissingError(InputError):
@@ -86,7 +86,7 @@ def problem(status: int, detail: str, *, errors: Sequence[Mapping[str, str]] = (
     """Make the answer."""
     from starlette.responses import Response
 
-    body: dict[str, Any] = {"type": "about:blank", "title": _TITLES.get(status, "That did not work"), "status": status,
+    body: dict[str, Any] = {"type": "about:blank", "title": _TITLES.get(status, "The request failed"), "status": status,
                             "detail": detail} | ({"errors": list(errors)} if errors else {})  # fmt: skip
     sent = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     return Response(sent, status, dict(headers or {}), media_type="application/problem+json")

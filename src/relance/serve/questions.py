@@ -27,7 +27,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     k: int = Field(10, ge=1, le=_MOST, description="Hits on a page.")
-    offset: int = Field(0, ge=0, le=MAX_HITS, description="Hits on the pages before.")
+    offset: int = Field(0, ge=0, le=MAX_HITS, description="Hits to skip: those of the pages before.")
     filter: str | None = Field(
         None,
         max_length=_LONGEST,
@@ -50,7 +50,7 @@ class SearchQuestion(Asked):
     )
     like: str = Field("", max_length=_URI, description="Uri of a document of the index: others like it.")
     what: Literal["auto", "texts", "media", "both"] = Field(
-        "auto", description="What is looked for; `auto`: both where the index has media, else texts."
+        "auto", description="What to look for; `auto`: both where the index has media, else texts."
     )
     mode: Mode = Field("hybrid", description="By vectors, by words, by weighted terms, or by all of these merged.")
     where: str | None = Field(None, max_length=_LONGEST, description="SQL condition; for tokens of the owner.")
@@ -61,9 +61,14 @@ class SearchQuestion(Asked):
         "reranker may be named with a token of the owner.",
         examples=["none"],
     )
-    instruct: str | None = Field(None, max_length=2_000, description="What the question is for: a sentence, or a name.")
+    instruct: str | None = Field(
+        None, max_length=2_000, description="What the question is for: a sentence, or a preset, such as `retrieval`."
+    )
     floor: float | None = Field(
-        None, ge=0, le=10, description="Standard deviations that a picture has to stand out of a list; 0: all are hits."
+        None,
+        ge=0,
+        le=10,
+        description="Standard deviations by which a picture has to stand out from its list; 0: all are hits.",
     )
 
     @field_validator("image")
@@ -91,10 +96,10 @@ class LikedEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    uri: str = Field("", max_length=_URI, description="Uri of a document; or `text`.")
-    text: str = Field("", max_length=_LONGEST, description="An interest in words; or `uri`.")
-    weight: float = Field(1.0, ge=-1000, le=1000, description="How much; below 0: disliked.")
-    when: datetime | None = Field(None, description="When; without it, now. What is older counts less.")
+    uri: str = Field("", max_length=_URI, description="Uri of a document; either this or `text`.")
+    text: str = Field("", max_length=_LONGEST, description="An interest in words; either this or `uri`.")
+    weight: float = Field(1.0, ge=-1000, le=1000, description="How much it was liked; below 0: disliked.")
+    when: datetime | None = Field(None, description="When; by default now. Older entries count less.")
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -115,11 +120,13 @@ class RecommendQuestion(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     history: list[LikedEntry] = Field(min_length=1, max_length=500, description="What was liked and disliked.")
-    k: int = Field(10, ge=1, le=_MOST, description="How many.")
+    k: int = Field(10, ge=1, le=_MOST, description="How many to recommend.")
     level: Literal["documents", "media"] = Field("documents", description="Documents, or images and videos.")
     filter: str | None = Field(None, max_length=_LONGEST, description="Condition, as in search.")
     diversity: float = Field(0.3, ge=0, le=1, description="0 takes the best, 1 what differs most.")
-    half_life_days: float | None = Field(90.0, ge=0, le=1e6, description="An entry this old counts half; 0: no matter.")
+    half_life_days: float | None = Field(
+        90.0, ge=0, le=1e6, description="Days after which an entry counts half; 0: age does not matter."
+    )
 
 
 class ListQuestion(BaseModel):
@@ -127,9 +134,9 @@ class ListQuestion(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    offset: int = Field(0, ge=0, le=100_000_000, description="Documents on the pages before.")
+    offset: int = Field(0, ge=0, le=100_000_000, description="Documents to skip: those of the pages before.")
     limit: int = Field(100, ge=1, le=1_000, description="Documents on a page.")
-    words: str = Field("", max_length=500, description="Words that uri or title have to have.")
+    words: str = Field("", max_length=500, description="Words that the uri or the title must contain.")
     media: bool = Field(False, description="List images and videos instead.")
 
 
@@ -140,8 +147,10 @@ class ReadQuestion(BaseModel):
 
     uri: str = Field(min_length=1, max_length=_URI, description="Uri of the document.")
     around: str = Field("", max_length=200, description="Id of a chunk: read around it.")
-    line: int | None = Field(None, ge=1, le=2**31 - 1, description="Or a line of the file.")
-    before: int = Field(1, ge=0, le=MOST_CHUNKS // 2 - 1, description="Chunks before that.")
-    after: int = Field(1, ge=0, le=MOST_CHUNKS // 2 - 1, description="Chunks after that.")
-    first: int = Field(0, ge=0, le=2**31 - 1, description="Without these: the first chunk to read.")
-    count: int = Field(MOST_CHUNKS, ge=1, le=MOST_CHUNKS, description="And how many.")
+    line: int | None = Field(None, ge=1, le=2**31 - 1, description="A line of the file: read around it.")
+    before: int = Field(1, ge=0, le=MOST_CHUNKS // 2 - 1, description="Chunks before that place.")
+    after: int = Field(1, ge=0, le=MOST_CHUNKS // 2 - 1, description="Chunks after that place.")
+    first: int = Field(0, ge=0, le=2**31 - 1, description="Without `around` and `line`: the first chunk to read.")
+    count: int = Field(
+        MOST_CHUNKS, ge=1, le=MOST_CHUNKS, description="Without `around` and `line`: how many chunks to read."
+    )

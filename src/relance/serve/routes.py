@@ -26,16 +26,16 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": what}
     for status, what in {
         400: "The question cannot be answered, such as a filter that is wrong; `detail` says where.",
-        401: "No token, or one that is not known.",
+        401: "No token, or an unknown one.",
         403: "The token may not do that.",
-        404: "There is no such index or document, or not for this token.",
+        404: "There is no such index or document, or the token may not see it.",
         405: "The address takes another method.",
         408: "The body came too slowly.",
         409: "The index cannot do that as it is declared, or has not been built yet.",
         413: "The body is too large.",
-        415: "The body is not said to be JSON.",
+        415: "The body is not declared as JSON.",
         422: "A value is wrong; `errors` says which.",
-        429: "The token asks too often; `Retry-After` says when it may again.",
+        429: "Too many requests with this token; `Retry-After` says when to try again.",
         502: "The service that embeds or reranks refused.",
         503: "Not now; `Retry-After` says when to ask again.",
         504: "The answer took too long.",
@@ -63,9 +63,11 @@ def router(service: Service) -> APIRouter:
         """Describe an index, with counts of what the token may see."""
         return _json(await service.about(begun(request, "describe"), index))
 
-    @api.get("/indexes/{index}/status", response_model=dict[str, Any], tags=["indexes"], summary="Say how an index is")
+    @api.get(
+        "/indexes/{index}/status", response_model=dict[str, Any], tags=["indexes"], summary="Show the state of an index"
+    )
     async def read_status(request: Request, index: Name) -> Response:
-        """Return what `relance status --json` prints: sizes, costs, failures, the last run; for who sees all of it."""
+        """Return what `relance status --json` prints: sizes, costs, failures, last run; for who may see all of it."""
         return _json(await service.status(begun(request, "status"), index))
 
     @api.post("/indexes/{index}/search", response_model=SearchAnswer, tags=["search"], summary="Search")
@@ -76,12 +78,12 @@ def router(service: Service) -> APIRouter:
         """
         return _json(await service.search(begun(request, "search"), index, asked))
 
-    @api.get("/indexes/{index}/search", response_model=SearchAnswer, tags=["search"], summary="Search by an address")
+    @api.get("/indexes/{index}/search", response_model=SearchAnswer, tags=["search"], summary="Search by GET")
     async def search_by_address(request: Request, index: Name, asked: Annotated[SearchQuestion, Query()]) -> Response:
-        """Do the same with the options in the address."""
+        """Search with the options in the address."""
         return _json(await service.search(begun(request, "search"), index, asked))
 
-    @api.get("/indexes/{index}/like", response_model=SearchAnswer, tags=["search"], summary="More like a document")
+    @api.get("/indexes/{index}/like", response_model=SearchAnswer, tags=["search"], summary="Find similar documents")
     async def find_like(request: Request, index: Name, asked: Annotated[LikeQuestion, Query()]) -> Response:
         """Find what is like a document of the index, by its vectors; nothing is embedded."""
         return _json(await service.search(begun(request, "like"), index, asked.as_search()))

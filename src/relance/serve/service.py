@@ -116,8 +116,10 @@ class Service:
         documents = self._read(visit, name)
         found = await self._run(lambda: documents().status())
         if found is None:
-            msg = f"the status of {name!r} counts all documents, of which this caller may not see some; the address of "
-            msg += f"the index itself, /v1/indexes/{name}, counts those that it may"
+            msg = (
+                f"the status of {name!r} counts documents that this token may not see; /v1/indexes/{name} counts those "
+            )
+            msg += "that it may see"
             raise ForbiddenError(msg)
         return found
 
@@ -180,7 +182,7 @@ def _search(index: Index, asked: SearchQuestion) -> SearchAnswer:
     texts, media = Hits(Hit), Hits(MediaHit)
     if kind == "texts":
         if asked.image:
-            msg = "texts are not found by a picture; ask for media, or both"
+            msg = "a picture finds images and videos, not texts; set `what` to media or both"
             raise InputError(msg)
         texts = index.search(**words, group=asked.group)
     elif kind == "media":

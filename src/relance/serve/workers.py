@@ -42,7 +42,9 @@ class Workers:
             async with asyncio.timeout(self._limits.answer_s):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            msg = f"there was no answer within {self._limits.answer_s:g} seconds; ask for less, or again later"
+            msg = (
+                f"there was no answer within {self._limits.answer_s:g} seconds; ask for fewer hits, or try again later"
+            )
             raise TooLongError(msg) from None
 
     def close(self) -> None:

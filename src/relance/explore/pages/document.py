@@ -46,7 +46,7 @@ def download(request: Request) -> Response:
     row = _row(here, request.path_params["doc_id"])
     path = None if row["parent"] else source_file(here.index.spec, row["uri"])
     if path is None:
-        raise no_such("This document has no file of its own, or it is not where it was.")
+        raise no_such("This document has no file of its own, or its file is no longer where it was.")
     return as_download(path)
 
 
@@ -59,7 +59,7 @@ def by_uri(request: Request) -> Response:
         msg = "uri is missing"
         raise InputError(msg)
     if not (found := here.reader.of_uri(uri)):
-        raise no_such("The index holds no document of this name.")
+        raise no_such("The index holds no document with this uri.")
     return RedirectResponse(base_of(request) + found, status_code=303)
 
 

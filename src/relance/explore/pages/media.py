@@ -70,7 +70,7 @@ def video(request: Request) -> Response:
     except OSError:
         media_type = ""
     if path is None or media_type not in PLAYED:
-        raise no_such("There is no film here that a browser plays; it may be downloaded.")
+        raise no_such("Browsers cannot play this film; it can be downloaded.")
     return as_film(path, media_type)
 
 
@@ -79,7 +79,7 @@ def download(request: Request) -> Response:
     here = explorer_of(request)
     path = _path(here, _row(here, request))
     if path is None:
-        raise no_such("The file is not where it was, or it is behind an address.")
+        raise no_such("The file is no longer where it was, or it is at an address of the web.")
     return as_download(path)
 
 
@@ -94,7 +94,7 @@ def _row(here: Explorer, request: Request) -> dict[str, Any]:
 def _drawn(here: Explorer, row: dict[str, Any], size: str, moment_s: float) -> bytes:
     path = _path(here, row)
     if path is None:
-        raise no_such("The file of this picture is not where it was.")
+        raise no_such("The file of this picture is no longer where it was.")
     return here.pictures.webp(path, size, moment_s)
 
 
