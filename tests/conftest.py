@@ -132,7 +132,7 @@ def make_index(tmp_path: Path, docs: Path) -> Callable[..., Index]:
     return make
 
 
-@pytest.fixture(params=["cranfield", "cmrc-zh"])
+@pytest.fixture(params=["cmrc-zh", pytest.param("cranfield", marks=pytest.mark.long)])
 def dataset(request: pytest.FixtureRequest) -> Path:
     """A real retrieval set in BEIR format."""
     folder = SHARED / request.param

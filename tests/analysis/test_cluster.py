@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from by_hand import by_hand
 from sklearn.metrics import adjusted_rand_score
 from tests.analysis.test_projection import blobs
 
@@ -182,6 +184,7 @@ def test_only_some_documents(topics):
 
 
 @pytest.mark.parametrize("method", ["kmeans", "hdbscan"])
+@pytest.mark.long
 def test_a_sample_and_assignment_find_what_all_points_do(docs, make_index, method):
     vectors, belongs = blobs(6, 600, 0.6)
     index = with_vectors(numbered(docs, make_index, 600, 64), vectors)
@@ -196,7 +199,7 @@ def test_a_sample_and_assignment_find_what_all_points_do(docs, make_index, metho
 
 
 @pytest.mark.parametrize("method", ["kmeans", "hdbscan"])
-@pytest.mark.parametrize("n", [1, 2, 3, 5])
+@pytest.mark.parametrize("n", [1, 2, *by_hand(3, 5)])
 def test_few_documents_are_clusters_too(docs, make_index, n, method):
     for number in range(n):
         (docs / f"{number}.md").write_text(f"word{number} and another{number}", encoding="utf-8")
@@ -239,9 +242,8 @@ def test_a_changed_index_is_noticed(topics, docs):
     assert not found.is_current(topics)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_what_cannot_be_done_is_said(topics, subtests):
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"k": 0}, "at least 1"),
         ({"k": 3, "method": "hdbscan"}, "finds the number"),
         ({"sample": 1}, "sample"),
@@ -251,11 +253,10 @@ def test_a_changed_index_is_noticed(topics, docs):
         ({"projection": "mds"}, "tsne, pca, umap"),
         ({"where": "uri = 'nothing'"}, "no documents to cluster where"),
         ({"where": "colour = 1"}, "not understood"),
-    ],
-)
-def test_what_cannot_be_done_is_said(topics, options, message):
-    with pytest.raises(InputError, match=message):
-        cluster(topics, **options)
+    ]
+    for options, message in refused:
+        with subtests.test(**options), pytest.raises(InputError, match=message):
+            cluster(topics, **options)
 
 
 def test_an_index_without_anything(docs, make_index):

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from by_hand import by_hand
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -228,7 +229,10 @@ def test_a_font_that_came_after_the_list_of_fonts_is_found(monkeypatch, tmp_path
 
 @pytest.mark.parametrize(
     ("labels", "n"),
-    [(["one"], 1), (["鳍鱼 · 太平洋", "$\\frac$ · $x"], 60), ([f"a long topic {at}" for at in range(45)], 60)],
+    [
+        (["鳍鱼 · 太平洋", "$\\frac$ · $x"], 60),
+        *by_hand((["one"], 1), ([f"a long topic {at}" for at in range(45)], 60)),
+    ],
 )
 def test_pictures_of_any_size_and_script(tmp_path, labels, n):
     from PIL import Image

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from by_hand import by_hand
 
 from relance.analysis.anomalies import check_texts, find_anomalies
 from relance.analysis.classify import classify, classify_texts
@@ -171,7 +172,7 @@ def test_zero_shot_classification(build: Build) -> None:
 NORMAL = ["今天的會議很有成效", "專案進展順利", "下周發布新版本", "使用者反饋良好"]
 
 
-@pytest.mark.parametrize("method", ["auto", "centroid", "knn"])
+@pytest.mark.parametrize("method", ["auto", *by_hand("centroid", "knn")])
 def test_anomaly_detection(build: Build, method: Any) -> None:
     # The page takes a cosine of 0.6 as its threshold. Every text is nearer than that under this model, whose cosines
     # are all between 0.7 and 1; the threshold is learnt from the normal comments instead.

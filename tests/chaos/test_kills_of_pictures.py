@@ -120,6 +120,7 @@ def check(counted: Counted) -> None:
     assert fetched <= 2 * BEING_FETCHED
 
 
+@pytest.mark.long
 def test_a_kill_costs_the_pictures_that_were_in_flight(gallery: Any, web: Any, service: str) -> None:
     check_kills(declare(gallery, web, service, 80), Counted(web, service), 80, [6])
 

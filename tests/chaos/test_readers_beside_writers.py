@@ -64,6 +64,7 @@ def check(reader: Reader) -> None:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.long
 def test_each_search_sees_one_version_beside_edits_housekeeping_rollbacks_and_models(
     tmp_path: Path, emulator: Any
 ) -> None:

@@ -81,6 +81,7 @@ def bought(log: Path) -> tuple[Counter[str], Counter[int]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_three_runs_over_the_same_documents_buy_each_text_once(specs: list[Path], tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     victims = [start(spec, log, "processes" if spec == specs[0] else "") for spec in specs]

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from by_hand import by_hand
 from files import put
 from rows import rows
 
 from relance.index import Index
 
-KILLS = 10
 SEED = int(os.environ.get("RELANCE_CHAOS_SEED", "20261122"))
 # A reply's vectors are on disk before the next request is sent: only what was in flight is bought again.
 IN_FLIGHT = 8 * 64
@@ -102,8 +102,9 @@ def shoot(victim: subprocess.Popen[str], delay_s: float) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("kills", [4, *by_hand(10)])
 def test_kills_at_random_moments_lose_double_and_rebuy_nothing(
-    tmp_path: Path, docs: Path, declare: Callable[[str], Path]
+    tmp_path: Path, docs: Path, declare: Callable[[str], Path], kills: int
 ) -> None:
     rng = random.Random(SEED)
     log = tmp_path / "log.jsonl"
@@ -128,12 +129,12 @@ def test_kills_at_random_moments_lose_double_and_rebuy_nothing(
             assert all(hit.text for hit in index.search("river1 flood2", k=5, mode="dense"))
             opened += 1
         victim = following
-        if len(killed) >= KILLS:
+        if len(killed) >= kills:
             break
         if round_ % 2 or not died:
             edit(rng, docs)
-    assert len(killed) >= KILLS
-    assert opened > KILLS // 2
+    assert len(killed) >= kills
+    assert opened > kills // 2
     time_of(victim)
 
     undisturbed = Index(declare("undisturbed"))

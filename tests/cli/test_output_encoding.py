@@ -58,6 +58,7 @@ def test_a_prefect_server_that_is_away_is_one_message_at_once(
     assert run("ingest", "--direct").code == 0
 
 
+@pytest.mark.long
 def test_a_store_and_a_model_server_that_are_away_are_one_message(run: Run, spec: Path) -> None:
     text = spec.read_text(encoding="utf-8")
     options = 'aws_endpoint: "http://127.0.0.1:9", allow_http: "true", aws_region: x, aws_access_key_id: a'

@@ -49,6 +49,7 @@ def test_what_is_saved_added_renamed_and_removed_is_in_the_index(docs: Path, beg
     assert not [line for line in live.lines if "Prefect" in line or "relance:" in line]
 
 
+@pytest.mark.long
 def test_rows_of_a_file_are_followed(docs: Path, begin: Callable[..., Live]) -> None:
     others = {f"docs/{name}.md": name for name in "abc"}  # without them most of the index would go at the end
     for name in "abc":
@@ -62,6 +63,7 @@ def test_rows_of_a_file_are_followed(docs: Path, begin: Callable[..., Live]) -> 
     wait(lambda: live.texts() == others, what=live.texts)
 
 
+@pytest.mark.long
 def test_what_changes_during_a_run_is_one_run_afterwards(
     docs: Path, begin: Callable[..., Live], log: Callable[[], list[str]]
 ) -> None:
@@ -76,6 +78,7 @@ def test_what_changes_during_a_run_is_one_run_afterwards(
     assert set(live.texts().values()) == {"slow", "a", "b", "c"}
 
 
+@pytest.mark.long
 def test_a_broken_file_is_said_and_followed_until_it_is_whole(docs: Path, begin: Callable[..., Live]) -> None:
     live = begin()
     put(docs / "bad.pdf", b"%PDF-1.4 and then nothing")
@@ -87,6 +90,7 @@ def test_a_broken_file_is_said_and_followed_until_it_is_whole(docs: Path, begin:
     wait(lambda: Index(live.spec).failures() == [], what=Index(live.spec).failures)
 
 
+@pytest.mark.long
 def test_a_run_that_needs_approval_is_one_line_and_keeps_nothing_else_out(
     docs: Path, begin: Callable[..., Live]
 ) -> None:
@@ -156,6 +160,7 @@ def test_a_row_is_found_after_the_notify_of_the_documented_trigger(
 
 
 @needs_git
+@pytest.mark.long
 def test_a_bucket_and_a_repository_are_looked_at_every_so_often(tmp_path: Path, begin: Callable[..., Live]) -> None:
     repo = Repo(tmp_path / "checkout", tmp_path / "served/notes.git")
     for name in "abc":

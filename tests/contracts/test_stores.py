@@ -199,6 +199,7 @@ def store_at(port: int, **options: str) -> dict[str, Any]:
         "aws_secret_access_key": "nothing", **options}}  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_object_store_that_is_away_is_a_sentence(make_index: Make, notes: Path) -> None:
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
@@ -268,6 +269,7 @@ def test_a_lease_is_renewed_as_long_as_the_run_lasts(remote: Store) -> None:
             pass
 
 
+@pytest.mark.long
 def test_one_renewal_that_fails_does_not_lose_the_lease(
     remote: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -175,6 +175,7 @@ def test_a_thousand_changes_in_ten_seconds_make_few_runs_and_none_is_lost(
         watching.communicate(timeout=30)
 
 
+@pytest.mark.long
 def test_many_events_while_a_run_is_at_work_become_one_further_run(
     stack: Stack, declare: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ class Portal:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_may_be_killed_anywhere_and_each_text_is_still_ordered_once(service, start):
     calm: dict[str, Any] = {"least": 1, "max_lines": 2, "poll_s": (0.1, 0.1)}
     for at in range(1, 60):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from by_hand import by_hand
 from emulated_runs import NO_LIMITS, V4, emulating, notes, sentence, texts_of, write_corpus
 
 from relance.errors import BudgetError
@@ -23,7 +24,14 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("action", REFUSED)
+@pytest.mark.parametrize(
+    "action",
+    [
+        "Arrearage",
+        "InvalidApiKey",
+        *by_hand("PostpaidBillOverdue", "AllocationQuota.FreeTierOnly", "FreeAllocatedQuota"),
+    ],
+)
 def test_a_refused_account_ends_the_run_at_once_and_loses_nothing(declare, docs, service, run, action) -> None:
     status, says = REFUSED[action]
     texts = notes(320)

@@ -57,6 +57,7 @@ def test_the_30_requests_a_second_of_beijing_are_used_and_hardly_ever_exceeded(d
     assert 0.9 * 30 < rate(seen, lambda stats: stats["requests"] - stats["rejected"]) < 1.02 * 30
 
 
+@pytest.mark.long
 def test_the_million_tokens_a_minute_of_singapore_are_used_and_hardly_ever_exceeded(declare, docs) -> None:
     write_corpus(docs, notes(400, words=95))
     with emulating(limits="published", region="singapore", base_ms=50) as service, watching(service) as seen:

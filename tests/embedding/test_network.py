@@ -136,6 +136,7 @@ def collected():
 
 
 @pytest.mark.usefixtures("collected")
+@pytest.mark.long
 def test_a_socks_proxy_that_refuses_is_a_sentence(service, monkeypatch):
     with socks_proxy(("127.0.0.1", 9), "me:hush") as proxy:
         monkeypatch.setenv("ALL_PROXY", f"socks5://me:blunder@{proxy.address}")

@@ -36,11 +36,12 @@ def test_pictures_are_asked_for_where_pictures_are_judged(index: Index) -> None:
     assert "4 questions, answered by images and videos" in comparison_markdown(compare([found]))
 
 
-@pytest.mark.parametrize("name", ["pics/a.png", "m.csv#1", "1", "docs/j.md#../pics/a.png", "../pics/a.png"])
-def test_a_picture_is_known_by_each_of_its_places(index: Index, name: str) -> None:
-    for mode in ("dense", "hybrid"):
-        found = evaluate(index, {"q": "red"}, {"q": {name: 1}}, mode=mode, k=1)
-        assert (found.recall, found.missing, len(found.answers[0].found)) == (1, 0, 1)
+def test_a_picture_is_known_by_each_of_its_places(index: Index, subtests: pytest.Subtests) -> None:
+    for name in ("pics/a.png", "m.csv#1", "1", "docs/j.md#../pics/a.png", "../pics/a.png"):
+        for mode in ("dense", "hybrid"):
+            with subtests.test(name, mode=mode):
+                found = evaluate(index, {"q": "red"}, {"q": {name: 1}}, mode=mode, k=1)
+                assert (found.recall, found.missing, len(found.answers[0].found)) == (1, 0, 1)
 
 
 def test_the_same_picture_twice_is_one_document_with_the_better_grade(index: Index) -> None:

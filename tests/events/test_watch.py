@@ -144,6 +144,7 @@ def test_a_folder_that_goes_means_everything(tmp_path, docs):
         assert only(running.settle()) == ALL_OF_DOCS
 
 
+@pytest.mark.long
 def test_a_folder_that_takes_the_place_of_another_means_everything(tmp_path, docs):
     touch(docs / "part" / "a.md", tmp_path / "other" / "sub" / "b.md")
     with watching(tmp_path) as running:
@@ -197,6 +198,7 @@ def test_a_table_of_rows_is_told_as_the_table(tmp_path, docs):
         assert only(running.settle()) == Change("notes", "docs", ("docs/rows.jsonl",))
 
 
+@pytest.mark.long
 def test_all_sources_are_watched(tmp_path, docs):
     (tmp_path / "more").mkdir()
     sources = [{"type": "files", "root": "docs"}, {"type": "files", "root": "more", "include": ["*.txt"]}]
@@ -234,6 +236,7 @@ def test_a_folder_that_is_unmounted_removes_nothing(tmp_path, docs, caplog):
     assert "is there again" in caplog.text
 
 
+@pytest.mark.long
 def test_a_folder_that_is_made_anew_at_once_goes_on_being_watched(tmp_path, docs):
     touch(docs / "0.md")
     with watching(tmp_path) as running:
@@ -260,6 +263,7 @@ def test_a_name_that_is_no_unicode_does_not_end_the_watch(tmp_path, docs):
         assert only(running.settle()) == Change("notes", "docs", ("docs/a.md",))
 
 
+@pytest.mark.long
 def test_what_is_pending_is_sent_at_the_end(tmp_path, docs):
     with watching(tmp_path) as running:
         touch(docs / "a.md")
@@ -269,6 +273,7 @@ def test_what_is_pending_is_sent_at_the_end(tmp_path, docs):
         assert running.events == [Change("notes", "docs", ("docs/a.md",))]
 
 
+@pytest.mark.long
 def test_an_end_without_a_server_is_bounded_and_said(tmp_path, docs, caplog):
     with watching(tmp_path) as running:
         running.away = True

@@ -148,6 +148,7 @@ def test_no_index_replaces_what_serves_any_index(declare: Callable[..., Path], n
     assert name not in asyncio.run(registered())
 
 
+@pytest.mark.long
 def test_a_server_that_does_not_answer_is_one_sentence(
     declare: Callable[..., Path], run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,6 +179,7 @@ def test_a_store_that_is_not_reached_and_an_index_that_is_held_are_sentences(
     assert "--wait" not in (busy.message or "")
 
 
+@pytest.mark.long
 def test_media_travel_the_main_path_after_the_texts(
     declare: Callable[..., Path], tmp_path: Path, emulator: Any
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from by_hand import by_hand
 from files import put
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_HOME
 
@@ -34,8 +35,8 @@ def look(folder: Path, found: list[bytes]) -> None:
 
 @pytest.mark.parametrize(
     ("engine", "where", "accepted"),
-    [("threads", "environment", True), ("threads", "spec", False), ("processes", "spec", True),
-     ("processes", "environment", False)],
+    [("threads", "environment", True), ("processes", "spec", True),
+     *by_hand(("threads", "spec", False), ("processes", "environment", False))],
 )  # fmt: skip
 def test_no_key_is_kept(
     tmp_path: Path, docs: Path, declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch,

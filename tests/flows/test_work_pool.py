@@ -78,6 +78,7 @@ def fill(docs: Path) -> None:
 
 @pytest.mark.e2e  # it starts a worker, and waits a minute for its flow runs
 @pytest.mark.timeout(600)
+@pytest.mark.long
 def test_two_workers_of_a_pool_write_the_same_rows_though_one_is_killed(
     tmp_path: Path, docs: Path, worker: Path
 ) -> None:

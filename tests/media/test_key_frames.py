@@ -172,6 +172,7 @@ def test_a_film_whose_vectors_the_cache_has_lost_is_fetched_again(gallery: Any, 
     assert {text for (text,) in rows_of(index, "text")} == {"an old mill"}
 
 
+@pytest.mark.long
 def test_a_hidden_film_is_back_with_the_vectors_it_had(gallery: Any, web: Any) -> None:
     url = web.put("/film.mp4", gallery.film("red", "blue"), media_type="video/mp4")
     gallery.write("m.csv", f"id,url,caption\n1,{url},the mill\n")
@@ -204,6 +205,7 @@ def test_moments_are_those_of_a_player_where_a_film_begins_late(gallery: Any) ->
         assert shown[9, 9].argmax() == moment_s, "red, green, blue"
 
 
+@pytest.mark.long
 def test_switching_between_both_ways_writes_the_films_anew(gallery: Any) -> None:
     gallery.write("a.mp4", gallery.film("red", "blue"))
     gallery.paint("b.png")

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+import pytest
 from media_rows import media_rows, reasons, versions
 
 
@@ -30,6 +31,7 @@ def test_rows_of_a_host_that_is_down_stay_and_it_is_asked_a_few_times(gallery: A
     assert any("was given up for this run after failures in a row" in reason for reason in reasons(index).values())
 
 
+@pytest.mark.long
 def test_pictures_that_a_host_makes_when_they_are_asked_for_come_in_one_run(gallery: Any, web: Any) -> None:
     """It refuses each address once (503, `Retry-After`), whatever the pace."""
     urls = [
@@ -52,6 +54,7 @@ def test_pictures_that_a_host_makes_when_they_are_asked_for_come_in_one_run(gall
     assert [status for _, status in asked] == [200, 503] * 40
 
 
+@pytest.mark.long
 def test_a_new_entity_tag_in_every_answer_is_no_change(gallery: Any, web: Any, emulator: Any) -> None:
     urls = [web.put(f"/{n}.png", gallery.png("red", size=(20 + n, 20)), validator="unstable") for n in range(4)]
     table(gallery, urls)
@@ -96,6 +99,7 @@ def test_many_rows_of_one_address_are_one_request(gallery: Any, web: Any, emulat
     assert web.take() == [("/1.png", 304)]
 
 
+@pytest.mark.long
 def test_what_was_refused_for_good_is_asked_for_conditionally_until_it_changes(gallery: Any, web: Any) -> None:
     table(gallery, [web.put("/small.png", gallery.png(size=(5, 5))), web.put("/page.png", b"<html>Log in</html>")])
     index = gallery.index()

@@ -41,6 +41,7 @@ def test_a_rollback_puts_both_parts_back_whichever_of_them_had_changed(filled: A
     assert state() == states[2], "the next run is in sync again"
 
 
+@pytest.mark.long
 def test_a_rollback_to_a_switch_of_the_texts_puts_the_media_back_to_that_moment(filled: Any) -> None:
     filled.index().ingest()
     other = filled.index(embedding={"model": "fake/hash", "dimension": 24})

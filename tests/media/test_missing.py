@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from by_hand import by_hand
 from media_rows import media_rows, reasons, versions
 
 
@@ -25,7 +26,7 @@ def _hits(index: Any) -> list[str]:
     return [hit.uri for hit in index.search_media("mill", mode="full-text")]
 
 
-@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("status", [404, *by_hand(410)])
 def test_it_stays_and_says_since_when_it_is_gone(gallery: Any, web: Any, mill: str, emulator: Any, status: int) -> None:
     index = gallery.index()
     index.ingest()
@@ -51,7 +52,7 @@ def test_it_stays_and_says_since_when_it_is_gone(gallery: Any, web: Any, mill: s
     assert emulator.stats()["texts"] == 2
 
 
-@pytest.mark.parametrize("status", [410, 403, 500])
+@pytest.mark.parametrize("status", [410, *by_hand(403, 500)])
 def test_what_its_table_says_is_written_meanwhile_with_the_old_vector(
     gallery: Any, web: Any, mill: str, emulator: Any, status: int
 ) -> None:
@@ -97,6 +98,7 @@ def test_it_is_hidden_after_so_many_runs_until_it_is_there_again(
     assert emulator.stats()["texts"] == 2
 
 
+@pytest.mark.long
 def test_runs_that_find_it_begin_the_count_again(gallery: Any, web: Any, mill: str) -> None:
     index = gallery.index(media=gallery.media(missing={"rule": "hide", "after": 2}))
     for status in (200, 404, 200, 404):

@@ -111,12 +111,14 @@ def test_a_parser_that_hangs_without_cpu_is_ended_by_the_clock(monkeypatch):
         parse("sleep")
 
 
+@pytest.mark.long
 def test_a_process_that_was_killed_while_it_had_nothing_to_do_is_replaced():
     pid = int(parse("good"))
     os.kill(pid, 9)
     assert int(parse("good")) != pid
 
 
+@pytest.mark.long
 def test_rows_stream_and_what_came_before_the_trouble_stays():
     def rows(data: bytes) -> Iterator[Row | DocumentError]:
         return PARSERS.rows(Collection(io.BytesIO(data), "a.trouble", KIND))

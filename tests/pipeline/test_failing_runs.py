@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_hand import by_hand
 from files import fill, put
 from rows import rows
 
@@ -68,7 +69,7 @@ def completes(index: Index, make_index: Make, docs: Path) -> None:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("stage", ["load", "chunk", "embed", "commit"])
+@pytest.mark.parametrize("stage", ["embed", "commit", *by_hand("load", "chunk")])
 def test_an_error_in_a_stage_fails_the_run_or_its_batch(
     make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
 ) -> None:

@@ -51,6 +51,7 @@ TABLE = "| station | level |\n|---|---|\n" + "".join(f"| number {i} | {i} metres
     [{"max_tokens": 64}, {"max_tokens": 32, "context": ["title", "headings"], "overlap_tokens": 8}],
     ids=["plain", "context"],
 )
+@pytest.mark.long
 def test_stored_chunks_become_what_an_ingest_with_the_new_model_would_make(
     notes: Make, written: Path, tmp_path: Path, chunking: dict[str, Any]
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_better_model_passes(notes: Make, golden: dict[str, Any]) -> None:
     assert new.runs(1)[0].status == "switched"
 
 
+@pytest.mark.long
 def test_a_loss_within_the_tolerance_or_by_chance_passes(notes: Make, golden: dict[str, Any]) -> None:
     notes(embedding=GOOD).ingest()
     assert reembed(notes(embedding=BAD, gate=golden | {"significance": 1e-6}).spec).status == "switched"
@@ -180,6 +182,7 @@ def test_a_loss_within_the_tolerance_or_by_chance_passes(notes: Make, golden: di
     assert reembed(notes(embedding=BAD, gate=golden | {"tolerance": 1}).spec).status == "switched"
 
 
+@pytest.mark.long
 def test_an_ingest_does_not_pass_a_gate_with_another_splitting(notes: Make, written: Path, golden: Any) -> None:
     edit(written, "long", LONG)
     old = notes(embedding=GOOD)
@@ -212,6 +215,7 @@ def test_an_ingest_does_not_pass_a_gate_with_another_splitting(notes: Make, writ
     assert plain.table().name == outcome.table
 
 
+@pytest.mark.long
 def test_rows_are_spared_as_files_are(notes: Make, written: Path, golden: Any) -> None:
     rows = [json.dumps({"id": i, "text": f"Row {i}. {LONG}"}) for i in range(3)]
     (written / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
@@ -295,6 +299,7 @@ def test_a_catalog_that_lost_its_newest_version_is_mended_first(notes: Make, wri
     assert any("relance__catalog" in note for note in outcome.reports[0]["notes"])
 
 
+@pytest.mark.long
 def test_readers_find_something_all_the_time(notes: Make, written: Path, golden: dict[str, Any]) -> None:
     notes(embedding=BAD).ingest()
     new = notes(embedding=GOOD, gate=golden)
@@ -356,6 +361,7 @@ def test_one_command_switches_back_and_the_next_ingest_stays_there(
     assert reembed(new.spec).status == "switched", "who asks again gets it"
 
 
+@pytest.mark.long
 def test_the_new_tables_outlive_maintenance_and_the_old_ones_the_retention(
     notes: Make, golden: dict[str, Any], written: Path
 ) -> None:

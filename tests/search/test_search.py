@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from by_hand import by_hand
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -177,7 +178,7 @@ def test_an_index_that_was_never_ingested_says_what_to_do(make_index: Make, mode
         make_index().search("ferry", mode=mode)
 
 
-@each_mode
+@pytest.mark.parametrize("mode", ["hybrid"])
 def test_an_empty_index_has_no_hits(make_index: Make, docs: Path, mode: Mode) -> None:
     index = make_index(embedding=BOTH)
     index.ingest()
@@ -203,7 +204,7 @@ def test_a_deleted_document_is_never_found_again(make_index: Make, docs: Path) -
         assert {hit.uri for hit in index.search("when does the ferry leave", k=50, mode=mode)} == left
 
 
-@each_mode
+@pytest.mark.parametrize("mode", ["dense", "full-text"])
 @pytest.mark.parametrize("where", [None, "uri IS NULL OR uri LIKE 'docs/%'"])
 def test_tombstones_are_never_hits(
     make_index: Make, docs: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode, where: str | None
@@ -250,6 +251,7 @@ def test_the_vector_index_finds_what_an_exact_search_finds(many: Index) -> None:
     assert found / (k * len(questions)) >= 0.95
 
 
+@pytest.mark.long
 def test_a_hybrid_search_that_compares_some_candidates_finds_what_exact_lists_give(many: Index) -> None:
     """Beyond the first 300, a dense list to be merged stands where the vector index estimates it."""
     embedding = many.spec.embedding.model_copy(update={"output_type": "dense"})
@@ -275,7 +277,7 @@ def test_a_hybrid_search_that_compares_some_candidates_finds_what_exact_lists_gi
     assert [hit.id for hit in index.search(questions[0], k=400)[:10]] == [hit.id for hit in found[questions[0]]]
 
 
-@pytest.mark.parametrize("hurt", ["removed", "halved", "emptied"])
+@pytest.mark.parametrize("hurt", ["removed", *by_hand("halved", "emptied")])
 def test_a_vector_index_with_a_torn_file_is_done_without(
     many: Index, hurt: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -294,7 +296,7 @@ def test_a_vector_index_with_a_torn_file_is_done_without(
         assert len(index.search(question, k=10)) == 10
 
 
-@each_mode
+@pytest.mark.parametrize("mode", ["dense", "full-text"])
 def test_rows_that_came_after_an_index_was_made_are_found(many: Index, docs: Path, mode: Mode) -> None:
     (docs / "late.jsonl").write_text('{"id": "late", "text": "zeppelin over the estuary"}\n', encoding="utf-8")
     assert many.ingest().added == 1

@@ -347,6 +347,7 @@ def conditions(text: str, table: Any) -> list[str]:
 @example(word="' OR true OR '")
 @example(word="\\' OR true --")
 @example(word='"), (select 1')
+@pytest.mark.long
 def test_any_text_in_quotes_is_only_that_text(database: Any, word: str) -> None:
     """Whatever is asked for finds what holds exactly that, as a value, as a member and as a key, and nothing else."""
     word = word.encode("utf-8", "replace").decode()

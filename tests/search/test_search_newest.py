@@ -157,6 +157,7 @@ def test_a_version_that_is_pruned_while_it_is_searched_is_searched_in_the_next_o
     assert "Another ferry." in {hit.text for hit in hits}
 
 
+@pytest.mark.long
 def test_a_search_sees_one_version_whatever_is_written_meanwhile(make_index: Callable[..., Index], docs: Path) -> None:
     """Every document says the same number, and changes it in one commit: a page with two numbers is a mixture."""
 

@@ -147,9 +147,8 @@ def test_many_threads_may_ask_one_index(notes: Index) -> None:
 # ── what cannot be, and what would be ignored ────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    ("asked", "says"),
-    [
+def test_nothing_that_is_asked_is_ignored(few: Index, subtests: pytest.Subtests) -> None:
+    refused: list[tuple[dict[str, Any], str]] = [
         (
             {"query": "ferry", "mode": "smell"},
             "mode smell: there is no such mode; there are dense, full-text, sparse, hybrid",
@@ -160,11 +159,10 @@ def test_many_threads_may_ask_one_index(notes: Index) -> None:
         ({"like": "docs/a.md", "instruct": "retrieval"}, "instruct is for the model"),
         ({"like": "docs/a.md", "mode": "full-text"}, "found by dense search, not with mode full-text"),
         ({"query": "ferry", "k": 2.5}, "k and offset are whole numbers"),
-    ],
-)
-def test_nothing_that_is_asked_is_ignored(few: Index, asked: dict[str, Any], says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        few.search(**asked)
+    ]
+    for asked, says in refused:
+        with subtests.test(says), pytest.raises(InputError, match=says):
+            few.search(**asked)
 
 
 def test_a_misspelt_column_is_told_wherever_it_was_meant(gallery: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from by_hand import by_hand
 from databases import Database
 from lakes import SCHEMA, LakeTable, some_rows
 from shelves import BROKEN, DRAWERS, READ, shelf_index
@@ -78,6 +79,7 @@ def test_the_section_is_added_to_rows_whose_markers_stay(tmp_path: Path, drawer:
     assert texts(log()) == bought
 
 
+@pytest.mark.parametrize("database", ["postgresql", *by_hand("mariadb", "sqlite", "duckdb")], indirect=True)
 @pytest.mark.parametrize(("marker", "metadata"), [("auto", []), ("year", ["who", "year"]), ("hash", [])])
 def test_rows_of_a_database_say_who_sees_them(database: Database, log: Log, marker: str, metadata: list[str]) -> None:
     access = {"field": "who", "separator": ";"}

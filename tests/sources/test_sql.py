@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 
 import pytest
+from by_hand import by_hand
 from databases import Database
 from rows import rows
 
@@ -15,6 +16,9 @@ from relance.parsers.media_types import JSONL
 from relance.sources.sql import Sql
 
 META = {"metadata": ["year"]}
+
+# What all four have in common is in tests/contracts, for each of them.
+pytestmark = pytest.mark.parametrize("database", ["postgresql", "sqlite", *by_hand("mariadb", "duckdb")], indirect=True)
 
 
 def names(database: Database, **options) -> list[str]:

@@ -99,6 +99,7 @@ def test_a_broken_sitemap_ends_the_listing_with_an_error(tmp_path, served, name)
         list(web(tmp_path, start).list())
 
 
+@pytest.mark.long
 def test_a_failed_child_ends_the_listing_after_what_was_found(tmp_path, served):
     filled(served)
     one, two = served.sitemap("/a", at="/1.xml"), served.sitemap("/b", at="/2.xml")

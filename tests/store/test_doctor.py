@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from by_hand import by_hand
 from filelock import FileLock
 from files import put
 from rows import rows
@@ -274,7 +275,7 @@ def test_each_hurt_is_tried() -> None:
     assert {code for _, code, _ in HURT.values()} <= CODES.keys()
 
 
-@pytest.mark.parametrize("done", TOGETHER, ids=", ".join)
+@pytest.mark.parametrize("done", [*TOGETHER[::2], *by_hand(*((each,) for each in TOGETHER[1::2]))], ids=", ".join)
 def test_what_was_hurt_is_named_repaired_and_not_bought_again(
     done: tuple[str, ...], index: Index, log: Callable[[], list[str]]
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import lancedb
 import pyarrow as pa
 import pytest
+from by_hand import by_hand
 from hurt_stores import build, copy, open_index, worth
 
 from relance.errors import InputError, StoreError
@@ -106,8 +107,9 @@ def test_what_others_did_to_rows_and_columns_is_healed(
     assert (again.changed, again.notes) == (0, [])
 
 
-@pytest.mark.parametrize("lost", ["{0}", "{0}/_versions", "{0}__documents", "{0}__failures", "relance__catalog",
-                                  "relance__runs"])  # fmt: skip
+@pytest.mark.parametrize(
+    "lost", ["{0}", "{0}__documents", "relance__catalog", *by_hand("{0}/_versions", "{0}__failures", "relance__runs")]
+)
 def test_a_table_that_is_gone_is_written_again(folder: Path, lost: str, log: Callable[[], list[str]]) -> None:
     before, bought = worth(open_index(folder)), len(log())
     name, _, part = lost.format(open_index(folder).table().name).partition("/")

@@ -75,6 +75,7 @@ def test_whatever_of_it_is_imported_first(first: str, tmp_path: Path) -> None:
     run(f"import relance.store, lancedb\n{first}\n{WHOLE}", tmp_path)
 
 
+@pytest.mark.long
 def test_threads_that_use_it_at_the_same_moment_get_it_whole(tmp_path: Path) -> None:
     code = """
 import sys; sys.setswitchinterval(1e-6)

@@ -158,6 +158,7 @@ def test_a_run_that_dies_at_any_moment_is_finished_by_the_next_one(
     assert 10 < moment < 199
 
 
+@pytest.mark.long
 def test_a_commit_whose_answer_is_lost_is_repeated_without_doubling_anything(tmp_path: Path) -> None:
     for moment in range(200):
         uri = str(tmp_path / f"db{moment}")

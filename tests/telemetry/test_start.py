@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_hand import by_hand
 
 from relance.errors import ConfigurationError
 from relance.telemetry import start
@@ -165,7 +166,7 @@ def test_one_signal_alone_can_be_sent(tmp_path: Path, collector: Collector) -> N
 
 
 @needs_exporter
-@pytest.mark.parametrize("kind", ["refused", "silent"])
+@pytest.mark.parametrize("kind", ["silent", *by_hand("refused")])
 def test_an_address_that_does_not_answer_costs_a_line_each_and_five_seconds(tmp_path: Path, kind: str) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

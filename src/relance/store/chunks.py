@@ -43,7 +43,8 @@ class ChunkTable(LazyTable):
 
     def _add_columns(self, schema: pa.Schema) -> None:
         """Add columns, most of them of NULL: 3 ms, no row is read or written; readers keep the version they have."""
-        missing = [name for name in schema.names if name not in self._table.schema.names]
+        there = set(self._table.schema.names)  # asked for once: LanceDB reads it anew each time
+        missing = [name for name in schema.names if name not in there]
         made = {name: schemas.ADDED_AS[name] for name in missing if name in schemas.ADDED_AS}
         blank = [schema.field(name) for name in missing if name not in made]
         with store_errors(f"adding columns to {self.name}"):
