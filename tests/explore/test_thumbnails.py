@@ -83,11 +83,13 @@ def test_the_oldest_go_and_so_does_what_no_row_shows(gallery: Any, web: Any) -> 
     assert index.maintain().thumbnails == 0
 
 
-def test_without_the_key_nothing_is_drawn(gallery: Any, web: Any) -> None:
+def test_without_the_key_nothing_is_drawn_and_later_by_a_full_run(gallery: Any, web: Any) -> None:
     gallery.write("m.csv", f"id,url,caption\n1,{web.put('/1.png', gallery.png())},\n")
     index = gallery.index()
     index.ingest()
     assert kept(index) == []
+    assert declared(gallery).ingest(full=True).media.embedded == 0
+    assert len(kept(index)) == 1, "of a picture that is known, too"
 
 
 def test_a_thumbnail_is_given_to_those_who_see_its_row(gallery: Any, web: Any, open_page: Open) -> None:

@@ -41,7 +41,8 @@ def draw_webp(data: bytes, name: str, side: int, moment_s: float = 0.0) -> bytes
             image.draft("RGB", (side, side))
             upright = ImageOps.exif_transpose(image)
             drawn = upright.convert("RGBA" if _is_transparent(upright) else "RGB")
-            drawn.thumbnail((side, side), Image.Resampling.LANCZOS)
+            # Half the time of LANCZOS, and nobody sees the difference.
+            drawn.thumbnail((side, side), Image.Resampling.HAMMING)
             # `convert` keeps what the file says about itself; only pixels leave this machine's disk.
             clean = Image.new(drawn.mode, drawn.size)
             clean.paste(drawn)

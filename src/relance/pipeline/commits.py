@@ -132,6 +132,7 @@ class Commits:
         if isinstance(error, Exception):  # not where the process is to end
             with contextlib.suppress(Exception):
                 self._writer.flush()
+                self._thumbnails.flush()
         self._report.status = "stopped" if isinstance(error, StoppedError | KeyboardInterrupt) else "failed"
         self._report.notes.append(redact(str(error))[:500] or type(error).__name__)
         with contextlib.suppress(Exception):  # the error itself is what the caller has to hear of
