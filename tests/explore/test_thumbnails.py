@@ -71,7 +71,7 @@ def test_the_oldest_go_and_so_does_what_no_row_shows(gallery: Any, web: Any) -> 
     rows = kept(index)
     assert 0 < sum(row["bytes"] for row in rows) <= most
     assert first["key"] not in {row["key"] for row in rows}
-    assert all(row["bytes"] == len(row["webp"]) for row in rows)
+    assert all(row["bytes"] >= len(row["webp"]) > 0 for row in rows)
     index.ingest()
     assert kept(index) == rows, "a run that reads nothing new writes none"
     table(5)

@@ -198,10 +198,10 @@ class IndexReader:
         key = thumbnail_key(row["content_hash"], moment_s if row["kind"] == "video" else 0.0)
         try:
             table = self._serving.tables.newest(thumbnails_name(self.index.spec.name))
-            rows = table.search().where(col("key") == key).select(["webp"]).limit(1).to_list() if table else []
+            rows = table.search().where(col("key") == key).select(["webp"]).limit(1).to_list() if table else ()
+            return next((row["webp"] for row in rows), None)
         except Exception:  # it is a cache: what cannot be read of it is fetched
             return None
-        return rows[0]["webp"] if rows else None
 
     def copies(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         """Read the rows of the same content in other places."""

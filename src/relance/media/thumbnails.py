@@ -11,9 +11,10 @@ from relance.media.inspect import describe
 from relance.media.pixel_gate import decoders
 from relance.media.webp import draw_webp
 
-__all__ = ["SIDE", "Thumbnail", "ThumbnailDrawer", "thumbnail_key"]
+__all__ = ["LEAST", "SIDE", "Thumbnail", "ThumbnailDrawer", "thumbnail_key"]
 
 SIDE = 480  # pixels of the longer side: a tile of a list on a sharp display
+LEAST = 1024  # bytes that one counts as, with its name, in memory and in the table
 # A larger picture is not drawn, but for JPEG: that is decoded at half of its size or less, others whole.
 _MOST_PIXELS = 25_000_000
 
@@ -36,7 +37,7 @@ class ThumbnailDrawer:
     One run keeps its first thumbnails where all do not fit: to draw others in their place would never end.
 
     Args:
-        most: bytes that this drawer's thumbnails may have together.
+        most: bytes that this drawer's thumbnails may count as together.
         known: keys of thumbnails that are there.
     """
 
@@ -56,7 +57,7 @@ class ThumbnailDrawer:
             if not self._begins(key):
                 continue
             webp = next(filter(None, (_drawn(data, moment_s) for data in contents)), b"")
-            if webp and self._has_room(webp):
+            if self._has_room(key, webp):
                 made.append(Thumbnail(key, webp))
         return tuple(made)
 
@@ -67,11 +68,15 @@ class ThumbnailDrawer:
             self._known.add(key)
             return True
 
-    def _has_room(self, webp: bytes) -> bool:
+    def _has_room(self, key: str, webp: bytes) -> bool:
+        size = max(len(webp), LEAST)
         with self._lock:
-            fits = len(webp) <= self._left
-            self._left = self._left - len(webp) if fits else 0
-            return fits
+            if webp and size <= self._left:
+                self._left -= size
+                return True
+            self._known.discard(key)  # millions that cannot be drawn should not fill the memory
+            self._left = 0 if webp else self._left
+            return False
 
 
 def _drawn(data: bytes, moment_s: float) -> bytes:

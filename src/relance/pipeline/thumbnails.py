@@ -82,7 +82,7 @@ def open_drawer(store: Store, index: str, most: int) -> ThumbnailDrawer | None:
         return None
     known: set[str] = set()
     with contextlib.suppress(Exception):  # a table that cannot be read is no reason not to index
-        known = ThumbnailTable(store, index).keys()
+        known = set(ThumbnailTable(store, index).keys().to_pylist())
     return ThumbnailDrawer(most, known)
 
 

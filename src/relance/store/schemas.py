@@ -91,7 +91,7 @@ FAILURES = pa.schema(
 THUMBNAILS = pa.schema(
     [
         key("key"),
-        pa.field("bytes", pa.int64()),
+        pa.field("bytes", pa.int64()),  # that it counts as
         pa.field("drawn_at", _TIME),
         pa.field("webp", pa.large_binary()),
     ]

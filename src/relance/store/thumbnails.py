@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from relance.media.thumbnails import LEAST
 from relance.store import schemas
 from relance.store.columns import fit_columns
 from relance.store.connection import Store
@@ -39,14 +40,14 @@ class ThumbnailTable(LazyTable):
     def __init__(self, store: Store, index: str) -> None:
         super().__init__(store, thumbnails_name(index))
 
-    def keys(self) -> set[str]:
+    def keys(self) -> pa.ChunkedArray:
         """Name all that are there."""
-        return {key for batch in self.stream(["key"]) for key in batch["key"].to_pylist()}
+        return self._columns("key")["key"]
 
     def add(self, drawn: pa.Table, *, most: int) -> None:
         """Add rows of key and picture, less those that are there; rows of one call have one age.
 
-        Where all take more than `most` bytes, the oldest go.
+        Where all count as more than `most` bytes, the oldest go.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -56,29 +57,29 @@ class ThumbnailTable(LazyTable):
         elif fit_columns(self._store, self.name, schemas.THUMBNAILS):
             self.reopen()
             self._table = self._store.create(self.name, schemas.THUMBNAILS)
-        there, fresh = self.keys(), {}
-        for at, key in enumerate(drawn["key"].to_pylist()):
-            if key not in there:
-                fresh.setdefault(key, at)
-        if fresh:
-            webp = drawn["webp"].take(pa.array(fresh.values(), pa.int64()))
-            now = pa.repeat(pa.scalar(datetime.now(UTC), schemas.THUMBNAILS.field("drawn_at").type), len(fresh))
-            rows = pa.table([pa.array(fresh), pc.binary_length(webp), now, webp], schema=schemas.THUMBNAILS)
+        fresh = drawn.filter(pc.invert(pc.is_in(drawn["key"], self.keys())))
+        # Two workers may have drawn the same.
+        fresh = fresh.take(list({key: at for at, key in enumerate(fresh["key"].to_pylist())}.values()))
+        if fresh.num_rows:
+            counted = pc.max_element_wise(pc.binary_length(fresh["webp"]), LEAST)
+            now = pa.scalar(datetime.now(UTC), schemas.THUMBNAILS.field("drawn_at").type)
+            columns = [fresh["key"], counted, pa.repeat(now, fresh.num_rows), fresh["webp"]]
             with store_errors(f"writing {self.name}"):
-                self._table.add(rows)
+                self._table.add(pa.table(columns, schema=schemas.THUMBNAILS))
         self._fit(most)
 
     def keep(self, hashes: Iterable[pa.RecordBatch]) -> int:
         """Drop what no row shows any more, by batches of their column `content_hash`; returns how many those were."""
-        left: dict[str, list[str]] = {}
-        for key in self.keys():
-            left.setdefault(key.partition("@")[0], []).append(key)
-        for batch in hashes if left else ():
-            for content_hash in batch["content_hash"].to_pylist():
-                left.pop(content_hash, None)
-        keys = [key for group in left.values() for key in group]
-        self._drop(keys)
-        return len(keys)
+        import numpy as np
+        import pyarrow.compute as pc
+
+        keys = self.keys()
+        shows = pc.replace_substring_regex(keys, "@.*", "")
+        gone = np.ones(len(keys), dtype=bool)
+        for batch in hashes if len(keys) else ():
+            gone &= ~pc.is_in(shows, batch["content_hash"]).to_numpy()
+        self._drop(keys.filter(gone).to_pylist())
+        return int(gone.sum())
 
     def tidy(self) -> None:
         """Write the files anew where they are many, without what was dropped: 250 MB take 2 s and 50 MB of memory.
@@ -89,18 +90,22 @@ class ThumbnailTable(LazyTable):
 
     def _fit(self, most: int) -> None:
         """Drop the oldest until the others have room, and a little more."""
-        rows = sorted((row["drawn_at"], row["key"], row["bytes"])
-                      for batch in self.stream(["drawn_at", "key", "bytes"]) for row in batch.to_pylist())  # fmt: skip
-        total = sum(size for *_, size in rows)
-        if total <= most:
-            return
-        keys = []
-        for _, key, size in rows:
-            if total <= most - most // _ROOM:
-                break
-            keys.append(key)
-            total -= size
-        self._drop(keys)
+        import pyarrow.compute as pc
+
+        rows = self._columns("key", "bytes", "drawn_at")
+        total = pc.sum(rows["bytes"]).as_py() or 0
+        if total > most:
+            rows = rows.sort_by("drawn_at").combine_chunks()
+            before = pc.subtract(pc.cumulative_sum(rows["bytes"]), rows["bytes"])
+            surplus = total - (most - most // _ROOM)
+            self._drop(rows.filter(pc.less(before, surplus))["key"].to_pylist())
+
+    def _columns(self, *names: str) -> pa.Table:
+        import pyarrow as pa
+
+        schema = pa.schema([schemas.THUMBNAILS.field(name) for name in names])
+        batches = [pa.table(batch.select(names)).cast(schema) for batch in self.stream(list(names))]
+        return pa.concat_tables([schema.empty_table(), *batches])
 
     def _drop(self, keys: list[str]) -> None:
         if (table := self.table) is not None:
