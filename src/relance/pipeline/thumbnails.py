@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 # What a batch has of them: rows of the store's table, before that says when they were drawn.
 DRAWN = pa.schema([pa.field("key", pa.string(), nullable=False), pa.field("webp", pa.large_binary())])
-_WAITING = 8 << 20  # bytes that wait for one commit: some hundred pictures
+_WAITING = 8 << 20  # bytes that wait for one commit: two hundred photographs or more
 
 
 class Thumbnails:
