@@ -10,6 +10,9 @@ import pytest
 from buckets import SECRET, S3Server, s3_server
 from media_rows import media_rows
 
+from relance.store import open_store
+from relance.store.thumbnails import ThumbnailTable
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
@@ -30,8 +33,10 @@ def bucket(server: S3Server, gallery: Any, tmp_path: Path) -> str:
 
 
 def test_pictures_of_a_bucket_are_found_wherever_they_are_named(server: S3Server, bucket: str, gallery: Any) -> None:
-    index = gallery.index(sources=[server.section(bucket, rows={"url": "url", "caption": "caption"}, presign="2h")])
+    source = server.section(bucket, rows={"url": "url", "caption": "caption"}, presign="2h")
+    index = gallery.index(sources=[source], media=gallery.media(thumbnails="1MB"))
     index.ingest()
+    assert len(ThumbnailTable(open_store(index.spec), "gallery").keys()) == 3, "the page cannot fetch them"
     base, rows = f"s3://{bucket}", media_rows(index)
     assert {uri: row["url"] for uri, row in rows.items()} == {
         f"{base}/pics/a.png": f"{base}/pics/a.png",

@@ -167,6 +167,8 @@ class Terminal:
             "search indexes": ", ".join(done["indexes"]) or "none",
             "failures": f"{done['failures']:,}, {done['retryable']:,} of which may pass by themselves",
         }
+        if done["thumbnails"]:
+            rows["thumbnails"] = f"{done['thumbnails']:,} dropped"
         if done["bytes_before"] is not None:
             rows["store"] = f"{done['bytes_before']:,} → {done['bytes_after']:,} bytes"
         self.pairs(f"{done['index']}: maintained in {done['seconds']:.1f} s", rows)

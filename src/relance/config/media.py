@@ -133,6 +133,9 @@ class MediaSpec(SpecModel, title="Media"):
     """What becomes of media over the model's limits: a failure that says so, a smaller copy, key frames of a film."""
     buffer: Size = Field(default=ByteSize(64 * MIB), title="Buffer", ge=MIB)
     """Bytes that were fetched and wait to be looked at, scaled and sent; more are not fetched until some are done."""
+    thumbnails: Size = Field(default=ByteSize(0), title="Thumbnails", examples=["256MB"])
+    """Bytes of thumbnails that are drawn of what is behind addresses while it is indexed, so that `relance explore`
+    need not fetch it; the oldest go first. 0 draws none."""
     animated: Literal["first", "frames"] = Field(default="first", title="Animated")
     """What is embedded of a picture that moves: its first frame, or up to eight where the model takes several."""
     films: FilmsSpec = Field(default=FilmsSpec(), title="Films")

@@ -12,6 +12,7 @@ from relance.explore.facets import Facets
 from relance.explore.paged_table import Page, PagedTable
 from relance.explore.suggestions import fields_of, folders_of, titles_of
 from relance.explore.versioned_cache import VersionedCache
+from relance.media.thumbnails import thumbnail_key
 from relance.search.rows import held
 from relance.store import open_store
 from relance.store.catalog import NAME as CATALOG
@@ -20,6 +21,7 @@ from relance.store.manifest import Manifest
 from relance.store.principals import Reader
 from relance.store.runs import NAME as RUNS
 from relance.store.serving import ServingTables
+from relance.store.thumbnails import thumbnails_name
 from relance.store.visible_table import VisibleTable, seen_by
 
 if TYPE_CHECKING:
@@ -182,6 +184,24 @@ class IndexReader:
             return None
         rows = table.search().where(f"doc_id = '{doc_id}' AND active").select(_MEDIA).limit(1).to_list()
         return _parsed(rows[0]) if rows else None
+
+    def thumbnail(self, row: dict[str, Any], moment_s: float) -> bytes | None:
+        """Read what a run has drawn of an image, or of a film at a moment (WebP); None if there is nothing.
+
+        `row` is one that the reader of the index sees.
+        """
+        from lancedb.expr import col
+
+        media = self.index.spec.media
+        if media is None or not media.thumbnails or "://" not in row["url"]:
+            return None
+        key = thumbnail_key(row["content_hash"], moment_s if row["kind"] == "video" else 0.0)
+        try:
+            table = self._serving.tables.newest(thumbnails_name(self.index.spec.name))
+            rows = table.search().where(col("key") == key).select(["webp"]).limit(1).to_list() if table else ()
+            return next((row["webp"] for row in rows), None)
+        except Exception:  # it is a cache: what cannot be read of it is fetched
+            return None
 
     def copies(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         """Read the rows of the same content in other places."""

@@ -1,22 +1,21 @@
-"""Pictures as browsers get them: drawn anew from their pixels, so that nothing but pixels arrives."""
+"""What browsers get of pictures: drawn anew when somebody looks, and remembered for a while."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-from relance.errors import DocumentError, InputError, MissingExtraError
+from relance.media.thumbnails import SIDE
+from relance.media.webp import draw_webp
 
 __all__ = ["PLAYED", "SIZES", "Pictures", "shown_as"]
 
 PLAYED = frozenset({"video/mp4", "video/webm", "video/quicktime"})  # what browsers play
 
 # Longest side in pixels: in a list on a sharp display, and alone on a page.
-SIZES = {"small": 480, "large": 1600}
+SIZES = {"small": SIDE, "large": 1600}
 _MEMORY, _MOST = 32 << 20, 2000  # bytes and number of drawn pictures that are remembered
 _AT_ONCE = 2  # a large one takes a processor and a few hundred megabytes for a moment
 
@@ -49,7 +48,7 @@ class Pictures:
     def draw(self, key: Hashable, data: bytes, name: str, size: str, moment_s: float = 0.0) -> bytes:
         """Draw the bytes of an image or film, and remember it under a key; raises as `webp`."""
         with self._drawing:
-            drawn = _webp(data, name, SIZES[size], moment_s)
+            drawn = draw_webp(data, name, SIZES[size], moment_s)
         with self._lock:
             self._bytes += len(drawn) - len(self._drawn.get(key, b""))
             self._drawn[key] = drawn
@@ -67,41 +66,3 @@ def shown_as(url: str, uri: str, kind: str, media_type: str) -> str:
     if kind != "video":
         return "picture"
     return "film" if media_type in PLAYED else "frame"
-
-
-def _webp(data: bytes, name: str, side: int, moment_s: float) -> bytes:
-    from relance.media.films import frame_at
-    from relance.media.inspect import inspect, open_image
-    from relance.media.sniff import sniff
-
-    try:
-        from PIL import Image, ImageOps
-    except ImportError:
-        raise MissingExtraError("Showing pictures", "media") from None
-    kind = sniff(data)
-    if kind.startswith("video/"):
-        try:
-            data = frame_at(data, kind, moment_s)
-        except InputError as error:
-            raise DocumentError(name, str(error)) from None
-    elif not kind.startswith("image/"):
-        raise DocumentError(name, "it is not an image")
-    facts = inspect(data, name)
-    try:
-        with open_image(data, facts.media_type) as image:
-            image.draft("RGB", (2 * side, 2 * side))  # JPEG decodes at a fraction of its size
-            upright = ImageOps.exif_transpose(image)
-            drawn = upright.convert("RGBA" if _is_transparent(upright) else "RGB")
-            drawn.thumbnail((side, side), Image.Resampling.LANCZOS)
-            # `convert` keeps what the file says about itself; only pixels leave this machine's disk.
-            clean = Image.new(drawn.mode, drawn.size)
-            clean.paste(drawn)
-            stream = BytesIO()
-            clean.save(stream, "WEBP", quality=82, method=2)
-    except Exception as error:  # plugins raise anything on hostile input
-        raise DocumentError(name, "it cannot be drawn") from error
-    return stream.getvalue()
-
-
-def _is_transparent(image: Any) -> bool:
-    return image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info

@@ -20,6 +20,7 @@ from relance.media.known import Known
 from relance.media.outcomes import Outcomes, all_there, refusal, validators
 from relance.media.request import MediaInfo, MediaRequest, RefusedMediaError, Validators, hash_of
 from relance.media.sending import NO_ADDRESS, File, Part, Sender
+from relance.media.thumbnails import ThumbnailDrawer
 
 if TYPE_CHECKING:
     from relance.fetch import Fetched
@@ -35,17 +36,27 @@ class Composer:
     Args:
         sender: checks files, and says how they are sent.
         known: things that are described only, since their vectors are there; None makes all of them.
+        drawer: draws thumbnails of what is not on this disk; None draws none.
     """
 
-    def __init__(self, sender: Sender, known: Known | None = None) -> None:
-        self._sender, self._known = sender, known
+    def __init__(self, sender: Sender, known: Known | None = None, drawer: ThumbnailDrawer | None = None) -> None:
+        self._sender, self._known, self._drawer = sender, known, drawer
 
     def compose(self, request: MediaRequest, outcomes: Outcomes) -> MediaInfo | RelanceError:
         """Make a thing of what came of its addresses and of the files it names; an error if it cannot be used.
 
-        One that is known has no content: nothing of it is decoded.
+        One that is known has no content: nothing of it is decoded, but for a thumbnail that is not there.
         """
         files = {place: self._file(request, place, outcomes.get(place)) for place in dict.fromkeys(request.places)}
+        info = self._composed(request, files, outcomes)
+        if self._drawer is None or not isinstance(info, MediaInfo) or "://" not in info.shown:
+            return info
+        contents = [each.data for each in files.values() if isinstance(each, File)]
+        is_film = info.media_type.startswith("video/")
+        moments = {each.moment_s for each in info.moments} or ({0.0, request.moment_s} if is_film else {0.0})
+        return replace(info, thumbnails=self._drawer.draw(info.content_hash, contents, sorted(moments)))
+
+    def _composed(self, request: MediaRequest, files: Files, outcomes: Outcomes) -> MediaInfo | RelanceError:
         if self._known is None or request.caption is None:
             return self._make(request, files, outcomes)
         foreseen = self._foreseen(request, files, outcomes)

@@ -31,6 +31,7 @@ from relance.media.request import MediaInfo, MediaRequest, Validators, hash_of, 
 from relance.media.rules import MediaRules
 from relance.media.sending import Sender, Sending
 from relance.media.spill import Spill
+from relance.media.thumbnails import ThumbnailDrawer
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
@@ -54,12 +55,13 @@ class MediaLoader:
 
     def __init__(self, policy: FetchPolicy, rules: MediaRules, sending: Sending | None = None, *,
                  buffer: int = 64 << 20, spill: Spill | None = None, known: Known | None = None,
+                 drawer: ThumbnailDrawer | None = None,
                  stop: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
         self._policy, self._rules, self._sending = policy, rules, sending or Sending()
         self._stop = stop
         self._buffer = buffer
         self._sender = Sender(rules, policy, self._sending, spill)
-        self._composer = Composer(self._sender, known)
+        self._composer = Composer(self._sender, known, drawer)
         self._gate: ByteGate | None = None
         self._expected = min(_EXPECTED, buffer)
         self._exits = contextlib.ExitStack()
@@ -240,6 +242,7 @@ def open_media_loader(
     stop: Callable[[], bool] = lambda: False,
     spill: Spill | None = None,
     known: Known | None = None,
+    drawer: ThumbnailDrawer | None = None,
 ) -> MediaLoader:
     """Prepare to load what a model takes; ConfigurationError for one of texts, or `allow` with what is no host."""
     if rules is None:
@@ -248,7 +251,14 @@ def open_media_loader(
     sending = Sending(spec.send, scale=scale, upload=spec.embedding.lends, animated=spec.animated,
                       key_frames=spec.films.key_frames)  # fmt: skip
     return MediaLoader(
-        fetch_policy(spec.fetch), rules, sending, buffer=int(spec.buffer), spill=spill, known=known, stop=stop
+        fetch_policy(spec.fetch),
+        rules,
+        sending,
+        buffer=int(spec.buffer),
+        spill=spill,
+        known=known,
+        drawer=drawer,
+        stop=stop,
     )
 
 

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Generator
 
-__all__ = ["PixelGate"]
+__all__ = ["PixelGate", "decoders"]
 
 
 class PixelGate:
@@ -29,3 +29,8 @@ class PixelGate:
             with self._changed:
                 self._pixels -= pixels
                 self._changed.notify_all()
+
+
+# Pixels that are decoded at once: two photographs of 12 megapixels, each of which takes up to 120 MB as a copy of full
+# size. More cores get their work from smaller pictures, or from processes (`engine: processes`).
+decoders = PixelGate(25_000_000)

@@ -8,7 +8,7 @@ from typing import Literal
 from relance.documents import Moment, digest
 from relance.errors import InputError
 from relance.media import Facts
-from relance.media.pixel_gate import PixelGate
+from relance.media.pixel_gate import decoders
 from relance.media.plain import is_plain
 from relance.media.rules import MediaRules
 from relance.media.scale import copy, decoded_pixels, fits
@@ -26,9 +26,6 @@ __all__ = [
 
 Animated = Literal["first", "frames"]
 
-# Pixels that are decoded at once: two photographs of 12 megapixels, each of which takes up to 120 MB as a copy of full
-# size. More cores get their work from smaller pictures, or from processes (`engine: processes`).
-_decoders = PixelGate(25_000_000)
 _FRAMES = 8  # of what moves, at most; models look at as many of a film
 
 
@@ -73,7 +70,7 @@ def picture_copies(
 
     Raises InputError and MissingExtraError as `scale.copy`.
     """
-    with _decoders.decoding(decoded_pixels(data, facts, rules, shrink=scale)):
+    with decoders.decoding(decoded_pixels(data, facts, rules, shrink=scale)):
         return _picture_copies(data, facts, rules, scale=scale, animated=animated)
 
 
@@ -141,7 +138,7 @@ def film_moments(data: bytes, facts: Facts, rules: MediaRules, most: int) -> Cop
 def _frame_copies(frames: list[bytes], facts: Facts, rules: MediaRules) -> list[tuple[bytes, Facts]]:
     from relance.media.inspect import inspect
 
-    with _decoders.decoding(facts.width * facts.height):
+    with decoders.decoding(facts.width * facts.height):
         return [copy(frame, inspect(frame, "a frame"), rules, shrink=True) for frame in frames]
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from relance.documents import MediaKind, Moment, digest
 from relance.errors import DocumentError
 from relance.media.identity import Identity
+from relance.media.thumbnails import Thumbnail
 
 __all__ = ["MediaInfo", "MediaRequest", "RefusedMediaError", "Remembered", "Validators", "hash_of", "is_address"]
 
@@ -86,6 +87,7 @@ class MediaRequest:
         before: what the row was made of, where it would be made so again of the same picture.
         views: whether all of several places have to be good, or any.
         caption: fused with it into its vector; None where its content is needed whether its vector is there or not.
+        moment_s: of a film: the moment that its row is about, in seconds.
     """
 
     uri: str
@@ -98,6 +100,7 @@ class MediaRequest:
     before: Remembered | None = None
     views: Literal["all", "any"] = "all"
     caption: str | None = None
+    moment_s: float = 0.0
 
     def was(self, place: str) -> Validators | None:
         """Say what a place had the last time; None where that is not known."""
@@ -149,6 +152,7 @@ class MediaInfo:
         guessed: whether nobody has looked at it yet.
         moments: of a film: what its pictures are, if each has a row and a vector of its own; then `kind`, `data`,
             `files` and `media_types` are of those, and `parts` is 1.
+        thumbnails: what was drawn of it, and of no other thing before.
     """
 
     kind: MediaKind
@@ -169,6 +173,7 @@ class MediaInfo:
     files: tuple[str, ...] = ()
     guessed: bool = False
     moments: tuple[Moment, ...] = ()
+    thumbnails: tuple[Thumbnail, ...] = ()
 
     @classmethod
     def again(cls, request: MediaRequest, was: Remembered) -> MediaInfo:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from relance.documents import Item, document_id
 from relance.errors import StoppedError
 from relance.pipeline.outlier_filter import open_outlier_filter
+from relance.pipeline.thumbnails import Thumbnails
 from relance.pipeline.vectors import without
 from relance.safe_text import redact
 from relance.store import schemas
@@ -45,6 +46,8 @@ class Commits:
         self._store, self._tables, self._runtime, self._report = store, tables, runtime, report
         self._writer = Writer(store, spec, tables, report.run_id, check_lock)
         self._outliers = open_outlier_filter(spec, store, tables, runtime.provider.info.dimension)
+        media = spec.media if runtime.part == "media" else None
+        self._thumbnails = Thumbnails(store, spec.name, int(media.thumbnails) if media is not None else 0)
         self._warned: set[str] | None = None  # documents in the index that have a warning
         self._started_at = datetime.now(UTC)
 
@@ -81,6 +84,8 @@ class Commits:
         if documents.num_rows or touched.num_rows:
             self._writer.write(_rows(chunks, self._tables), pa.concat_tables([documents, touched]),
                                known=known.to_pylist())  # fmt: skip
+        if "thumbnails" in tables:
+            self._thumbnails.put(tables["thumbnails"])
         self._warnings.difference_update(documents["doc_id"].to_pylist())
         changed = count_changed(documents, known)
         for name, amount in {
@@ -107,6 +112,9 @@ class Commits:
                     kept=self._warnings,
                 )  # fmt: skip
             writer.tidy(bought=report.embedded)
+            # What is built beside shows nothing yet that readers see.
+            others = self._serve and not stopped and bool(report.removed or report.changed)
+            self._thumbnails.finish(self._shown if others else None)
             waiting = any(failure.retryable for failure in report.failures)
             note = writer.publish(complete=not (stopped or waiting or only)) if self._serve else None
             writer.wrote |= self._tables.failures.version != failures  # they belong to what is sealed
@@ -124,6 +132,7 @@ class Commits:
         if isinstance(error, Exception):  # not where the process is to end
             with contextlib.suppress(Exception):
                 self._writer.flush()
+                self._thumbnails.flush()
         self._report.status = "stopped" if isinstance(error, StoppedError | KeyboardInterrupt) else "failed"
         self._report.notes.append(redact(str(error))[:500] or type(error).__name__)
         with contextlib.suppress(Exception):  # the error itself is what the caller has to hear of
@@ -152,6 +161,9 @@ class Commits:
         if self._warned is None:
             self._warned = self._tables.failures.warned()
         return self._warned
+
+    def _shown(self) -> Iterator[pa.RecordBatch]:
+        return self._tables.chunks.stream(["content_hash"], "active")
 
     def _versions(self, item: Item) -> dict[str, Any]:
         source = self._runtime.sources[item.source]

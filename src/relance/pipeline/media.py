@@ -20,6 +20,7 @@ from relance.pipeline.items import table_of as items_table
 from relance.pipeline.media_look import Look, Looks
 from relance.pipeline.tables import CHUNKS, DOCUMENTS, filled, media_column, media_of, table_of
 from relance.pipeline.texts import counted
+from relance.pipeline.thumbnails import drawn_table
 from relance.sources import Remembered
 from relance.store.failures import Failure
 from relance.store.search_words import search_words
@@ -61,6 +62,7 @@ def load(runtime: Runtime, batch: Batch, *, guess: bool = False) -> Batch:
         "documents": table_of(seen.documents, seen.rows),
         "touched": pa.Table.from_pylist(seen.touched, schema=DOCUMENTS),
         "items": items_table(seen.items, [False] * len(seen.items)),
+        "thumbnails": drawn_table(seen.thumbnails),
     }
     counts = Counts(
         {"unchanged": seen.unchanged}, tuple(seen.failed), gone=tuple(seen.gone), guessed=seen.guessed
@@ -148,7 +150,7 @@ def chunk(runtime: Runtime, batch: Batch) -> Batch:
     columns["access"] = written_access(columns["access"], runtime.spec)
     rows = filled(columns, CHUNKS, n)
     tables = {"chunks": rows, "documents": counted(documents, rows)}
-    return batch.becomes(tables | {name: batch[name] for name in ("touched", "items")}, Counts())
+    return batch.becomes(tables | {name: batch[name] for name in ("touched", "items", "thumbnails")}, Counts())
 
 
 def memories(manifest: Manifest) -> Iterator[Remembered]:

@@ -15,6 +15,7 @@ from relance.errors import DocumentError, GoneDocumentError, InputError, Relance
 from relance.media.addresses import separator_in
 from relance.media.moments import moment_in
 from relance.media.request import MediaInfo, MediaRequest, RefusedMediaError, Remembered, Validators
+from relance.media.thumbnails import Thumbnail
 from relance.pipeline.media_memory import MediaMemory
 from relance.pipeline.refused_media import read_refusal, write_refusal
 from relance.store.failures import Failure
@@ -79,6 +80,7 @@ class Looks:
         gone: ids of documents that are to be removed by the rule for what is missing.
         guessed: documents of which nobody knows yet what they show.
         items: of `documents`, but for those that are pictures inside a page.
+        thumbnails: what was drawn of `documents`.
     """
 
     runtime: Runtime
@@ -89,6 +91,7 @@ class Looks:
     touched: list[dict[str, Any]] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    thumbnails: list[Thumbnail] = field(default_factory=list)
     unchanged: int = 0
     guessed: int = 0
 
@@ -109,7 +112,8 @@ class Looks:
         )  # fmt: skip
         told = self.refused.get(document_id(item.uri)) if not runtime.full else None
         look = Look(item, row, memory, request, read_refusal(item, self._mark, told) if told else None)
-        look = replace(look, request=replace(request, caption=self._fused(look)))
+        moment_s = moment_in(look.payload["metadata"], "moment_s") or 0.0
+        look = replace(look, request=replace(request, caption=self._fused(look), moment_s=moment_s))
         request, before = look.request, memory.row
         if row is None or runtime.full or row["fingerprint"] != runtime.fingerprints.of(item):
             return look
@@ -190,6 +194,7 @@ class Looks:
             access=tuple(payload["access"]) if "access" in payload else None,
         )  # fmt: skip
         self.documents.append(document)
+        self.thumbnails += found.thumbnails
         if not any(
             place.startswith("data:") for place in look.request.places
         ):  # those are in memory already, and large

@@ -107,6 +107,7 @@ class Runtime:
                 from relance.media.known import Known
                 from relance.media.loader import open_media_loader
                 from relance.media.spill import Spill
+                from relance.pipeline.thumbnails import open_drawer
 
                 assert self.spec.media is not None  # noqa: S101  # as above
                 rules, scale = self.provider.info.media_rules, self.spec.media.oversize == "scale"
@@ -114,8 +115,9 @@ class Runtime:
                 shared = isinstance(self.staging, Staging)
                 spill = Spill(self.staging.open) if shared else None
                 known = Known(self._are_bought) if shared else None
+                drawer = open_drawer(self.store, self.spec.name, int(self.spec.media.thumbnails))
                 loader = open_media_loader(
-                    self.spec.media, rules, scale=scale, stop=self.stopped, spill=spill, known=known
+                    self.spec.media, rules, scale=scale, stop=self.stopped, spill=spill, known=known, drawer=drawer
                 )  # fmt: skip
                 self._loader = self._exits.enter_context(loader)
         return self._loader

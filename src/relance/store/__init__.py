@@ -7,6 +7,7 @@
     <index>__<space>             the chunks, one row each
     <index>__<space>__documents  the manifest of those chunks
     <index>__<space>__failures   documents that could not be indexed, with the reason
+    <index>__thumbnails          drawn pictures of what is not on this disk, by content: a cache, bounded by its spec
 
 `<space>` is eight hex digits of what makes two vectors comparable, so two models never share a vector column.
 """

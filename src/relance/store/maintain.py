@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,11 @@ from relance.store.maintenance import (
     reach,
     refresh_indexes,
 )
-from relance.store.mending import drop_aside
+from relance.store.mending import drop_aside, mend
 from relance.store.open_rows import settle_open_rows
 from relance.store.runs import NAME as RUNS
 from relance.store.runs import Runs
+from relance.store.thumbnails import ThumbnailTable
 
 __all__ = ["Maintained", "drop_leftovers", "leftovers", "maintain"]
 
@@ -56,6 +58,7 @@ class Maintained:
             tables are left as they are.
         indexes: search indexes the index has now.
         dropped: tables of earlier models that nothing can go back to, and what was set aside before the retention.
+        thumbnails: drawn pictures dropped because no picture of the index is that any more.
         pruned: vectors dropped because the embedding cache was over `store.cache_max_bytes`.
         failures: documents that are not in the index; every run tries them again, and for `retryable` ones that may
             help without anybody doing anything.
@@ -68,6 +71,7 @@ class Maintained:
     interrupted: str | None = None
     indexes: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    thumbnails: int = 0
     pruned: int = 0
     failures: int = 0
     retryable: int = 0
@@ -104,7 +108,9 @@ def maintain(spec: IndexSpec, store: Store, *, wait_s: float = 0.0, limits: Main
                     _tidy(spec, store, parts, retention, done, check_lock, limits=limits)
                 # Else the next run would look through tables that somebody seems to have changed.
                 IndexTables.seal([tables for tables in whole if not tables.is_sealed])
-            done.dropped = drop_leftovers(spec, store, datetime.now(UTC) - retention, check_lock)
+                with store_errors(f"maintaining the thumbnails of index {spec.name!r}"):
+                    _tidy_thumbnails(spec, store, parts, done, limits)
+            done.dropped += drop_leftovers(spec, store, datetime.now(UTC) - retention, check_lock)
             for tables in parts:
                 rows = [row for row in tables.failures.all() if not row.indexed]
                 done.failures += len(rows)
@@ -142,6 +148,23 @@ def _tidy(spec: IndexSpec, store: Store, parts: list[IndexTables], retention: ti
                 run_id=run_id, table=tables.name, status="maintained", started_at=began, ended_at=datetime.now(UTC),
                 versions=tables.versions, report={"index": done.index, "served": True, "found": list(found)},
             )  # fmt: skip
+
+
+def _tidy_thumbnails(spec: IndexSpec, store: Store, parts: list[IndexTables], done: Maintained,
+                     limits: MaintenanceLimits) -> None:  # fmt: skip
+    """Drop the thumbnails that no row shows; the whole table where the spec wants none."""
+    thumbnails = ThumbnailTable(store, spec.name)
+    mend(store, thumbnails.name, ["key"])
+    if thumbnails.table is None:
+        return
+    if spec.media is None or not spec.media.thumbnails:
+        store.db.drop_table(thumbnails.name)
+        done.dropped.append(thumbnails.name)
+        return
+    media = part_name(spec.name, media=True)
+    rows = (tables.chunks.stream(["content_hash"], "active") for tables in parts if tables.index == media)
+    done.thumbnails = thumbnails.keep(chain.from_iterable(rows))
+    _compact(thumbnails.table, _SHARED, done, limits)
 
 
 def _compact(table: Any | None, retention: timedelta, done: Maintained, limits: MaintenanceLimits,

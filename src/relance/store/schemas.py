@@ -17,6 +17,7 @@ __all__ = [
     "FAILURES",
     "MADE_OF",
     "RUNS",
+    "THUMBNAILS",
     "chunks",
     "in_lists",
     "json_column",
@@ -83,6 +84,16 @@ FAILURES = pa.schema(
         pa.field("failed_at", _TIME),
         pa.field("indexed", pa.bool_()),  # a warning
         pa.field("memory", pa.string()),  # what the next run wants to know of it, as JSON
+    ]
+)
+
+# Drawn pictures; `key` says what one shows (`relance.media.thumbnails`).
+THUMBNAILS = pa.schema(
+    [
+        key("key"),
+        pa.field("bytes", pa.int64()),  # that it counts as
+        pa.field("drawn_at", _TIME),
+        pa.field("webp", pa.large_binary()),
     ]
 )
 

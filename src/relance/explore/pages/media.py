@@ -24,6 +24,7 @@ __all__ = ["download", "picture", "show", "video"]
 
 _SIMILAR = 8
 _KEPT_S = 3600
+_AWAY_S = 60  # where a thumbnail stands for a picture that cannot be fetched now
 
 
 def show(request: Request) -> Response:
@@ -48,14 +49,18 @@ async def picture(request: Request) -> Response:
     here, given = explorer_of(request), Parameters(request.query_params)
     size, moment_s = given.choice("size", tuple(SIZES)), given.seconds("t") or 0.0
     row = await run_in_threadpool(_row, here, request)
+    kept_s, drawn = _KEPT_S, await run_in_threadpool(here.reader.thumbnail, row, moment_s)
     try:
-        if here.remote is not None and "://" in row["url"]:
-            drawn = await here.remote.webp(row["url"], size, moment_s)
-        else:
-            drawn = await run_in_threadpool(_drawn, here, row, size, moment_s)
+        if drawn is None or size != "small":
+            if here.remote is not None and "://" in row["url"]:
+                drawn = await here.remote.webp(row["url"], size, moment_s)
+            else:
+                drawn = await run_in_threadpool(_drawn, here, row, size, moment_s)
     except (DocumentError, OSError):
-        raise no_such("This file cannot be drawn; it can be downloaded, or opened where it is.") from None
-    headers = {"cache-control": f"private, max-age={_KEPT_S}", "content-security-policy": FILE_POLICY}
+        if drawn is None:
+            raise no_such("This file cannot be drawn; it can be downloaded, or opened where it is.") from None
+        kept_s = _AWAY_S
+    headers = {"cache-control": f"private, max-age={kept_s}", "content-security-policy": FILE_POLICY}
     return Response(drawn, media_type="image/webp", headers=headers)
 
 

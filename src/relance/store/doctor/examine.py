@@ -31,6 +31,7 @@ from relance.store.embeddings import PREFIX, EmbeddingStore, table_name
 from relance.store.index_tables import IndexTables, part_name
 from relance.store.lock import is_held
 from relance.store.runs import NAME as RUNS
+from relance.store.thumbnails import thumbnails_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +45,7 @@ _ROLES = {
     "__documents": ("the manifest", "the next run looks at their documents again"),
     "__failures": ("the failures", "the next run tries all documents that failed"),
 }
+_THUMBNAILS = ("drawn pictures of what is behind addresses", "the explore page fetches what it shows of them")
 _CACHE = ("the embedding cache", "vectors that chunks have are copied back, others are bought when they are needed")
 
 
@@ -267,6 +269,7 @@ class _Look:
                 continue
             if name.startswith((f"{self.spec.name}__", "relance__")):
                 role = _CACHE if name.startswith(PREFIX) else ("a table that does not serve now", "they are gone")
+                role = _THUMBNAILS if name == thumbnails_name(self.spec.name) else role
                 with self.exam.checking(name):
                     reading = self._table(name, role)
                     if reading is not None:
