@@ -255,9 +255,8 @@ def content(index: Index) -> list[tuple[Any, ...]]:
 
 
 def state_of(folder: Path) -> dict[str, int]:
-    return {
-        str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*.lance/**/*") if path.is_file()
-    }
+    files = (path for path in folder.rglob("*.lance/**/*") if path.is_file())
+    return {str(path.relative_to(folder)): path.stat().st_size for path in files}
 
 
 def test_a_whole_store_is_healthy(index: Index) -> None:
