@@ -40,13 +40,19 @@ def configured_api() -> str:
 
 
 def reach() -> None:
-    """Raise UnreachableError where a server is configured and does not answer: Prefect would try for minutes."""
+    """Raise UnreachableError where a server is configured and does not answer: Prefect would try for minutes.
+
+    ConfigurationError where a page answers in place of the API.
+    """
     address = configured_api()
     if not address:
         return
     for wait_s in (*_WAITS_S, None):
         try:
-            with urllib.request.urlopen(f"{address}/health", timeout=_ANSWER_S):  # noqa: S310  # as configured
+            with urllib.request.urlopen(f"{address}/health", timeout=_ANSWER_S) as reply:  # noqa: S310  # as configured
+                if reply.read(64).lstrip().startswith(b"<"):  # the UI answers every address that it does not know
+                    msg = f"PREFECT_API_URL is {address}, which is a page and no API; it ends with /api"
+                    raise ConfigurationError(msg)
                 return
         except urllib.error.HTTPError:
             return  # it is there; what it refuses is Prefect's to say

@@ -103,7 +103,8 @@ def test_indexes_and_their_state(client: httpx.Client) -> None:
     [
         ({}, 400, "the query is empty"), ({"query": "a", "like": "docs/ferry.md"}, 400, "one of them"),
         ({"query": "a", "filter": "year >"}, 400, "year >\n"), ({"like": "docs/fery.md"}, 404, "docs/ferry.md"),
-        ({"query": "a", "k": 0}, 422, "k: "), ({"query": "a", "K": 3}, 422, "K: "), ({"query": 3}, 422, "query: "),
+        ({"query": "a", "k": 0}, 422, "k: "), ({"query": 3}, 422, "query: expected text"),
+        ({"quer": "a"}, 422, "quer: unknown; did you mean 'query'?"),
         ({"query": "a", "mode": "all"}, 422, "mode: "), ({"query": "a", "where": "true"}, 403, "filter"),
         ({"query": "a", "rerank": "lancedb/mrr"}, 403, "owner"), ({"query": "a", "instruct": "to find ferries quickly"}, 409, "instruct"),
         ({"query": "a", "what": "media"}, 409, "media"), ({"image": "/etc/passwd", "what": "media"}, 422, "http://"),
@@ -123,6 +124,7 @@ def test_a_mistake_is_a_problem_that_says_what_to_do(client: httpx.Client, asked
     ("method", "path", "body", "kind", "status"),
     [
         ("GET", "/nowhere", b"", "", 404), ("GET", "/v1/indexes/smal", b"", "", 404), ("DELETE", SEARCH, b"", "", 405),
+        ("GET", "/mcp", b"", "", 405),
         ("POST", SEARCH, b"{", "application/json", 400), ("POST", SEARCH, b'{"query": "a"}', "text/plain", 415),
         ("POST", SEARCH, b"[" * 100_000, "application/json", 400), ("POST", SEARCH, b"[1]", "application/json", 422),
         ("POST", SEARCH, b'{"query": "\\ud800"}', "application/json", 422),

@@ -77,6 +77,7 @@ def webhook(
         def ready(address: str) -> None:
             for name in by_name:
                 terminal.say(f"POST {address}/{{{','.join(KINDS)}}}/{name}")
+            terminal.say("secrets of these addresses: the same command with --show-secrets; Ctrl-C ends it")
             begin()
 
         serve_receiver(receiver(by_name, secrets, emit, limits=limits, routes=routes), host, port, ready=ready)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from relance.config.messages import EXPECTED
 from relance.errors import RelanceError
 from relance.serve.config import ServeConfig
 from relance.serve.gate import Gate, Watch, visit_of
 from relance.serve.problem import problem, problem_of
+from relance.serve.questions import RecommendQuestion, SearchQuestion
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from relance.serve.service import Service
 
 __all__ = ["build", "build_api"]
+
+_NAMES = {*SearchQuestion.model_fields, *RecommendQuestion.model_fields}
 
 _ABOUT = """Search indexes that relance keeps in sync with their sources.
 
@@ -138,9 +143,19 @@ async def _wrong(request: Request, error: Any) -> Response:
     if request.method == "POST" and "json" not in request.headers.get("content-type", ""):
         return problem(415, "send the body as JSON, with the header `Content-Type: application/json`")
     errors = [{"field": ".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]),
-               "message": each["msg"].removeprefix("Value error, ")} for each in error.errors()]  # fmt: skip
+               "message": _said(each)} for each in error.errors()]  # fmt: skip
     detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:5])
     return problem(422, detail, errors=errors[:50])
+
+
+def _said(error: dict[str, Any]) -> str:
+    """Say what is wrong with a value in the words of the messages about index files."""
+    if expected := EXPECTED.get(error["type"]):
+        return f"expected {expected}"
+    if error["type"] == "extra_forbidden":
+        close = get_close_matches(str(error["loc"][-1]), _NAMES, 1)
+        return f"unknown; did you mean {close[0]!r}?" if close else "unknown; /openapi.json lists what can be asked"
+    return error["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
 
 
 async def _http(request: Request, error: Any) -> Response:
@@ -156,6 +171,8 @@ def _methods(request: Request) -> list[str]:
     """List what an address takes; Starlette says it of the first route there only."""
     from starlette.routing import compile_path
 
+    if request.url.path == "/mcp":
+        return ["POST"]
     paths = request.app.openapi()["paths"]
     found = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path)]
     return sorted({method.upper() for methods in found for method in methods}) or ["GET", "POST"]
