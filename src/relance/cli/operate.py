@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from relance.cli.ending import stopping
+from relance.cli.ending import interrupting, stopping
 from relance.cli.operations import operations, use_server
 from relance.cli.options import DONE, FAILED, HERE, AsJson, Host, Port, Specs, named
 from relance.cli.terminal import Terminal
@@ -82,10 +83,13 @@ def up(
         page = brought.address.removesuffix("/api")
         which = "the one of your index" if specs else "`ingest` with the path of an index file"
         terminal.say(f"\nopen      {page}/v2/deployments   and run {which}")
-        if brought.address != operations("api").LOCAL_API:
-            terminal.say(f"          in other terminals:  export PREFECT_API_URL={brought.address}")
-        terminal.say("          in other terminals:  relance deploy SPEC   gives an index its schedule and its trigger")
-        terminal.say("                               relance watch SPEC    reindexes what you save")
+        elsewhere = (
+            [f"export PREFECT_API_URL={brought.address}"] if brought.address != operations("api").LOCAL_API else []
+        )
+        elsewhere += ["relance deploy SPEC   gives an index its schedule and its trigger",
+                      "relance watch SPEC    reindexes what you save"]  # fmt: skip
+        for label, line in zip_longest(["          in other terminals:  "], elsewhere, fillvalue=" " * 31):
+            terminal.say(f"{label}{line}")
         terminal.say("Ctrl-C    stops what was started here")
         brought.stay()
     return DONE
@@ -218,7 +222,8 @@ def exporter(specs: Specs = [], *, host: Host = "127.0.0.1", port: Port = 9464) 
         terminal.say(f"GET {address}/metrics{'   with RELANCE_METRICS_TOKEN' if token.get_secret_value() else ''}")
         terminal.say("Ctrl-C ends it")
 
-    serve_metrics(readers, host, port, ready=ready, token=token)
+    with interrupting():
+        serve_metrics(readers, host, port, ready=ready, token=token)
     return DONE
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from relance.cli.ending import catching
+from relance.cli.ending import catching, interrupting
 from relance.cli.operations import use_server
 from relance.cli.options import DONE, Host, Port, Specs, named
 from relance.cli.terminal import Terminal
@@ -96,7 +96,7 @@ def _telling(declared: Mapping[str, IndexSpec], terminal: Terminal) -> Generator
     from relance.events.events_api import EventsApi
 
     use_server()
-    with EventsApi() as api:
+    with EventsApi() as api, interrupting():
         for name in declared:
             if not api.is_deployed(name):
                 terminal.note(f"{name} is not deployed yet; until `relance deploy` its changes set off nothing useful")
