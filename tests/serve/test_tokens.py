@@ -150,7 +150,7 @@ def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "tokens"), ("tokens: []", "tokens"), ("tokens: [", "no YAML"), ("- a", "tokens"),
+        ("", "tokens"), ("tokens: []", "tokens"), ("tokens: [", "no YAML"), ("- a", "expected a file of `tokens:`"),
         ("tokens: [{name: a}]", "tokens.0.sha256: is missing"),
         ("tokens: [{name: a, sha256: rel_my-own-token}]", "never the token itself"),
         (f"tokens: [{{name: a, sha256: '{DIGEST}', principal: [x]}}]", "unknown key"),

@@ -155,4 +155,6 @@ def _said(error: Any) -> str:
         return "unknown key; there are name, sha256, principals, owner, per_minute, indexes"
     if error["type"] == "missing":
         return "is missing"
+    if error["type"] in {"model_type", "dict_type", "list_type"}:
+        return "expected a file of `tokens:` with a list below; `relance serve --new-token NAME` prints an entry"
     return str(error["msg"]).removeprefix("Value error, ")
