@@ -83,7 +83,8 @@ def sentence(error: BaseException) -> str:
         text = text.partition("; try again")[0]  # what the command line has to say
     advice = next((each for kind, each in _ADVICE.items() if isinstance(error, kind)), "")
     said = f"{text[:1].upper()}{text[1:]}" if text.partition(" ")[0].isalpha() else text
-    return f"{said.rstrip('.') or _in_words(error)}. {advice}".strip()
+    said = said.rstrip(".") or _in_words(error)
+    return f"{said}{'' if said.endswith('?') else '.'} {advice}".strip()
 
 
 def readable(flow: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:

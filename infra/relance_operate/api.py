@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 import urllib.error
@@ -14,6 +15,7 @@ __all__ = ["LOCAL_API", "configured_api", "find_api", "is_healthy", "reach"]
 
 _WAITS_S = (1.0, 3.0)
 _ANSWER_S = 10.0  # a server on SQLite may be busy with a burst
+_PLACE = re.compile(r"/api(/accounts/.*)?$")  # of a server, and of Prefect Cloud
 LOCAL_API = "http://127.0.0.1:4200/api"
 
 
@@ -40,7 +42,10 @@ def configured_api() -> str:
 
 
 def reach() -> None:
-    """Raise UnreachableError where a server is configured and does not answer: Prefect would try for minutes."""
+    """Raise UnreachableError where a server is configured and does not answer: Prefect would try for minutes.
+
+    ConfigurationError for an address that lacks the path of the API.
+    """
     address = configured_api()
     if not address:
         return
@@ -48,7 +53,9 @@ def reach() -> None:
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=_ANSWER_S):  # noqa: S310  # as configured
                 return
-        except urllib.error.HTTPError:
+        except urllib.error.HTTPError as error:
+            if error.code == 404 and not _PLACE.search(address):
+                raise ConfigurationError(f"PREFECT_API_URL is {address}, where no API is; it ends with /api") from None
             return  # it is there; what it refuses is Prefect's to say
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)

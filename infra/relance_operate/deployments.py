@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from relance.events.change import EVENT
 from relance.sources import open_sources
 from relance_flows.ingest import ingest
 from relance_flows.on_change import FLOW, ingest_on_change
-from relance_flows.registry import forget, register
+from relance_flows.registry import forget, register, registered
 from relance_operate.answers import answered
 from relance_operate.bootstrap import POOL
 from relance_operate.or_none import or_none
@@ -90,7 +91,8 @@ async def remove(index: str) -> dict[str, Any]:
                 await _delete(client, there)
                 done["deployments"][f"{flow}/{index}"] = "removed"
     if not await forget(index) and not done["deployments"]:
-        msg = f"no index {index!r} is deployed"
+        close = get_close_matches(index, await registered(), 1)
+        msg = f"no index {index!r} is deployed{f'; did you mean {close[0]!r}?' if close else ''}"
         raise ConfigurationError(msg)
     return done
 

@@ -64,8 +64,8 @@ async def new_index(  # noqa: PLR0917  # the fields of a form
 ) -> dict[str, Any] | State[Any]:
     """Make a new index: look at an address, write the spec, plan, **ask you**, deploy it, run it for the first time.
 
-    The run pauses with the plan and its cost: open it, press *Resume*, turn on *Go on*. Nothing is kept of an index
-    that you turn down.
+    The run pauses with the plan and its cost: open it, choose *Resume* in the menu ⋮, turn on *Go on*. Nothing is kept
+    of an index that you turn down.
     """
     start_telemetry()
     protect_logs()

@@ -75,6 +75,9 @@ class NewSpec:
         self.check()
         folder = indexes.expanduser() / self.name
         path = folder / "index.yaml"
+        if (would := index_name(self.name)) != self.name:
+            msg = f"Name: expected lower-case letters, digits, - and _, got {self.name!r}; {would!r} would do"
+            raise ConfigurationError(msg)
         parse_spec(template(self.name, "."), "Name", indexes)  # refuses a name that no table can have
         if folder.exists():
             msg = f"the folder {folder} is there already; name the index otherwise, or `relance deploy` what is there"

@@ -77,6 +77,7 @@ class Up:
             raise ConfigurationError(msg)
         began = time.monotonic()
         self._go_on()
+        self.say(f"starting  the server {self.address}, which takes half a minute the first time")
         command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         process = self._start("server", command, PREFECT_SERVER_UI_API_URL=self.address)
         while not is_healthy(self.address):

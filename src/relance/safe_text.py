@@ -10,7 +10,10 @@ from typing import Any
 __all__ = ["protect_logs", "redact", "visible"]
 
 # user:password@ of an address, also where the password was not encoded and holds ?, # or @.
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s/@:]*:[^\s/]*|[^\s/?#@]+)@")
+# `reader:${NAME}@` names a variable and holds no password.
+_USERINFO = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?!(?:[A-Za-z0-9_.-]*:)?\$\{\w+\}@[^\s@]*(?:\s|$))(?:[^\s/@:]*:[^\s/]*|[^\s/?#@]+)@"
+)
 # What Azure, S3, GitHub and others put into the query of an address to let somebody in.
 _PARAMETER = re.compile(
     r"(?P<name>[?&;][\w.%-]*(?:token|key|sig|signature|passw(?:or)?d|secret|credential|auth)[\w.%-]*=)[^&;\s\"'<>]+",

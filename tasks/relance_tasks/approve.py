@@ -23,6 +23,8 @@ __all__ = ["Approval", "answer", "approve"]
 # A variable of the server says for how many days a question waits; then the run fails, and the next one asks again.
 DAYS = "relance_approval_days"
 POLL_S = 2
+# Prefect's page has the button in a menu, and its state Paused has no message.
+_HOW = "To read the plan with its cost and answer: the menu ⋮ at the top of this page, Resume"
 
 
 class Approval(RunInput):
@@ -56,7 +58,8 @@ async def answer(index: str, preview: Preview) -> Approval:
     """Show what the run would do, and pause for the answer."""
     show_plan(preview.plan)
     reasons = "\n".join(f"- {reason}" for reason in preview.reasons)
-    run_log().warning("%s waits for approval: %s", index, "; ".join(preview.reasons))
+    why = "; ".join(preview.reasons).replace("**", "").replace("`", "")
+    run_log().warning("%s waits for approval: %s. %s", index, why, _HOW)
     asked = Approval.with_initial_data(
         description=f"## {index} needs your approval\n\n{reasons}\n\n{plan_markdown(preview.plan, index)}"
     )

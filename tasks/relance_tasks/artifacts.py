@@ -108,7 +108,7 @@ def plan_markdown(plan: Plan, title: str) -> str:
     rows = {
         "documents": _documents(plan),
         "chunks": f"{plan.chunks:,}, of which {plan.reused:,} have a vector already",
-        "tokens": f"{plan.tokens:,} in {plan.requests:,} requests",
+        "tokens": f"{plan.tokens:,} in {counted(plan.requests, 'request')}",
         "cost": cost,
         "failures": f"{plan.failed:,}",
     }

@@ -189,3 +189,6 @@ def test_a_port_that_is_taken_is_one_message(run: Run, ingested: Path) -> None:
         ran = run("explore", "--port", str(taken.getsockname()[1]))
     assert ran.code == 2
     assert "choose another port" in one_message(ran)
+    ran = run("up", "--port", "99999")
+    assert ran.code == 2
+    assert "Must be <= 65535" in ran.err

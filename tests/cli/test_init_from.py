@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from buckets import KEY_ID, SECRET, s3_server
@@ -23,7 +25,7 @@ def test_a_folder_elsewhere_becomes_a_source_relative_to_the_spec(run, tmp_path,
     ran = run("init", "new", "--from", "mine")
     assert ran.code == 0
     assert "found 1 document (1 text/markdown)" in ran.out
-    assert "left out: 1 type that is not read" in ran.out
+    assert "left out: 1 (type that is not read)" in ran.out
     spec = yaml.safe_load(Path("new/index.yaml").read_text())
     assert spec["sources"] == [{"type": "files", "root": "../mine"}]
     assert run("ingest", "new", "--direct").code == 0
@@ -75,6 +77,33 @@ def test_the_file_of_a_database_is_named_by_an_address(run, tmp_path):
     ran = run("init", "new", "--from", "shop.db")
     assert ran.code == 2
     assert f"is a SQLite database; name it as sqlite:///{tmp_path}/shop.db" in ran.err
+    (tmp_path / "shop.duckdb").write_bytes(b"\0" * 8 + b"DUCK" + b"\0" * 8)
+    assert "name it as duckdb:///" in run("init", "new", "--from", str(tmp_path / "shop.duckdb")).err
+
+
+def test_the_address_of_a_file_is_relative_to_where_it_is_typed(run, tmp_path, monkeypatch):
+    shop(tmp_path / "shop.db")
+    monkeypatch.chdir(tmp_path)
+    assert "did you mean 'products'?" in run("init", "new", "--from", "sqlite:///shop.db#product").err
+    ran = run("init", "new", "--from", "sqlite:///shop.db#products")
+    assert ran.code == 0, ran.err
+    (section,) = yaml.safe_load((tmp_path / "new/index.yaml").read_text())["sources"]
+    assert section["url"] == "sqlite:///../shop.db"
+    assert run("plan", "new").code == 0
+
+
+def test_a_folder_of_parquet_is_a_table_with_its_columns(run, tmp_path, monkeypatch):
+    (tmp_path / "lake/year=2024").mkdir(parents=True)
+    pq.write_table(pa.table({"id": ["1"], "body": ["A pump moves water."]}), tmp_path / "lake/year=2024/a.parquet")
+    monkeypatch.chdir(tmp_path)
+    ran = run("init", "new", "--from", "lake")
+    assert ran.code == 0, ran.err
+    assert "found 1 table" in ran.out
+    assert yaml.safe_load((tmp_path / "new/index.yaml").read_text())["sources"] == [
+        {"type": "lake", "format": "parquet", "uri": "../lake", "rows": {"text": ["body"], "metadata": ["year"]}}
+    ]
+    assert run("ingest", "new", "--direct").code == 0
+    assert "A pump moves water." in run("search", "new", "water").out
 
 
 def test_a_site_on_this_machine_that_is_named_is_meant(run, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Run, one_message
+from pytest_httpserver import HTTPServer
 
 from relance import Index, RunHandle
 
@@ -54,6 +55,10 @@ def test_a_prefect_server_that_is_away_is_one_message_at_once(
         assert ran.code == 1
         assert "the Prefect server at http://127.0.0.1:9/api does not answer" in ran.err
         assert "Traceback" not in ran.err
+    with HTTPServer(host="127.0.0.1") as server:
+        server.expect_request("/health").respond_with_data("no API", status=404)
+        monkeypatch.setenv("PREFECT_API_URL", server.url_for("").rstrip("/"))
+        assert "where no API is; it ends with /api" in run("deploy").err
     assert len(run("runs", "--json").json["runs"]) == 1, "no run has begun"
     assert run("ingest", "--direct").code == 0
 

@@ -30,6 +30,8 @@ SECRET = "hunter2"
         ("https://x.test/a.png?sv=1&sig=hunter2&w=3", "https://x.test/a.png?sv=1&sig=***&w=3"),
         ("https://x.test/?api-version=1&api_key=hunter2", "https://x.test/?api-version=1&api_key=***"),
         ("https://x.test/a?X-Amz-Signature=hunter2 (403)", "https://x.test/a?X-Amz-Signature=*** (403)"),
+        ("a://u:${NAME}@h/d, a://u:${NAME:-hunter2}@h", "a://u:${NAME}@h/d, a://***@h"),
+        ("a://u:${NAME}@b:hunter2@h", "a://***@h"),
         ("https://x.test/img@2x.png", "https://x.test/img@2x.png"),
         ("http://x.test:80/a/b@c", "http://x.test:80/a/b@c"),
         ("write to me@x.test", "write to me@x.test"),

@@ -134,6 +134,7 @@ def test_a_problem_says_what_works_without_what_failed() -> None:
     ("method", "path", "body", "kind", "status"),
     [
         ("GET", "/nowhere", b"", "", 404), ("GET", "/v1/indexes/smal", b"", "", 404), ("DELETE", SEARCH, b"", "", 405),
+        ("GET", "/mcp", b"", "", 405),
         ("POST", SEARCH, b"{", "application/json", 400), ("POST", SEARCH, b'{"query": "a"}', "text/plain", 415),
         ("POST", SEARCH, b"[" * 100_000, "application/json", 400), ("POST", SEARCH, b"[1]", "application/json", 422),
         ("POST", SEARCH, b'{"query": "\\ud800"}', "application/json", 422),

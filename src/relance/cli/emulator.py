@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from relance.cli.ending import interrupting
 from relance.cli.options import DONE, Host, Port
 from relance.cli.terminal import Terminal
 from relance.errors import InputError
@@ -48,5 +49,6 @@ def emulator(
         terminal.say(f"  export DASHSCOPE_BASE_URL={address}/api/v1")
         terminal.say("  relance ingest examples/gallery")
 
-    serve(config, ready=ready)
+    with interrupting():
+        serve(config, ready=ready)
     return DONE

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-__all__ = ["SIGNALS", "catching", "stopping", "until_signalled"]
+__all__ = ["SIGNALS", "catching", "interrupting", "stopping", "until_signalled"]
 
 T = TypeVar("T")
 
@@ -42,6 +42,21 @@ def catching(heard: Callable[[int], None]) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def interrupting() -> Generator[None]:
+    """Let every signal that ends a server be a KeyboardInterrupt.
+
+    uvicorn finishes what is under way, then raises the signal again: by default that would end the process at once,
+    before indexes and files are closed, with the exit code of a kill.
+    """
+
+    def interrupt(_: int) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with catching(interrupt):
+        yield
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from relance.cli.ending import interrupting
 from relance.cli.options import DONE, As, AsJson, AsOwner, Port, Specs, index_as, named
 from relance.cli.terminal import Terminal
 
@@ -49,5 +50,6 @@ def explore(
             webbrowser.open(address)
 
     first, *more = [index_as(spec, principals, owner=as_owner) for spec in named(specs)]
-    serve(first, ExploreConfig(port=port), *more, ready=ready)
+    with interrupting():
+        serve(first, ExploreConfig(port=port), *more, ready=ready)
     return DONE

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from relance.cli.ending import stopping
+from relance.cli.ending import interrupting, stopping
 from relance.cli.operations import operations, use_server
 from relance.cli.options import DONE, FAILED, HERE, AsJson, Host, Port, Specs, named
 from relance.cli.terminal import Terminal
@@ -18,13 +20,15 @@ from relance.errors import ConfigurationError, InputError
 
 __all__ = ["deploy", "emit", "exporter", "up"]
 
+UpPort = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
+
 
 def up(
     specs: Specs = [],  # noqa: B006  # never changed
     *,
     check: Annotated[bool, Parameter(negative="")] = False,
     bootstrap_only: Annotated[bool, Parameter(negative="")] = False,
-    port: int = 0,
+    port: UpPort = 0,
     notify: str = "",
     pool_type: str = "relance",
     indexes: Path | None = None,
@@ -79,8 +83,13 @@ def up(
         page = brought.address.removesuffix("/api")
         which = "the one of your index" if specs else "`ingest` with the path of an index file"
         terminal.say(f"\nopen      {page}/v2/deployments   and run {which}")
-        terminal.say("          in other terminals:  relance deploy SPEC   gives an index its schedule and its trigger")
-        terminal.say("                               relance watch SPEC    reindexes what you save")
+        elsewhere = (
+            [f"export PREFECT_API_URL={brought.address}"] if brought.address != operations("api").LOCAL_API else []
+        )
+        elsewhere += ["relance deploy SPEC   gives an index its schedule and its trigger",
+                      "relance watch SPEC    reindexes what you save"]  # fmt: skip
+        for label, line in zip_longest(["          in other terminals:  "], elsewhere, fillvalue=" " * 31):
+            terminal.say(f"{label}{line}")
         terminal.say("Ctrl-C    stops what was started here")
         brought.stay()
     return DONE
@@ -104,12 +113,16 @@ def deploy(
     """
     import asyncio
 
+    from relance.config.load import find_file
+
     terminal = Terminal(as_json=json)
     paths = list(specs) + (_specs_below(all_below) if all_below else [])
     if paths and remove:
         raise InputError("--remove takes the name of an index and no index files; leave one of the two out")
     if not paths and not remove:
         paths = [HERE]
+    if len(paths) == 1:  # of several the others are deployed all the same
+        find_file(paths[0])  # a mistyped one is said before Prefect is loaded
     use_server()
     operations("api").reach()
     module = operations("deployments")
@@ -204,7 +217,13 @@ def exporter(specs: Specs = [], *, host: Host = "127.0.0.1", port: Port = 9464) 
 
     terminal = Terminal()
     readers, token = [TableReader(load_spec(path)) for path in named(specs)], read_settings().metrics_token
-    serve_metrics(readers, host, port, ready=terminal.say, token=token)
+
+    def ready(address: str) -> None:
+        terminal.say(f"GET {address}/metrics{'   with RELANCE_METRICS_TOKEN' if token.get_secret_value() else ''}")
+        terminal.say("Ctrl-C ends it")
+
+    with interrupting():
+        serve_metrics(readers, host, port, ready=ready, token=token)
     return DONE
 
 

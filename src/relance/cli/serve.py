@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from relance.cli.ending import catching
+from relance.cli.ending import interrupting
 from relance.cli.options import DONE, As, AsJson, AsOwner, Host, Port, Specs, index_as, named, without_effect
 from relance.cli.terminal import Terminal
 from relance.errors import InputError, install_command
@@ -97,15 +97,9 @@ def serve(  # noqa: PLR0913  # options
         who = f"{len(known)} tokens" if len(known) > 1 else "1 token" if known else "no tokens: for this machine only"
         terminal.note(f"{who}; Ctrl-C ends it")
 
-    # uvicorn finishes what is under way, then raises the signal again: by default that would end the process at once,
-    # before indexes and the audit log are closed, with the exit code of a kill.
-    with catching(_interrupt):
+    with interrupting():
         serve_indexes(indexes, config, ready=ready)
     return DONE
-
-
-def _interrupt(_: int) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _tokens(path: Path | None) -> Tokens:

@@ -101,7 +101,8 @@ def _state(row: dict[str, Any]) -> str:
 
 def _option(option: dict[str, Any]) -> str:
     default = option["default"]
-    written = "" if default in _NOTHING else _written(default)
+    section = option["type"] == "section"  # its own keys have defaults; all of them in a line are no help
+    written = "" if section or default in _NOTHING else _written(default)
     said = "required" if option["required"] else f"default {written}" if written else ""
     return f"{option['type']}{', ' if said else ''}{said}. {option['help']}"
 

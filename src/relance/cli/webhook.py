@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from relance.cli.ending import catching
+from relance.cli.ending import catching, interrupting
 from relance.cli.operations import use_server
 from relance.cli.options import DONE, Host, Port, Specs, named
 from relance.cli.terminal import Terminal
@@ -77,6 +77,7 @@ def webhook(
         def ready(address: str) -> None:
             for name in by_name:
                 terminal.say(f"POST {address}/{{{','.join(KINDS)}}}/{name}")
+            terminal.say("secrets of these addresses: the same command with --show-secrets; Ctrl-C ends it")
             begin()
 
         serve_receiver(receiver(by_name, secrets, emit, limits=limits, routes=routes), host, port, ready=ready)
@@ -95,7 +96,7 @@ def _telling(declared: Mapping[str, IndexSpec], terminal: Terminal) -> Generator
     from relance.events.events_api import EventsApi
 
     use_server()
-    with EventsApi() as api:
+    with EventsApi() as api, interrupting():
         for name in declared:
             if not api.is_deployed(name):
                 terminal.note(f"{name} is not deployed yet; until `relance deploy` its changes set off nothing useful")

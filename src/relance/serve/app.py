@@ -167,6 +167,8 @@ def _methods(request: Request) -> list[str]:
     """List what an address takes; Starlette says it of the first route there only."""
     from starlette.routing import compile_path
 
+    if request.url.path == "/mcp":
+        return ["POST"]
     paths = request.app.openapi()["paths"]
     found = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path)]
     return sorted({method.upper() for methods in found for method in methods}) or ["GET", "POST"]

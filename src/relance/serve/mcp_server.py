@@ -12,7 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
 from pydantic import Field
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from relance import __version__
 from relance.errors import InputError, RelanceError, StoreError, whole_text
@@ -157,4 +157,8 @@ def mcp_over_http(
         async with server.session_manager.run():
             yield
 
-    return list(app.routes), running
+    routes: list[BaseRoute] = list(app.routes)
+    for route in routes:
+        if isinstance(route, Route):
+            route.methods = {"POST"}  # a GET would wait for messages of a session, and there is none
+    return routes, running

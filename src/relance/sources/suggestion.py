@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from relance.config.plugins import loaded_plugins
 from relance.counted import counted
 from relance.documents import Ignored
 from relance.errors import DocumentError, InputError
 from relance.parsers import installed_parsers
-from relance.sources.keyed import KeyedSource
 from relance.sources.source import Source, SourceContext
+from relance.sources.tables import TableSource
 
 __all__ = ["Suggestion", "suggest"]
 
@@ -29,6 +29,8 @@ _KINDS = 5  # named in a line
 _VARIABLE = "SOURCE_PASSWORD"
 _GENERAL = ("files", "web")
 _SQLITE = b"SQLite format 3\0"
+_DUCKDB = b"DUCK"  # from the ninth byte on
+_IN_FILES = {"sqlite": "SQLite", "duckdb": "DuckDB"}
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class Suggestion:
         things = counted(count, thing)
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.kinds.most_common(_KINDS) if not self.tables)
         said = [f"found {'the first ' if self.more else ''}{things}{f' ({kinds})' if kinds else ''}"]
-        said += [f"left out: {number:,} {reason}" for reason, number in self.ignored.most_common(_KINDS)]
+        said += [f"left out: {number:,} ({reason})" for reason, number in self.ignored.most_common(_KINDS)]
         said += self.problems[:_KINDS]
         return [*said, f"the password is not in the file; export {self.variable}=…"] if self.variable else said
 
@@ -70,12 +72,7 @@ def suggest(address: str, folder: Path) -> Suggestion:
 
     Raises InputError for an address of no kind, ConfigurationError or SourceError where nothing can be listed there.
     """
-    written = address
-    if "://" not in address:  # a path: the spec says it from its own folder, which need not be there yet
-        place = Path(address).expanduser().absolute()
-        address, written = str(place), os.path.relpath(place, folder.absolute())
-        if place.is_file() and _is_sqlite(place):
-            raise InputError(f"{place} is a SQLite database; name it as sqlite:///{place}")
+    address, written = _seen_from(address, folder.absolute())
     kinds = loaded_plugins("sources")
     found = {name: values for name, kind in kinds.items() if (values := kind.Spec.suggest(address)) is not None}
     if not found:
@@ -89,9 +86,10 @@ def suggest(address: str, folder: Path) -> Suggestion:
     parsers = installed_parsers()
     context = SourceContext(folder.absolute(), media_type_of=parsers.media_type_of, wanted=parsers.knows)
     source: Source = kind(kind.Spec.model_validate(section), context)
-    shown = (kind.Spec.suggest(written) or section) if written != address else section
+    says = {address: written, address.partition("#")[0]: written.partition("#")[0]}
+    shown = {key: says.get(value, value) if isinstance(value, str) else value for key, value in section.items()}
     suggestion = _without_password(shown, written)
-    suggestion.tables = isinstance(source, KeyedSource)
+    suggestion.tables = isinstance(source, TableSource)
     began = time.monotonic()
     for number, item in enumerate(islice(source.list(), _ITEMS + 1)):
         if number == _ITEMS or time.monotonic() - began > _SECONDS:
@@ -106,9 +104,33 @@ def suggest(address: str, folder: Path) -> Suggestion:
     return suggestion
 
 
-def _is_sqlite(file: Path) -> bool:
+def _seen_from(address: str, folder: Path) -> tuple[str, str]:
+    """Return an address as it is found from here, and as a spec in a folder, which need not be there yet, says it."""
+    scheme, found, rest = address.partition(":///")
+    if found and scheme.lower() in _IN_FILES and not rest.startswith(("/", "~")):
+        path, mark, table = rest.partition("#")
+        path, asked, options = path.partition("?")
+        place = Path(unquote(path)).absolute()
+        ending = asked + options + mark + table
+        here, there = quote(str(place)), quote(os.path.relpath(place, folder))
+        return f"{scheme}:///{here}{ending}", f"{scheme}:///{there}{ending}"
+    if "://" in address:
+        return address, address
+    place = Path(address).expanduser().absolute()
+    if not place.exists():
+        raise InputError(f"the folder {place} does not exist; other places begin with a scheme, such as https://")
+    if place.is_file():
+        kind = _database_in(place)
+        if kind:
+            raise InputError(f"{place} is a {_IN_FILES[kind]} database; name it as {kind}:///{place}")
+        raise InputError(f"{place} is a file; name the folder it is in, {place.parent}")
+    return str(place), os.path.relpath(place, folder)
+
+
+def _database_in(file: Path) -> str:
     with file.open("rb") as stream:  # which may be large
-        return stream.read(len(_SQLITE)) == _SQLITE
+        head = stream.read(len(_SQLITE))
+    return "sqlite" if head == _SQLITE else "duckdb" if head[8:12] == _DUCKDB else ""
 
 
 def _without_password(section: dict[str, Any], address: str) -> Suggestion:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -41,6 +42,15 @@ class LakeSpec(TablesSpec, title="Lake table"):
         examples=[{"type": "rest", "uri": "https://catalog.example.com", "token": "${TOKEN}"}],
     )  # fmt: skip
     """Properties of the catalog of Iceberg, as PyIceberg has them, and its `name` there (`default`)."""
+
+    @classmethod
+    def suggest(cls, address: str) -> dict[str, Any] | None:
+        """Take a folder that is a table of Delta, or in which all files are Parquet."""
+        if "://" in address or not Path(address).is_dir():
+            return None
+        from relance.sources.lake.first_look import first_look
+
+        return first_look(Path(address))
 
     @model_validator(mode="after")
     def _place_is_said(self) -> Self:

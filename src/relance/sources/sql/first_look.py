@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from relance.errors import InputError
+from relance.sources.chosen_columns import chosen_columns
 from relance.sources.sql.address import read_address
-from relance.sources.sql.relation import parts_of
-from relance.sources.sql.servers import Server, Shape, server_of
+from relance.sources.sql.relation import Relation, parts_of
+from relance.sources.sql.servers import Server, server_of
+from relance.sources.sql.table_shape import shape_of
 
 __all__ = ["first_look"]
 
 _TIMEOUT_S = 30.0
 _SHOWN = 20
-_TITLE = re.compile(r"title|name|subject|headline", re.IGNORECASE)
-_ADDRESS = re.compile(r"ur[il]$|link$|address$|_at$|hash$|slug$|email$", re.IGNORECASE)
 
 
 def first_look(address: str) -> dict[str, Any]:
@@ -30,8 +29,10 @@ def first_look(address: str) -> dict[str, Any]:
     with server.snapshot() as connection:
         table = table or _only_table(server, connection)
         schema, name = parts_of(table)
-        shape = server.shape(connection, schema, name)
-    return {"type": "sql", "url": url, "table": table, "rows": _rows(shape, table)}
+        shape = shape_of(server, connection, Relation("", table, name, schema))
+    kinds = {each.name: each.kind for each in shape.columns}
+    rows = chosen_columns(kinds, set(shape.primary) or {"id"} & kinds.keys(), table)
+    return {"type": "sql", "url": url, "table": table, "rows": rows}
 
 
 def _only_table(server: Server, connection: Any) -> str:
@@ -42,18 +43,3 @@ def _only_table(server: Server, connection: Any) -> str:
     more = ", …" if len(tables) > _SHOWN else ""
     hint = f"; name one behind the address, as {server.address.shown}#{tables[0]}" if tables else ""
     raise InputError(f"{server.address.shown} has {shown}{more}{hint}")
-
-
-def _rows(shape: Shape, table: str) -> dict[str, Any]:
-    """Choose: words are the text, a short name is the title, everything else can be filtered by."""
-    keys = set(shape.primary) or {"id"} & set(shape.names)
-    words = [each.name for each in shape.columns if each.kind == "text" and each.name not in keys]
-    texts = [name for name in words if not _ADDRESS.search(name)]
-    if not texts:
-        raise InputError(f"table {table} has no column with words; its columns are {', '.join(shape.names)}")
-    rows: dict[str, Any] = {"text": texts}
-    title = next((name for name in texts if _TITLE.search(name)), "")
-    if title:
-        rows["title"] = title
-    others = [each.name for each in shape.columns if each.name not in {*keys, *texts} and each.kind != "bytes"]
-    return rows | ({"metadata": others} if others else {})

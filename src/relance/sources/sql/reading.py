@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from relance.config.sources import RowsSpec
 from relance.documents import digest
 from relance.errors import ConfigurationError
-from relance.parsers.records import close_name
 from relance.sources.columns import column_in, wanted_columns
 from relance.sources.sql.relation import Relation
 from relance.sources.sql.row_names import are_plain, ids_of, name_of
 from relance.sources.sql.servers import Column, Server, Shape
-from relance.sources.sql.servers.server import MissingTableError
 from relance.sources.sql.spec import SqlSpec
+from relance.sources.sql.table_shape import shape_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +54,7 @@ class Reading:
         cls, server: Server, connection: Any, relation: Relation, spec: SqlSpec, shape: Shape | None = None
     ) -> Reading:
         """Look at a table or query, unless its shape is known; ConfigurationError where it or a column is missing."""
-        shape = shape or _shape(server, connection, relation)
+        shape = shape or shape_of(server, connection, relation)
         where, names = f"{relation.uri.rpartition('/')[0]}: {_what(relation)}", shape.names
         rows = spec.read_rows or RowsSpec()
         columns = {each.name: each for each in shape.columns}
@@ -159,22 +158,6 @@ _XMIN = "xmin"
 
 def _what(relation: Relation) -> str:
     return f"the query {relation.name}" if relation.query else f"table {relation.name}"
-
-
-def _shape(server: Server, connection: Any, relation: Relation) -> Shape:
-    if relation.query:
-        return Shape(server.columns_of_query(connection, relation.query))
-    try:
-        return server.shape(connection, relation.schema, relation.table)
-    except Exception as error:
-        if not isinstance(error, MissingTableError) and not isinstance(server.explain(error), MissingTableError):
-            raise
-        # A transaction that failed takes no other statement: the hint is looked up in another one.
-        with server.snapshot() as other:
-            there = server.tables(other, relation.schema)
-    close = close_name(relation.table, there)
-    hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(there[:20]) or 'none that may be read'}"
-    raise ConfigurationError(f"{server.address.shown}: there is no table {relation.name!r}; {hint}")
 
 
 def _ids(spec: SqlSpec, rows: RowsSpec, shape: Shape, where: str) -> list[Column]:
