@@ -20,8 +20,8 @@ __all__ = ["advice", "to_do", "where_to_look"]
 _REASONS = 3
 _BY_STAGE = {
     "list": "check the address of the source and what its credentials may read",
-    "load": "correct the document where it is, or leave it out (`exclude` of its source)",
-    "chunk": "correct the document where it is, or leave it out (`exclude` of its source)",
+    "load": "correct the document or the spec, as the reason says, or leave it out (`exclude` of its source)",
+    "chunk": "correct the document or the spec, as the reason says, or leave it out (`exclude` of its source)",
     "embed": "read what the model says of it; leave it out if it cannot be embedded",
     "check": "look at it: `quality` in the spec keeps it out",
 }
