@@ -69,7 +69,7 @@ class NewSpec:
     def write(self, indexes: Path) -> Path:
         """Look at the address and write the spec and its schema into a folder of its own; returns its path.
 
-        Raises ConfigurationError if there is a spec already, InputError for an address of no kind, SourceError where
+        Raises ConfigurationError for a wrong name and if there is a spec already, InputError for an address of no kind, SourceError where
         nothing can be listed there, SpecError where the fields make no spec.
         """
         self.check()

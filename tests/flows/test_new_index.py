@@ -107,7 +107,7 @@ def test_every_field_stands_in_the_spec_and_secrets_stay_variables(
     assert "store:\n  block: shared\n" in blocks
     with pytest.raises(ConfigurationError, match="is there already"):
         NewSpec(str(docs), "notes").write(tmp_path / "indexes")
-    for wrong, error in ((NewSpec(str(docs), "No Name!"), SpecError), (NewSpec("nonsense://x", "x"), InputError),
+    for wrong, error in ((NewSpec(str(docs), "No Name!"), ConfigurationError), (NewSpec("nonsense://x", "x"), InputError),
                          (NewSpec(str(docs), "x", schedule="never"), SpecError)):  # fmt: skip
         with pytest.raises(error):
             wrong.write(tmp_path / "indexes")
