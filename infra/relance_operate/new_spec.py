@@ -69,8 +69,8 @@ class NewSpec:
     def write(self, indexes: Path) -> Path:
         """Look at the address and write the spec and its schema into a folder of its own; returns its path.
 
-        Raises ConfigurationError for a wrong name and if there is a spec already, InputError for an address of no kind, SourceError where
-        nothing can be listed there, SpecError where the fields make no spec.
+        Raises ConfigurationError for a wrong name and if there is a spec already, InputError for an address of no kind,
+        SourceError where nothing can be listed there, SpecError where the fields make no spec.
         """
         self.check()
         folder = indexes.expanduser() / self.name
