@@ -323,3 +323,25 @@ def test_items_are_tables_of_rows(postgres):
     postgres.fill()
     (item,) = [*postgres.source().list()]
     assert (item.uri, item.media_type, item.source) == (f"{postgres.shown}/notes", JSONL, 1)
+
+
+def test_the_size_of_a_row_is_known_though_statistics_are_missing_or_old(postgres: Database) -> None:
+    """A row that counts as the whole table is a batch of its own."""
+
+    def size() -> int:
+        source = postgres.source()
+        (table,) = source.list()
+        found = source.keys(table, frozenset())
+        assert found is not None
+        (only,) = {size for keys in found for size in keys["size"].to_pylist()}
+        return only
+
+    texts = "SELECT n, repeat(md5(n::text), 30) FROM generate_series({}, {}) n"
+    postgres.execute(
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT) WITH (autovacuum_enabled = false)",
+        "ALTER TABLE notes ALTER COLUMN text SET STORAGE EXTERNAL",  # not compressed
+        f"INSERT INTO notes {texts.format(1, 3000)}",
+    )
+    assert 900 < size() < 2000, "never analysed"
+    postgres.execute("ANALYZE notes", f"INSERT INTO notes {texts.format(3001, 9000)}")
+    assert 900 < size() < 2000, "analysed when it had a third of its rows"

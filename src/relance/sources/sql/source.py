@@ -84,13 +84,13 @@ class Sql(KeyedSource, Announcing):
         with self._reading(self._relation(table.uri)) as reading:
             if not reading.keyed:
                 return None
-            size = reading.shape.row_bytes
+            size, whole = reading.shape.row_bytes, reading.shape.table_bytes
             if names and (found := spooled(reading.keys(sorted(names)), reading.era, size)) is not None:
                 listed = [*found]
                 # A text that is not found may be the cleaned name of an id with blanks around it.
                 if sum(map(len, listed)) == len(names) or all(each.kind != "text" for each in reading.ids):
                     return iter(listed)
-            return spooled(reading.keys(), reading.era, size)
+            return spooled(reading.keys(), reading.era, size, whole=whole)
 
     @contextmanager
     def open_rows(self, table: Item, names: Sequence[str]) -> Generator[tuple[BinaryIO, int]]:

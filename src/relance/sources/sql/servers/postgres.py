@@ -28,7 +28,9 @@ _KINDS: dict[int, Kind] = {
     **dict.fromkeys((114, 3802), "json"),
     **dict.fromkeys((1082, 1083, 1114, 1184, 1266), "time"),
 }
-# A table and all that is read with it, which have to be tables of PostgreSQL's own for `xmin` to mean anything.
+# A table and all that is read with it, which have to be tables of PostgreSQL's own for `xmin` to mean anything. Bytes
+# of a row as its planner reckons: the density of the pages when the table was last analysed, and the pages there are
+# now. A table that was never analysed has no density, and nothing is told.
 _TABLE = """
 WITH RECURSIVE parts AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -38,7 +40,10 @@ WITH RECURSIVE parts AS (
 SELECT min(c.oid::bigint) FILTER (WHERE c.relname = %(table)s AND p.first),
   min(c.relkind::text) FILTER (WHERE p.first), count(*),
   bool_and(c.relkind IN ('r', 'm', 'p') AND COALESCE(a.amname, 'heap') = 'heap'),
-  sum(pg_catalog.pg_table_size(c.oid)) / greatest(sum(c.reltuples), 1)
+  sum(pg_catalog.pg_table_size(c.oid)),
+  sum(pg_catalog.pg_table_size(c.oid)) FILTER (WHERE c.relpages > 0 AND c.reltuples > 0) / nullif(sum(
+    c.reltuples / c.relpages * pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int
+  ) FILTER (WHERE c.relpages > 0 AND c.reltuples > 0), 0)
 FROM (SELECT oid, row_number() OVER () = 1 AS first FROM parts) p
 JOIN pg_catalog.pg_class c ON c.oid = p.oid LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam
 """
@@ -171,7 +176,7 @@ class Postgres(Server):
     def shape(self, connection: Any, schema: str, table: str) -> Shape:
         """Look into the catalogue."""
         named = {"schema": schema, "table": table}
-        oid, kind, parts, own, row_bytes = connection.execute(_TABLE, named).fetchone()
+        oid, kind, parts, own, table_bytes, row_bytes = connection.execute(_TABLE, named).fetchone()
         if oid is None:
             raise MissingTableError(f"{self.address.shown}: there is no table {table!r}")
         connection.execute(f"SELECT 1 FROM {self.from_table(schema, table)} LIMIT 0")  # noqa: S608  # quoted; may we?
@@ -188,6 +193,7 @@ class Postgres(Server):
             xmin=bool(own) and kind != "v",
             era=digest("era", era, size=4),
             row_bytes=int(row_bytes or 0),
+            table_bytes=int(table_bytes or 0),
         )
 
     def columns_of_query(self, connection: Any, statement: str) -> tuple[Column, ...]:

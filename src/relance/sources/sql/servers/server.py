@@ -49,7 +49,8 @@ class Shape:
         primary: the columns of the primary key.
         xmin: whether each row says which transaction wrote it.
         era: text that changes where such numbers begin anew.
-        row_bytes: of an average row.
+        row_bytes: of an average row; 0 where the server does not know.
+        table_bytes: of all rows; 0 where `row_bytes` is known anyway.
     """
 
     columns: tuple[Column, ...]
@@ -58,6 +59,7 @@ class Shape:
     xmin: bool = False
     era: str = ""
     row_bytes: int = 0
+    table_bytes: int = 0
 
     @property
     def names(self) -> list[str]:
