@@ -345,7 +345,7 @@ class Searcher:
         return vector
 
     def _embedded(self, table: TableVersion, question: Question) -> Asked:
-        """Embed what is asked; where the model is away or has no key, the error notes which search needs none."""
+        """Embed what is asked. If that fails, the error has a note: full-text search needs no model."""
         asked = read_picture(self._spec, question.image) if question.image else question.query
         try:
             return self._encoder.embed(table, asked, instruct=instruction(question.instruct or ""))

@@ -30,7 +30,7 @@ _KINDS: dict[int, Kind] = {
 }
 # A table and all that is read with it, which have to be tables of PostgreSQL's own for `xmin` to mean anything. Bytes
 # of a row as its planner reckons: the density of the pages when the table was last analysed, and the pages there are
-# now. A table that was never analysed has no density, and nothing is told.
+# now. For a table that was never analysed the density is unknown, so the size of a row is NULL.
 _TABLE = """
 WITH RECURSIVE parts AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
