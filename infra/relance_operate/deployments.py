@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from prefect.events import DeploymentEventTrigger
 
 from relance import __version__
 from relance.config import IndexSpec
+from relance.config.finding import close
 from relance.config.load import find_file, load_spec
 from relance.errors import ConfigurationError
 from relance.events.change import EVENT
@@ -91,8 +91,8 @@ async def remove(index: str) -> dict[str, Any]:
                 await _delete(client, there)
                 done["deployments"][f"{flow}/{index}"] = "removed"
     if not await forget(index) and not done["deployments"]:
-        close = get_close_matches(index, await registered(), 1)
-        msg = f"no index {index!r} is deployed{f'; did you mean {close[0]!r}?' if close else ''}"
+        meant = close(index, await registered())
+        msg = f"no index {index!r} is deployed{f'; did you mean {meant!r}?' if meant else ''}"
         raise ConfigurationError(msg)
     return done
 

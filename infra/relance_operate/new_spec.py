@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from relance.config.load import SCHEMA_NAME, index_name, parse_spec, schema_text, template
-from relance.errors import ConfigurationError
+from relance.errors import ConfigurationError, SpecError
 from relance.safe_text import redact
 from relance.sources.suggestion import suggest
 
@@ -75,10 +75,13 @@ class NewSpec:
         self.check()
         folder = indexes.expanduser() / self.name
         path = folder / "index.yaml"
-        if (would := index_name(self.name)) != self.name:
+        try:
+            parse_spec(template(self.name, "."), "Name", indexes)  # refuses a name that no table can have
+        except SpecError:  # which names a line of the template that nobody has seen
+            if (would := index_name(self.name)) == self.name:
+                raise
             msg = f"Name: expected lower-case letters, digits, - and _, got {self.name!r}; {would!r} would do"
-            raise ConfigurationError(msg)
-        parse_spec(template(self.name, "."), "Name", indexes)  # refuses a name that no table can have
+            raise ConfigurationError(msg) from None
         if folder.exists():
             msg = f"the folder {folder} is there already; name the index otherwise, or `relance deploy` what is there"
             raise ConfigurationError(msg)

@@ -105,6 +105,7 @@ def test_every_field_stands_in_the_spec_and_secrets_stay_variables(
     )
     assert "  model: dashscope/text-embedding-v4\n  credentials: main\n" in blocks
     assert "store:\n  block: shared\n" in blocks
+    assert NewSpec(str(docs), "my_notes").write(tmp_path / "others").is_file(), "- and _ may be in a name"
     with pytest.raises(ConfigurationError, match="is there already"):
         NewSpec(str(docs), "notes").write(tmp_path / "indexes")
     for wrong, error in ((NewSpec(str(docs), "No Name!"), ConfigurationError), (NewSpec("nonsense://x", "x"), InputError),
